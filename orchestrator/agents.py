@@ -1,0 +1,229 @@
+"""Which agents a selector means, and why some that it means are left out. Pure.
+
+An agent that is known to be offline or disabled costs units and never answers, so it is left out unless the
+selector asks for that state; it is then reported as not run, with the reason. Samples are drawn among the
+agents that can be used, by a hash of seed and id: the same seed gives the same agents, whatever the order
+of the listing, and a new agent in the listing changes the sample by itself only.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.model import Agent, AgentState, AgentType
+
+if TYPE_CHECKING:
+    from orchestrator.plan.model import Plan
+
+_SAMPLED_BY: Mapping[str, Callable[[Agent], str]] = {
+    "country": lambda agent: agent.country or "",
+    "location": lambda agent: agent.location or "",
+    "": lambda _agent: "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """``count`` agents of each country or location (``per``), or of all (``per`` empty)."""
+
+    count: int
+    per: str = ""
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """What agents are wanted. Keys that are given must all match; within a key any value may.
+
+    Names, locations and labels are patterns (``*``, ``?``, ``[..]``), blind to case. Without ``states``
+    agents that are offline or disabled are left out; with ``states`` only those states match, and an agent
+    whose state the API does not tell (cloud agents) counts as online.
+    """
+
+    types: tuple[AgentType, ...] = ()
+    names: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    states: tuple[AgentState, ...] = ()
+    ids: tuple[str, ...] = ()
+    exclude: tuple[Selector, ...] = ()
+    sample: Sample | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a selector came to. ``missing`` has the ids that the listing does not know."""
+
+    agents: tuple[Agent, ...]
+    left_out: tuple[tuple[Agent, str], ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def select(selector: Selector, agents: Iterable[Agent], seed: int = 0) -> Selection:
+    """The agents that ``selector`` means, in the order of ids. ``seed`` is for a sample that has none."""
+    matching = _Matching(selector)
+    known = sorted({agent.id: agent for agent in agents}.values(), key=by_id)
+    matched = [agent for agent in known if matching(agent)]
+    reasons = {agent.id: reason_left_out(agent, selector.states) for agent in matched}
+    usable = [agent for agent in matched if reasons[agent.id] is None]
+    unusable = [agent for agent in matched if reasons[agent.id] is not None]
+    if selector.sample is not None:
+        usable, unusable = _sampled(selector.sample, usable, unusable, seed)
+    listed = {agent.id for agent in known}
+    return Selection(
+        agents=tuple(usable),
+        left_out=tuple((agent, reasons[agent.id] or "") for agent in unusable),
+        missing=tuple(one for one in selector.ids if one not in listed),
+    )
+
+
+def reason_left_out(agent: Agent, states: Sequence[AgentState] = ()) -> str | None:
+    """Why an agent cannot be used as a source, or ``None`` if it can."""
+    if agent.target_only:
+        return "the agent can only be a target"
+    if states:
+        return None
+    if agent.state is AgentState.OFFLINE:
+        return "the agent is offline"
+    if agent.state is AgentState.DISABLED:
+        return "the agent is disabled"
+    return None
+
+
+def by_id(agent: Agent) -> tuple[int, int, str]:
+    """A sort key: ids that are numbers in the order of the numbers, then the others."""
+    return (0, int(agent.id), "") if agent.id.isdecimal() and len(agent.id) < 40 else (1, 0, agent.id)
+
+
+def uses_labels(selector: Selector) -> bool:
+    """Whether the selector needs the agents' labels, which the API lists apart from the agents."""
+    return bool(selector.labels) or any(uses_labels(one) for one in selector.exclude)
+
+
+def needs_labels(plan: Plan) -> bool:
+    """Whether any selector that the plan's tests use needs the agents' labels."""
+    return any(uses_labels(ref.selector) for test in plan.tests for ref in test.agents)
+
+
+def explain_nothing(selector: Selector, agents: Sequence[Agent]) -> str:
+    """Why a selector matches no agent: how far each of its keys goes by itself, and what came near."""
+    if not agents:
+        return "the account group has no agents"
+    parts = []
+    for key, values, test in _Matching(selector).parts:
+        count = sum(1 for agent in agents if test(agent))
+        wanted = ", ".join(values[:3]) + (", ..." if len(values) > 3 else "")
+        parts.append(f"{key} {wanted} matches {count}")
+    if not parts:
+        return f"of {len(agents)} agents all are excluded"
+    near = _near(selector, agents)
+    excluded = (
+        "; the exclusions take the rest" if selector.exclude and _without_exclusions(selector, agents) else ""
+    )
+    return f"of {len(agents)} agents {', '.join(parts)}{excluded}{near}"
+
+
+def _without_exclusions(selector: Selector, agents: Sequence[Agent]) -> bool:
+    parts = _Matching(selector).parts
+    return any(all(test(agent) for _, _, test in parts) for agent in agents)
+
+
+def _near(selector: Selector, agents: Sequence[Agent]) -> str:
+    """The nearest name, country or label for a key that matches nothing by itself."""
+    import difflib  # noqa: PLC0415 - only on the way to an error message
+
+    offers: tuple[tuple[tuple[str, ...], set[str]], ...] = (
+        (selector.names, {agent.name for agent in agents}),
+        (selector.locations, {agent.location for agent in agents if agent.location}),
+        (selector.labels, {label for agent in agents for label in agent.labels}),
+        (selector.ids, {agent.id for agent in agents}),
+    )
+    for wanted, known in offers:
+        lower = {one.lower(): one for one in sorted(known)}
+        for pattern in wanted:
+            if any(_glob(pattern, one) for one in known):
+                continue
+            found = difflib.get_close_matches(pattern.lower().strip("*"), lower, n=1, cutoff=0.5)
+            if found:
+                return f"; nearest to '{pattern}' is '{lower[found[0]]}'"
+    return ""
+
+
+Test = Callable[[Agent], bool]
+
+
+class _Matching:
+    """A selector as one test per key, compiled once for many agents."""
+
+    def __init__(self, selector: Selector) -> None:
+        self._exclude = tuple(_Matching(one) for one in selector.exclude)
+        offers: tuple[tuple[str, Sequence[str], Test], ...] = (
+            ("type", selector.types, lambda agent: agent.type in selector.types),
+            ("name", selector.names, _globs(selector.names, lambda agent: (agent.name,))),
+            (
+                "country",
+                selector.countries,
+                lambda agent: (agent.country or "").upper() in selector.countries,
+            ),
+            (
+                "location",
+                selector.locations,
+                _globs(selector.locations, lambda agent: (agent.location or "",)),
+            ),
+            ("label", selector.labels, _globs(selector.labels, lambda agent: agent.labels)),
+            ("state", selector.states, lambda agent: _state(agent) in selector.states),
+            ("id", selector.ids, lambda agent: agent.id in selector.ids),
+        )
+        self.parts = tuple(part for part in offers if part[1])
+
+    def __call__(self, agent: Agent) -> bool:
+        if not all(test(agent) for _, _, test in self.parts):
+            return False
+        return not any(one(agent) for one in self._exclude)
+
+
+def _state(agent: Agent) -> AgentState:
+    return AgentState.ONLINE if agent.state is AgentState.UNKNOWN else agent.state
+
+
+def _globs(patterns: Sequence[str], texts: Callable[[Agent], Sequence[str]]) -> Test:
+    lower = tuple(pattern.lower() for pattern in patterns)
+
+    def test(agent: Agent) -> bool:
+        return any(fnmatch.fnmatchcase(text.lower(), pattern) for text in texts(agent) for pattern in lower)
+
+    return test
+
+
+def _glob(pattern: str, text: str) -> bool:
+    return fnmatch.fnmatchcase(text.lower(), pattern.lower())
+
+
+def _sampled(
+    sample: Sample, usable: Sequence[Agent], unusable: Sequence[Agent], seed: int
+) -> tuple[list[Agent], list[Agent]]:
+    """The sample, and the unusable agents of groups that could not give as many as were wanted.
+
+    Where a group gives its full count, an offline agent in it was not planned for and is not reported.
+    """
+    group_of = _SAMPLED_BY[sample.per]
+    used_seed = seed if sample.seed is None else sample.seed
+    groups: dict[str, list[Agent]] = {}
+    for agent in usable:
+        groups.setdefault(group_of(agent), []).append(agent)
+    chosen = {
+        agent.id
+        for members in groups.values()
+        for agent in sorted(members, key=lambda one: _rank(used_seed, one))[: sample.count]
+    }
+    short = [agent for agent in unusable if len(groups.get(group_of(agent), ())) < sample.count]
+    return [agent for agent in usable if agent.id in chosen], short
+
+
+def _rank(seed: int, agent: Agent) -> str:
+    return hashlib.sha256(f"{seed}:{agent.id}".encode("utf-8", "surrogatepass")).hexdigest()

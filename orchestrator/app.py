@@ -1,0 +1,127 @@
+"""Builds the rooms and joins them: the one place that knows who needs whom."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from random import Random
+
+from orchestrator.ask import ask
+from orchestrator.budget.ledger import Ledger, LocalLedger, Note
+from orchestrator.budget.shared import SharedLedger
+from orchestrator.clock import Clock, LoopClock
+from orchestrator.conduct import Doors, Pacing
+from orchestrator.credentials import Credentials
+from orchestrator.model import Agent, Api
+from orchestrator.runner.pacer import Gaps
+from orchestrator.runner.wire import Tally, Wire
+from orchestrator.settings import Settings
+from orchestrator.simulator.server import serve
+from orchestrator.simulator.service import Service
+from orchestrator.simulator.service import Settings as World
+from orchestrator.store.base import Store
+from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.thousandeyes import dialect
+from orchestrator.thousandeyes.client import HttpTransport, Timeouts
+from orchestrator.thousandeyes.protocol import Dialect, Reply, Request, Transport
+
+# The simulated world's clock: a minute of limits passes in a second.
+SIMULATED_SPEED = 60.0
+SIMULATED_TOKEN = "simulated"  # noqa: S105 - the built-in simulator takes any
+REQUEST_TOTAL = Timeouts().total
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A connection to one origin as one user, with a store. ``speed`` is that of the clock."""
+
+    settings: Settings
+    doors: Doors
+    pacing: Pacing
+    simulated: bool = False
+
+    def dialect(self, api: Api) -> Dialect:
+        """The translation for an API version."""
+        return dialect(api)
+
+    async def agents(self, api: Api, *, labels: bool) -> tuple[Agent, ...]:
+        """The one listing of a run, with labels if a selector needs them. Raises ``Refused``."""
+        speaks, account = dialect(api), self.settings.account
+        agents = speaks.read_agents((await self.ask(speaks, speaks.agents(account))).body)
+        if not labels:
+            return agents
+        named = speaks.read_labels((await self.ask(speaks, speaks.labels(account))).body)
+        by_agent = _labels_by_agent(named)
+        return tuple(replace(agent, labels=by_agent.get(agent.id, ())) for agent in agents)
+
+    async def ask(self, speaks: Dialect, request: Request) -> Reply:
+        """One read outside a run. Raises ``Refused`` or ``Unanswered``."""
+        doors = self.doors
+        return await ask(doors.wire, doors.ledger, doors.clock, speaks, request, doors.rng.random)
+
+
+def _labels_by_agent(named: Mapping[str, frozenset[str]]) -> dict[str, tuple[str, ...]]:
+    labels: dict[str, list[str]] = {}
+    for label, agent_ids in sorted(named.items()):
+        for agent_id in agent_ids:
+            labels.setdefault(agent_id, []).append(label)
+    return {agent_id: tuple(names) for agent_id, names in labels.items()}
+
+
+@asynccontextmanager
+async def connect(
+    settings: Settings, credentials: Credentials, *, reserve: float, note: Note, seed: int | None = None
+) -> AsyncIterator[Session]:
+    """A session with the real API, or with a simulator that runs elsewhere."""
+    clock = LoopClock()
+    rng = Random(secrets.randbits(64) if seed is None else seed)  # noqa: S311 - jitter, no secret
+    async with AsyncExitStack() as stack:
+        store = await EmbeddedStore.open(settings.store)
+        stack.push_async_callback(store.close)
+        transport = await stack.enter_async_context(
+            HttpTransport(settings.origin, credentials, now=clock.now, allow_http=settings.allow_http)
+        )
+        ledger = SharedLedger(
+            settings.store.parent / "budget.db",
+            (settings.origin, settings.organization),
+            urgent=settings.urgent,
+            reserve=reserve,
+            rng=rng,
+            note=note,
+        )
+        stack.callback(ledger.close)
+        doors = _doors(store, transport, ledger, clock, rng)
+        yield Session(settings, doors, Pacing())
+
+
+@asynccontextmanager
+async def simulate(
+    settings: Settings,
+    *,
+    reserve: float,
+    note: Note,
+    world: World | None = None,
+    speed: float = SIMULATED_SPEED,
+    seed: int = 0,
+) -> AsyncIterator[Session]:
+    """A session with a simulated API in this process, on loopback, ``speed`` times faster than life."""
+    clock = LoopClock(speed=speed)
+    rng = Random(seed)  # noqa: S311 - repeatable on purpose
+    service = Service(world or World(seed=seed))
+    async with AsyncExitStack() as stack:
+        store = await EmbeddedStore.open(settings.store)
+        stack.push_async_callback(store.close)
+        origin = await stack.enter_async_context(serve(service, clock.wall, clock.sleep))
+        transport = await stack.enter_async_context(
+            HttpTransport(origin, Credentials(SIMULATED_TOKEN), now=clock.now)
+        )
+        # A reservation lives as long as a request can, which is real time, seen through the fast clock.
+        ledger = LocalLedger(reserve=reserve, rng=rng, note=note, expiry=(REQUEST_TOTAL + 30.0) * speed)
+        doors = _doors(store, transport, ledger, clock, rng)
+        yield Session(replace(settings, origin=origin), doors, Pacing(Gaps(), speed), simulated=True)
+
+
+def _doors(store: Store, transport: Transport, ledger: Ledger, clock: Clock, rng: Random) -> Doors:
+    return Doors(store, Wire(transport, ledger, clock, Tally()), ledger, clock, rng)

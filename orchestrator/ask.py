@@ -1,0 +1,74 @@
+"""Single questions to the API outside a run's schedule: agents, labels, account groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orchestrator.budget.ledger import Ledger, Ticket
+from orchestrator.clock import Clock
+from orchestrator.errors import OrchestratorError, Refused
+from orchestrator.outcomes import ReadOutcome, backoff, read_outcome
+from orchestrator.runner.create import UNAUTHORIZED_HINT
+from orchestrator.runner.wire import Wire
+from orchestrator.thousandeyes.protocol import Dialect, Reply, Request, TransportError
+
+TRIES = 4
+# Waiting for a budget that other tools have exhausted: two windows and a little (seconds).
+LONGEST_WAIT = 150.0
+
+
+class Unanswered(OrchestratorError):
+    """The API could not be reached or did not answer; nothing was created."""
+
+
+async def ask(
+    wire: Wire, ledger: Ledger, clock: Clock, dialect: Dialect, request: Request, jitter: Callable[[], float]
+) -> Reply:
+    """Return a successful reply. Waits for the budget and tries again where that is harmless.
+
+    Raises :class:`Refused` (401, 403) or :class:`Unanswered`.
+    """
+    give_up = clock.now() + LONGEST_WAIT
+    failures = 0
+    while True:
+        ticket = await _ticket(ledger, clock, give_up)
+        wire.tally.reads += 1
+        try:
+            reply = await wire.send(ticket, request)
+        except TransportError as error:
+            problem, outcome = str(error), ReadOutcome.AGAIN
+        else:
+            outcome = read_outcome(reply.status, age=float("inf"))
+            if outcome is ReadOutcome.ROWS:
+                return reply
+            problem = dialect.problem(reply.status, reply.headers, reply.body)
+            if outcome is ReadOutcome.UNAUTHORIZED:
+                raise Refused(f"the API refused the token (401): {problem}", hint=UNAUTHORIZED_HINT)
+            if reply.status == 403:
+                raise Refused(
+                    f"the API refused {request.path} (403): {problem}",
+                    hint="check the account group (TE_AID, account_group) and the role of the token's user",
+                )
+            problem = f"status {reply.status}: {problem}"
+        if outcome is ReadOutcome.LIMITED:
+            continue
+        failures += 1
+        if outcome is not ReadOutcome.AGAIN or failures >= TRIES or clock.now() >= give_up:
+            raise Unanswered(
+                f"{request.method} {request.path}: {problem}",
+                hint="check the origin (TE_BASE_URL) and the network with `orchestrator doctor`",
+            )
+        await clock.sleep(backoff(failures, jitter()) / 4)
+
+
+async def _ticket(ledger: Ledger, clock: Clock, give_up: float) -> Ticket:
+    while True:
+        now = clock.now()
+        ticket = ledger.try_reserve(now, instant=False)
+        if ticket is not None:
+            return ticket
+        if now >= give_up:
+            raise Unanswered(
+                "the organization's calls were used up by others for too long", hint="try again later"
+            )
+        await clock.sleep(min(1.0, max(0.05, ledger.opens_at(now, instant=False) - now)))

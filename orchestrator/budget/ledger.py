@@ -1,0 +1,329 @@
+"""The two budgets of an organization together: what a request needs is reserved in both or in none.
+
+Every request that goes out has a :class:`Ticket`, and every ticket ends in exactly one of ``settle`` (it was
+answered, whatever the status), ``lost`` (it may have been taken) or ``release`` (it certainly never left this
+host). Call the latter two in a ``finally``, so that a cancellation cannot leak a reservation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from orchestrator.budget.budget import BLIND_AFTER, EXPIRY, TRANSIT, WINDOW, Budget, Heard
+from orchestrator.budget.clock import ClockState, ServerClock
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from orchestrator.thousandeyes.limits import LimitReading, Limits
+
+BARE_IN_A_ROW = 3  # 429s without headers and without a success between them: not one of our limits any more
+BARE_PAUSE = 60.0  # seconds, doubled with each further one
+LONGEST_BARE_PAUSE = 600.0
+LONGEST_RETRY_AFTER = 900.0  # seconds; more is taken for garbage
+PEER_JITTER = 0.5  # seconds; spreads the probes of processes that do not share a ledger
+
+Note = Callable[[str, Mapping[str, object]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Leave to send one request. ``instant``: a creation or a re-run. ``probes``: the windows it asks about.
+
+    ``sent`` is the monotonic second of the reservation, which is not later than the sending.
+    """
+
+    id: int
+    instant: bool
+    sent: float
+    probes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """One budget as it stands.
+
+    ``remaining`` is what the server last said; ``free`` is less what is in flight and lost, ``keep`` what of
+    it is left to others. ``reset`` is epoch seconds; ``opens_at`` and ``paused_until`` are monotonic seconds,
+    ``opens_at`` is ``inf`` when only an answer can open it. ``others``, ``reserve``: tokens per window.
+    """
+
+    limit: int | None
+    remaining: int | None
+    reset: float | None
+    known: bool
+    free: int
+    keep: int
+    opens_at: float
+    others: float
+    reserve: float
+    mine: int
+    blind: bool
+    paused_until: float | None
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerView:
+    """Both budgets; ``server_time`` is epoch seconds certainly reached, ``-inf`` before any answer."""
+
+    organization: BudgetView
+    instant_test: BudgetView
+    server_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Own requests that were answered 429, by the limit that was to blame, and those that named none."""
+
+    organization: int = 0
+    instant_test: int = 0
+    bare: int = 0
+
+
+class Ledger(Protocol):
+    """See the module's docstring. ``now`` is monotonic seconds of our clock and never goes back."""
+
+    def try_reserve(self, now: float, *, instant: bool, spare: int = 0) -> Ticket | None:
+        """A ticket if the budgets allow one request now, else ``None``.
+
+        ``spare`` is how many organization tokens must remain besides the reserve, for requests that are to
+        go first. A probe of an unknown window needs neither.
+        """
+
+    def settle(self, ticket: Ticket, limits: Limits, now: float, *, status: int) -> None:
+        """The request was answered at ``now``."""
+
+    def lost(self, ticket: Ticket, now: float) -> None:
+        """No answer will come: a time-out, a reset, a cancellation after sending."""
+
+    def release(self, ticket: Ticket, now: float) -> None:
+        """The request was certainly never sent."""
+
+    def opens_at(self, now: float, *, instant: bool, spare: int = 0) -> float:
+        """When to ask again; ``now`` if there is room, ``inf`` if only an answer of ours can help."""
+
+    def view(self, now: float) -> LedgerView:
+        """Both budgets as they stand."""
+
+    def refused(self) -> Refusals:
+        """The 429s of this process."""
+
+    def close(self) -> None:
+        """No more requests of this process."""
+
+
+def silent(event: str, facts: Mapping[str, object]) -> None:
+    """The note that nobody reads."""
+
+
+class LocalLedger:
+    """Both budgets in memory.
+
+    ``reserve`` is the part of the organization's window always left to its other tools; of the instant-test
+    window only what others are seen to spend is left, unless ``instant_reserve`` says otherwise: creations
+    are the scarce call, and kept tokens would delay the last creations of a plan. ``peers``: other processes
+    that do not share this ledger are known, so probes are spread (``rng``). ``note`` receives dotted events.
+    """
+
+    def __init__(
+        self,
+        *,
+        reserve: float = 0.1,
+        instant_reserve: float = 0.0,
+        rng: Random,
+        peers: bool = False,
+        window: float = WINDOW,
+        expiry: float = EXPIRY,
+        transit: float = TRANSIT,
+        blind_after: int = BLIND_AFTER,
+        note: Note = silent,
+        budget: type[Budget] = Budget,
+        clock: ServerClock | None = None,
+        first: int = 1,
+    ) -> None:
+        self.clock = ServerClock() if clock is None else clock
+        self._window, self._rng, self._note, self.peers = window, rng, note, peers
+        self.organization = budget(
+            self.clock,
+            window=window,
+            share=reserve,
+            floor=1,
+            expiry=expiry,
+            transit=transit,
+            blind_after=blind_after,
+        )
+        self.instant_test = budget(
+            self.clock,
+            window=window,
+            share=instant_reserve,
+            floor=0,
+            expiry=expiry,
+            transit=transit,
+            blind_after=blind_after,
+        )
+        self._next = first
+        self._bare = 0
+        self._refused = Refusals()
+
+    # Before sending.
+
+    def try_reserve(self, now: float, *, instant: bool, spare: int = 0) -> Ticket | None:
+        if self.organization.room(now, spare) < 1:
+            return None
+        if instant and self.instant_test.room(now) < 1:
+            return None
+        request = self._next
+        self._next += 1
+        probes = tuple(name for name, budget in self._of(instant) if budget.reserve(request, now))
+        if probes:
+            self._note("budget.probe", {"kinds": list(probes)})
+        return Ticket(request, instant, now, probes)
+
+    def opens_at(self, now: float, *, instant: bool, spare: int = 0) -> float:
+        opens = self.organization.opens_at(now, spare)
+        return max(opens, self.instant_test.opens_at(now)) if instant else opens
+
+    def _of(self, instant: bool) -> tuple[tuple[str, Budget], ...]:
+        pair = (("organization", self.organization), ("instant_test", self.instant_test))
+        return pair if instant else pair[:1]
+
+    # After sending.
+
+    def settle(self, ticket: Ticket, limits: Limits, now: float, *, status: int) -> None:
+        self._learn_the_time(ticket, limits, now)
+        refused = status == 429
+        blamed = self._blamed(ticket, limits)
+        for name, budget in self._of(ticket.instant):
+            reading = limits.organization if name == "organization" else limits.instant_test
+            believed = budget.free(now)
+            heard = self._hear(name, budget, ticket, reading, now, status)
+            if refused and name == blamed:
+                budget.refuse(heard, now)
+                self._count_refusal(name, budget, heard is Heard.NOTHING, believed)
+        if refused:
+            self._heed(blamed, limits, now)
+        elif status < 400:
+            self._bare = 0
+
+    def _learn_the_time(self, ticket: Ticket, limits: Limits, now: float) -> None:
+        self.clock.observe(limits.date, ticket.sent, now)
+        if limits.date is None:
+            for reading in (limits.organization, limits.instant_test):
+                if reading is not None:
+                    self.clock.observe_reset(reading.reset, self._window, ticket.sent, now)
+
+    def _hear(
+        self, name: str, budget: Budget, ticket: Ticket, reading: LimitReading | None, now: float, status: int
+    ) -> Heard:
+        before = budget.state
+        ended = {"kind": name, "limit": before.limit, "unused": before.remaining, "mine": before.mine}
+        heard = budget.settle(ticket.id, reading, sent=ticket.sent, now=now, status=status)
+        state = budget.state
+        if heard is Heard.NEW_WINDOW:
+            state.jitter = self._rng.uniform(0.0, PEER_JITTER) if self.peers else 0.0
+            facts = {"reset": state.reset, "limit": state.limit, "remaining": state.remaining}
+            self._note("budget.window", {"kind": name, **facts, "others": state.others, "ended": ended})
+        elif heard is Heard.OLD_WINDOW:
+            self._note("budget.stale", {"kind": name})
+        return heard
+
+    def _blamed(self, ticket: Ticket, limits: Limits) -> str:
+        """Which limit a 429 is about: the one with nothing left, else the scarcer that was asked."""
+        if limits.organization is not None and limits.organization.remaining == 0:
+            return "organization"
+        return "instant_test" if ticket.instant else "organization"
+
+    def _count_refusal(self, name: str, budget: Budget, bare: bool, believed: int) -> None:
+        counts = asdict(self._refused)
+        counts["bare" if bare else name] += 1
+        self._refused = Refusals(**counts)
+        others = budget.state.others or 0.0
+        # With tokens believed free and nobody else spending, a refusal contradicts the theory: a defect.
+        facts = {"kind": name, "had_headers": not bare, "believed_free": believed, "others": others}
+        self._note("budget.refused", facts)
+
+    def _heed(self, blamed: str, limits: Limits, now: float) -> None:
+        """Retry-After, and refusals that no limit of ours explains."""
+        budget = self.organization if blamed == "organization" else self.instant_test
+        if limits.retry_after is not None and math.isfinite(limits.retry_after):
+            budget.pause(now + min(LONGEST_RETRY_AFTER, max(0.0, limits.retry_after)))
+        if limits.organization is not None or limits.instant_test is not None:
+            self._bare = 0
+            return
+        self._bare += 1
+        if self._bare >= BARE_IN_A_ROW:
+            pause = min(LONGEST_BARE_PAUSE, BARE_PAUSE * 2.0 ** (self._bare - BARE_IN_A_ROW))
+            pause *= self._rng.uniform(1.0, 1.25)
+            for _, each in self._of(True):
+                each.pause(now + pause)
+            self._note("budget.paused", {"seconds": pause, "refusals": self._bare})
+
+    def lost(self, ticket: Ticket, now: float) -> None:
+        for _, budget in self._of(ticket.instant):
+            budget.lost(ticket.id, now, ticket.sent)
+        self._note("budget.lost", {"instant": ticket.instant, "seconds": now - ticket.sent})
+
+    def release(self, ticket: Ticket, now: float) -> None:
+        for _, budget in self._of(ticket.instant):
+            budget.release(ticket.id)
+
+    # To look at.
+
+    def view(self, now: float) -> LedgerView:
+        return LedgerView(
+            _view(self.organization, now), _view(self.instant_test, now), self.clock.at_least(now)
+        )
+
+    def refused(self) -> Refusals:
+        return self._refused
+
+    def close(self) -> None:
+        """Nothing to give back: a ticket's end is its own."""
+
+    # Kept outside the process.
+
+    def dump(self) -> dict[str, Any]:
+        """What all processes of an organization have in common, as JSON values (infinities included)."""
+        return {
+            "clock": asdict(self.clock.state()),
+            "organization": self.organization.dump(),
+            "instant_test": self.instant_test.dump(),
+            "next": self._next,
+            "bare": self._bare,
+        }
+
+    def load(self, data: Mapping[str, Any]) -> None:
+        """Take over what :meth:`dump` gave. Raises ``ValueError``, ``KeyError`` or ``TypeError``."""
+        clock = dict(data["clock"])
+        for name in ("young", "old", "suspect"):
+            if clock[name] is not None:
+                low, high = clock[name]
+                clock[name] = (float(low), float(high))
+        self.clock.restore(ClockState(**clock))
+        self.organization.load(data["organization"])
+        self.instant_test.load(data["instant_test"])
+        self._next, self._bare = int(data["next"]), int(data["bare"])
+
+
+def _view(budget: Budget, now: float) -> BudgetView:
+    free = budget.free(now)
+    state = budget.state
+    return BudgetView(
+        limit=state.limit,
+        remaining=state.remaining if state.known else None,
+        reset=state.reset,
+        known=state.known,
+        free=free,
+        keep=budget.keep(now),
+        opens_at=budget.opens_at(now),
+        others=budget.others(),
+        reserve=budget.reserve_tokens(),
+        mine=state.mine,
+        blind=budget.blind,
+        paused_until=state.paused if budget.paused(now) else None,
+        in_flight=len(state.flying),
+    )

@@ -1,0 +1,123 @@
+"""The command line. Commands are imported when they are called: `--help` must not load an HTTP client."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+
+from orchestrator.errors import Exit, OrchestratorError
+
+# Command -> module of this package and one line for the overview, in the order of the overview.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("run", "Run a plan: create its tests, collect their answers, judge them."),
+    "check": ("check", "Validate, resolve and estimate a plan; creates nothing."),
+    "resume": ("run", "Go on where a run stopped."),
+    "rerun": ("run", "Run the same tests again by their ids."),
+    "reconcile": ("reconcile", "List, adopt or give up creations whose answer was lost."),
+    "runs": ("reading", "List the runs in the store."),
+    "show": ("reading", "Show what a run came to."),
+    "results": ("reading", "Print the answers of a run as a table, JSON lines or CSV."),
+    "report": ("reading", "Write a report of a run: Markdown or JUnit."),
+    "explain": ("reading", "Tell the story of one cell: what it waited for, each look, what came of it."),
+    "agents": ("agents", "List agents, or those that a plan's selector matches."),
+    "doctor": ("doctor", "Check token, origin, account group, clock, limits and store."),
+    "schema": ("schema", "Print the JSON Schema of plans, for editors."),
+    "simulator": ("simulator_command", "Serve the simulated API on loopback."),
+    "completion": ("completion", "Print the shell completion script."),
+}
+
+
+class Lazy(click.Group):
+    """A group that knows its commands' names and loads a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"orchestrator.cli.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101 - a defect of ours, and soon seen
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+EPILOG = """\b
+Exit codes: 0 all collected, expectations held; 1 an expectation failed; 2 wrong usage or plan;
+3 incomplete; 4 refused by the API; 5 another run of the plan; 6 a ceiling; 70 a defect of ours;
+130, 143 interrupted (the run can be resumed).
+"""
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+@click.version_option(version("orchestrator"), prog_name="orchestrator")
+@click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error [env: ORCHESTRATOR_LOG]")
+@click.option("--log-json", is_flag=True, help="Write logs as JSON lines.")
+@click.pass_context
+def cli(context: click.Context, log_level: str | None, log_json: bool) -> None:
+    """Batch orchestrator for ThousandEyes instant tests.
+
+    \b
+    orchestrator run plans/quickstart.yaml --simulate   # no account needed
+    orchestrator check PLAN && orchestrator run PLAN    # with TE_TOKEN set
+    """
+    context.obj = {"log_level": log_level, "log_json": log_json}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point: every way out has its exit code, and no traceback reaches a user by default."""
+    try:
+        code = cli.main(args=arguments, prog_name="orchestrator", standalone_mode=False)
+    except click.exceptions.Abort:
+        code = Exit.SIGINT
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except OrchestratorError as error:
+        tell_error(error)
+        code = error.exit_code
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); Python must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = Exit.OK
+    except Exception as error:
+        tell_defect(error)
+        code = Exit.DEFECT
+    sys.exit(int(code or 0))
+
+
+def tell_error(error: OrchestratorError) -> None:
+    """What happened and what to do next, escaped, on stderr."""
+    from orchestrator.cli.masking import mask  # noqa: PLC0415 - not needed where nothing goes wrong
+    from orchestrator.report.safe import visible  # noqa: PLC0415 - as above
+
+    for line in mask(error.message).splitlines() or [""]:
+        click.echo(visible(line) if line.count(":") >= 3 else f"error: {visible(line)}", err=True)
+    if error.hint:
+        click.echo(f"hint: {visible(mask(error.hint))}", err=True)
+
+
+def tell_defect(error: Exception) -> None:
+    """A defect of ours: one line, and the traceback only if the log level is debug."""
+    import traceback  # noqa: PLC0415 - not needed where nothing goes wrong
+
+    from orchestrator.cli.masking import mask  # noqa: PLC0415 - as above
+    from orchestrator.report.safe import visible  # noqa: PLC0415 - as above
+
+    click.echo(f"defect: {type(error).__name__}: {visible(mask(str(error)))}", err=True)
+    if os.environ.get("ORCHESTRATOR_LOG", "").lower() == "debug" or "debug" in sys.argv:
+        text = mask("".join(traceback.format_exception(error)))
+        click.echo("\n".join(visible(line) for line in text.splitlines()), err=True)
+    click.echo(
+        "hint: this is a defect of orchestrator; what was collected is kept, and a run can be resumed",
+        err=True,
+    )

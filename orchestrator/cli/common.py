@@ -1,0 +1,158 @@
+"""Options and doors that several commands share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import click
+
+from orchestrator.cli.masking import add_mask, mask
+from orchestrator.settings import Settings, pick_account, pick_origin, pick_store
+
+T = TypeVar("T")
+Command = Callable[..., Any]
+
+store_option = click.option("--store", metavar="PATH", help="Where runs are kept [env: ORCHESTRATOR_STORE].")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+
+
+def api_options(command: Command) -> Command:
+    """Where to talk to and as whom."""
+    options = (
+        click.option(
+            "--token-file", metavar="FILE", help="Read the token from a file, or - for standard input."
+        ),
+        click.option("--base-url", metavar="URL", help="Origin of the API [env: TE_BASE_URL]."),
+        click.option("--aid", metavar="ID", help="Account group [env: TE_AID]."),
+        click.option(
+            "--organization", default="", metavar="NAME", help="Tells organizations' budgets apart."
+        ),
+        click.option("--allow-http", is_flag=True, help="Accept plain http:// beyond loopback."),
+        store_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def plan_options(command: Command) -> Command:
+    """How a plan is read."""
+    command = click.option(
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Override a variable of the plan (repeatable).",
+    )(command)
+    return click.option("--seed", default=0, show_default=True, help="Repeats samples of agents.")(command)
+
+
+def simulate_options(command: Command) -> Command:
+    """The built-in simulator instead of the API."""
+    command = click.option(
+        "--speed", default=60.0, show_default=True, help="How much faster than life the simulated world runs."
+    )(command)
+    return click.option("--simulate", is_flag=True, help="Use the built-in simulator; no account needed.")(
+        command
+    )
+
+
+def sets_of(pairs: tuple[str, ...]) -> dict[str, str]:
+    """``NAME=VALUE`` pairs as a mapping."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise click.UsageError(f"--set takes NAME=VALUE, not {pair!r}")
+        found[name] = value
+    return found
+
+
+def settings_of(options: Mapping[str, Any], plan_account: str | None = None) -> Settings:
+    """The settings of a command with :func:`api_options`."""
+    from orchestrator.thousandeyes.origin import parse_origin  # noqa: PLC0415 - start-up stays light
+
+    return Settings(
+        origin=parse_origin(pick_origin(options["base_url"], os.environ)),
+        store=pick_store(options["store"], os.environ),
+        account=pick_account(options["aid"], os.environ, plan_account),
+        organization=options["organization"],
+        allow_http=options["allow_http"],
+        urgent=options.get("priority") == "urgent",
+    )
+
+
+def set_up_logging() -> None:
+    """Logs to stderr, masked."""
+    from orchestrator.log import configure_logging, level_of  # noqa: PLC0415 - start-up stays light
+
+    wanted = click.get_current_context().obj or {}
+    level = level_of(wanted.get("log_level"), os.environ)
+    configure_logging(level, bool(wanted.get("log_json")), mask)
+
+
+def noting() -> Callable[[str, Mapping[str, object]], None]:
+    """A note of the budgets becomes a log event."""
+    import structlog  # noqa: PLC0415 - start-up stays light
+
+    logger = structlog.get_logger("orchestrator")
+
+    def note(event: str, facts: Mapping[str, object]) -> None:
+        logger.info(event, **facts)
+
+    return note
+
+
+@asynccontextmanager
+async def session(
+    options: Mapping[str, Any], *, reserve: float, account: str | None = None
+) -> AsyncIterator[Any]:
+    """A session with the API, or with the simulator if ``--simulate`` was given."""
+    from orchestrator import app  # noqa: PLC0415 - start-up stays light
+    from orchestrator.credentials import Masker, find_credentials  # noqa: PLC0415 - as above
+
+    settings = settings_of(options, account)
+    if options.get("simulate"):
+        async with app.simulate(
+            settings, reserve=reserve, note=noting(), speed=options["speed"], seed=options.get("seed", 0)
+        ) as opened:
+            yield opened
+        return
+    credentials = find_credentials(os.environ, token_file=options["token_file"], stdin=sys.stdin)
+    add_mask(Masker(credentials))
+    async with app.connect(settings, credentials, reserve=reserve, note=noting()) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def reading(store: str | None) -> AsyncIterator[Any]:
+    """The store alone, for commands that only read."""
+    from orchestrator.store.embedded import EmbeddedStore  # noqa: PLC0415 - start-up stays light
+
+    opened = await EmbeddedStore.open(pick_store(store, os.environ))
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a command's coroutine; a single exception comes out of its group as itself."""
+    try:
+        return anyio.run(work)
+    except BaseExceptionGroup as group:
+        inner: BaseException = group
+        while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
+            inner = inner.exceptions[0]
+        raise inner from group
+
+
+def plan_path(text: str) -> Path:
+    """The path of a plan as it was given."""
+    return Path(text)

@@ -1,0 +1,25 @@
+"""`orchestrator completion`."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    \b
+    bash:  eval "$(orchestrator completion bash)"        in ~/.bashrc
+    zsh:   eval "$(orchestrator completion zsh)"         in ~/.zshrc
+    fish:  orchestrator completion fish > ~/.config/fish/completions/orchestrator.fish
+    """
+    from orchestrator.cli import cli  # noqa: PLC0415 - the group loads this module
+
+    maker = get_completion_class(shell)
+    assert maker is not None  # noqa: S101 - click has all three
+    click.echo(maker(cli, {}, "orchestrator", "_ORCHESTRATOR_COMPLETE").source())

@@ -1,0 +1,141 @@
+"""`orchestrator doctor`: what works, what does not, and what could not be found out."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+
+from orchestrator.cli.common import api_options, json_option, run_async, session, set_up_logging
+from orchestrator.errors import Exit, OrchestratorError, Refused, UsageProblem
+from orchestrator.model import Api
+
+# More than this and Reset, dates and deadlines are hard to read side by side (seconds). Budgets do not
+# depend on our clock.
+SKEW_WORTH_TELLING = 5.0
+MARKS = {"ok": "ok  ", "warning": "warn", "failed": "FAIL", "unknown": "?   "}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``state`` is ok, warning, failed or unknown."""
+
+    what: str
+    state: str
+    text: str
+
+
+@click.command()
+@click.option("--api", type=click.Choice(list(Api)), default="v7", show_default=True)
+@json_option
+@api_options
+def doctor(**options: Any) -> None:
+    """Check token, origin, account group, clock, limits and store. Creates nothing."""
+    set_up_logging()
+    findings: list[Finding] = []
+    code = run_async(lambda: _examine(options, findings))
+    if options["as_json"]:
+        from orchestrator.cli.reading import print_json  # noqa: PLC0415 - loaded when called
+
+        print_json({"schema": 1, "exit_code": int(code), "findings": [asdict(found) for found in findings]})
+    else:
+        from orchestrator.report.safe import terminal  # noqa: PLC0415 - loaded when called
+
+        for found in findings:
+            click.echo(f"{MARKS[found.state]}  {found.what:<14} {terminal(found.text, 400)}")
+    raise SystemExit(int(code))
+
+
+async def _examine(options: dict[str, Any], findings: list[Finding]) -> Exit:
+    try:
+        async with session(options, reserve=0.0) as opened:
+            findings.append(
+                Finding("token", "ok", "found, and of a token's shape (whether it is valid: see account)")
+            )
+            findings.append(await _store(opened))
+            await _reach(opened, Api(options["api"]), findings)
+            findings.extend(await _limits(opened))
+    except Refused as error:
+        findings.append(Finding("account", "failed", f"{error.message} ({error.hint})"))
+        return Exit.REFUSED
+    except UsageProblem as error:
+        findings.append(Finding("settings", "failed", f"{error.message} ({error.hint})"))
+        return Exit.USAGE
+    except OrchestratorError as error:
+        findings.append(Finding("origin", "failed", f"{error.message} ({error.hint})"))
+        return error.exit_code
+    return Exit.OK
+
+
+async def _store(opened: Any) -> Finding:
+    from orchestrator.store.database import journal_mode  # noqa: PLC0415 - loaded when called
+
+    # Opening it has taken the write lock once, if there was something to migrate; this takes it now.
+    await opened.doors.store.save_latencies(opened.settings.origin, {})
+    mode = journal_mode(sqlite3.sqlite_version_info[:3])
+    return Finding(
+        "store",
+        "ok",
+        f"{opened.settings.store} is writable; SQLite {sqlite3.sqlite_version}, journal mode {mode}",
+    )
+
+
+async def _reach(opened: Any, api: Api, findings: list[Finding]) -> None:
+    from orchestrator.thousandeyes.limits import read_limits  # noqa: PLC0415 - loaded when called
+
+    speaks = opened.dialect(api)
+    reply = await opened.ask(speaks, speaks.account_groups())
+    findings.append(Finding("origin", "ok", f"{opened.settings.origin} answers, API {api}"))
+    groups = speaks.read_account_groups(reply.body)
+    wanted = opened.settings.account
+    mine = [group for group in groups if (group.aid == wanted if wanted else group.current)]
+    for group in mine:
+        of = f" of {group.organization}" if group.organization else ""
+        findings.append(Finding("account", "ok", f"{group.name} ({group.aid}){of}"))
+    if not mine:
+        which = f"{wanted} is not among" if wanted else "none is marked as current among"
+        text = f"{which} the {len(groups)} account groups of this token"
+        findings.append(Finding("account", "failed" if wanted else "unknown", text))
+    date = read_limits(reply.headers).date
+    if date is None:
+        findings.append(Finding("clock", "unknown", "the answer carried no Date"))
+        return
+    skew = opened.doors.clock.wall() - date - 0.5
+    state = "warning" if abs(skew) > SKEW_WORTH_TELLING else "ok"
+    findings.append(Finding("clock", state, f"{skew:+.1f} s against the API's (budgets do not depend on it)"))
+
+
+async def _limits(opened: Any) -> list[Finding]:
+    view = opened.doors.ledger.view(opened.doors.clock.now())
+    found = []
+    organization = view.organization
+    if organization.limit is None:
+        found.append(Finding("organization", "unknown", "the answers carried no limit headers"))
+    else:
+        left = "" if organization.remaining is None else f", {organization.remaining} left"
+        reset = organization.reset - view.server_time if organization.reset else math.nan
+        soon = f", resets in {max(0.0, reset):.0f} s" if math.isfinite(reset) else ""
+        found.append(Finding("organization", "ok", f"{organization.limit} calls a window{left}{soon}"))
+    seen = view.instant_test.limit or await _instant_limit_of_last_run(opened)
+    if seen is None:
+        text = "only a creation shows this limit, and none was made from this store yet"
+        found.append(Finding("instant tests", "unknown", text))
+    else:
+        found.append(Finding("instant tests", "ok", f"{seen} creations a window, as last seen"))
+    found.append(
+        Finding("permission", "unknown", "whether instant tests may be created shows with the first one")
+    )
+    return found
+
+
+async def _instant_limit_of_last_run(opened: Any) -> int | None:
+    for run in await opened.doors.store.runs(20):
+        budgets = run.facts.get("budgets")
+        if run.origin == opened.settings.origin and isinstance(budgets, dict):
+            budget = budgets.get("instant_test")
+            if isinstance(budget, dict) and isinstance(budget.get("limit"), int):
+                return int(budget["limit"])
+    return None

@@ -1,0 +1,249 @@
+"""Commands that only read the store: runs, show, results, report, explain."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestrator.cli.common import json_option, reading, run_async, set_up_logging, store_option
+from orchestrator.cli.masking import mask
+
+run_argument = click.argument("run", default="last")
+
+
+@click.command()
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1), help="How many, newest first."
+)
+@click.option("--plan", help="Only runs of this plan.")
+@json_option
+@store_option
+def runs(limit: int, plan: str | None, as_json: bool, store: str | None) -> None:
+    """List the runs in the store, newest first."""
+
+    async def work() -> None:
+        from orchestrator.report.console import make_console  # noqa: PLC0415 - loaded when called
+        from orchestrator.report.text import print_runs  # noqa: PLC0415 - as above
+
+        async with reading(store) as opened:
+            found = await opened.runs(limit, plan)
+        if as_json:
+            print_json({"schema": 1, "runs": [_run_row(run) for run in found]})
+        else:
+            print_runs(make_console(sys.stdout), found)
+
+    set_up_logging()
+    run_async(work)
+
+
+def _run_row(run: Any) -> dict[str, object]:
+    from orchestrator.report.times import utc  # noqa: PLC0415 - loaded when called
+
+    return {
+        "run": run.id,
+        "plan": run.plan,
+        "state": run.state.value,
+        "exit_code": run.exit_code,
+        "started": utc(run.started),
+        "finished": utc(run.finished),
+        "api": run.api.value,
+        "rerun_of": run.parent,
+    }
+
+
+@click.command()
+@run_argument
+@json_option
+@store_option
+def show(run: str, as_json: bool, store: str | None) -> None:
+    """Show what RUN came to (an id, a prefix of one, or `last`)."""
+
+    async def work() -> None:
+        async with reading(store) as opened:
+            record = await opened.run(run)
+            if as_json:
+                from orchestrator.report.summary import summary  # noqa: PLC0415 - loaded when called
+
+                print_json(summary(record, await opened.counts(record.id), now=time.time()))
+            else:
+                await tell_summary(opened, record, sys.stdout)
+
+    set_up_logging()
+    run_async(work)
+
+
+async def tell_summary(opened: Any, record: Any, stream: Any) -> None:
+    """The summary for people, with what is wrong and what to do next."""
+    from orchestrator.lifecycle import SpecState  # noqa: PLC0415 - loaded when called
+    from orchestrator.report.console import make_console  # noqa: PLC0415 - as above
+    from orchestrator.report.digest import digest  # noqa: PLC0415 - as above
+    from orchestrator.report.text import print_summary  # noqa: PLC0415 - as above
+
+    counts = await opened.counts(record.id)
+    what = await digest(opened.cells(record.id))
+    unknown = await opened.tests(record.id, [SpecState.UNKNOWN])
+    print_summary(make_console(stream), record, counts, what, unknown, now=time.time())
+
+
+@click.command()
+@run_argument
+@click.option(
+    "--format", "form", type=click.Choice(["table", "jsonl", "csv"]), default="table", show_default=True
+)
+@click.option("--layer", "layers", multiple=True, help="Only this layer (repeatable).")
+@click.option("--verdict", "verdicts", multiple=True, help="Only cells with this verdict (repeatable).")
+@click.option("--status", "statuses", multiple=True, type=click.Choice(["ok", "error"]))
+@click.option("--agent", "agents", multiple=True, metavar="ID|PATTERN")
+@click.option("--target", "targets", multiple=True, metavar="PATTERN")
+@store_option
+def results(
+    run: str,
+    form: str,
+    layers: tuple[str, ...],
+    verdicts: tuple[str, ...],
+    statuses: tuple[str, ...],
+    agents: tuple[str, ...],
+    targets: tuple[str, ...],
+    store: str | None,
+) -> None:
+    """Print the answers of RUN."""
+
+    async def work() -> None:
+        from orchestrator.model import AnswerStatus, Verdict  # noqa: PLC0415 - loaded when called
+        from orchestrator.report import results as writers  # noqa: PLC0415 - as above
+        from orchestrator.report.console import make_console, painter  # noqa: PLC0415 - as above
+
+        wrong = [verdict for verdict in verdicts if verdict not in list(Verdict)]
+        if wrong:
+            raise click.UsageError(f"--verdict takes {', '.join(Verdict)}, not {wrong[0]!r}")
+        keep = writers.Filter(
+            layers, tuple(map(Verdict, verdicts)), tuple(map(AnswerStatus, statuses)), agents, targets
+        )
+        async with reading(store) as opened:
+            record = await opened.run(run)
+
+            def rows() -> Any:
+                return opened.results(record.id)
+
+            if form == "jsonl":
+                await writers.write_jsonl(record.id, rows, sys.stdout.write, keep)
+            elif form == "csv":
+                await writers.write_csv(record.id, rows, sys.stdout.write, keep)
+            else:
+                console = make_console(sys.stdout)
+                width = console.width if console.is_terminal else None
+                await writers.write_table(rows, sys.stdout.write, keep, width=width, paint=painter(console))
+
+    set_up_logging()
+    run_async(work)
+
+
+@click.command()
+@run_argument
+@click.option(
+    "--format", "form", type=click.Choice(["markdown", "junit"]), default="markdown", show_default=True
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+@store_option
+def report(run: str, form: str, output: Path | None, store: str | None) -> None:
+    """Write a report of RUN: Markdown for a ticket, or JUnit for a CI server."""
+
+    async def work() -> bytes:
+        from orchestrator.lifecycle import SpecState  # noqa: PLC0415 - loaded when called
+        from orchestrator.report.digest import digest, with_links  # noqa: PLC0415 - as above
+        from orchestrator.report.junit import junit  # noqa: PLC0415 - as above
+        from orchestrator.report.markdown import ticket  # noqa: PLC0415 - as above
+
+        async with reading(store) as opened:
+            record = await opened.run(run)
+            if form == "junit":
+                return await junit(record, opened.cells(record.id))
+            counts = await opened.counts(record.id)
+            what = await digest(opened.cells(record.id), limit=50)
+            what = await with_links(what, lambda key: opened.answers(record.id, key))
+            unknown = await opened.tests(record.id, [SpecState.UNKNOWN])
+            return ticket(record, counts, what, unknown, now=time.time()).encode("utf-8", "backslashreplace")
+
+    set_up_logging()
+    content = run_async(work)
+    if output is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise click.FileError(str(output), error.strerror or str(error)) from error
+
+
+@click.command()
+@click.argument("run")
+@click.argument("cell")
+@click.option("--agent", help="Which agent of the cell (id or name).")
+@json_option
+@store_option
+def explain(run: str, cell: str, agent: str | None, as_json: bool, store: str | None) -> None:
+    """Tell the story of CELL of RUN.
+
+    CELL is a target's name, a spec's key, or TARGET@AGENT.
+    """
+
+    async def work() -> None:
+        async with reading(store) as opened:
+            record = await opened.run(run)
+            await _explain(opened, record, cell, agent, as_json=as_json)
+
+    set_up_logging()
+    run_async(work)
+
+
+async def _explain(opened: Any, record: Any, cell: str, agent: str | None, *, as_json: bool) -> None:
+    from orchestrator.errors import UsageProblem  # noqa: PLC0415 - loaded when called
+    from orchestrator.report.explain import explanation, steps  # noqa: PLC0415 - as above
+    from orchestrator.report.times import utc  # noqa: PLC0415 - as above
+
+    target, sign, name = cell.rpartition("@")
+    if sign and agent is None and target:
+        cell, agent = target, name
+    tests = [
+        test
+        for test in await opened.tests(record.id)
+        if test.spec.target == cell or (len(cell) >= 4 and test.spec.key.startswith(cell))
+    ]
+    cells = [
+        one
+        async for one in opened.cells(record.id)
+        if one.spec in {test.spec.key for test in tests} and agent in {None, one.agent_id, one.agent}
+    ]
+    if agent is not None:
+        tests = [test for test in tests if test.spec.key in {one.spec for one in cells}]
+    if not tests:
+        raise UsageProblem(
+            f"run {record.id} has no cell {cell!r}" + (f" with agent {agent!r}" if agent else ""),
+            hint="give a target's name or a spec's key as `orchestrator results` shows them",
+        )
+    documents = []
+    for test in tests:
+        events = await opened.events(record.id, test.spec.key)
+        mine = [one for one in cells if one.spec == test.spec.key]
+        if as_json:
+            told = [
+                {"at": utc(step.at), "since": round(step.since, 3), "text": mask(step.text)}
+                for step in steps(record, test, events)
+            ]
+            documents.append({"spec": test.spec.key, "target": test.spec.target, "steps": told})
+        else:
+            for line in explanation(record, test, events, mine if agent else ()):
+                click.echo(mask(line))
+            click.echo()
+    if as_json:
+        print_json({"schema": 1, "run": record.id, "tests": documents})
+
+
+def print_json(document: object) -> None:
+    """One JSON document on stdout; ASCII only, so that no terminal or pipe chokes on hostile text."""
+    click.echo(json.dumps(document, indent=2))

@@ -1,0 +1,162 @@
+"""`orchestrator run`, `resume` and `rerun`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from orchestrator.cli.common import (
+    api_options,
+    json_option,
+    plan_options,
+    plan_path,
+    run_async,
+    session,
+    set_up_logging,
+    sets_of,
+    settings_of,
+    simulate_options,
+)
+from orchestrator.conduct import UNKNOWN_POLICIES
+from orchestrator.errors import Exit, UsageProblem
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
+wait_option = click.option("--wait", is_flag=True, help="Wait for another run of the plan to end.")
+priority_option = click.option(
+    "--priority",
+    type=click.Choice(["normal", "urgent"]),
+    default="normal",
+    show_default=True,
+    help="An urgent run goes before others on this host.",
+)
+grace_option = click.option(
+    "--grace", default=30.0, show_default=True, help="Seconds to go on collecting after the first signal."
+)
+
+
+@click.command()
+@click.argument("plan", type=click.Path(dir_okay=False))
+@simulate_options
+@plan_options
+@click.option("--in-order", is_flag=True, help="Create tests in the order of the plan.")
+@priority_option
+@wait_option
+@grace_option
+@quiet_option
+@json_option
+@api_options
+def run(plan: str, **options: Any) -> None:
+    """Run PLAN: create its tests, collect their answers, judge them."""
+    from orchestrator.plan.load import load_plan  # noqa: PLC0415 - loaded when called
+
+    set_up_logging()
+    loaded = load_plan(plan_path(plan), sets=sets_of(options["sets"]), environ=os.environ)
+
+    async def work() -> Exit:
+        from orchestrator.cli.conducting import conduct  # noqa: PLC0415 - loaded when called
+        from orchestrator.lock import plan_lock  # noqa: PLC0415 - as above
+        from orchestrator.start import Wishes, check_ceilings, prepare, store_run  # noqa: PLC0415 - as above
+
+        async with (
+            session(options, reserve=loaded.budget.reserve, account=loaded.account_group) as opened,
+            plan_lock(
+                opened.settings.store.parent, loaded.name, opened.doors.clock, wait=options["wait"], told=told
+            ),
+        ):
+            prepared = await prepare(opened, loaded, seed=options["seed"])
+            check_ceilings(prepared)
+            wishes = Wishes(
+                options["in_order"], options["priority"] == "urgent", str(plan_path(plan).resolve())
+            )
+            record = await store_run(opened, prepared, wishes)
+            return await conduct(
+                opened, record, quiet=options["quiet"], as_json=options["as_json"], grace=options["grace"]
+            )
+
+    raise SystemExit(int(run_async(work)))
+
+
+@click.command()
+@click.argument("run", default="last")
+@click.option(
+    "--unknown",
+    type=click.Choice(UNKNOWN_POLICIES),
+    default="keep",
+    show_default=True,
+    help="Creations whose answer was lost: keep them unknown, retry (may pay twice), or skip.",
+)
+@wait_option
+@grace_option
+@quiet_option
+@json_option
+@api_options
+def resume(run: str, **options: Any) -> None:
+    """Go on where RUN stopped. Nothing that was created is created again."""
+    set_up_logging()
+    raise SystemExit(int(run_async(lambda: _go_on(run, options, again=False, failed=False))))
+
+
+@click.command()
+@click.argument("run", default="last")
+@click.option("--failed", is_flag=True, help="Only tests that failed or are incomplete.")
+@click.option("--in-order", is_flag=True, help="In the order of the plan.")
+@priority_option
+@wait_option
+@grace_option
+@quiet_option
+@json_option
+@api_options
+def rerun(run: str, *, failed: bool, **options: Any) -> None:
+    """Run the tests of RUN again by their ids, and collect the new round."""
+    set_up_logging()
+    raise SystemExit(int(run_async(lambda: _go_on(run, options, again=True, failed=failed))))
+
+
+async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: bool) -> Exit:
+    from orchestrator.cli.common import reading  # noqa: PLC0415 - loaded when called
+    from orchestrator.cli.conducting import conduct  # noqa: PLC0415 - as above
+    from orchestrator.lock import plan_lock  # noqa: PLC0415 - as above
+    from orchestrator.start import Wishes, store_rerun  # noqa: PLC0415 - as above
+
+    async with reading(options["store"]) as store:
+        record = await store.run(name)
+    origin = settings_of(options).origin
+    if record.settings.get("simulated") is True:
+        raise UsageProblem(
+            f"run {record.id} was simulated, and its world has ended with it",
+            hint="serve a world that lasts with `orchestrator simulator`, and name it with --base-url",
+        )
+    if record.origin != origin:
+        raise UsageProblem(
+            f"run {record.id} belongs to {record.origin}, not to {origin}",
+            hint=f"give --base-url {record.origin}",
+        )
+    reserve = record.settings.get("reserve", 0.1)
+    assert isinstance(reserve, int | float)  # noqa: S101 - stored by us
+    async with (
+        session(options, reserve=float(reserve), account=record.account) as opened,
+        plan_lock(
+            opened.settings.store.parent, record.plan, opened.doors.clock, wait=options["wait"], told=told
+        ),
+    ):
+        if again:
+            wishes = Wishes(options["in_order"], options["priority"] == "urgent")
+            record = await store_rerun(opened, record, wishes, failed=failed)
+        return await conduct(
+            opened,
+            record,
+            quiet=options["quiet"],
+            as_json=options["as_json"],
+            unknown=options.get("unknown", "keep"),
+            grace=options["grace"],
+        )
+
+
+def told(text: str) -> None:
+    """A word on stderr."""
+    click.echo(text, err=True)
+
+
+__all__ = ["rerun", "resume", "run"]

@@ -1,0 +1,305 @@
+"""One execution of a stored run to its end. Starting is resuming: the store is asked what remains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from random import Random
+
+from orchestrator.budget.ledger import BudgetView, Ledger, LedgerView
+from orchestrator.clock import Clock
+from orchestrator.collect import Progress
+from orchestrator.errors import Exit
+from orchestrator.latency import models
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import Json, JsonObject
+from orchestrator.order import creation_order
+from orchestrator.report.summary import end_state, exit_code
+from orchestrator.runner.context import Context, InHand
+from orchestrator.runner.create import end_uncreated
+from orchestrator.runner.dispatcher import Dispatcher, End, Situation
+from orchestrator.runner.journal import durably
+from orchestrator.runner.pacer import Gaps, Pacer
+from orchestrator.runner.wire import Wire
+from orchestrator.schedule import Schedule
+from orchestrator.store.base import Counts, RunRecord, RunState, Store, TestRecord
+from orchestrator.testtypes import TEST_TYPES
+from orchestrator.thousandeyes.protocol import Dialect
+
+LOST = "its creation's answer was lost when an earlier session of this run ended"
+# What a resume does with lost creations.
+UNKNOWN_POLICIES = ("keep", "retry", "skip")
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What a run needs of the outside."""
+
+    store: Store
+    wire: Wire
+    ledger: Ledger
+    clock: Clock
+    rng: Random
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How fast to send at most. ``speed`` is the clock's, for the pacers, which follow the event loop."""
+
+    gaps: Gaps = field(default_factory=Gaps)
+    speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a run stands, for whoever shows it. Counts of tests; ``elapsed`` in seconds."""
+
+    planned: int
+    created: int
+    open: int
+    closed: int
+    answers: int
+    errors: int
+    elapsed: float
+    now: float
+    situation: Situation
+    open_layers: int
+    to_create: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a run. ``refused`` says why the API refused it, ``hint`` what to do."""
+
+    run: RunRecord
+    counts: Counts
+    exit_code: Exit
+    refused: str | None = None
+    hint: str | None = None
+
+
+class Conductor:
+    """Conducts one run. Build it, then await :meth:`run` once; :meth:`interrupt` may come at any time."""
+
+    def __init__(
+        self,
+        doors: Doors,
+        dialect: Dialect,
+        run: RunRecord,
+        *,
+        pacing: Pacing,
+        show: Callable[[Standing], None],
+        unknown: str = "keep",
+    ) -> None:
+        self._doors, self._pacing, self._show, self._unknown = doors, pacing, show, unknown
+        self._run = run
+        self._latencies = models({}, TEST_TYPES)
+        self._context = Context(
+            run=run,
+            store=doors.store,
+            dialect=dialect,
+            wire=doors.wire,
+            clock=doors.clock,
+            schedule=Schedule(self._latencies, doors.rng),
+            tests={},
+            jitter=doors.rng.random,
+        )
+        self._dispatcher: Dispatcher | None = None
+        self._interrupted: Exit | None = None
+        self._grace = 0.0
+        self._began = doors.clock.now()
+        self._planned = 0
+        self._counted_before = _tally_of(run)
+
+    def interrupt(self, code: Exit, grace: float) -> None:
+        """Create no more, collect what is paid for during ``grace`` seconds, then leave with ``code``."""
+        self._interrupted, self._grace = code, grace
+        if self._dispatcher is not None:
+            self._dispatcher.interrupt("interrupted", grace)
+
+    async def abandon(self, code: Exit) -> None:
+        """Left at once, in the middle: the run is marked as interrupted; everything else is for a resume."""
+        await durably(
+            self._doors.store.update_run(
+                self._run.id,
+                state=end_state(code),
+                finished=self._doors.clock.wall(),
+                exit_code=int(code),
+                facts=self._facts("left at once"),
+            )
+        )
+
+    async def run(self) -> Outcome:
+        """Go on until everything has an end, or until stopped. Raises what makes the run impossible."""
+        store, clock, run = self._doors.store, self._doors.clock, self._run
+        learned = await store.latencies(run.origin)
+        self._latencies.update(models(learned, TEST_TYPES))
+        tests = await self._recover()
+        self._fill(tests)
+        await self._reopen([test for test in tests if test.state is SpecState.WAITING])
+        deadline = run.settings.get("deadline")
+        assert isinstance(deadline, int | float)  # noqa: S101 - every run is stored with one
+        self._dispatcher = Dispatcher(
+            self._context,
+            self._doors.ledger,
+            Pacer(clock, self._pacing.gaps, speed=self._pacing.speed),
+            deadline=self._began + deadline,
+            listener=self._tell,
+            keep=self._keep,
+        )
+        if self._interrupted is not None:
+            self._dispatcher.interrupt("interrupted", self._grace)
+        end = await self._dispatcher.run()
+        if run.settings.get("simulated") is not True:
+            samples = {name: model.dump() for name, model in self._latencies.items() if len(model)}
+            await durably(store.save_latencies(run.origin, samples))
+        return await self._finish(end)
+
+    # -- before -------------------------------------------------------------------------------------
+
+    async def _recover(self) -> list[TestRecord]:
+        """What remains, after what an earlier session of this run left behind has been put in order."""
+        store, run, clock = self._doors.store, self._run, self._doors.clock
+        tests = await store.tests(run.id)
+        self._planned = len(tests)
+        for test in tests:
+            key, state = test.spec.key, test.state
+            if state is SpecState.CREATING and run.parent is not None and test.test_id is not None:
+                # Whether a re-run was taken can be seen: by a newer round.
+                await durably(store.created(run.id, key, test.test_id, test.links, clock.wall()))
+            elif state is SpecState.CREATING:
+                hand = InHand(test, Progress(test.spec))
+                await end_uncreated(self._context, hand, SpecState.UNKNOWN, LOST)
+                state = SpecState.UNKNOWN
+            if (state is SpecState.UNKNOWN and self._unknown == "retry") or state is SpecState.NOT_RUN:
+                await durably(store.move(run.id, key, SpecState.PLANNED, clock.wall()))
+            elif state in {SpecState.PARTIAL, SpecState.TIMED_OUT}:
+                await durably(store.move(run.id, key, SpecState.WAITING, clock.wall()))
+        return await store.tests(run.id, [SpecState.PLANNED, SpecState.WAITING])
+
+    def _fill(self, tests: Sequence[TestRecord]) -> None:
+        run, schedule = self._run, self._context.schedule
+        by_key = {test.spec.key: test for test in tests}
+        for test in tests:
+            self._context.tests[test.spec.key] = InHand(test, Progress(test.spec, test.baseline))
+        planned = [test.spec for test in tests if test.state is SpecState.PLANNED]
+        order = creation_order(
+            planned,
+            lambda kind: self._latencies[kind].quantile(0.5),
+            in_order=run.settings.get("in_order") is True,
+        )
+        for spec in order:
+            if (
+                run.parent is None
+                or by_key[spec.key].test_id is None
+                or by_key[spec.key].baseline is not None
+            ):
+                schedule.add(spec)
+            else:
+                schedule.add_rerun(spec, layer=TEST_TYPES[spec.type].layers[0])
+
+    async def _reopen(self, waiting: Sequence[TestRecord]) -> None:
+        """Tests that an earlier session created: their answers so far count, their deadlines go on."""
+        store, clock = self._doors.store, self._doors.clock
+        wall, now = clock.wall(), clock.now()
+        for test in waiting:
+            hand = self._context.tests[test.spec.key]
+            answers = await store.answers(self._run.id, test.spec.key)
+            for layer in test.spec.layers:
+                hand.progress.accept(layer, [answer for answer in answers if answer.layer == layer])
+            hand.created = now - max(0.0, wall - (test.created or wall))
+            deadline = hand.created + test.spec.deadline
+            self._context.schedule.opened(
+                test.spec, hand.progress, created=hand.created, deadline=deadline, now=now
+            )
+
+    # -- meanwhile ----------------------------------------------------------------------------------
+
+    def _tell(self, situation: Situation) -> None:
+        schedule, clock = self._context.schedule, self._doors.clock
+        open_tests = schedule.open_tests
+        self._show(
+            Standing(
+                planned=self._planned,
+                created=self._planned - schedule.to_create - schedule.creating,
+                open=open_tests,
+                closed=self._planned - len(self._context.tests),
+                answers=self._context.answers,
+                errors=self._context.error_rows,
+                elapsed=clock.now() - self._began,
+                now=clock.now(),
+                situation=situation,
+                open_layers=schedule.open_layers,
+                to_create=schedule.to_create,
+            )
+        )
+
+    async def _keep(self) -> None:
+        run = self._run
+        await self._doors.store.update_run(
+            run.id, state=RunState.RUNNING, finished=None, exit_code=None, facts=self._facts(None)
+        )
+
+    def _facts(self, stopped: str | None) -> JsonObject:
+        view = self._doors.ledger.view(self._doors.clock.now())
+        waits: dict[str, Json] = {}
+        if self._dispatcher is not None:
+            waits = {reason: round(seconds, 1) for reason, seconds in self._dispatcher.waited.items()}
+        tally = asdict(self._doors.wire.tally)
+        facts: JsonObject = {
+            **{name: value for name, value in self._run.facts.items() if name != "stopped"},
+            "requests": {name: tally[name] + self._counted_before.get(name, 0) for name in tally},
+            "budgets": _budgets(view),
+            "waits": waits,
+        }
+        if stopped is not None:
+            facts["stopped"] = stopped
+        return facts
+
+    # -- after --------------------------------------------------------------------------------------
+
+    async def _finish(self, end: End) -> Outcome:
+        store, run, stop = self._doors.store, self._run, self._context.stop
+        counts = await store.counts(run.id)
+        code = exit_code(counts)
+        if end is End.REFUSED:
+            code = Exit.REFUSED
+        elif end is End.INTERRUPTED and code is Exit.INCOMPLETE:
+            code = self._interrupted or Exit.SIGINT
+        stopped = stop.refused or stop.creating
+        await durably(
+            store.update_run(
+                run.id,
+                state=end_state(code),
+                finished=self._doors.clock.wall(),
+                exit_code=int(code),
+                facts=self._facts(stopped),
+            )
+        )
+        record = await store.run(run.id)
+        return Outcome(record, counts, code, stop.refused, stop.hint)
+
+
+def _tally_of(run: RunRecord) -> dict[str, int]:
+    requests = run.facts.get("requests")
+    if not isinstance(requests, dict):
+        return {}
+    return {name: int(value) for name, value in requests.items() if isinstance(value, int | float)}
+
+
+def _budgets(view: LedgerView) -> JsonObject:
+    named = (("organization", view.organization), ("instant_test", view.instant_test))
+    return {name: _budget(budget) for name, budget in named if budget.limit is not None}
+
+
+def _budget(budget: BudgetView) -> JsonObject:
+    remaining = 0 if budget.remaining is None else budget.remaining
+    return {
+        "limit": budget.limit,
+        "remaining": remaining,
+        "reset": budget.reset,
+        "others": round(budget.others, 1),
+    }
+
+
+__all__ = ["UNKNOWN_POLICIES", "Conductor", "Doors", "Outcome", "Pacing", "Standing"]

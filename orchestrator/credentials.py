@@ -1,0 +1,137 @@
+"""The token: where it is found, what shape it has, and how it is kept out of everything that is shown."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import quote
+
+from orchestrator.errors import UsageProblem
+from orchestrator.model import Api
+
+MASK = "***"
+_SHAPE = re.compile(r"[!-~]{1,4096}\Z")
+_EMAIL = re.compile(r"[!-9;-~]{1,320}\Z")  # no colon: it separates user and password in HTTP Basic
+_STDIN = "-"
+_LONGEST_FILE = 64 * 1024
+# Shorter ones are no tokens of the API but stand-ins for the simulator; replacing "a" everywhere would leave
+# nothing to read.
+_SHORTEST_MASKED = 6
+_OTHER_NAMES = ("BEARER_TOKEN", "TE_BEARER", "TE_BEARER_TOKEN", "THOUSANDEYES_TOKEN")
+_WAYS = "set TE_TOKEN, or TE_TOKEN_FILE to a file with the token, or use --token-file FILE ('-' is stdin)"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The token, and the user's address where HTTP Basic is wanted (v6 only). Neither is in its ``repr``."""
+
+    token: str = field(repr=False)
+    email: str | None = field(default=None, repr=False)
+
+    def authorization(self, api: Api) -> str:
+        """Return the value of the Authorization header: Basic for v6 with an address, else Bearer."""
+        if api is Api.V6 and self.email is not None:
+            return f"Basic {self._basic()}"
+        return f"Bearer {self.token}"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every form in which the token travels or is echoed, the longest first."""
+        forms = {self.token, self.token.replace("/", "\\/"), quote(self.token, safe="")}
+        if self.email is not None:
+            forms.add(self._basic())
+        return tuple(sorted(forms, key=len, reverse=True))
+
+    def _basic(self) -> str:
+        return base64.b64encode(f"{self.email}:{self.token}".encode()).decode("ascii")
+
+
+class Masker:
+    """Replaces the token in any text. Without credentials it changes nothing."""
+
+    def __init__(self, credentials: Credentials | None) -> None:
+        forms = credentials.secrets() if credentials is not None else ()
+        long_enough = [re.escape(form) for form in forms if len(form) >= _SHORTEST_MASKED]
+        self._pattern = re.compile("|".join(long_enough)) if long_enough else None
+
+    def __call__(self, text: str) -> str:
+        """Return the text with every form of the token replaced by ``***``."""
+        return text if self._pattern is None else self._pattern.sub(MASK, text)
+
+
+def find_credentials(environ: Mapping[str, str], token_file: str | None, stdin: TextIO | None) -> Credentials:
+    """Return the token from the first place that has one, with ``TE_EMAIL`` where it is set.
+
+    The order is: ``token_file`` (``-`` reads ``stdin``), systemd's ``$CREDENTIALS_DIRECTORY/te-token``,
+    ``TE_TOKEN_FILE``, ``TE_TOKEN``. Raises :class:`UsageProblem`, which says where was looked.
+    """
+    token, place = _token(environ, token_file, stdin)
+    _check(token, place)
+    email = environ.get("TE_EMAIL", "").strip() or None
+    if email is not None and not _EMAIL.match(email):
+        raise UsageProblem("TE_EMAIL is not an address: it has a blank, a colon or a letter outside ASCII")
+    return Credentials(token, email)
+
+
+def _token(environ: Mapping[str, str], token_file: str | None, stdin: TextIO | None) -> tuple[str, str]:
+    if token_file == _STDIN:
+        if stdin is None:
+            raise UsageProblem("--token-file - reads standard input, but there is none", hint=_WAYS)
+        return _read_stdin(stdin), "standard input"
+    if token_file is not None:
+        return _read_file(Path(token_file), "--token-file"), f"--token-file {token_file}"
+    directory = environ.get("CREDENTIALS_DIRECTORY", "")
+    provided = Path(directory) / "te-token"
+    if directory and provided.is_file():
+        return _read_file(provided, "$CREDENTIALS_DIRECTORY"), str(provided)
+    if named := environ.get("TE_TOKEN_FILE", ""):
+        return _read_file(Path(named), "TE_TOKEN_FILE"), f"TE_TOKEN_FILE ({named})"
+    if token := environ.get("TE_TOKEN", "").strip("\r\n"):
+        return token, "TE_TOKEN"
+    raise _missing(environ, provided if directory else None)
+
+
+def _missing(environ: Mapping[str, str], provided: Path | None) -> UsageProblem:
+    looked = ["--token-file", *([str(provided)] if provided else []), "TE_TOKEN_FILE", "TE_TOKEN"]
+    other = next((name for name in _OTHER_NAMES if environ.get(name)), None)
+    hint = f"{other} is set, but the name is TE_TOKEN; {_WAYS}" if other else _WAYS
+    return UsageProblem(f"no API token: looked at {', '.join(looked)}", hint=hint)
+
+
+def _read_stdin(stdin: TextIO) -> str:
+    try:
+        return stdin.read(_LONGEST_FILE).strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageProblem(f"the token cannot be read from standard input: {type(error).__name__}") from None
+
+
+def _read_file(path: Path, way: str) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_FILE)
+    except OSError as error:
+        raise UsageProblem(f"the token file {path} ({way}) cannot be read: {error.strerror}") from None
+    # A byte outside ASCII becomes a character that the check refuses.
+    return content.decode("ascii", "replace").strip("\r\n")
+
+
+def _check(token: str, place: str) -> None:
+    """Only what can stand in a header: printable ASCII without blanks. The token itself is not repeated."""
+    if not token:
+        raise UsageProblem(f"the token from {place} is empty", hint=_WAYS)
+    if token.lower().startswith(("bearer ", "basic ")):
+        kind = token.split(" ", 1)[0]
+        raise UsageProblem(
+            f"the token from {place} begins with the word {kind!r}", hint="only the token itself"
+        )
+    if token[0] in "\"'" or token[-1] in "\"'":
+        raise UsageProblem(f"the token from {place} stands in quotation marks", hint="only the token itself")
+    if not _SHAPE.match(token):
+        raise UsageProblem(
+            f"the token from {place} is not a token: {len(token)} characters, with a blank, a line break or "
+            "a character outside ASCII among them",
+            hint="the file or variable must hold the token and nothing else",
+        )

@@ -1,0 +1,92 @@
+"""What stops a run, by what the caller does next.
+
+    OrchestratorError
+    ├── UsageProblem        exit 2   wrong usage; nothing was sent
+    │   └── PlanInvalid     exit 2   the plan, with every problem and its place
+    ├── Refused             exit 4   the API refused us: authentication, permission, account group
+    ├── PlanBusy            exit 5   another run of this plan is going on
+    ├── CeilingExceeded     exit 6   tests, units or duration; nothing was created
+    └── StoreProblem        exit 3   the journal cannot be trusted or written; the run cannot go on
+
+A failed test, look or answer is a record in the store, never one of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of the command line (a contract, see ``docs/exit-codes.md``)."""
+
+    OK = 0
+    EXPECTATION_FAILED = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    REFUSED = 4
+    BUSY = 5
+    CEILING = 6
+    DEFECT = 70
+    SIGINT = 130
+    SIGTERM = 143
+
+
+class OrchestratorError(Exception):
+    """The run cannot go on. ``hint`` says what the user can do next."""
+
+    exit_code: Exit = Exit.INCOMPLETE
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageProblem(OrchestratorError):
+    """Wrong arguments or environment; nothing was sent."""
+
+    exit_code = Exit.USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class PlanProblem:
+    """One thing that is wrong in a plan, and where. Lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class PlanInvalid(UsageProblem):
+    """The plan has problems; all of them are listed, in the order of the file."""
+
+    def __init__(self, problems: tuple[PlanProblem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class Refused(OrchestratorError):
+    """The API refused the token, the permission or the account group."""
+
+    exit_code = Exit.REFUSED
+
+
+class PlanBusy(OrchestratorError):
+    """Another run of the same plan holds the lock."""
+
+    exit_code = Exit.BUSY
+
+
+class CeilingExceeded(OrchestratorError):
+    """The plan would exceed one of its own ceilings; nothing was created."""
+
+    exit_code = Exit.CEILING
+
+
+class StoreProblem(OrchestratorError):
+    """The store cannot be opened, read or written."""

@@ -1,0 +1,262 @@
+"""Expectations, and what they make of a cell. Pure.
+
+What a cell comes to, in this order:
+
+* no answer at all: state ``missing``, verdict ``no-answer``;
+* an ``expect`` that does not hold, or that asks for a layer whose answer is an error row, or for a metric
+  that was not measured: verdict ``fail``;
+* a layer without an answer (in dns-server: a server without one): state ``partial``, verdict ``partial``
+  unless it failed already;
+* an error row that no ``expect`` asks for, or a ``warn`` that does not hold: verdict ``warn``, because
+  everything planned was collected and nothing that was asked for failed, but a person should look;
+* otherwise ``pass``.
+
+The state says what came (``answered``, ``errors`` when a row is an error row and none is missing), the
+verdict what to make of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from orchestrator.model import Answer, AnswerStatus, CellResult, CellState, Metric, Spec, Verdict
+from orchestrator.testtypes import METRICS, TEST_TYPES
+
+_REASONS = 8  # as many as a person reads; the rest is counted
+
+_EXPRESSION = re.compile(
+    r"\s*(?P<layer>[A-Za-z][A-Za-z0-9-]*)\s*\.\s*(?P<metric>[A-Za-z][A-Za-z0-9]*)\s*"
+    r"(?P<op><=|>=|==|!=|<>|=<|=>|<|>|=)\s*(?P<value>.*?)\s*"
+)
+_NUMBER = re.compile(r"(?P<number>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>[A-Za-z%/]*)")
+_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType(
+    {
+        "<": operator.lt,
+        "<=": operator.le,
+        "==": operator.eq,
+        "!=": operator.ne,
+        ">=": operator.ge,
+        ">": operator.gt,
+    }
+)
+_MEANT = {"=": "==", "=<": "<=", "=>": ">=", "<>": "!="}
+# Factors from the unit that was written to the unit of the metric.
+_UNITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "ms": {"ms": 1.0, "us": 0.001, "s": 1_000.0, "m": 60_000.0, "min": 60_000.0},
+        "s": {"s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0},
+        "%": {"%": 1.0},
+        "B": {"B": 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9},
+        "B/s": {"B/s": 1.0, "kB/s": 1e3, "KB/s": 1e3, "MB/s": 1e6, "GB/s": 1e9},
+        "Mbps": {"bps": 1e-6, "kbps": 1e-3, "Kbps": 1e-3, "Mbps": 1.0, "Gbps": 1e3},
+    }
+)
+
+
+class ExpectationInvalid(ValueError):
+    """An expectation cannot be read; the text says why and what was probably meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """``layer.metric op value``; ``value`` is in ``unit``, the unit of the metric."""
+
+    text: str
+    layer: str
+    metric: str
+    op: str
+    value: Metric
+    unit: str
+
+    def holds(self, measured: Metric) -> bool:
+        """Whether a measured value satisfies it; values that cannot be compared do not."""
+        if isinstance(measured, bool) is not isinstance(self.value, bool):
+            return False
+        if isinstance(measured, str) is not isinstance(self.value, str):
+            return False
+        return _OPERATORS[self.op](measured, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The expectations of a spec."""
+
+    expect: tuple[Expectation, ...] = ()
+    warn: tuple[Expectation, ...] = ()
+
+
+@functools.lru_cache(maxsize=4096)
+def parse_expectation(text: str, type_name: str) -> Expectation:
+    """Read one expectation for a type of test. Raises :class:`ExpectationInvalid`."""
+    match = _EXPRESSION.fullmatch(text)
+    if match is None:
+        raise ExpectationInvalid(
+            f"'{text[:60]}' is not of the form layer.metric op value, such as 'network.loss <= 1'"
+        )
+    layer, metric, op = match["layer"], match["metric"], match["op"]
+    if op in _MEANT:
+        raise ExpectationInvalid(f"'{op}' is not a comparison, did you mean '{_MEANT[op]}'?")
+    layers = TEST_TYPES[type_name].layers
+    if layer not in layers:
+        raise ExpectationInvalid(
+            f"{type_name} has no layer '{layer}'{_meant(layer, layers) or '; it has ' + ', '.join(layers)}"
+        )
+    metrics = METRICS[layer]
+    if metric not in metrics:
+        known = ", ".join(metrics)
+        raise ExpectationInvalid(
+            f"layer {layer} has no metric '{metric}'{_meant(metric, metrics) or '; it has ' + known}"
+        )
+    unit = metrics[metric]
+    value = _value(match["value"], unit, f"{layer}.{metric}")
+    if isinstance(value, str | bool) and op not in {"==", "!="}:
+        raise ExpectationInvalid(f"{layer}.{metric} can only be compared with == or !=")
+    return Expectation(text.strip(), layer, metric, op, value, unit)
+
+
+def parsed(spec: Spec) -> Parsed:
+    """The expectations of a spec, read. They were checked with the plan."""
+    return Parsed(
+        expect=tuple(parse_expectation(text, spec.type) for text in spec.expect),
+        warn=tuple(parse_expectation(text, spec.type) for text in spec.warn),
+    )
+
+
+def judge_cell(spec: Spec, agent_id: str, answers: Iterable[Answer], expectations: Parsed) -> CellResult:
+    """What came of one cell. Other agents, other layers and older rounds in ``answers`` are ignored."""
+    rows = _rows(spec, agent_id, answers)
+    if not any(rows.values()):
+        return CellResult(agent_id, CellState.MISSING, Verdict.NO_ANSWER, ("no answer",))
+    absent = [reason for layer in spec.layers if (reason := _absent(spec, layer, rows[layer]))]
+    errors = [row for layer in spec.layers for row in rows[layer] if row.status is AnswerStatus.ERROR]
+    failed = _broken(expectations.expect, rows)
+    warned = _broken(expectations.warn, rows)
+    asked = {expectation.layer for expectation in expectations.expect}
+    unasked = [f"{_at(row.layer, row)}: {_error(row)}" for row in errors if row.layer not in asked]
+    complete = CellState.ERRORS if errors else CellState.ANSWERED
+    if failed:
+        verdict = Verdict.FAIL
+    elif absent:
+        verdict = Verdict.PARTIAL
+    else:
+        verdict = Verdict.WARN if warned or unasked else Verdict.PASS
+    return CellResult(
+        agent_id,
+        CellState.PARTIAL if absent else complete,
+        verdict,
+        _shortened([*failed, *absent, *warned, *unasked]),
+    )
+
+
+def _rows(spec: Spec, agent_id: str, answers: Iterable[Answer]) -> dict[str, list[Answer]]:
+    """The newest row by layer, server and direction."""
+    newest: dict[tuple[str, str | None, str | None], Answer] = {}
+    for answer in answers:
+        if answer.agent_id != agent_id or answer.layer not in spec.layers:
+            continue
+        key = (answer.layer, answer.server, answer.direction)
+        if key not in newest or newest[key].round_id <= answer.round_id:
+            newest[key] = answer
+    rows: dict[str, list[Answer]] = {layer: [] for layer in spec.layers}
+    for answer in newest.values():
+        rows[answer.layer].append(answer)
+    return rows
+
+
+def _absent(spec: Spec, layer: str, rows: Sequence[Answer]) -> str | None:
+    if layer == "dns-server" and 0 < len(rows) < spec.servers:
+        return f"{len(rows)} of {spec.servers} servers in dns-server"
+    return None if rows else f"no answer in {layer}"
+
+
+def _broken(expectations: Sequence[Expectation], rows: Mapping[str, Sequence[Answer]]) -> list[str]:
+    """Why expectations do not hold; one without a row is not broken, its layer is absent."""
+    reasons: dict[str, None] = {}  # in order, each once: two expectations on one error row are one reason
+    for expectation in expectations:
+        for row in rows.get(expectation.layer, ()):
+            reason = _against(expectation, row)
+            if reason is not None:
+                reasons[reason] = None
+    return list(reasons)
+
+
+def _against(expectation: Expectation, row: Answer) -> str | None:
+    name = f"{expectation.layer}.{expectation.metric}"
+    if row.status is AnswerStatus.ERROR:
+        return f"{_at(expectation.layer, row)}: {_error(row)}"
+    wanted = f"expected {expectation.op} {_shown(expectation.value)}"
+    measured = row.metrics.get(expectation.metric)
+    if measured is None:
+        return f"{_at(name, row)} was not measured, {wanted}"
+    if expectation.holds(measured):
+        return None
+    unit = f" {expectation.unit}" if expectation.unit in _UNITS else ""
+    return f"{_at(f'{name} {_shown(measured)}{unit}', row)}, {wanted}"
+
+
+def _at(text: str, row: Answer) -> str:
+    return f"{text} at {row.server}" if row.layer == "dns-server" and row.server else text
+
+
+def _error(row: Answer) -> str:
+    return (row.error or "error without a text")[:200]
+
+
+def _shown(value: Metric) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"
+    return str(value)[:100]
+
+
+def _shortened(reasons: list[str]) -> tuple[str, ...]:
+    if len(reasons) <= _REASONS:
+        return tuple(reasons)
+    return (*reasons[: _REASONS - 1], f"and {len(reasons) - _REASONS + 1} more")
+
+
+def _value(text: str, unit: str, name: str) -> Metric:
+    if not text:
+        raise ExpectationInvalid(f"{name} is compared with nothing")
+    if unit == "text":
+        return _unquoted(text)
+    if unit == "bool":
+        if text.lower() not in {"true", "false"}:
+            raise ExpectationInvalid(f"{name} is true or false, not '{text[:60]}'")
+        return text.lower() == "true"
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise ExpectationInvalid(f"{name} is a number{_in(unit)}, not '{text[:60]}'")
+    number = float(match["number"])
+    if not math.isfinite(number):
+        raise ExpectationInvalid(f"{name} cannot be compared with '{text[:60]}'")
+    if not match["unit"]:
+        return number
+    factors = _UNITS.get(unit, {})
+    if match["unit"] not in factors:
+        known = ", ".join(factors) or "no unit"
+        raise ExpectationInvalid(f"'{match['unit']}' is not a unit of {name}; it takes {known}")
+    return number * factors[match["unit"]]
+
+
+def _in(unit: str) -> str:
+    return f" ({unit})" if unit in _UNITS else ""
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    lower = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
+    return f", did you mean '{lower[found[0]]}'?" if found else ""

@@ -1,0 +1,119 @@
+"""How long results take, learned per test type, and when to look for them.
+
+The rule is constant risk: look again when the chance that the answer appeared since the last look has
+reached ``risk``. It wastes ``(1 - risk) / risk`` looks on average whatever the distribution is, needs nothing
+but quantiles, and comes within a few percent of the optimal density of checks (Keller 1974).
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Iterable, Sequence
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from random import Random
+
+ENOUGH = 20  # samples until the prior is dropped
+REMEMBERED = 400  # newest samples kept
+LONGEST_LATENCY = 3600.0  # seconds; more is not a latency but a stopped clock
+SHORTEST_GAP = 1.0  # seconds between two looks at one layer
+LONGEST_GAP = 20.0  # seconds between two looks, so that a wrong model costs little delay
+SPREAD = 0.5  # sigma of the lognormal prior, wide on purpose
+
+# Medians in seconds before anything was measured; the vendor documents none.
+NETWORK_MEDIAN, WEB_MEDIAN, BROWSER_MEDIAN = 18.0, 30.0, 50.0
+PRIOR_MEDIANS = {
+    "http-server": WEB_MEDIAN,
+    "ftp-server": WEB_MEDIAN,
+    "api": WEB_MEDIAN,
+    "page-load": BROWSER_MEDIAN,
+    "web-transactions": BROWSER_MEDIAN,
+}
+
+
+def prior(test_type: str) -> tuple[float, ...]:
+    """Ten quantiles, seconds, of what to expect of a test type that was never seen."""
+    median = PRIOR_MEDIANS.get(test_type, NETWORK_MEDIAN)
+    normal = NormalDist(math.log(median), SPREAD)
+    return tuple(math.exp(normal.inv_cdf((index + 0.5) / 10)) for index in range(10))
+
+
+class LatencyModel:
+    """Seconds from creation to complete answers, of one test type: a prior, then the newest samples."""
+
+    def __init__(self, prior_quantiles: Sequence[float], samples: Iterable[float] = ()) -> None:
+        self._prior = sorted(prior_quantiles)
+        self._ring: deque[float] = deque(maxlen=REMEMBERED)
+        self._real: list[float] = []
+        self._known = list(self._prior)
+        for sample in samples:
+            self.add(sample)
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
+    def add(self, seconds: float) -> None:
+        """Learn a latency that is known exactly. Values that cannot be one are ignored."""
+        if not 0.0 <= seconds <= LONGEST_LATENCY:
+            return
+        if len(self._ring) == REMEMBERED:
+            del self._real[bisect_left(self._real, self._ring[0])]
+        self._ring.append(seconds)
+        insort(self._real, seconds)
+        self._known = self._real if len(self._ring) >= ENOUGH else sorted([*self._prior, *self._real])
+
+    def seen(self, after: float, by: float, rng: Random) -> None:
+        """Learn from a detection: not there at age ``after``, there at age ``by``.
+
+        The sample is drawn from what is known inside the bracket. The bracket's middle would drag the model:
+        late looks would make late samples, which make later looks.
+        """
+        after = max(0.0, min(after, by))
+        low, high = bisect_right(self._known, after), bisect_right(self._known, by)
+        if low >= high:
+            self.add((after + by) / 2)
+            return
+        drawn = self._known[rng.randrange(low, high)]
+        self.add(min(max(drawn * (1.0 + rng.uniform(-0.03, 0.03)), after), by))
+
+    def chance_by(self, age: float) -> float:
+        """Part of the tests whose answers are complete at this age, 0 to below 1."""
+        return bisect_right(self._known, age) / (len(self._known) + 1)
+
+    def quantile(self, part: float) -> float:
+        """Age in seconds by which ``part`` of the tests are complete; beyond the samples, their greatest."""
+        known = self._known
+        place = part * (len(known) + 1)
+        if place >= len(known):
+            return known[-1]
+        index = max(0, int(place))
+        low = known[index - 1] if index >= 1 else known[0] * 0.8
+        return low + (known[index] - low) * (place - index)
+
+    def next_age(self, age: float, risk: float, longest_gap: float = LONGEST_GAP) -> float:
+        """Age at which to look next after a look at ``age`` that saw nothing (0: none yet).
+
+        At least one second later, at most ``longest_gap`` seconds later except for the first look, and in
+        growing steps when the test is older than any that was learned from.
+        """
+        past = self.chance_by(age)
+        part = past + risk * (1.0 - past)
+        wanted = self.quantile(part)
+        if part * (len(self._known) + 1) >= len(self._known) or wanted <= age:
+            wanted = max(wanted, age * (1.0 + 0.5 * risk) + 0.5)
+        if age > 0.0:
+            wanted = min(wanted, age + longest_gap)
+        return max(wanted, age + SHORTEST_GAP)
+
+    def dump(self) -> list[float]:
+        """The samples, seconds, oldest first; give them back to the constructor."""
+        return list(self._ring)
+
+
+def models(learned: dict[str, list[float]], test_types: Iterable[str]) -> dict[str, LatencyModel]:
+    """A model for each type, from what earlier runs learned."""
+    return {name: LatencyModel(prior(name), learned.get(name, ())) for name in test_types}

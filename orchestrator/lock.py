@@ -1,0 +1,79 @@
+"""One run per plan: a lock on a file, freed by the death of its holder and not by a time-out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from orchestrator.clock import Clock
+from orchestrator.errors import PlanBusy, StoreProblem
+
+
+@asynccontextmanager
+async def plan_lock(
+    folder: Path, plan: str, clock: Clock, *, wait: bool, told: Callable[[str], None]
+) -> AsyncIterator[None]:
+    """Hold the lock of a plan name beside the store. Raises :class:`PlanBusy` unless ``wait``."""
+    place = folder / "locks" / hashlib.sha256(plan.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    lock = _lock(place)
+    first = True
+    while not _acquire(lock):
+        holder = _holder(place)
+        if not wait:
+            raise PlanBusy(
+                f"another run of plan {plan!r} is going on{holder}", hint="wait for it, or start with --wait"
+            )
+        if first:
+            told(f"waiting for another run of plan {plan!r}{holder}")
+            first = False
+        await clock.sleep(1.0)
+    try:
+        _say_who(place, clock.wall())
+        yield
+    finally:
+        with suppress(OSError):
+            place.with_suffix(".json").unlink(missing_ok=True)
+        lock.release()
+
+
+def _lock(place: Path) -> FileLock:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreProblem(
+            f"no lock can be made in {place.parent}: {error.strerror}", hint="choose a writable --store"
+        ) from error
+    return FileLock(place.with_suffix(".lock"), thread_local=False)
+
+
+def _acquire(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    except OSError as error:
+        raise StoreProblem(
+            f"no lock can be made at {lock.lock_file}: {error.strerror}", hint="choose a writable --store"
+        ) from error
+    return True
+
+
+def _say_who(place: Path, wall: float) -> None:
+    who = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(wall)}
+    with suppress(OSError):
+        place.with_suffix(".json").write_text(json.dumps(who), "utf-8")
+
+
+def _holder(place: Path) -> str:
+    """Who holds it, as far as it said so."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        who = json.loads(place.with_suffix(".json").read_text("utf-8"))
+        return f" (process {int(who['pid'])} on {who['host']})"
+    return ""

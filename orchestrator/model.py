@@ -1,0 +1,156 @@
+"""The few values that cross rooms. Frozen: a change makes a new one. Durations are seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+# JSON as it comes and goes; Mapping and tuple so that frozen values can carry it.
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+JsonObject: TypeAlias = "dict[str, Json]"
+Metric: TypeAlias = str | int | float | bool
+
+
+class Api(StrEnum):
+    """API versions that a plan can ask for."""
+
+    V7 = "v7"
+    V6 = "v6"
+
+
+class AgentType(StrEnum):
+    """Kinds of agents, by their v7 names."""
+
+    CLOUD = "cloud"
+    ENTERPRISE = "enterprise"
+    CLUSTER = "enterprise-cluster"
+
+
+class AgentState(StrEnum):
+    """What the API last said of an agent. Cloud agents carry no state (api-facts 4.1)."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    DISABLED = "disabled"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Where from: an agent as the API listed it at the start of the run."""
+
+    id: str
+    name: str
+    type: AgentType
+    country: str | None = None
+    location: str | None = None
+    state: AgentState = AgentState.UNKNOWN
+    labels: tuple[str, ...] = ()
+    target_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is tested: a name for people and the request fields that it fills (v7 names)."""
+
+    name: str
+    fields: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One instant test to be created: one target, one kind of test, one set of options, many agents.
+
+    ``key`` is derived from the content, so the same plan gives the same keys. ``fields`` is the request
+    body in v7 names without ``agents`` and ``testName``; ``raw`` is sent as it stands. ``servers`` is the
+    number of rows that each agent gives in the dns-server layer, 1 elsewhere.
+    """
+
+    key: str
+    test: str
+    type: str
+    target: str
+    fields: Mapping[str, Json]
+    agents: tuple[str, ...]
+    layers: tuple[str, ...]
+    deadline: float
+    raw: Mapping[str, Json] = field(default_factory=dict)
+    expect: tuple[str, ...] = ()
+    warn: tuple[str, ...] = ()
+    servers: int = 1
+    path_details: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """A planned cell that is left out before anything is created, with the reason."""
+
+    test: str
+    type: str
+    target: str
+    agent: str
+    reason: str
+
+
+class AnswerStatus(StrEnum):
+    """A row either measured something or says why it could not."""
+
+    OK = "ok"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One row of one layer of one round from one agent, in one shape for v6 and v7.
+
+    ``metrics`` has v7 metric names; a failed measurement has no metrics (api-facts 0.7). ``round_id`` is
+    the epoch second of the round's start, ``date`` ISO 8601 UTC with ``Z``. ``raw`` is the row as JSON text.
+    """
+
+    layer: str
+    agent_id: str
+    agent: str
+    country: str | None
+    server: str | None
+    round_id: int
+    date: str | None
+    status: AnswerStatus
+    error: str | None
+    metrics: Mapping[str, Metric]
+    raw: str
+    direction: str | None = None
+    link: str | None = None
+
+
+class Verdict(StrEnum):
+    """What the expectations make of a cell."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, no password
+    WARN = "warn"
+    FAIL = "fail"
+    PARTIAL = "partial"
+    NO_ANSWER = "no-answer"
+    NOT_RUN = "not-run"
+
+
+class CellState(StrEnum):
+    """What came of a cell; the five ends add up to planned."""
+
+    PENDING = "pending"
+    ANSWERED = "answered"
+    ERRORS = "errors"
+    PARTIAL = "partial"
+    MISSING = "missing"
+    NOT_RUN = "not_run"
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """The end of one cell: its state, its verdict, and the reasons a person would ask for."""
+
+    agent_id: str
+    state: CellState
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()

@@ -1,0 +1,46 @@
+"""What the schedule makes of the budgets: how eagerly to look, how much to have open. Pure.
+
+The arithmetic is in ``polling``; this joins it for one moment of a run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator import polling
+
+# The documented defaults, for planning only until a header has told the real limits; nothing is sent on
+# the strength of them.
+PLANNED_ORGANIZATION, PLANNED_INSTANT = 240, 24
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the budgets say, for planning. ``reserve`` is tokens of a window left to other tools."""
+
+    organization_limit: int | None
+    instant_limit: int | None
+    instant_free: int
+    reserve: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """``risk``: look when the chance that rows came since the last look is this. ``set_aside``: tokens."""
+
+    risk: float
+    may_create: bool
+    set_aside: int
+
+
+def pace(load: Load, *, to_create: int, open_tests: int, open_layers: int, layers_per_test: float) -> Pace:
+    """The policy for now."""
+    readable = max(1.0, (load.organization_limit or PLANNED_ORGANIZATION) - load.reserve)
+    if to_create == 0:
+        return Pace(polling.risk_at_the_end(readable, open_tests, layers_per_test), False, 0)
+    instant = load.instant_limit or PLANNED_INSTANT
+    return Pace(
+        risk=polling.risk_while_creating(readable, instant, layers_per_test),
+        may_create=polling.may_create(open_layers, round(layers_per_test), readable),
+        set_aside=polling.set_aside(to_create, load.instant_free, open_layers, readable, layers_per_test),
+    )

@@ -1,0 +1,90 @@
+"""How eagerly to look, and how looks and creations share the organization's budget. Arithmetic only.
+
+``readable`` below is what we may spend of the organization's limit per window: the limit less the reserve.
+Creations per window (the instant-test limit) are usually what binds; what they and one look per layer leave
+of ``readable`` may be wasted on early looks, which is what buys a short delay.
+"""
+
+from __future__ import annotations
+
+import math
+
+from orchestrator.latency import LONGEST_GAP, SHORTEST_GAP
+
+EAGEREST, FRUGALEST = 0.2, 0.7  # risk of a look: 4 and 0.4 wasted looks per layer
+WASTED_PER_LAYER = 0.75  # wasted looks that a layer may cost us while there is still something to create
+LAST_FEW = 3  # tests; below that, the end of the run is what counts
+OPEN_WINDOWS = 2.0  # work in progress: so many windows' worth of looks
+FEWEST_OPEN = 8
+
+
+def wip_cap(readable: float) -> float:
+    """Layers that may be open at once: no more than can be read in time, or looks would starve."""
+    return max(FEWEST_OPEN, OPEN_WINDOWS * readable)
+
+
+def may_create(open_layers: int, layers: int, readable: float) -> bool:
+    """Whether a test with ``layers`` layers still fits below the cap. The first one always does."""
+    return open_layers == 0 or open_layers + layers <= wip_cap(readable)
+
+
+def set_aside(
+    creations_left: int, instant_free: int, open_layers: int, readable: float, layers_per_test: float
+) -> int:
+    """Organization tokens that looks must leave to the creations that may come in this window.
+
+    Bounded by what the work-in-progress cap still admits: tokens kept for creations that it forbids would be
+    kept for nothing.
+    """
+    headroom = math.ceil((wip_cap(readable) - open_layers) / max(1.0, layers_per_test))
+    return max(0, min(creations_left, instant_free, headroom))
+
+
+def risk_while_creating(readable: float, creations_per_window: float, layers_per_test: float) -> float:
+    """Chance of success to wait for before a look, while there are tests to create.
+
+    Frugal when the organization's budget binds; otherwise as eager as half of the spare tokens allow, and
+    no more than :data:`WASTED_PER_LAYER` looks wasted per layer (at least two per test).
+    """
+    per_test = readable / max(1.0, creations_per_window) - 1.0 - layers_per_test
+    if per_test <= 0.3:
+        return FRUGALEST
+    wasted = min(per_test / 2.0, max(2.0, WASTED_PER_LAYER * layers_per_test))
+    return 1.0 / (1.0 + wasted)
+
+
+def risk_at_the_end(readable: float, open_tests: int, layers_per_test: float) -> float:
+    """The same when nothing is left to create: all that can be read is for the tests still open.
+
+    Only the last few tests decide when the run ends; being eager with all of them would only cost looks.
+    """
+    wasted = max(0.0, readable / max(1, open_tests) - layers_per_test)
+    if open_tests > LAST_FEW:
+        wasted = min(wasted, max(2.0, WASTED_PER_LAYER * layers_per_test))
+    return max(EAGEREST, min(0.5, 1.0 / (1.0 + wasted)))
+
+
+def longest_gap_at_the_end(readable: float, open_tests: int, window: float) -> float:
+    """Seconds between two looks at a test that takes longer than most, when nothing is left to create.
+
+    The last few may be looked at with half of what can be read; that ends the run seconds earlier.
+    """
+    if open_tests > LAST_FEW:
+        return LONGEST_GAP
+    return min(LONGEST_GAP, max(SHORTEST_GAP, 2.0 * window * open_tests / max(1.0, readable)))
+
+
+def creation_gap(usual: float, creations: int, seconds_left: float) -> float:
+    """Seconds between two creations: ``usual``, or less where the window would end before its tokens do.
+
+    A run that begins late in a clock minute would otherwise leave tokens behind that no later minute gives
+    back. Half of the time left, because answers take a while and the end is not known to the instant.
+    """
+    if creations <= 0:
+        return usual
+    return max(0.0, min(usual, 0.5 * seconds_left / creations))
+
+
+def lagging_look(looks: int) -> float:
+    """Seconds until the next look at a layer that lags behind its sentinel, after ``looks`` at it."""
+    return min(15.0, 1.5 * 1.6 ** min(looks, 20))

@@ -1,0 +1,103 @@
+"""The door to a terminal, or to whatever stands in its place. Data never reaches it as markup.
+
+Colours follow rich's rules: none unless the stream is a terminal, none with ``NO_COLOR`` or ``TERM=dumb``;
+``FORCE_COLOR`` asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+# Wider than any line that we write: a pipe or a file gets each line whole.
+_UNBOUNDED = 100_000
+
+STYLES = {
+    "pass": "green",
+    "warn": "yellow",
+    "fail": "bold red",
+    "error": "red",
+    "partial": "yellow",
+    "no-answer": "yellow",
+    "no answer": "yellow",
+    "not-run": "dim",
+    "complete": "green",
+    "incomplete": "yellow",
+    "interrupted": "yellow",
+    "refused": "bold red",
+    "running": "cyan",
+}
+
+
+def make_console(stream: TextIO, *, color: bool | None = None) -> Console:
+    """A console on ``stream``. ``color`` overrides the environment: ``False`` for ``--no-color``."""
+    terminal = stream.isatty()
+    return Console(
+        file=stream,
+        width=None if terminal else _UNBOUNDED,
+        no_color=None if color is None else not color,
+        force_terminal=True if color else None,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,
+    )
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """One line, kept whole; data in it must be escaped already (``safe.terminal``)."""
+    console.print(Text(text, style=style), soft_wrap=True)
+
+
+def table(
+    console: Console,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    styled: int | None = None,
+    indent: int = 0,
+) -> None:
+    """Aligned columns without a frame; the cells must be escaped already.
+
+    ``styled`` is the column whose word chooses its colour. On a terminal long cells are folded, elsewhere
+    every row is one line without trailing blanks.
+    """
+    cells = list(rows)
+    columns = len(headings) or max((len(row) for row in cells), default=0)
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    grid.show_header = bool(headings)
+    for column in range(columns):
+        grid.add_column(headings[column] if headings else "", overflow="fold")
+    for row in cells:
+        grid.add_row(*(Text(cell, STYLES.get(cell, "") if n == styled else "") for n, cell in enumerate(row)))
+    indented = Padding(grid, (0, 0, 0, indent), expand=False)
+    if console.is_terminal:
+        console.print(indented)
+        return
+    with console.capture() as captured:
+        console.print(indented)
+    for line in captured.get().split("\n")[:-1]:
+        console.print(Text(line.rstrip()), soft_wrap=True)
+
+
+def painter(console: Console) -> Callable[[str, str], str] | None:
+    """A function that colours a text by a word such as a verdict; ``None`` where there are no colours."""
+    system = console.color_system
+    if system is None or console.no_color:
+        return None
+
+    def paint(text: str, word: str) -> str:
+        with console.capture() as captured:
+            console.print(Text(text, style=Style.parse(STYLES.get(word, ""))), end="", soft_wrap=True)
+        return captured.get()
+
+    return paint

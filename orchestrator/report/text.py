@@ -1,0 +1,205 @@
+"""What people read in a terminal: the summary of a run, and the tables of runs and of agents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.model import Agent
+from orchestrator.report.commands import next_commands
+from orchestrator.report.console import STYLES, say, table
+from orchestrator.report.digest import Digest, Group
+from orchestrator.report.headline import headline, many
+from orchestrator.report.safe import terminal
+from orchestrator.report.summary import BUDGETS, number, summary
+from orchestrator.report.times import clock_time, people, span
+from orchestrator.report.waits import awaited
+from orchestrator.store.base import Counts, RunRecord, TestRecord
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+BUDGET_NAMES = {"organization": "organization", "instant_test": "instant tests"}
+_TROUBLES = 10
+_UNKNOWN = 20
+
+
+def print_summary(
+    console: Console,
+    run: RunRecord,
+    counts: Counts,
+    digest: Digest,
+    unknown: Sequence[TestRecord] = (),
+    *,
+    now: float | None = None,
+) -> None:
+    """What a run came to, what is wrong, and what one can do next. ``unknown`` are the lost creations."""
+    document = summary(run, counts, now=now)
+    say(console, f"{terminal(run.plan)}  {headline(run, counts)}", STYLES.get(run.state.value, ""))
+    seconds = document["seconds"]
+    took = f", took {span(seconds)}" if isinstance(seconds, float) else ""
+    say(console, f"  run {terminal(run.id)}, started {people(run.started)}{took}")
+    stopped = run.facts.get("stopped")
+    if isinstance(stopped, str):
+        say(console, f"  stopped: {terminal(stopped)}", "yellow")
+    for group in ("tests", "cells", "verdicts"):
+        say(console, f"  {group:<9} {_counted(document[group])}")
+    say(console, f"  requests  {_requests(document['requests'])}")
+    for line in budget_lines(run):
+        say(console, f"  {line}")
+    units = document["units"]
+    assert isinstance(units, dict)  # noqa: S101 - the summary's own shape
+    say(console, f"  units     {units['estimated']:g} (estimate)")
+    _print_troubles(console, digest)
+    _print_groups(console, "Left out before the start", digest.left_out)
+    _print_groups(console, "Not run", digest.not_run)
+    _print_unknown(console, unknown)
+    say(console, "Next", "bold")
+    table(console, (), next_commands(run, counts, bool(unknown)), indent=2)
+
+
+def budget_lines(run: RunRecord) -> list[str]:
+    """A line per budget seen: limit, remaining, reset, spent by others; one on what was waited for."""
+    lines = []
+    budgets = run.facts.get("budgets")
+    for name in BUDGETS:
+        facts = budgets.get(name) if isinstance(budgets, Mapping) else None
+        if not isinstance(facts, Mapping) or number(facts.get("limit")) is None:
+            continue
+        remaining, limit = number(facts.get("remaining")), number(facts.get("limit"))
+        reset, others = number(facts.get("reset")), number(facts.get("others"))
+        left = "?" if remaining is None else f"{remaining:g}"
+        lines.append(
+            f"budget    {BUDGET_NAMES[name]}: {left} of {limit:g} left, resets {clock_time(reset)}"
+            + ("" if others is None else f", others spend {others:g} a window")
+        )
+    waits = run.facts.get("waits")
+    waited = [
+        f"{span(number(seconds))} for {awaited(name)}"
+        for name, seconds in (waits.items() if isinstance(waits, Mapping) else ())
+        if number(seconds)
+    ]
+    return [*lines, f"waited    {', '.join(waited)}"] if waited else lines
+
+
+def _counted(group: object) -> str:
+    """``12 planned, 12 created: 11 complete, 1 partial``; ends that did not occur are left out."""
+    assert isinstance(group, dict)  # noqa: S101 - the summary's own shape
+    head = ", ".join(f"{group[name]} {name}" for name in ("planned", "created") if name in group)
+    ends = ", ".join(
+        f"{count} {name.replace('_', ' ')}"
+        for name, count in group.items()
+        if count and name not in ("planned", "created")
+    )
+    return ": ".join(part for part in (head, ends) if part) or "none"
+
+
+def _requests(group: object) -> str:
+    assert isinstance(group, dict)  # noqa: S101 - the summary's own shape
+    parts = [many(group["creations"], "creation")]
+    if group["reruns"]:
+        parts.append(many(group["reruns"], "re-run"))
+    parts += [
+        many(group["reads"], "read"),
+        f"{group['refused_429']} refused (429)",
+        many(group["errors"], "error"),
+    ]
+    return ", ".join(parts)
+
+
+def _print_troubles(console: Console, digest: Digest) -> None:
+    if not digest.troubles:
+        return
+    say(console, "What is wrong", "bold")
+    shown = digest.troubles[:_TROUBLES]
+    rows = [
+        (
+            trouble.kind,
+            terminal(trouble.cell.test),
+            terminal(trouble.cell.target),
+            terminal(trouble.cell.agent or trouble.cell.agent_id),
+            terminal(trouble.what),
+        )
+        for trouble in shown
+    ]
+    table(console, (), rows, styled=0, indent=2)
+    more = digest.more + len(digest.troubles) - len(shown)
+    if more:
+        say(console, f"  and {more} more")
+
+
+def _print_groups(console: Console, title: str, groups: Sequence[Group]) -> None:
+    if not groups:
+        return
+    say(console, title, "bold")
+    for group in groups:
+        names = ", ".join(terminal(name, 60) for name in group.agents)
+        more = group.agents_total - len(group.agents)
+        rest = f" and {more} more" if more else ""
+        say(console, f"  {terminal(group.reason, 200)}: {many(group.cells, 'cell')}, {names}{rest}")
+
+
+def _print_unknown(console: Console, tests: Sequence[TestRecord]) -> None:
+    if not tests:
+        return
+    say(console, "Creations whose outcome is unknown; they were not repeated", "bold yellow")
+    shown = tests[:_UNKNOWN]
+    table(
+        console,
+        (),
+        [(terminal(test.name or test.spec.key), terminal(test.spec.target)) for test in shown],
+        indent=2,
+    )
+    if len(tests) > len(shown):
+        say(console, f"  and {len(tests) - len(shown)} more")
+
+
+def print_runs(console: Console, runs: Iterable[RunRecord]) -> None:
+    """The table of runs, in the order given."""
+    rows = [
+        (
+            terminal(run.id),
+            terminal(run.plan),
+            run.state.value,
+            "-" if run.exit_code is None else str(run.exit_code),
+            people(run.started),
+            "-" if run.finished is None else span(run.finished - run.started),
+            run.api.value,
+            terminal(run.parent or "-"),
+        )
+        for run in runs
+    ]
+    if not rows:
+        say(console, "There are no runs yet.")
+        return
+    table(console, ("run", "plan", "state", "exit", "started", "took", "api", "rerun of"), rows, styled=2)
+
+
+def print_agents(
+    console: Console, agents: Sequence[Agent], left_out: Sequence[tuple[Agent, str]] = ()
+) -> None:
+    """The agents that a selector matches, then those that it leaves out, with the reason."""
+    headings = ("id", "name", "type", "country", "location", "state", "labels")
+    if agents:
+        table(console, headings, [_agent(agent) for agent in agents])
+    say(console, many(len(agents), "agent"), "bold")
+    if left_out:
+        say(console, f"{len(left_out)} left out", "bold")
+        table(
+            console,
+            (),
+            [(terminal(agent.id), terminal(agent.name), terminal(why)) for agent, why in left_out],
+            indent=2,
+        )
+
+
+def _agent(agent: Agent) -> tuple[str, ...]:
+    return (
+        terminal(agent.id),
+        terminal(agent.name),
+        agent.type.value,
+        terminal(agent.country or "-"),
+        terminal(agent.location or "-"),
+        agent.state.value,
+        terminal(", ".join(agent.labels) or "-"),
+    )

@@ -1,0 +1,34 @@
+"""The end of a test: its answers are judged, its cells get their ends, all in one write."""
+
+from __future__ import annotations
+
+from orchestrator.expect import judge_cell, parsed
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import Answer
+from orchestrator.runner.context import Context
+from orchestrator.runner.journal import durably
+
+
+async def close(context: Context, key: str) -> None:
+    """Close a test that is complete or whose deadline has come. The answers are read from the store: it is
+    what a report will read, and an open test's answers need not be in memory."""
+    test = context.tests[key]
+    spec = test.record.spec
+    by_agent: dict[str, list[Answer]] = {agent_id: [] for agent_id in spec.agents}
+    for answer in await context.store.answers(context.run.id, key):
+        by_agent.setdefault(answer.agent_id, []).append(answer)
+    expectations = parsed(spec)
+    cells = [judge_cell(spec, agent_id, by_agent[agent_id], expectations) for agent_id in spec.agents]
+    missing = test.progress.missing()
+    if not missing:
+        state, error = SpecState.COMPLETE, None
+    else:
+        state = SpecState.PARTIAL if test.progress.anything else SpecState.TIMED_OUT
+        error = (
+            f"at its deadline of {spec.deadline:.0f} s these layers were not complete: {', '.join(missing)}"
+        )
+    context.note("closed", key, state=state.value)
+    events = context.take_events()
+    wall = context.clock.wall()
+    await durably(context.store.close_test(context.run.id, key, state, cells, wall, error, events))
+    del context.tests[key]

@@ -1,0 +1,150 @@
+"""One creation or re-run: the intention is durable before the request leaves, the outcome before the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestrator.budget.ledger import Ticket
+from orchestrator.collect import Progress
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import CellResult, CellState, Verdict
+from orchestrator.naming import test_name
+from orchestrator.outcomes import CreationOutcome, backoff, creation_outcome
+from orchestrator.runner.context import Context, InHand
+from orchestrator.runner.journal import durably
+from orchestrator.thousandeyes.protocol import BadAnswer, Created, NoAnswer, NotSent, Reply
+
+PERMISSION_HINT = (
+    "creating instant tests needs the permissions 'API Access' and 'View tests', or the role Account Admin, "
+    "in the account group of the run; sandbox organizations cannot run instant tests"
+)
+UNAUTHORIZED_HINT = (
+    "check the token with `orchestrator doctor`; nothing more is sent, because repeated refusals (401) block "
+    "the address"
+)
+
+
+async def create(context: Context, key: str, ticket: Ticket) -> None:
+    """Create the test of a spec, or run its test again. Every outcome becomes a state in the store."""
+    test = context.tests[key]
+    spec = test.record.spec
+    name = test_name(context.run.plan, context.run.id, spec)
+    rerun = context.run.parent is not None
+    try:
+        context.note("intended", key, name=name)
+        events = context.take_events()
+        await durably(context.store.intend(context.run.id, key, name, context.clock.wall(), events))
+    except BaseException:
+        context.wire.unused(ticket)
+        raise
+    if rerun and test.record.test_id is not None:
+        context.wire.tally.reruns += 1
+        request = context.dialect.rerun(test.record.test_id, context.run.account)
+    else:
+        context.wire.tally.creations += 1
+        request = context.dialect.create(spec, name, context.run.account)
+    try:
+        reply = await context.wire.send(ticket, request)
+    except NotSent as error:
+        await _not_created(context, key, f"nothing was sent: {error}", wait=_trouble(context))
+    except NoAnswer as error:
+        await _ambiguous(context, test, f"the answer was lost: {error}", rerun=rerun)
+    else:
+        await _answered(context, test, reply, rerun=rerun)
+
+
+async def _answered(context: Context, test: InHand, reply: Reply, *, rerun: bool) -> None:
+    key = test.record.spec.key
+    outcome = creation_outcome(reply.status)
+    if outcome is CreationOutcome.CREATED:
+        await _created(context, test, reply, rerun=rerun)
+        return
+    problem = context.dialect.problem(reply.status, reply.headers, reply.body)
+    if outcome is CreationOutcome.LIMITED:
+        context.note("limited", key, budget="creation", detail=problem)
+        await _not_created(context, key, None)
+    elif outcome is CreationOutcome.UNAUTHORIZED:
+        context.refuse(f"the API refused the token (401): {problem}", UNAUTHORIZED_HINT, everything=True)
+        await _not_created(context, key, problem)
+    elif outcome is CreationOutcome.FORBIDDEN:
+        context.refuse(f"the API refused a creation (403): {problem}", PERMISSION_HINT, everything=False)
+        await end_uncreated(context, test, SpecState.FAILED, f"refused (403): {problem}")
+    elif outcome is CreationOutcome.FAILED:
+        context.note("refused", key, status=reply.status, detail=problem)
+        await end_uncreated(context, test, SpecState.FAILED, f"refused ({reply.status}): {problem}")
+    else:
+        await _ambiguous(context, test, f"status {reply.status}: {problem}", rerun=rerun)
+
+
+async def _created(context: Context, test: InHand, reply: Reply, *, rerun: bool) -> None:
+    record = test.record
+    try:
+        if rerun and record.test_id is not None:
+            made = Created(record.test_id, record.links)
+        else:
+            made = context.dialect.read_created(reply.body, reply.headers)
+    except BadAnswer as error:
+        await _ambiguous(context, test, f"created, but its answer is unreadable: {error}", rerun=False)
+        return
+    context.unreachable = 0
+    context.note("rerun" if rerun else "created", record.spec.key, test_id=made.test_id, status=reply.status)
+    await _open(context, test, made)
+
+
+async def _open(context: Context, test: InHand, made: Created) -> None:
+    record, now = test.record, context.clock.now()
+    wall = context.clock.wall()
+    spec = record.spec
+    events = context.take_events()
+    await durably(context.store.created(context.run.id, spec.key, made.test_id, made.links, wall, events))
+    test.record = replace(
+        record, test_id=made.test_id, links=made.links, created=wall, state=SpecState.WAITING
+    )
+    test.created = now
+    test.progress = Progress(spec, record.baseline)
+    context.schedule.opened(spec, test.progress, created=now, deadline=now + spec.deadline, now=now)
+
+
+async def _not_created(context: Context, key: str, error: str | None, *, wait: float = 0.0) -> None:
+    """Certainly not created: back to the queue, without spending an attempt."""
+    events = context.take_events()
+    await durably(
+        context.store.move(context.run.id, key, SpecState.PLANNED, context.clock.wall(), error, events)
+    )
+    context.schedule.not_created(key, context.clock.now(), wait=wait)
+
+
+async def _ambiguous(context: Context, test: InHand, error: str, *, rerun: bool) -> None:
+    """The request may have been taken. A creation is never repeated; a re-run shows by a newer round."""
+    key = test.record.spec.key
+    context.note("lost", key, error=error)
+    wait = _trouble(context)
+    if rerun and test.record.test_id is not None:
+        await _open(context, test, Created(test.record.test_id, test.record.links))
+        return
+    await end_uncreated(context, test, SpecState.UNKNOWN, error, wait=wait)
+
+
+async def end_uncreated(
+    context: Context, test: InHand, state: SpecState, reason: str, *, wait: float = 0.0
+) -> None:
+    """The end of a spec without a test: failed, unknown or not run. Its cells say why."""
+    spec = test.record.spec
+    if state is SpecState.UNKNOWN:
+        # It may exist and have cost units, so its cells were run as far as anybody knows.
+        cell, verdict = CellState.MISSING, Verdict.NO_ANSWER
+    else:
+        cell, verdict = CellState.NOT_RUN, Verdict.NOT_RUN
+    cells = [CellResult(agent_id, cell, verdict, (reason,)) for agent_id in spec.agents]
+    context.note("closed", spec.key, state=state.value)
+    events = context.take_events()
+    wall = context.clock.wall()
+    await durably(context.store.close_test(context.run.id, spec.key, state, cells, wall, reason, events))
+    context.tests.pop(spec.key, None)
+    context.schedule.creation_ended(spec.key, context.clock.now(), wait=wait)
+
+
+def _trouble(context: Context) -> float:
+    """Seconds to wait with further creations: while nothing comes back, creating would be gambling."""
+    context.unreachable += 1
+    return backoff(context.unreachable, context.jitter())

@@ -1,0 +1,272 @@
+"""The one loop that sends: it waits for the wire, chooses, reserves in the same step, and starts the step.
+
+Nobody else sends and nothing is retried where it failed: what is to be tried again goes back to the
+schedule. The loop sleeps until the next thing that can change: an answer, a due look, a pacer's slot, a
+budget's opening, a deadline, or a word from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+import anyio
+
+from orchestrator.budget.ledger import Ledger, LedgerView, Ticket
+from orchestrator.lifecycle import SpecState
+from orchestrator.outcomes import backoff
+from orchestrator.pace import Load
+from orchestrator.runner.close import close
+from orchestrator.runner.context import EVENTS_BUFFERED, Context
+from orchestrator.runner.create import create, end_uncreated
+from orchestrator.runner.journal import durably
+from orchestrator.runner.look import detail, look
+from orchestrator.runner.pacer import Pacer
+from orchestrator.schedule import Candidate, Create, Look, Step
+
+# Steps under way at once; far above what the limits allow, and a bound for memory and sockets.
+MAX_IN_FLIGHT = 64
+# The loop looks around at least this often, whatever the headers have made it believe (seconds).
+LONGEST_SLEEP = 5.0
+# Counts of requests are stored this often, so that a kill loses few of them (seconds).
+KEEP_EVERY = 10.0
+# Answers that failed in a row before everybody pauses.
+CIRCUIT_OPENS_AT = 5
+# After the run's deadline the last looks have this long (seconds).
+DEADLINE_GRACE = 30.0
+
+
+class End(Enum):
+    """How the loop ended."""
+
+    FINISHED = auto()
+    INTERRUPTED = auto()
+    REFUSED = auto()
+
+
+@dataclass(slots=True)
+class Situation:
+    """What the listener may want to show: where the run stands and what it waits for."""
+
+    view: LedgerView
+    waiting_for: str | None
+    waited: dict[str, float] = field(default_factory=dict)
+
+
+Listener = Callable[[Situation], None]
+
+
+class Dispatcher:
+    """Runs one run's schedule to its end.
+
+    ``deadline`` is monotonic. ``keep`` stores the facts of the run so far; it is called every few seconds.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        ledger: Ledger,
+        pacer: Pacer,
+        *,
+        deadline: float,
+        listener: Listener,
+        keep: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._pacer = pacer
+        self._deadline = deadline
+        self._listener = listener
+        self._keep = keep
+        self._kept_at = 0.0
+        self._woken = anyio.Event()
+        self._in_flight = 0
+        self._slot = False
+        self._leave_at: float | None = None
+        self._deadline_passed = False
+        self._pause_until = 0.0
+        self._circuit = 0
+        self.waited: dict[str, float] = {}
+        self._waiting_for: str | None = None
+
+    # -- from outside -------------------------------------------------------------------------------
+
+    def interrupt(self, reason: str, grace: float) -> None:
+        """Create no more, collect what is paid for during ``grace`` seconds, then leave."""
+        self._context.stop.creating = self._context.stop.creating or reason
+        self._leave_at = self._context.clock.now() + grace
+        self.wake()
+
+    def wake(self) -> None:
+        """Something changed: look again."""
+        self._woken.set()
+
+    # -- the loop -----------------------------------------------------------------------------------
+
+    async def run(self) -> End:
+        """Send until nothing is left, or until told to stop. Raises what makes the run impossible."""
+        context = self._context
+        async with anyio.create_task_group() as tasks:
+            while True:
+                now = context.clock.now()
+                await self._heed_stops(now)
+                while (key := context.schedule.closable()) is not None:
+                    self._start(tasks, close, context, key)
+                if self._over(now):
+                    break
+                await self._keep_facts(now)
+                if not self._slot:
+                    await self._pacer.slot()
+                    self._slot = True
+                chosen, wake_at = self._choose(context.clock.now())
+                if chosen is None:
+                    await self._sleep(wake_at)
+                else:
+                    self._slot = False
+                    await self._send(tasks, *chosen)
+        await durably(context.store.add_events(context.run.id, context.take_events()))
+        if context.stop.refused is not None:
+            return End.REFUSED
+        return End.INTERRUPTED if self._leave_at is not None else End.FINISHED
+
+    def _over(self, now: float) -> bool:
+        schedule, stop = self._context.schedule, self._context.stop
+        if self._in_flight:
+            return False
+        if schedule.idle or stop.sending is not None:
+            return True
+        return self._leave_at is not None and (now >= self._leave_at or not schedule.open_tests)
+
+    async def _heed_stops(self, now: float) -> None:
+        context = self._context
+        if now >= self._deadline and not self._deadline_passed:
+            self._deadline_passed = True
+            context.stop.creating = context.stop.creating or "the run's deadline was reached"
+            context.schedule.hasten(now)
+        if now >= self._deadline + DEADLINE_GRACE:
+            context.schedule.give_up()
+        if context.stop.creating is None:
+            return
+        left = context.schedule.stop_creating()
+        if self._leave_at is None and context.stop.sending is None:
+            # Not an interruption: these will not be created by this run any more. A resume may.
+            for key in left:
+                await end_uncreated(context, context.tests[key], SpecState.NOT_RUN, context.stop.creating)
+
+    async def _keep_facts(self, now: float) -> None:
+        context = self._context
+        if now - self._kept_at >= KEEP_EVERY:
+            self._kept_at = now
+            await durably(self._keep())
+        if context.events_waiting > EVENTS_BUFFERED:
+            await durably(context.store.add_events(context.run.id, context.take_events()))
+
+    # -- choice -------------------------------------------------------------------------------------
+
+    def _choose(self, now: float) -> tuple[tuple[Step, Ticket, bool] | None, float]:
+        """The first candidate that may go, with its ticket; else when to look again."""
+        context = self._context
+        wake_at = min(
+            now + LONGEST_SLEEP, self._deadline if not self._deadline_passed else now + LONGEST_SLEEP
+        )
+        if self._leave_at is not None:
+            wake_at = min(wake_at, self._leave_at)
+        self._waiting_for = None
+        if context.stop.sending is not None or self._in_flight >= MAX_IN_FLIGHT:
+            return None, wake_at
+        self._break_circuit(now)
+        if now < self._pause_until:
+            self._waiting_for = "circuit"
+            return None, min(wake_at, self._pause_until)
+        view = self._ledger.view(now)
+        for candidate in context.schedule.candidates(now, _load(view)):
+            opens_at = self._affordable(candidate, view, now)
+            if opens_at <= now:
+                ticket = self._ledger.try_reserve(now, instant=candidate.instant, spare=candidate.spare)
+                if ticket is not None:
+                    context.schedule.take(candidate.step)
+                    return (candidate.step, ticket, _blind(view, candidate)), now
+                opens_at = self._ledger.opens_at(now, instant=candidate.instant, spare=candidate.spare)
+                # The reserve shrinks and other processes give tokens back without telling us.
+                opens_at = min(opens_at, now + 0.5) if opens_at <= now else opens_at
+                self._waiting_for = self._waiting_for or _scarcer(view, candidate)
+            wake_at = min(wake_at, opens_at)
+        if self._waiting_for is None and context.schedule.held_back:
+            self._waiting_for = "wip"
+        return None, min(wake_at, context.schedule.wake(now))
+
+    def _affordable(self, candidate: Candidate, view: LedgerView, now: float) -> float:
+        """When the pacers allow the candidate."""
+        if self._pacer.open(instant=candidate.instant, blind=_blind(view, candidate)):
+            return now
+        self._waiting_for = self._waiting_for or "pacer"
+        return max(now + 0.01, self._pacer.creation_opens_at()) if candidate.instant else now + 0.1
+
+    def _break_circuit(self, now: float) -> None:
+        """Five failures in a row: everybody pauses, longer each time, instead of each on its own."""
+        failures = self._context.unreachable
+        if failures < CIRCUIT_OPENS_AT:
+            self._circuit = 0
+        elif failures > self._circuit:
+            self._circuit = max(failures, CIRCUIT_OPENS_AT)
+            self._pause_until = now + backoff(failures - CIRCUIT_OPENS_AT + 1, self._context.jitter())
+            self._context.note("circuit", None, failures=failures, seconds=round(self._pause_until - now, 1))
+
+    # -- doing --------------------------------------------------------------------------------------
+
+    async def _send(self, tasks: anyio.abc.TaskGroup, step: Step, ticket: Ticket, blind: bool) -> None:
+        await self._pacer.sent(instant=ticket.instant, blind=blind)
+        if isinstance(step, Create):
+            for reason, seconds in self.waited.items():
+                if seconds >= 0.5:
+                    self._context.note("waited", step.key, **{"for": reason, "seconds": round(seconds, 1)})
+            self._start(tasks, create, self._context, step.key, ticket)
+        elif isinstance(step, Look):
+            self._start(tasks, look, self._context, step, ticket)
+        else:
+            self._start(tasks, detail, self._context, step, ticket)
+
+    def _start(self, tasks: anyio.abc.TaskGroup, step: Callable[..., object], *arguments: object) -> None:
+        self._in_flight += 1
+
+        async def perform() -> None:
+            try:
+                await step(*arguments)  # type: ignore[misc] # every step is a coroutine function
+            finally:
+                self._in_flight -= 1
+                self.wake()
+
+        tasks.start_soon(perform)
+
+    async def _sleep(self, until: float) -> None:
+        context = self._context
+        began = context.clock.now()
+        self._listener(Situation(self._ledger.view(began), self._waiting_for, self.waited))
+        with context.clock.move_on_after(max(0.001, until - began)):
+            await self._woken.wait()
+        self._woken = anyio.Event()
+        if self._waiting_for is not None:
+            elapsed = context.clock.now() - began
+            self.waited[self._waiting_for] = self.waited.get(self._waiting_for, 0.0) + elapsed
+
+
+def _load(view: LedgerView) -> Load:
+    return Load(
+        organization_limit=view.organization.limit,
+        instant_limit=view.instant_test.limit,
+        instant_free=view.instant_test.free,
+        reserve=view.organization.reserve,
+    )
+
+
+def _blind(view: LedgerView, candidate: Candidate) -> bool:
+    return view.organization.blind or (candidate.instant and view.instant_test.blind)
+
+
+def _scarcer(view: LedgerView, candidate: Candidate) -> str:
+    scarce_instant = candidate.instant and view.instant_test.free < 1
+    return "instant_test" if scarce_instant else "organization"
+
+
+__all__ = ["Dispatcher", "End", "Listener", "Situation"]

@@ -1,0 +1,160 @@
+"""One look at one layer, or one detail: what came is stored before anything else is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from orchestrator.budget.ledger import Ticket
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import Answer, AnswerStatus
+from orchestrator.outcomes import ReadOutcome, read_outcome
+from orchestrator.runner.context import Context, InHand
+from orchestrator.runner.create import UNAUTHORIZED_HINT, end_uncreated
+from orchestrator.runner.journal import durably
+from orchestrator.schedule import Detail, Look, Purpose
+from orchestrator.thousandeyes.protocol import BadAnswer, Page, Reply, Request, TransportError
+
+
+async def look(context: Context, step: Look, ticket: Ticket) -> None:
+    """Read one page of one layer and tell the schedule what it brought."""
+    test = context.tests[step.key]
+    request = _request(context, test, step)
+    asked = context.clock.now()
+    if request is None:
+        context.wire.unused(ticket)
+        context.note("refused", step.key, layer=step.layer, detail="the next page is not at the API's origin")
+        await _failed(context, step, again=False)
+        return
+    outcome, reply, problem = await _read(context, test, request, ticket)
+    page = None
+    if outcome is ReadOutcome.ROWS and reply is not None:
+        try:
+            page = context.dialect.read_page(step.layer, reply.body)
+        except BadAnswer as error:
+            outcome, problem = ReadOutcome.AGAIN, f"unreadable answer: {error}"
+    if page is None:
+        await _no_page(context, step, outcome, problem)
+    elif step.purpose is Purpose.BASELINE:
+        await _baseline(context, test, step, page)
+    else:
+        await _rows(context, test, step, page, asked)
+
+
+async def detail(context: Context, step: Detail, ticket: Ticket) -> None:
+    """Read one agent's hops in one round. A detail that cannot be had is noted; the cell does not need it."""
+    test = context.tests[step.key]
+    assert test.record.test_id is not None  # noqa: S101 - only open tests have details
+    request = context.dialect.path_detail(
+        test.record.test_id, step.agent_id, step.round_id, context.run.account
+    )
+    outcome, reply, problem = await _read(context, test, request, ticket)
+    rows: tuple[Answer, ...] = ()
+    if outcome is ReadOutcome.ROWS and reply is not None:
+        try:
+            rows = context.dialect.read_path_detail(reply.body).rows
+        except BadAnswer as error:
+            outcome, problem = ReadOutcome.AGAIN, f"unreadable answer: {error}"
+        else:
+            await _store(context, test, rows)
+    again = outcome in {ReadOutcome.AGAIN, ReadOutcome.NOT_YET, ReadOutcome.LIMITED}
+    if outcome is not ReadOutcome.ROWS:
+        context.note("look", step.key, layer="path-vis-detail", status="failed", detail=problem)
+    limited = outcome is ReadOutcome.LIMITED
+    context.schedule.detail_ended(step, context.clock.now(), again=again, limited=limited)
+
+
+def _request(context: Context, test: InHand, step: Look) -> Request | None:
+    origin = context.run.origin
+    if step.href is not None:
+        return context.dialect.follow(step.href, origin)
+    record = test.record
+    assert record.test_id is not None  # noqa: S101 - only tests with an id are looked at
+    link = record.links.get(step.layer)
+    return context.dialect.look(record.spec, record.test_id, step.layer, link, origin, context.run.account)
+
+
+async def _read(
+    context: Context, test: InHand, request: Request, ticket: Ticket
+) -> tuple[ReadOutcome, Reply | None, str]:
+    context.wire.tally.reads += 1
+    try:
+        reply = await context.wire.send(ticket, request)
+    except TransportError as error:
+        context.unreachable += 1
+        return ReadOutcome.AGAIN, None, str(error)
+    outcome = read_outcome(reply.status, context.clock.now() - test.created)
+    if outcome is ReadOutcome.ROWS:
+        context.unreachable = 0
+        return outcome, reply, ""
+    problem = context.dialect.problem(reply.status, reply.headers, reply.body)
+    if outcome is ReadOutcome.UNAUTHORIZED:
+        context.refuse(f"the API refused the token (401): {problem}", UNAUTHORIZED_HINT, everything=True)
+    elif outcome is ReadOutcome.AGAIN:
+        context.unreachable += 1
+    return outcome, reply, f"status {reply.status}: {problem}"
+
+
+async def _no_page(context: Context, step: Look, outcome: ReadOutcome, problem: str) -> None:
+    limited = outcome is ReadOutcome.LIMITED
+    kind = "limited" if limited else "look"
+    context.note(kind, step.key, layer=step.layer, status="failed", detail=problem)
+    await _failed(context, step, again=outcome is not ReadOutcome.FAILED, limited=limited)
+
+
+async def _failed(context: Context, step: Look, *, again: bool, limited: bool = False) -> None:
+    now = context.clock.now()
+    if step.purpose is not Purpose.BASELINE:
+        context.schedule.look_failed(step, now, again=again, limited=limited)
+        return
+    if not context.schedule.baseline_failed(step, now, again=again, limited=limited):
+        reason = "its newest rounds could not be read, so a new round could not be told from an old one"
+        await end_uncreated(context, context.tests[step.key], SpecState.NOT_RUN, reason)
+
+
+async def _baseline(context: Context, test: InHand, step: Look, page: Page) -> None:
+    for row in page.rows:
+        test.newest[row.agent_id] = max(row.round_id, test.newest.get(row.agent_id, 0))
+    if page.next_href is not None:
+        context.schedule.baseline_page(step, page.next_href)
+        return
+    test_id = test.record.test_id or ""
+    for agent_id, round_id in (await context.store.newest_rounds(context.run.origin, test_id)).items():
+        test.newest[agent_id] = max(round_id, test.newest.get(agent_id, 0))
+    await durably(context.store.set_baseline(context.run.id, step.key, test.newest))
+    test.record = replace(test.record, baseline=dict(test.newest))
+    context.schedule.baselined(step.key)
+
+
+async def _rows(context: Context, test: InHand, step: Look, page: Page, asked: float) -> None:
+    harvest = test.progress.accept(step.layer, page.rows)
+    spec = test.record.spec
+    context.note(
+        "look",
+        step.key,
+        layer=step.layer,
+        rows=test.progress.answered(step.layer),
+        of=len(spec.agents),
+        complete=test.progress.complete(step.layer),
+        strangers=harvest.strangers,
+        stale=harvest.stale,
+        skipped=page.skipped,
+        age=round(asked - test.created, 2),
+        status="rows" if page.rows else "empty",
+    )
+    await _store(context, test, harvest.kept)
+    now = context.clock.now()
+    if spec.path_details and step.layer == "path-vis":
+        wanted = {(row.agent_id, row.round_id) for row in harvest.kept if row.status is AnswerStatus.OK}
+        context.schedule.want_details(step.key, sorted(wanted - test.detailed), now)
+        test.detailed |= wanted
+    context.schedule.looked(step, harvest, page.next_href, asked, now)
+
+
+async def _store(context: Context, test: InHand, rows: Sequence[Answer]) -> None:
+    if not rows:
+        return
+    events = context.take_events()
+    new = await durably(context.store.add_answers(context.run.id, test.record.spec.key, rows, events))
+    context.answers += new
+    context.error_rows += sum(row.status is AnswerStatus.ERROR for row in rows) if new else 0

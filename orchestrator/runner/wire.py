@@ -1,0 +1,60 @@
+"""One request with its ticket: sent, and settled whatever happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.budget.ledger import Ledger, Ticket
+from orchestrator.clock import Clock
+from orchestrator.thousandeyes.limits import read_limits
+from orchestrator.thousandeyes.protocol import NotSent, Reply, Request, Transport
+
+
+@dataclass(slots=True)
+class Tally:
+    """Requests of a run, for its summary."""
+
+    creations: int = 0
+    reruns: int = 0
+    reads: int = 0
+    refused_429: int = 0
+    errors: int = 0
+
+
+class Wire:
+    """The transport, the ledger and the tally joined. Knows nothing of what requests mean."""
+
+    def __init__(self, transport: Transport, ledger: Ledger, clock: Clock, tally: Tally) -> None:
+        self._transport = transport
+        self._ledger = ledger
+        self._clock = clock
+        self.tally = tally
+
+    async def send(self, ticket: Ticket, request: Request) -> Reply:
+        """Return the reply, whatever its status. The ticket is ended in every case, cancellation included.
+
+        Raises ``NotSent`` or ``NoAnswer``.
+        """
+        try:
+            reply = await self._transport.send(request)
+        except NotSent:
+            self._ledger.release(ticket, self._clock.now())
+            self.tally.errors += 1
+            raise
+        except Exception:
+            self._ledger.lost(ticket, self._clock.now())
+            self.tally.errors += 1
+            raise
+        except BaseException:  # cancelled: the request may have been taken
+            self._ledger.lost(ticket, self._clock.now())
+            raise
+        self._ledger.settle(ticket, read_limits(reply.headers), self._clock.now(), status=reply.status)
+        if reply.status == 429:
+            self.tally.refused_429 += 1
+        elif reply.status >= 400:
+            self.tally.errors += 1
+        return reply
+
+    def unused(self, ticket: Ticket) -> None:
+        """The ticket's request was never sent."""
+        self._ledger.release(ticket, self._clock.now())

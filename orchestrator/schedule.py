@@ -1,0 +1,477 @@
+"""The next step that is due: creations, looks, details. Pure and synchronous; the time is an argument.
+
+Order of choice, after the study of the two limits:
+
+1. last looks of tests whose deadline has come
+2. creations (and the looks before a re-run, which lead to them)
+3. layers expected ready, because the test's sentinel layer is complete
+4. sentinel looks that are due, earliest first
+
+One *sentinel* layer per test, the one that tends to finish last, is looked at until every agent has its
+row; the other layers are then most likely complete too and cost one look each. When to look at a sentinel
+is a matter of constant risk: as soon as the chance that the rows came since the last look reaches ``p``.
+
+The schedule never sends and never counts tokens. It names candidates in the order of choice; the
+dispatcher reserves what the first affordable one needs, and tells what came of it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from random import Random
+
+from orchestrator.collect import Harvest, Progress
+from orchestrator.latency import LatencyModel
+from orchestrator.model import Spec
+from orchestrator.outcomes import backoff
+from orchestrator.pace import Load, Pace, pace
+from orchestrator.polling import lagging_look
+
+# By this part of its type's latencies a test is late, and its other layers are read with what is there.
+LATE = 0.95
+# A page link is followed this many times at most in one look: pages that loop must end somewhere.
+MAX_PAGES = 500
+# Last looks and details are tried this often before a test is closed with what is there.
+LAST_TRIES = 3
+# A test is closed this long after its deadline even if its last look could not be afforded: two windows.
+CLOSING_GRACE = 120.0
+# How many re-runs may be prepared (their newest rounds read) ahead of the budget.
+PREPARED_RERUNS = 40
+SENTINEL = "path-vis"
+
+
+class Purpose(Enum):
+    """Why a layer is looked at."""
+
+    BASELINE = auto()
+    SENTINEL = auto()
+    READY = auto()
+    LAST = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Create the test of a spec, or run it again."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Read one page of one layer."""
+
+    key: str
+    layer: str
+    purpose: Purpose
+    href: str | None = None
+    page: int = 1
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Read the hops of one agent in one round."""
+
+    key: str
+    agent_id: str
+    round_id: int
+    tries: int = 0
+
+
+Step = Create | Look | Detail
+_Heap = list[tuple[float, int, Look | Detail]]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A step that is due. ``spare`` is how many of the organization's tokens must be left after it."""
+
+    step: Step
+    instant: bool
+    spare: int
+
+
+@dataclass(slots=True)
+class _Open:
+    """A test that waits for its answers. Its ages count from ``created``."""
+
+    spec: Spec
+    progress: Progress
+    created: float
+    deadline: float
+    sentinel: str
+    done: set[str] = field(default_factory=set)
+    looks: dict[str, int] = field(default_factory=dict)
+    failures: int = 0
+    last_no: float = 0.0
+    first_done: bool = False
+    siblings_asked: bool = False
+    details: int = 0
+    closing: bool = False
+    last_looks: int = 0
+
+
+class Schedule:
+    """What is to do, by due time. All times are monotonic seconds."""
+
+    def __init__(self, latencies: Mapping[str, LatencyModel], rng: Random) -> None:
+        self._latencies = latencies
+        self._rng = rng
+        self._specs: dict[str, Spec] = {}
+        self._to_create: deque[str] = deque()
+        self._reruns: deque[Look] = deque()
+        self._preparing = 0
+        self._open: dict[str, _Open] = {}
+        self._open_layers = 0
+        self._creating: set[str] = set()
+        self._last: deque[Look] = deque()
+        self._deadlines: list[tuple[float, int, str]] = []
+        self._ready: _Heap = []
+        self._due: _Heap = []
+        self._order = itertools.count()
+        self._closable: deque[str] = deque()
+        self._closing: set[str] = set()
+        self._no_creation_before = 0.0
+        self._pace = Pace(risk=0.33, may_create=True, set_aside=0)
+
+    # -- what is to do ------------------------------------------------------------------------------
+
+    def add(self, spec: Spec) -> None:
+        """A spec to create, behind those that are there."""
+        self._specs[spec.key] = spec
+        self._to_create.append(spec.key)
+
+    def add_rerun(self, spec: Spec, *, layer: str) -> None:
+        """A test to run again: first its newest rounds are read in ``layer``."""
+        self._specs[spec.key] = spec
+        self._reruns.append(Look(spec.key, layer, Purpose.BASELINE))
+
+    def opened(self, spec: Spec, progress: Progress, *, created: float, deadline: float, now: float) -> None:
+        """A test exists and its answers are to be collected. A deadline in the past allows one last look."""
+        self._creating.discard(spec.key)
+        self._specs[spec.key] = spec
+        layers = spec.layers
+        done = {layer for layer in layers if progress.complete(layer)}
+        left = [layer for layer in layers if layer not in done]
+        sentinel = SENTINEL if SENTINEL in left else (left or layers)[-1]
+        test = _Open(spec, progress, created, deadline, sentinel, done=done)
+        self._open[spec.key] = test
+        self._open_layers += len(left)
+        heapq.heappush(self._deadlines, (max(deadline, now), next(self._order), spec.key))
+        if left:
+            self._plan_sentinel(test, max(0.0, now - created) if done else 0.0, now)
+        else:
+            self._check_closable(test)
+
+    def stop_creating(self) -> list[str]:
+        """Create no more. Returns the keys that will not be created."""
+        left = [*self._to_create, *(look.key for look in self._reruns)]
+        self._to_create.clear()
+        self._reruns.clear()
+        return left
+
+    def hasten(self, now: float) -> None:
+        """Have a last look at every open test now (the run's deadline, or a stop)."""
+        for key, test in self._open.items():
+            if not test.closing:
+                heapq.heappush(self._deadlines, (now, next(self._order), key))
+                test.deadline = min(test.deadline, now)
+
+    def give_up(self) -> None:
+        """Close every open test with what is there."""
+        self._closable.extend(self._open)
+
+    # -- choice -------------------------------------------------------------------------------------
+
+    def candidates(self, now: float, load: Load) -> Iterator[Candidate]:
+        """What is due, in the order of choice. ``load`` is what the budgets say."""
+        self._pace = pace(
+            load,
+            to_create=len(self._to_create) + len(self._reruns),
+            open_tests=len(self._open) + len(self._creating),
+            open_layers=self._open_layers,
+            layers_per_test=self._layers_per_test(),
+        )
+        self._begin_closing(now)
+        if self._last:
+            yield Candidate(self._last[0], instant=False, spare=0)
+        if self._may_create(now):
+            if self._to_create:
+                yield Candidate(Create(self._to_create[0]), instant=True, spare=0)
+            if self._reruns and self._preparing + len(self._to_create) < PREPARED_RERUNS:
+                yield Candidate(self._reruns[0], instant=False, spare=self._pace.set_aside)
+        for heap in (self._ready, self._due):
+            self._drop_stale(heap)
+            if heap and heap[0][0] <= now:
+                yield Candidate(heap[0][2], instant=False, spare=self._pace.set_aside)
+
+    def take(self, step: Step) -> None:
+        """A candidate is on its way: it leaves its queue."""
+        if isinstance(step, Create):
+            self._to_create.popleft()
+            self._creating.add(step.key)
+        elif self._reruns and self._reruns[0] is step:
+            self._reruns.popleft()
+            self._preparing += 1
+        elif self._last and self._last[0] is step:
+            self._last.popleft()
+        else:
+            for heap in (self._ready, self._due):
+                if heap and heap[0][2] is step:
+                    heapq.heappop(heap)
+                    return
+
+    def wake(self, now: float) -> float:
+        """When something becomes due by itself; budgets and pacers have times of their own."""
+        times = [heap[0][0] for heap in (self._ready, self._due, self._deadlines) if heap]
+        if self._to_create and self._no_creation_before > now:
+            times.append(self._no_creation_before)
+        times.extend(self._open[key].deadline + CLOSING_GRACE for key in self._closing)
+        return min(times, default=float("inf"))
+
+    def closable(self) -> str | None:
+        """The next test that is to be closed, if any; it leaves the schedule."""
+        while self._closable:
+            key = self._closable.popleft()
+            test = self._open.pop(key, None)
+            self._closing.discard(key)
+            if test is not None:
+                self._open_layers -= len(self._left(test))
+                return key
+        return None
+
+    # -- what came of it ----------------------------------------------------------------------------
+
+    def not_created(self, key: str, now: float, *, wait: float = 0.0) -> None:
+        """A creation certainly did not happen: it goes back, first in line."""
+        self._creating.discard(key)
+        self._to_create.appendleft(key)
+        self._no_creation_before = max(self._no_creation_before, now + wait)
+
+    def creation_ended(self, key: str, now: float, *, wait: float = 0.0) -> None:
+        """A creation that is not to be repeated: failed, or ambiguous (then others wait a little)."""
+        self._creating.discard(key)
+        self._no_creation_before = max(self._no_creation_before, now + wait)
+
+    def baselined(self, key: str) -> None:
+        """The newest rounds before a re-run are known: it may go."""
+        self._preparing -= 1
+        self._to_create.append(key)
+
+    def baseline_page(self, look: Look, href: str) -> None:
+        """More pages before a re-run."""
+        following = Look(look.key, look.layer, Purpose.BASELINE, href, look.page + 1)
+        heapq.heappush(self._ready, (0.0, next(self._order), following))
+
+    def baseline_failed(self, look: Look, now: float, *, again: bool, limited: bool = False) -> bool:
+        """A look before a re-run failed. Returns whether it will be tried again."""
+        tries = look.tries if limited else look.tries + 1
+        if again and tries < LAST_TRIES:
+            retry = Look(look.key, look.layer, Purpose.BASELINE, look.href, look.page, tries)
+            due = now if limited else now + backoff(tries, self._rng.random())
+            heapq.heappush(self._ready, (due, next(self._order), retry))
+            return True
+        self._preparing -= 1
+        return False
+
+    def looked(self, look: Look, harvest: Harvest, next_href: str | None, asked: float, now: float) -> None:
+        """A look brought rows (or none). ``asked`` is when it was sent."""
+        test = self._open.get(look.key)
+        if test is None:
+            return
+        test.failures = 0
+        if test.progress.complete(look.layer):
+            self._layer_done(test, look.layer, asked, now)
+        elif next_href is not None and look.page < MAX_PAGES:
+            following = Look(look.key, look.layer, look.purpose, next_href, look.page + 1)
+            if look.purpose is Purpose.LAST:
+                self._last.appendleft(following)
+                return
+            heapq.heappush(self._ready, (now, next(self._order), following))
+        elif look.purpose is not Purpose.LAST:
+            self._look_again(test, look, harvest, asked, now)
+        if look.purpose is Purpose.LAST:
+            test.last_looks -= 1
+        self._check_closable(test)
+
+    def look_failed(self, look: Look, now: float, *, again: bool, limited: bool = False) -> None:
+        """A look brought nothing: ``again`` or never; ``limited`` is a 429, which spends no try."""
+        test = self._open.get(look.key)
+        if test is None:
+            return
+        tries = look.tries if limited else look.tries + 1
+        test.failures += not limited
+        retry = Look(look.key, look.layer, look.purpose, look.href, look.page, tries)
+        wait = 0.0 if limited else backoff(test.failures, self._rng.random())
+        if look.purpose is Purpose.LAST:
+            if limited:
+                self._last.append(retry)
+                return
+            if again and tries < LAST_TRIES:
+                heapq.heappush(self._ready, (now + wait, next(self._order), retry))
+                return
+            test.last_looks -= 1
+        elif not again:
+            self._layer_failed(test, look.layer, now)
+        elif look.purpose is Purpose.SENTINEL:
+            heapq.heappush(self._due, (now + wait, next(self._order), retry))
+        else:
+            heapq.heappush(self._ready, (now + wait, next(self._order), retry))
+        self._check_closable(test)
+
+    def want_details(self, key: str, rounds: Iterable[tuple[str, int]], now: float) -> None:
+        """Hop details to fetch: agent and round."""
+        test = self._open.get(key)
+        if test is None:
+            return
+        for agent_id, round_id in rounds:
+            test.details += 1
+            heapq.heappush(self._ready, (now, next(self._order), Detail(key, agent_id, round_id)))
+
+    def detail_ended(self, detail: Detail, now: float, *, again: bool, limited: bool = False) -> None:
+        """A detail came, or failed and may be tried ``again``."""
+        test = self._open.get(detail.key)
+        if test is None:
+            return
+        tries = detail.tries if limited else detail.tries + 1
+        if again and tries < LAST_TRIES:
+            wait = 0.0 if limited else backoff(tries, self._rng.random())
+            retry = Detail(detail.key, detail.agent_id, detail.round_id, tries)
+            heapq.heappush(self._ready, (now + wait, next(self._order), retry))
+            return
+        test.details -= 1
+        self._check_closable(test)
+
+    # -- what is left -------------------------------------------------------------------------------
+
+    @property
+    def to_create(self) -> int:
+        """Creations that are still to come."""
+        return len(self._to_create) + len(self._reruns) + self._preparing
+
+    @property
+    def creating(self) -> int:
+        """Creations under way."""
+        return len(self._creating)
+
+    @property
+    def open_tests(self) -> int:
+        """Tests that wait for answers."""
+        return len(self._open)
+
+    @property
+    def open_layers(self) -> int:
+        """Layers that are not read to the end."""
+        return self._open_layers
+
+    @property
+    def held_back(self) -> bool:
+        """Whether creations wait because as many tests are open as can be read in time."""
+        return self.to_create > 0 and not self._pace.may_create
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to do and nothing is under way in the schedule's knowledge."""
+        return not (self.to_create or self._creating or self._open)
+
+    # -- within -------------------------------------------------------------------------------------
+
+    def _layers_per_test(self) -> float:
+        if not self._open:
+            key = next(iter(self._to_create), None)
+            return float(len(self._specs[key].layers)) if key else 1.0
+        return max(1.0, self._open_layers / len(self._open))
+
+    def _may_create(self, now: float) -> bool:
+        return now >= self._no_creation_before and self._pace.may_create
+
+    def _left(self, test: _Open) -> list[str]:
+        return [layer for layer in test.spec.layers if layer not in test.done]
+
+    def _drop_stale(self, heap: _Heap) -> None:
+        while heap:
+            step = heap[0][2]
+            if isinstance(step, Look) and step.purpose is Purpose.BASELINE:
+                return
+            test = self._open.get(step.key)
+            stale = test is None or (
+                isinstance(step, Look)
+                and (step.layer in test.done or (test.closing and step.purpose is not Purpose.LAST))
+            )
+            if not stale:
+                return
+            heapq.heappop(heap)
+
+    def _begin_closing(self, now: float) -> None:
+        while self._deadlines and self._deadlines[0][0] <= now:
+            key = heapq.heappop(self._deadlines)[2]
+            test = self._open.get(key)
+            if test is None or test.closing:
+                continue
+            test.closing = True
+            self._closing.add(key)
+            left = self._left(test)
+            test.last_looks = len(left)
+            self._last.extend(Look(key, layer, Purpose.LAST) for layer in left)
+            self._check_closable(test)
+        self._closable.extend(key for key in self._closing if now >= self._open[key].deadline + CLOSING_GRACE)
+
+    def _check_closable(self, test: _Open) -> None:
+        if test.details == 0 and (not self._left(test) or (test.closing and test.last_looks <= 0)):
+            self._closable.append(test.spec.key)
+
+    def _layer_done(self, test: _Open, layer: str, asked: float, now: float) -> None:
+        if layer in test.done:
+            return
+        test.done.add(layer)
+        self._open_layers -= 1
+        if layer == test.sentinel and not test.first_done:
+            test.first_done = True
+            self._latencies[test.spec.type].seen(test.last_no, asked - test.created, self._rng)
+        if layer == test.sentinel:
+            self._ask_siblings(test, now)
+
+    def _layer_failed(self, test: _Open, layer: str, now: float) -> None:
+        if layer in test.done:
+            return
+        test.done.add(layer)
+        self._open_layers -= 1
+        left = self._left(test)
+        if layer == test.sentinel and left:
+            test.sentinel = left[-1]
+            self._plan_sentinel(test, now - test.created, now)
+
+    def _ask_siblings(self, test: _Open, now: float) -> None:
+        test.siblings_asked = True
+        for layer in self._left(test):
+            if layer != test.sentinel:
+                look = Look(test.spec.key, layer, Purpose.READY)
+                heapq.heappush(self._ready, (now, next(self._order), look))
+
+    def _plan_sentinel(self, test: _Open, age: float, now: float) -> None:
+        due = self._latencies[test.spec.type].next_age(age, self._pace.risk)
+        look = Look(test.spec.key, test.sentinel, Purpose.SENTINEL)
+        when = max(now, test.created + due)
+        heapq.heappush(self._due, (when, next(self._order), look))
+
+    def _look_again(self, test: _Open, look: Look, harvest: Harvest, asked: float, now: float) -> None:
+        age = asked - test.created
+        if look.purpose is Purpose.SENTINEL and look.layer == test.sentinel:
+            test.last_no = max(test.last_no, age)
+            # One agent that lags, or never answers, must not keep back what the others have: when most
+            # tests of this type would be complete, read the other layers once with what is there.
+            late = self._latencies[test.spec.type].quantile(LATE)
+            if not test.siblings_asked and harvest.kept and age >= late:
+                self._ask_siblings(test, now)
+            self._plan_sentinel(test, age, now)
+            return
+        if not test.first_done:
+            return  # read early; its turn comes with the sentinel or at the deadline
+        looks = test.looks[look.layer] = test.looks.get(look.layer, 0) + 1
+        again = Look(look.key, look.layer, Purpose.READY)
+        heapq.heappush(self._ready, (now + lagging_look(looks), next(self._order), again))

@@ -1,0 +1,54 @@
+"""What a command was told: flags win over the environment, that over the plan, the plan over defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import UsageProblem
+
+PRODUCTION = "https://api.thousandeyes.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where to talk to, as whom, and where to keep what comes back.
+
+    ``organization`` tells apart the budgets of several organizations at one origin; without it, runs at the
+    same origin share theirs.
+    """
+
+    origin: str
+    store: Path
+    account: str | None = None
+    organization: str = ""
+    allow_http: bool = False
+    urgent: bool = False
+
+
+def pick_origin(flag: str | None, environ: Mapping[str, str]) -> str:
+    """The origin as it was given. ``TE_API_ENDPOINT`` is the Terraform provider's name for it."""
+    return flag or environ.get("TE_BASE_URL") or environ.get("TE_API_ENDPOINT") or PRODUCTION
+
+
+def pick_account(flag: str | None, environ: Mapping[str, str], plan: str | None = None) -> str | None:
+    """The account group id, if any was named."""
+    return flag or environ.get("TE_AID") or plan or None
+
+
+def pick_store(flag: str | None, environ: Mapping[str, str]) -> Path:
+    """The path of the store. Raises :class:`UsageProblem` for a database that is no file."""
+    text = flag or environ.get("ORCHESTRATOR_STORE") or ""
+    if not text:
+        import platformdirs  # noqa: PLC0415 - start-up stays light
+
+        return platformdirs.user_state_path("orchestrator") / "orchestrator.db"
+    if text.startswith("sqlite:///"):
+        text = text.removeprefix("sqlite:///")
+    elif "://" in text:
+        raise UsageProblem(
+            f"store {text.split('://', 1)[0]}://…: only a file is supported in this version",
+            hint="give a path, or sqlite:///path",
+        )
+    return Path(text).expanduser()

@@ -1,0 +1,155 @@
+"""From a plan to a stored run that is ready to be conducted; nothing is created at the API here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.agents import needs_labels
+from orchestrator.app import Session
+from orchestrator.errors import CeilingExceeded, UsageProblem
+from orchestrator.estimate import Estimate, estimate
+from orchestrator.expand import Expansion, expand
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import Agent, Json
+from orchestrator.plan.model import Plan
+from orchestrator.runner.journal import durably
+from orchestrator.store.base import RunRecord, TestRecord
+from orchestrator.store.embedded import new_run_id
+
+# Without a deadline of its own a run may take twice its estimate, at least this long (seconds).
+SHORTEST_DEADLINE = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan with the agents it resolved to, its specs, and what they would take."""
+
+    plan: Plan
+    agents: tuple[Agent, ...]
+    expansion: Expansion
+    estimate: Estimate
+
+
+async def prepare(session: Session, plan: Plan, *, seed: int = 0) -> Prepared:
+    """Resolve, expand and estimate. Reads the agents (one or two calls), writes nothing.
+
+    Raises ``PlanInvalid`` for selectors and names that match nothing, ``Refused`` by the API.
+    """
+    agents = await session.agents(plan.api, labels=needs_labels(plan))
+    expansion = expand(plan, agents, seed=seed)
+    view = session.doors.ledger.view(session.doors.clock.now())
+    worth = estimate(
+        plan,
+        expansion,
+        agents,
+        organization_limit=view.organization.limit,
+        instant_limit=view.instant_test.limit,
+    )
+    return Prepared(plan, agents, expansion, worth)
+
+
+def check_ceilings(prepared: Prepared) -> None:
+    """Raise ``CeilingExceeded`` if the plan would go beyond one of its own ceilings."""
+    exceeded = prepared.estimate.exceeded
+    if exceeded:
+        raise CeilingExceeded(
+            "; ".join(exceeded), hint="nothing was created; raise the ceiling in the plan, or test less"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line may ask of a run."""
+
+    in_order: bool = False
+    urgent: bool = False
+    path: str | None = None
+
+
+async def store_run(session: Session, prepared: Prepared, wishes: Wishes) -> RunRecord:
+    """Write the run with its specs and cells; from here on everything is in the store."""
+    plan, doors = prepared.plan, session.doors
+    specs = prepared.expansion.specs
+    cells = sum(len(spec.agents) for spec in specs) + len(prepared.expansion.not_run)
+    run = RunRecord(
+        id=new_run_id(doors.clock.wall()),
+        plan=plan.name,
+        plan_path=wishes.path,
+        plan_text=plan.bundle(),
+        plan_hash=plan.hash,
+        api=plan.api,
+        origin=session.settings.origin,
+        account=session.settings.account,
+        parent=None,
+        started=doors.clock.wall(),
+        settings={
+            **_settings(session, wishes),
+            "deadline": plan.deadline or max(SHORTEST_DEADLINE, 2.0 * prepared.estimate.finish_seconds),
+            "reserve": plan.budget.reserve,
+        },
+        facts=_facts(len(specs), cells, prepared.estimate.units),
+    )
+    tests = [TestRecord(run.id, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
+    await durably(doors.store.create_run(run, tests, prepared.expansion.not_run, prepared.agents))
+    return run
+
+
+async def store_rerun(session: Session, parent: RunRecord, wishes: Wishes, *, failed: bool) -> RunRecord:
+    """A run that runs the tests of ``parent`` once more: all that exist, or those that failed.
+
+    A test failed if its spec did not complete or one of its cells has a verdict other than pass or warn.
+    """
+    doors = session.doors
+    tests = [test for test in await doors.store.tests(parent.id) if test.test_id is not None]
+    if failed:
+        wanted = await _failed_specs(session, parent)
+        tests = [test for test in tests if test.spec.key in wanted]
+    if not tests:
+        what = "no failed test with an id" if failed else "no test with an id"
+        raise UsageProblem(f"run {parent.id} has {what}, so there is nothing to run again")
+    run = RunRecord(
+        id=new_run_id(doors.clock.wall()),
+        plan=parent.plan,
+        plan_path=parent.plan_path,
+        plan_text=parent.plan_text,
+        plan_hash=parent.plan_hash,
+        api=parent.api,
+        origin=session.settings.origin,
+        account=parent.account,
+        parent=parent.id,
+        started=doors.clock.wall(),
+        settings={**parent.settings, **_settings(session, wishes)},
+        facts=_facts(len(tests), sum(len(test.spec.agents) for test in tests), None),
+    )
+    again = [
+        TestRecord(run.id, n, test.spec, SpecState.PLANNED, test_id=test.test_id, links=test.links)
+        for n, test in enumerate(tests)
+    ]
+    agents = await doors.store.agents(parent.id)
+    await durably(doors.store.create_run(run, again, (), tuple(agents.values())))
+    return run
+
+
+async def _failed_specs(session: Session, run: RunRecord) -> set[str]:
+    good = {"pass", "warn"}
+    return {
+        cell.spec
+        async for cell in session.doors.store.cells(run.id)
+        if cell.spec is not None and (cell.verdict is None or cell.verdict.value not in good)
+    }
+
+
+def _settings(session: Session, wishes: Wishes) -> dict[str, Json]:
+    return {
+        "in_order": wishes.in_order,
+        "urgent": wishes.urgent,
+        "simulated": session.simulated,
+    }
+
+
+def _facts(tests: int, cells: int, units: float | None) -> Mapping[str, Json]:
+    facts: dict[str, Json] = {"planned": {"tests": tests, "cells": cells}}
+    if units is not None:
+        facts["units"] = {"estimated": units}
+    return facts

@@ -1,0 +1,161 @@
+"""One SQLite connection: opened safely, migrated, and every failure told in words for people.
+
+The journal-mode rule: SQLite before 3.51.3 can corrupt a WAL database when two connections write and
+checkpoint at the same instant (sqlite.org/wal.html, "WAL-reset bug"), and a cron sweep beside an incident
+run is just that. A rollback journal is not affected. ``synchronous=FULL`` always: a lost commit may be a
+paid test that nobody knows of.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from orchestrator.errors import StoreProblem
+
+# "orch" in ASCII: tells our files from other SQLite databases.
+APPLICATION_ID = 0x6F726368
+# Another process may hold the write lock for the length of its commits, never for the length of a request.
+BUSY_SECONDS = 30.0
+WAL_SAFE_SINCE = (3, 51, 3)
+
+
+def journal_mode(version: tuple[int, int, int]) -> str:
+    """The journal mode that is safe with two writers under this SQLite version."""
+    return "WAL" if version >= WAL_SAFE_SINCE else "TRUNCATE"
+
+
+def migrations() -> list[tuple[str, str]]:
+    """Names and scripts of all migrations, in the order in which they are applied."""
+    folder = resources.files("orchestrator.store") / "migrations"
+    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda e: e.name)
+    return [(entry.name.removesuffix(".sql"), entry.read_text("utf-8")) for entry in files]
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into :class:`StoreProblem` with a way out."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            hint = "another process has held it for 30 s; wait for it or use another --store"
+        elif "full" in text:
+            hint = "free some space; what was stored is safe, then go on with `orchestrator resume`"
+        elif "readonly" in text or "unable to open" in text:
+            hint = "check the permissions of the file and its folder, or use another --store"
+        elif "malformed" in text or "not a database" in text:
+            hint = "the file is damaged or no database: move it away, or use another --store"
+        elif "disk I/O" in text:
+            hint = "check the disk; what was committed before is kept"
+        else:
+            hint = "this store cannot be used; use another --store"
+        raise StoreProblem(f"store {path}: {text}", hint=hint) from error
+
+
+class Database:
+    """A connection for one thread at a time. Raises :class:`StoreProblem` only."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        with explained(path):
+            try:
+                if not read_only:
+                    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                    # Plans may carry passwords of tests: nobody else reads the store.
+                    path.touch(mode=0o600, exist_ok=True)
+            except OSError as error:
+                raise StoreProblem(
+                    f"store {path}: {error.strerror or error}", hint="choose a writable place with --store"
+                ) from error
+            self.connection = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._prepare()
+            except BaseException:
+                self.connection.close()
+                raise
+
+    def _prepare(self) -> None:
+        run = self.connection.execute
+        found = run("PRAGMA application_id").fetchone()[0]
+        tables = run("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables and found != APPLICATION_ID:
+            raise StoreProblem(
+                f"store {self.path}: this is a database of something else",
+                hint="choose another place with --store",
+            )
+        run("PRAGMA foreign_keys = ON")
+        run("PRAGMA synchronous = FULL")
+        self._migrate()
+        wanted = journal_mode(sqlite3.sqlite_version_info[:3])
+        if run("PRAGMA journal_mode").fetchone()[0].upper() != wanted:
+            run(f"PRAGMA journal_mode = {wanted}")
+
+    def _migrate(self) -> None:
+        known = migrations()
+        if self._applied() == [name for name, _ in known]:
+            return
+        with self.transaction():
+            # Read again under the lock: two starting processes must not both migrate.
+            applied = self._applied()
+            unknown = [name for name in applied if name not in dict(known)]
+            if unknown:
+                raise StoreProblem(
+                    f"store {self.path}: written by a newer version of orchestrator ({unknown[-1]})",
+                    hint="upgrade orchestrator, or use another --store",
+                )
+            self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self.connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY)")
+            for name, script in known:
+                if name not in applied:
+                    for statement in statements(script):
+                        self.connection.execute(statement)
+                    self.connection.execute("INSERT INTO migrations (name) VALUES (?)", (name,))
+
+    def _applied(self) -> list[str]:
+        exists = self.connection.execute(
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'"
+        ).fetchone()
+        if not exists:
+            return []
+        return [row[0] for row in self.connection.execute("SELECT name FROM migrations ORDER BY name")]
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction. It takes the lock at once: a read that turns into a write could deadlock."""
+        with explained(self.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A place for SELECT statements."""
+        with explained(self.path):
+            yield self.connection
+
+    def close(self) -> None:
+        """Release the file."""
+        with explained(self.path):
+            self.connection.close()
+
+
+def statements(script: str) -> Iterator[str]:
+    """Split a script. ``executescript`` would commit, and a migration must be all or nothing."""
+    part = ""
+    for line in script.splitlines(keepends=True):
+        part += line
+        if sqlite3.complete_statement(part):
+            yield part
+            part = ""

@@ -1,0 +1,255 @@
+"""The store in one SQLite file: each write is one transaction that is on the disk when the call returns."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from orchestrator.lifecycle import MOVES, SpecState, check_move
+from orchestrator.model import Agent, Answer, CellResult, Json, NotRun
+from orchestrator.store import rows
+from orchestrator.store.base import Event, RunRecord, RunState, TestRecord
+from orchestrator.store.database import Database
+from orchestrator.store.embedded_reads import EmbeddedReader, InThread, Offload, in_place, spec_number
+
+T = TypeVar("T")
+
+
+def new_run_id(wall: float, random_hex: Callable[[int], str] = secrets.token_hex) -> str:
+    """A run id that sorts by time: hex seconds since the epoch and eight random digits."""
+    return f"{int(wall):08x}{random_hex(4)}"
+
+
+def _move(db: sqlite3.Connection, spec_n: int, state: SpecState, columns: Mapping[str, object]) -> None:
+    """Change the state by the table of moves, whatever other process may have done meanwhile."""
+    legal = [old.value for old, new in MOVES if new is state]
+    assignments = "".join(f", {name} = ?" for name in columns)
+    marks = ",".join("?" * len(legal))
+    changed = db.execute(
+        f"UPDATE specs SET state = ?{assignments} WHERE n = ? AND state IN ({marks})",
+        (state.value, *columns.values(), spec_n, *legal),
+    )
+    if changed.rowcount != 1:
+        current = db.execute("SELECT state FROM specs WHERE n = ?", (spec_n,)).fetchone()[0]
+        check_move(SpecState(current), state)
+
+
+def _reopen_cells(db: sqlite3.Connection, spec_n: int) -> None:
+    db.execute(
+        "UPDATE cells SET state = 'pending', verdict = NULL, reasons = NULL WHERE spec_n = ?", (spec_n,)
+    )
+
+
+def _add_events(db: sqlite3.Connection, run_n: int, events: Sequence[Event]) -> None:
+    if events:
+        db.executemany(
+            "INSERT INTO events (run_n, spec, at, kind, facts) VALUES (?, ?, ?, ?, ?)",
+            rows.event_rows(run_n, events),
+        )
+
+
+class EmbeddedStore(EmbeddedReader):
+    """Implements :class:`orchestrator.store.base.Store`; what the methods promise is said there."""
+
+    @classmethod
+    async def open(cls, path: Path, *, virtual: bool = False) -> EmbeddedStore:
+        """Open or make the store. Raises :class:`StoreProblem`."""
+        offload: Offload[Database] = in_place if virtual else InThread()
+        database = await offload(lambda: Database(path))
+        return cls(database, offload=in_place if virtual else None)
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def transaction() -> T:
+            with self._database.transaction() as db:
+                return work(db)
+
+        return await self._do(transaction)
+
+    async def create_run(
+        self, run: RunRecord, specs: Sequence[TestRecord], not_run: Sequence[NotRun], agents: Sequence[Agent]
+    ) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            marks = ",".join("?" * len(rows.run_row(run)))
+            run_n = db.execute(
+                f"INSERT INTO runs ({rows.RUN_COLUMNS}) VALUES ({marks})",
+                rows.run_row(run),
+            ).lastrowid
+            db.executemany(
+                f"INSERT INTO agents (run_n, {rows.AGENT_COLUMNS}) VALUES (?{',?' * 8})",
+                ((run_n, *rows.agent_row(agent)) for agent in agents),
+            )
+            for test in specs:
+                spec_n = db.execute(
+                    f"INSERT INTO specs (run_n, {rows.TEST_COLUMNS}) VALUES (?{',?' * 16})",
+                    (run_n, *rows.test_row(test)),
+                ).lastrowid
+                db.executemany(
+                    "INSERT INTO cells (spec_n, agent_id) VALUES (?, ?)",
+                    ((spec_n, agent_id) for agent_id in test.spec.agents),
+                )
+            db.executemany(
+                "INSERT INTO left_out (run_n, test, type, target, agent_id, reason) VALUES (?, ?, ?, ?, ?, ?)",
+                ((run_n, n.test, n.type, n.target, n.agent, n.reason) for n in not_run),
+            )
+
+        await self._write(work)
+
+    async def update_run(
+        self,
+        run: str,
+        *,
+        state: RunState,
+        finished: float | None,
+        exit_code: int | None,
+        facts: Mapping[str, Json],
+    ) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(
+                "UPDATE runs SET state = ?, finished = ?, exit_code = ?, facts = ? WHERE id = ?",
+                (state.value, finished, exit_code, rows.dump(dict(facts)), run),
+            )
+
+        await self._write(work)
+
+    async def intend(self, run: str, key: str, name: str, at: float, events: Sequence[Event] = ()) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            spec_n, run_n = spec_number(db, run, key)
+            _move(db, spec_n, SpecState.CREATING, {"name": rows.safe(name), "intended": at, "error": None})
+            _add_events(db, run_n, events)
+
+        await self._write(work)
+
+    async def created(
+        self,
+        run: str,
+        key: str,
+        test_id: str,
+        links: Mapping[str, str],
+        at: float,
+        events: Sequence[Event] = (),
+    ) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            spec_n, run_n = spec_number(db, run, key)
+            columns = {"test_id": test_id, "links": rows.dump(dict(links)), "created": at, "error": None}
+            _move(db, spec_n, SpecState.WAITING, columns)
+            _add_events(db, run_n, events)
+
+        await self._write(work)
+
+    async def move(
+        self,
+        run: str,
+        key: str,
+        state: SpecState,
+        at: float,
+        error: str | None = None,
+        events: Sequence[Event] = (),
+    ) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            spec_n, run_n = spec_number(db, run, key)
+            _move(db, spec_n, state, {"closed": None, "error": rows.safe(error)})
+            if state in (SpecState.PLANNED, SpecState.WAITING):
+                _reopen_cells(db, spec_n)
+            _add_events(db, run_n, events)
+
+        await self._write(work)
+
+    async def adopt(self, run: str, key: str, test_id: str, at: float) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            spec_n, run_n = spec_number(db, run, key)
+            sent = db.execute("SELECT intended FROM specs WHERE n = ?", (spec_n,)).fetchone()[0]
+            # Its deadline counts from when it was sent: the resume has one look, not a new deadline.
+            columns = {"test_id": test_id, "created": sent, "closed": None, "error": None}
+            _move(db, spec_n, SpecState.WAITING, columns)
+            _reopen_cells(db, spec_n)
+            _add_events(db, run_n, [Event(at, key, "adopted", {"test_id": test_id})])
+
+        await self._write(work)
+
+    async def give_up(self, run: str, key: str, at: float) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            spec_n, run_n = spec_number(db, run, key)
+            db.execute("UPDATE specs SET given_up = 1 WHERE n = ?", (spec_n,))
+            _add_events(db, run_n, [Event(at, key, "given_up", {})])
+
+        await self._write(work)
+
+    async def set_baseline(self, run: str, key: str, baseline: Mapping[str, int]) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            spec_n, _ = spec_number(db, run, key)
+            db.execute("UPDATE specs SET baseline = ? WHERE n = ?", (rows.dump(dict(baseline)), spec_n))
+
+        await self._write(work)
+
+    async def close_test(
+        self,
+        run: str,
+        key: str,
+        state: SpecState,
+        cells: Sequence[CellResult],
+        at: float,
+        error: str | None = None,
+        events: Sequence[Event] = (),
+    ) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            spec_n, run_n = spec_number(db, run, key)
+            _move(db, spec_n, state, {"closed": at, "error": rows.safe(error)})
+            db.executemany(
+                "UPDATE cells SET state = ?, verdict = ?, reasons = ? WHERE spec_n = ? AND agent_id = ?",
+                (
+                    (
+                        c.state.value,
+                        c.verdict.value,
+                        rows.dump(c.reasons) if c.reasons else None,
+                        spec_n,
+                        c.agent_id,
+                    )
+                    for c in cells
+                ),
+            )
+            _add_events(db, run_n, events)
+
+        await self._write(work)
+
+    async def add_answers(
+        self, run: str, key: str, answers: Sequence[Answer], events: Sequence[Event] = ()
+    ) -> int:
+        def work(db: sqlite3.Connection) -> int:
+            spec_n, run_n = spec_number(db, run, key)
+            before = db.total_changes
+            db.executemany(
+                f"INSERT INTO answers (spec_n, {rows.ANSWER_COLUMNS}) VALUES (?{',?' * 13}) "
+                "ON CONFLICT DO NOTHING",
+                ((spec_n, *rows.answer_row(answer)) for answer in answers),
+            )
+            added = db.total_changes - before
+            _add_events(db, run_n, events)
+            return added
+
+        return await self._write(work)
+
+    async def add_events(self, run: str, events: Sequence[Event]) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            run_n = db.execute("SELECT n FROM runs WHERE id = ?", (run,)).fetchone()[0]
+            _add_events(db, run_n, events)
+
+        await self._write(work)
+
+    async def save_latencies(self, origin: str, samples: Mapping[str, Sequence[float]]) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            db.executemany(
+                "INSERT INTO latencies (origin, type, samples) VALUES (?, ?, ?) "
+                "ON CONFLICT (origin, type) DO UPDATE SET samples = excluded.samples",
+                (
+                    (origin, kind, rows.dump([round(v, 2) for v in values]))
+                    for kind, values in samples.items()
+                ),
+            )
+
+        await self._write(work)
+
+    async def close(self) -> None:
+        await self._do(self._database.close)

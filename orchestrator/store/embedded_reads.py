@@ -1,0 +1,260 @@
+"""What is read from the store in one SQLite file.
+
+Every call runs its SQL in a worker thread, one at a time. Under a virtual clock the work runs in place
+(``offload=in_place``), because a clock that jumps while a thread works would be wrong.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from orchestrator.errors import UsageProblem
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import Agent, Answer, CellState, Verdict
+from orchestrator.store import rows
+from orchestrator.store.base import CellRecord, Counts, Event, RunRecord, StoredAnswer, TestRecord
+from orchestrator.store.database import Database
+
+T = TypeVar("T")
+Offload = Callable[[Callable[[], T]], Awaitable[T]]
+
+# Rows read at once: a long report must not hold writers back, nor fill the memory.
+PAGE = 500
+
+
+async def in_place(work: Callable[[], T]) -> T:
+    """Do the work at once, in the event loop."""
+    return work()
+
+
+class InThread:
+    """Do the work in a thread, one at a time: SQLite connections are not for two threads at once."""
+
+    def __init__(self) -> None:
+        self._one = anyio.CapacityLimiter(1)
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(work, limiter=self._one)
+
+
+def spec_number(db: sqlite3.Connection, run: str, key: str) -> tuple[int, int]:
+    """The row numbers of a spec and of its run. Raises ``UsageProblem`` if there is no such spec."""
+    row = db.execute(
+        "SELECT specs.n, run_n FROM specs JOIN runs ON runs.n = run_n WHERE runs.id = ? AND key = ?",
+        (run, key),
+    ).fetchone()
+    if row is None:
+        raise UsageProblem(f"run {run} has no spec {key}")
+    return row[0], row[1]
+
+
+class EmbeddedReader:
+    """The reading half of :class:`orchestrator.store.base.Store`; what the methods promise is said there."""
+
+    def __init__(self, database: Database, offload: Offload[object] | None = None) -> None:
+        self._database = database
+        self._offload = offload or InThread()
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        offload: Offload[T] = self._offload  # type: ignore[assignment] # one callable for every T
+        return await offload(work)
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def reading() -> T:
+            with self._database.reading() as db:
+                return work(db)
+
+        return await self._do(reading)
+
+    async def run(self, name: str) -> RunRecord:
+        def work(db: sqlite3.Connection) -> list[RunRecord]:
+            if name == "last":
+                found = db.execute(f"SELECT {rows.RUN_COLUMNS} FROM runs ORDER BY n DESC LIMIT 1")
+            else:
+                found = db.execute(
+                    f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE substr(id, 1, ?) = ? ORDER BY n DESC LIMIT 2",
+                    (len(name), name),
+                )
+            return [rows.run_record(row) for row in found]
+
+        found = await self._read(work) if name else []
+        exact = [record for record in found if record.id == name]
+        if exact or len(found) == 1:
+            return (exact or found)[0]
+        if found:
+            raise UsageProblem(f"more than one run begins with {name!r}", hint="give more of the id")
+        raise UsageProblem(
+            "there is no run yet" if name == "last" else f"there is no run {name!r}",
+            hint="`orchestrator runs` lists them",
+        )
+
+    async def runs(self, limit: int = 50, plan: str | None = None) -> list[RunRecord]:
+        def work(db: sqlite3.Connection) -> list[RunRecord]:
+            found = db.execute(
+                f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE ?1 IS NULL OR plan = ?1 ORDER BY n DESC LIMIT ?2",
+                (plan, limit),
+            )
+            return [rows.run_record(row) for row in found]
+
+        return await self._read(work)
+
+    async def agents(self, run: str) -> dict[str, Agent]:
+        def work(db: sqlite3.Connection) -> dict[str, Agent]:
+            found = db.execute(
+                f"SELECT {rows.AGENT_COLUMNS} FROM agents WHERE run_n = (SELECT n FROM runs WHERE id = ?)",
+                (run,),
+            )
+            return {row[0]: rows.agent_record(row) for row in found}
+
+        return await self._read(work)
+
+    async def tests(self, run: str, states: Sequence[SpecState] | None = None) -> list[TestRecord]:
+        wanted = [state.value for state in (SpecState if states is None else states)]
+
+        def work(db: sqlite3.Connection) -> list[TestRecord]:
+            found = db.execute(
+                f"SELECT {rows.TEST_COLUMNS} FROM specs WHERE run_n = (SELECT n FROM runs WHERE id = ?) "
+                f"AND state IN ({','.join('?' * len(wanted))}) ORDER BY position",
+                (run, *wanted),
+            )
+            return [rows.test_record(run, row) for row in found]
+
+        return await self._read(work)
+
+    async def test(self, run: str, key: str) -> TestRecord:
+        def work(db: sqlite3.Connection) -> TestRecord:
+            spec_n, _ = spec_number(db, run, key)
+            row = db.execute(f"SELECT {rows.TEST_COLUMNS} FROM specs WHERE n = ?", (spec_n,)).fetchone()
+            return rows.test_record(run, row)
+
+        return await self._read(work)
+
+    async def newest_rounds(self, origin: str, test_id: str) -> dict[str, int]:
+        def work(db: sqlite3.Connection) -> dict[str, int]:
+            found = db.execute(
+                "SELECT agent_id, max(round_id) FROM answers JOIN specs ON specs.n = spec_n "
+                "JOIN runs ON runs.n = run_n WHERE test_id = ? AND origin = ? GROUP BY agent_id",
+                (test_id, origin),
+            )
+            return {row[0]: row[1] for row in found}
+
+        return await self._read(work)
+
+    async def answers(self, run: str, key: str) -> list[Answer]:
+        def work(db: sqlite3.Connection) -> list[Answer]:
+            spec_n, _ = spec_number(db, run, key)
+            found = db.execute(
+                f"SELECT {rows.ANSWER_COLUMNS} FROM answers WHERE spec_n = ? "
+                "ORDER BY agent_id, layer, server, direction, round_id",
+                (spec_n,),
+            )
+            return [rows.answer_record(row) for row in found]
+
+        return await self._read(work)
+
+    async def events(self, run: str, spec: str | None = None) -> list[Event]:
+        def work(db: sqlite3.Connection) -> list[Event]:
+            found = db.execute(
+                "SELECT spec, at, kind, facts FROM events WHERE run_n = (SELECT n FROM runs WHERE id = ?1) "
+                "AND (?2 IS NULL OR spec = ?2) ORDER BY n",
+                (run, spec),
+            )
+            return [rows.event_record(row) for row in found]
+
+        return await self._read(work)
+
+    async def counts(self, run: str) -> Counts:
+        def work(db: sqlite3.Connection) -> Counts:
+            of = "run_n = (SELECT n FROM runs WHERE id = ?)"
+            tests = db.execute(
+                f"SELECT state, count(*), count(test_id) FROM specs WHERE {of} GROUP BY state", (run,)
+            )
+            by_state = {SpecState(row[0]): (row[1], row[2]) for row in tests}
+            cells: dict[CellState, int] = {}
+            verdicts: dict[Verdict, int] = {}
+            sent = (SpecState.CREATING.value, SpecState.WAITING.value)
+            pending_sent = 0
+            for state, verdict, count, of_sent in db.execute(
+                "SELECT cells.state, verdict, count(*), sum(specs.state IN (?, ?)) FROM cells "
+                f"JOIN specs ON specs.n = spec_n WHERE {of} GROUP BY 1, 2",
+                (*sent, run),
+            ):
+                if state == CellState.PENDING:
+                    pending_sent += of_sent
+                cells[CellState(state)] = cells.get(CellState(state), 0) + count
+                if verdict is not None:
+                    verdicts[Verdict(verdict)] = verdicts.get(Verdict(verdict), 0) + count
+            left_out = db.execute(f"SELECT count(*) FROM left_out WHERE {of}", (run,)).fetchone()[0]
+            cells[CellState.NOT_RUN] = cells.get(CellState.NOT_RUN, 0) + left_out
+            verdicts[Verdict.NOT_RUN] = verdicts.get(Verdict.NOT_RUN, 0) + left_out
+            return Counts(
+                tests={state: total for state, (total, _) in by_state.items()},
+                created=sum(created for _, created in by_state.values()),
+                cells=cells,
+                verdicts=verdicts,
+                left_out=left_out,
+                pending_sent=pending_sent,
+            )
+
+        return await self._read(work)
+
+    async def cells(self, run: str) -> AsyncIterator[CellRecord]:
+        agents = await self.agents(run)
+        async for row in self._pages(_CELLS, run, (-1, "")):
+            yield rows.cell_record(row[:-2], agents)
+        async for row in self._pages(_LEFT_OUT, run, (-1,)):
+            yield rows.cell_record((*row[:7], rows.dump([row[7]])), agents)
+
+    async def results(self, run: str) -> AsyncIterator[StoredAnswer]:
+        async for row in self._pages(_RESULTS, run, (-1, "", "", "", "", -1)):
+            yield rows.stored_answer(row[:-6])
+
+    async def _pages(self, sql: str, run: str, start: tuple[object, ...]) -> AsyncIterator[rows.Row]:
+        """All rows of a query whose last columns are the key to go on after."""
+        after = start
+        while True:
+
+            def page(db: sqlite3.Connection, after: tuple[object, ...] = after) -> list[rows.Row]:
+                return db.execute(sql, (run, after[0], *after, PAGE)).fetchall()
+
+            found = await self._read(page)
+            for row in found:
+                yield row
+            if len(found) < PAGE:
+                return
+            after = found[-1][-len(start) :]
+
+    async def latencies(self, origin: str) -> dict[str, list[float]]:
+        def work(db: sqlite3.Connection) -> dict[str, list[float]]:
+            found = db.execute("SELECT type, samples FROM latencies WHERE origin = ?", (origin,))
+            return {row[0]: [float(value) for value in rows.load(row[1])] for row in found}
+
+        return await self._read(work)
+
+
+# The first condition on the key lets the index on it be used; a comparison of rows across two tables cannot.
+_OF_RUN = "run_n = (SELECT n FROM runs WHERE id = ?)"
+_CELLS = f"""
+    SELECT key, test, type, target, agent_id, cells.state, verdict, reasons, position, agent_id
+    FROM specs JOIN cells ON spec_n = specs.n
+    WHERE {_OF_RUN} AND position >= ? AND (position, agent_id) > (?, ?)
+    ORDER BY position, agent_id LIMIT ?
+"""
+_LEFT_OUT = f"""
+    SELECT NULL, test, type, target, agent_id, 'not_run', 'not-run', reason, n
+    FROM left_out WHERE {_OF_RUN} AND n >= ? AND n > ? ORDER BY n LIMIT ?
+"""
+_ANSWER = ", ".join(f"answers.{column.strip()}" for column in rows.ANSWER_COLUMNS.split(","))
+_KEY = "position, answers.agent_id, layer, server, direction, round_id"
+_RESULTS = f"""
+    SELECT key, test, test_id, type, target, verdict, {_ANSWER}, {_KEY}
+    FROM specs JOIN answers ON answers.spec_n = specs.n
+    LEFT JOIN cells ON cells.spec_n = specs.n AND cells.agent_id = answers.agent_id
+    WHERE {_OF_RUN} AND position >= ? AND ({_KEY}) > (?, ?, ?, ?, ?, ?)
+    ORDER BY {_KEY} LIMIT ?
+"""

@@ -1,0 +1,287 @@
+"""Values to rows and rows to values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import (
+    Agent,
+    AgentState,
+    AgentType,
+    Answer,
+    AnswerStatus,
+    Api,
+    CellState,
+    JsonObject,
+    Spec,
+    Verdict,
+)
+from orchestrator.store.base import CellRecord, Event, RunRecord, RunState, StoredAnswer, TestRecord
+
+Row = tuple[Any, ...]
+
+
+def dump(value: object) -> str:
+    """Compact JSON. ASCII only, so that lone surrogates of hostile data survive a UTF-8 file."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def load(text: str) -> Any:
+    """The value of :func:`dump`."""
+    return json.loads(text)
+
+
+def safe(text: str | None) -> str | None:
+    """SQLite stores UTF-8 only: lone surrogates are kept as their JSON escapes."""
+    if text is None or text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text
+
+
+RUN_COLUMNS = (
+    "id, plan, plan_path, plan_text, plan_hash, api, origin, account, parent, started, finished, state, "
+    "exit_code, settings, facts"
+)
+
+
+def run_row(run: RunRecord) -> Row:
+    """In the order of ``RUN_COLUMNS``."""
+    return (
+        run.id,
+        safe(run.plan),
+        safe(run.plan_path),
+        safe(run.plan_text),
+        run.plan_hash,
+        run.api.value,
+        run.origin,
+        run.account,
+        run.parent,
+        run.started,
+        run.finished,
+        run.state.value,
+        run.exit_code,
+        dump(run.settings),
+        dump(run.facts),
+    )
+
+
+def run_record(row: Row) -> RunRecord:
+    """From the order of ``RUN_COLUMNS``."""
+    return RunRecord(
+        id=row[0],
+        plan=row[1],
+        plan_path=row[2],
+        plan_text=row[3],
+        plan_hash=row[4],
+        api=Api(row[5]),
+        origin=row[6],
+        account=row[7],
+        parent=row[8],
+        started=row[9],
+        finished=row[10],
+        state=RunState(row[11]),
+        exit_code=row[12],
+        settings=load(row[13]),
+        facts=load(row[14]),
+    )
+
+
+AGENT_COLUMNS = "id, name, type, country, location, state, labels, target_only"
+
+
+def agent_row(agent: Agent) -> Row:
+    """In the order of ``AGENT_COLUMNS``."""
+    return (
+        safe(agent.id),
+        safe(agent.name),
+        agent.type.value,
+        safe(agent.country),
+        safe(agent.location),
+        agent.state.value,
+        dump(agent.labels),
+        int(agent.target_only),
+    )
+
+
+def agent_record(row: Row) -> Agent:
+    """From the order of ``AGENT_COLUMNS``."""
+    return Agent(
+        row[0],
+        row[1],
+        AgentType(row[2]),
+        row[3],
+        row[4],
+        AgentState(row[5]),
+        tuple(load(row[6])),
+        bool(row[7]),
+    )
+
+
+TEST_COLUMNS = (
+    "position, key, test, type, target, content, state, name, test_id, links, baseline, intended, created, "
+    "closed, error, given_up"
+)
+
+
+def test_row(test: TestRecord) -> Row:
+    """In the order of ``TEST_COLUMNS``."""
+    spec = test.spec
+    content: JsonObject = {
+        "fields": dict(spec.fields),
+        "raw": dict(spec.raw),
+        "agents": list(spec.agents),
+        "layers": list(spec.layers),
+        "deadline": spec.deadline,
+        "expect": list(spec.expect),
+        "warn": list(spec.warn),
+        "servers": spec.servers,
+        "path_details": spec.path_details,
+    }
+    return (
+        test.position,
+        spec.key,
+        safe(spec.test),
+        spec.type,
+        safe(spec.target),
+        dump(content),
+        test.state.value,
+        safe(test.name),
+        test.test_id,
+        dump(dict(test.links)),
+        None if test.baseline is None else dump(dict(test.baseline)),
+        test.intended,
+        test.created,
+        test.closed,
+        safe(test.error),
+        int(test.given_up),
+    )
+
+
+def test_record(run: str, row: Row) -> TestRecord:
+    """From the order of ``TEST_COLUMNS``."""
+    content = load(row[5])
+    spec = Spec(
+        key=row[1],
+        test=row[2],
+        type=row[3],
+        target=row[4],
+        fields=content["fields"],
+        raw=content["raw"],
+        agents=tuple(content["agents"]),
+        layers=tuple(content["layers"]),
+        deadline=content["deadline"],
+        expect=tuple(content["expect"]),
+        warn=tuple(content["warn"]),
+        servers=content["servers"],
+        path_details=content["path_details"],
+    )
+    return TestRecord(
+        run=run,
+        position=row[0],
+        spec=spec,
+        state=SpecState(row[6]),
+        name=row[7],
+        test_id=row[8],
+        links=load(row[9]),
+        baseline=None if row[10] is None else load(row[10]),
+        intended=row[11],
+        created=row[12],
+        closed=row[13],
+        error=row[14],
+        given_up=bool(row[15]),
+    )
+
+
+ANSWER_COLUMNS = (
+    "agent_id, layer, server, direction, round_id, agent, country, date, status, error, metrics, link, raw"
+)
+
+
+def answer_row(answer: Answer) -> Row:
+    """In the order of ``ANSWER_COLUMNS``. The key columns are never NULL: NULLs are not equal in SQL."""
+    return (
+        safe(answer.agent_id),
+        answer.layer,
+        safe(answer.server) or "",
+        answer.direction or "",
+        answer.round_id,
+        safe(answer.agent),
+        safe(answer.country),
+        safe(answer.date),
+        answer.status.value,
+        None if answer.error is None else dump(answer.error),
+        dump(dict(answer.metrics)),
+        safe(answer.link),
+        safe(answer.raw),
+    )
+
+
+def answer_record(row: Row) -> Answer:
+    """From the order of ``ANSWER_COLUMNS``."""
+    return Answer(
+        agent_id=row[0],
+        layer=row[1],
+        server=row[2] or None,
+        direction=row[3] or None,
+        round_id=row[4],
+        agent=row[5],
+        country=row[6],
+        date=row[7],
+        status=AnswerStatus(row[8]),
+        error=None if row[9] is None else load(row[9]),
+        metrics=load(row[10]),
+        link=row[11],
+        raw=row[12],
+    )
+
+
+def verdict_of(value: str | None) -> Verdict | None:
+    """A stored verdict; ``None`` while the cell is open."""
+    return None if value is None else Verdict(value)
+
+
+def stored_answer(row: Row) -> StoredAnswer:
+    """From key, test, test_id, type, target, verdict and the answer's columns."""
+    return StoredAnswer(
+        spec=row[0],
+        test=row[1],
+        test_id=row[2],
+        type=row[3],
+        target=row[4],
+        verdict=verdict_of(row[5]),
+        answer=answer_record(row[6:]),
+    )
+
+
+def cell_record(row: Row, agents: Mapping[str, Agent]) -> CellRecord:
+    """From key, test, type, target, agent_id, state, verdict, reasons."""
+    agent = agents.get(row[4])
+    return CellRecord(
+        spec=row[0],
+        test=row[1],
+        type=row[2],
+        target=row[3],
+        agent_id=row[4],
+        agent=agent.name if agent else row[4],
+        country=agent.country if agent else None,
+        state=CellState(row[5]),
+        verdict=verdict_of(row[6]),
+        reasons=() if row[7] is None else tuple(load(row[7])),
+    )
+
+
+def event_rows(run_n: int, events: Sequence[Event]) -> list[Row]:
+    """run_n, spec, at, kind, facts."""
+    return [(run_n, event.spec, event.at, event.kind, dump(event.facts)) for event in events]
+
+
+def event_record(row: Row) -> Event:
+    """From spec, at, kind, facts."""
+    return Event(at=row[1], spec=row[0], kind=row[2], facts=cast("JsonObject", load(row[3])))

@@ -1,0 +1,169 @@
+"""What both API versions have in common: requests, replies, and the questions a dialect answers.
+
+No I/O here. A :class:`Dialect` turns our values into requests and replies' bodies into our values; the
+transport (``client.py``) carries requests and knows nothing of their meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from orchestrator.model import Agent, Answer, Api, JsonObject, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request below the origin. ``path`` begins with ``/v7`` or ``/v6``, already quoted.
+
+    ``instant`` tells that it is counted by the instant-test limit too (creation and re-run).
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: JsonObject | None = None
+    instant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as it came. Header names are lower case; times are monotonic seconds of our clock."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    sent: float
+    received: float
+
+
+class TransportError(Exception):
+    """No usable answer. The text never contains the token or a body."""
+
+
+class NotSent(TransportError):
+    """Nothing reached the API: the name, the connection or the TLS handshake failed. Safe to repeat."""
+
+
+class NoAnswer(TransportError):
+    """The request may have been taken, but its answer was lost: a time-out, a reset, a truncated body."""
+
+
+class BadAnswer(Exception):
+    """An answer whose body cannot be understood. The text says what was expected and what came."""
+
+
+class Transport(Protocol):
+    """Carries one request to the configured origin, and nothing anywhere else."""
+
+    async def send(self, request: Request) -> Reply:
+        """Return the reply, whatever its status.
+
+        Raises :class:`NotSent` or :class:`NoAnswer`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What a creation's answer says. ``links`` maps our layer names to hrefs as the API gave them."""
+
+    test_id: str
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a layer: its rows, and the request for the next page where there is one.
+
+    ``next_href`` is the link as the API gave it; :meth:`Dialect.follow` checks and turns it into a request.
+    ``skipped`` counts the rows that could not be used: not an object, without an agent, or without a round.
+    """
+
+    rows: tuple[Answer, ...]
+    next_href: str | None = None
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountGroup:
+    """An account group that the token may use."""
+
+    aid: str
+    name: str
+    organization: str | None
+    current: bool
+
+
+class Dialect(Protocol):
+    """One API version. Methods that read bodies raise :class:`BadAnswer`."""
+
+    api: Api
+
+    def agents(self, aid: str | None) -> Request:
+        """Ask for all agents, clusters with their members."""
+
+    def read_agents(self, body: bytes) -> tuple[Agent, ...]:
+        """Return the agents; clusters take their state from their members."""
+
+    def labels(self, aid: str | None) -> Request:
+        """Ask for the agents' labels (v7: tags with assignments; v6: agent groups)."""
+
+    def read_labels(self, body: bytes) -> Mapping[str, frozenset[str]]:
+        """Return agent ids by label name."""
+
+    def account_groups(self) -> Request:
+        """Ask which account groups the token may use."""
+
+    def read_account_groups(self, body: bytes) -> tuple[AccountGroup, ...]:
+        """Return them."""
+
+    def create(self, spec: Spec, name: str, aid: str | None) -> Request:
+        """Create an instant test, translated to this version's names and types."""
+
+    def read_created(self, body: bytes, headers: Mapping[str, str]) -> Created:
+        """Return the test's id; a broken body with a ``Location`` header still tells the id."""
+
+    def rerun(self, test_id: str, aid: str | None) -> Request:
+        """Run an existing test once more."""
+
+    def look(
+        self, spec: Spec, test_id: str, layer: str, link: str | None, origin: str, aid: str | None
+    ) -> Request:
+        """Ask for one layer's newest round, by its link if that is of ``origin``, else by our own table."""
+
+    def read_page(self, layer: str, body: bytes) -> Page:
+        """Return the rows that are there; none is not an error."""
+
+    def follow(self, href: str, origin: str) -> Request | None:
+        """The request for a next page, or ``None`` if the link leaves ``origin`` or this version's paths."""
+
+    def path_detail(self, test_id: str, agent_id: str, round_id: int, aid: str | None) -> Request:
+        """Ask for the hops of one agent's path traces in one round."""
+
+    def read_path_detail(self, body: bytes) -> Page:
+        """Return the hop details as rows of the layer ``path-vis-detail``."""
+
+    def problem(self, status: int, headers: Mapping[str, str], body: bytes) -> str:
+        """What the API says went wrong, in one line, at most 500 characters; never raises."""
+
+
+def expected_rows(spec: Spec, layer: str) -> int:
+    """How many rows each agent gives in a layer (api-facts 3.4): one, in dns-server one per server."""
+    return spec.servers if layer == "dns-server" else 1
+
+
+__all__ = [
+    "AccountGroup",
+    "BadAnswer",
+    "Created",
+    "Dialect",
+    "NoAnswer",
+    "NotSent",
+    "Page",
+    "Reply",
+    "Request",
+    "Transport",
+    "TransportError",
+    "expected_rows",
+]

@@ -1,0 +1,189 @@
+"""A row of a result layer -> one :class:`Answer`, the same for both API versions.
+
+The dialects bring a row to v7's names first; what is decided here is what counts as a measurement, what as an
+error, and which metrics are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from orchestrator.model import Answer, AnswerStatus, Json, JsonObject, Metric
+from orchestrator.testtypes import METRICS
+from orchestrator.thousandeyes.scalars import (
+    compact,
+    flag,
+    identifier,
+    items,
+    mapping,
+    moment,
+    number,
+    round_id,
+    text,
+)
+
+DETAIL = "path-vis-detail"
+
+# Metrics without which a row has measured nothing. Failed measurements are rows without metric keys
+# (api-facts 3.4); usually they carry an error text, but page-load and path-vis have no field for one.
+_EVIDENCE: Mapping[str, frozenset[str]] = {
+    "network": frozenset(METRICS["network"]) - {"server", "serverIp", "direction", "healthScore"},
+    "path-vis": frozenset({"pathTraces"}),
+    DETAIL: frozenset({"pathTraces"}),
+    "http-server": frozenset({"responseCode", "totalTime", "responseTime", "connectTime", "dnsTime"}),
+    "page-load": frozenset({"pageLoadTime", "domLoadTime", "responseTime"}),
+    "web-transactions": frozenset({"transactionTime"}),
+    "api": frozenset({"apiTransactionTime", "completion"}),
+    "ftp-server": frozenset({"responseCode", "totalTime", "responseTime", "connectTime", "dnsTime"}),
+    "dns-server": frozenset({"resolutionTime", "mappings"}),
+    "dns-trace": frozenset({"finalQueryTime", "queries", "mappings", "output"}),
+    "dnssec": frozenset({"isValid"}),
+    "sip-server": frozenset({"availability", "totalTime", "responseTime", "responseCode"}),
+    "rtp-server": frozenset({"mos", "loss", "latency"}),
+}
+# The name of the field differs by layer (api-facts 3.4); one look at all is simpler and as safe.
+_ERROR_TEXTS = ("errorDetails", "errorDetail", "problemDetail")
+_NO_ERROR = frozenset({"", "none", "no error", "null", "-"})
+_LONGEST_LINK = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row brought to v7's names: who, a link for people, and the fields."""
+
+    agent: Mapping[str, Json]
+    link: Json
+    fields: Mapping[str, Json]
+    raw: JsonObject
+
+
+def answers(layer: str, rows: Iterable[Row | None]) -> tuple[tuple[Answer, ...], int]:
+    """Return the answers and how many rows could not be used."""
+    kept: list[Answer] = []
+    skipped = 0
+    for row in rows:
+        answer = None if row is None else answer_of(layer, row)
+        if answer is None:
+            skipped += 1
+        else:
+            kept.append(answer)
+    return tuple(kept), skipped
+
+
+def answer_of(layer: str, row: Row) -> Answer | None:
+    """Return the answer of a row, or ``None`` if it has no agent or no round."""
+    agent_id = identifier(row.agent.get("agentId"))
+    started = round_id(row.fields.get("roundId"))
+    if agent_id is None or started is None:
+        return None
+    metrics = _metrics(layer, row.fields)
+    error = _error(layer, row.fields, metrics)
+    country = text(row.agent.get("countryId"))
+    return Answer(
+        layer=layer,
+        agent_id=agent_id,
+        agent=text(row.agent.get("agentName")) or agent_id,
+        country=country,
+        server=_server(layer, row.fields),
+        round_id=started,
+        date=moment(row.fields.get("date")),
+        status=AnswerStatus.OK if error is None else AnswerStatus.ERROR,
+        error=error,
+        metrics=metrics,
+        raw=compact(row.raw),
+        direction=_direction(row.fields.get("direction")),
+        link=_link(row.link),
+    )
+
+
+def _metrics(layer: str, fields: Mapping[str, Json]) -> dict[str, Metric]:
+    if layer in {"path-vis", DETAIL}:
+        return _path_metrics(fields)
+    found: dict[str, Metric] = {}
+    for name, unit in METRICS.get(layer, {}).items():
+        value = _metric(name, unit, fields.get(name))
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _metric(name: str, unit: str, value: Json) -> Metric | None:
+    if name == "direction":
+        return _direction(value)
+    if unit == "text":
+        return text(value)
+    return flag(value) if unit == "bool" else number(value)
+
+
+def _path_metrics(fields: Mapping[str, Json]) -> dict[str, Metric]:
+    """Hops and milliseconds of the longest trace, and how many traces there are."""
+    if not isinstance(fields.get("pathTraces"), list):
+        return {}
+    traces = [mapping(trace) for trace in items(fields["pathTraces"])]
+    found: dict[str, Metric] = {"pathTraces": len(traces)}
+    hops = _largest(_hops(trace) for trace in traces)
+    times = _largest(_trace_time(trace) for trace in traces)
+    if hops is not None:
+        found["numberOfHops"] = hops
+    if times is not None:
+        found["responseTime"] = times
+    return found
+
+
+def _hops(trace: JsonObject) -> int | float | None:
+    """As told, or in a detailed trace the last hop's number; a number that is missing did not answer."""
+    told = number(trace.get("numberOfHops"))
+    if told is not None:
+        return told
+    return _largest(number(mapping(hop).get("hop")) for hop in items(trace.get("hops")))
+
+
+def _trace_time(trace: JsonObject) -> int | float | None:
+    told = number(trace.get("responseTime"))
+    hops = [mapping(hop) for hop in items(trace.get("hops"))]
+    if told is not None or not hops:
+        return told
+    return number(hops[-1].get("responseTime"))
+
+
+def _largest(values: Iterable[int | float | None]) -> int | float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _error(layer: str, fields: Mapping[str, Json], metrics: Mapping[str, Metric]) -> str | None:
+    kind = _said(fields.get("errorType"))
+    said = next((found for name in _ERROR_TEXTS if (found := _said(fields.get(name)))), None)
+    if kind and said:
+        return said if said.lower().startswith(kind.lower()) else f"{kind}: {said}"
+    if kind or said:
+        return kind or said
+    if _EVIDENCE.get(layer, frozenset()).isdisjoint(metrics):
+        return f"the {layer} row has no measurement and gives no reason"
+    return None
+
+
+def _said(value: Json) -> str | None:
+    found = text(value)
+    return None if found is None or found.strip().lower() in _NO_ERROR else found.strip()
+
+
+def _server(layer: str, fields: Mapping[str, Json]) -> str | None:
+    server = text(fields.get("server"))
+    if server is None and layer == "dns-server":
+        return text(fields.get("serverId"))
+    return server
+
+
+def _direction(value: Json) -> str | None:
+    """``TO_TARGET`` in v6, ``to-target`` in v7."""
+    found = text(value)
+    return None if found is None else found.strip().lower().replace("_", "-")
+
+
+def _link(value: Json) -> str | None:
+    """The page of this result in the product; only web links, since people will click on it."""
+    found = text(value)
+    if found is None or len(found) > _LONGEST_LINK or not found.lower().startswith(("https://", "http://")):
+        return None
+    return found

@@ -1,0 +1,239 @@
+"""JUnit, Markdown and the digest that both people's formats are made of."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import CellState, Verdict
+from orchestrator.report.digest import Digest, digest, with_links
+from orchestrator.report.junit import junit
+from orchestrator.report.markdown import ticket
+from orchestrator.store.base import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conftest import Make
+
+    from orchestrator.model import Answer
+    from orchestrator.store.base import CellRecord
+
+hostile = st.text(st.characters(), max_size=30)
+
+
+def fail(make: Make, **changes: object) -> CellRecord:
+    reasons = ("http-server.totalTime 2310 ms, expected < 2000",)
+    return make.cell(**{"verdict": Verdict.FAIL, "reasons": reasons, **changes})
+
+
+async def parsed(make: Make, cells: Sequence[CellRecord]) -> ET.Element:
+    document = await junit(make.run(), make.stream(cells))
+    return ET.fromstring(document)  # noqa: S314 - our own output is what is tested
+
+
+async def test_junit_has_a_case_per_cell_with_what_came_of_it(make: Make) -> None:
+    missing = {"state": CellState.MISSING, "verdict": Verdict.NO_ANSWER}
+    refused = {"state": CellState.NOT_RUN, "verdict": Verdict.NOT_RUN, "reasons": ("creation refused",)}
+    root = await parsed(
+        make,
+        [
+            make.cell(agent="passes"),
+            make.cell(agent="warns", verdict=Verdict.WARN, reasons=("network.loss 1 %",)),
+            make.cell(agent="measured-an-error", state=CellState.ERRORS, reasons=("timed out",)),
+            fail(make, agent="fails"),
+            make.cell(agent="is-silent", **missing),
+            make.cell(agent="came-half", state=CellState.PARTIAL, verdict=Verdict.PARTIAL),
+            make.cell(agent="was-refused", **refused),
+            make.left_out(agent="is-offline"),
+        ],
+    )
+    suite = root.find("testsuite")
+    assert suite is not None
+    assert suite.get("name") == "branch-sweep.web"
+    assert suite.get("timestamp") == "2026-11-21T05:47:12Z"
+    found = {
+        case.get("name"): [(part.tag, part.get("type"), part.get("message"), part.text) for part in case]
+        for case in root.iter("testcase")
+    }
+    reason = "http-server.totalTime 2310 ms, expected < 2000"
+    assert found == {
+        "passes": [],
+        "warns": [("system-out", None, None, "network.loss 1 %")],
+        "measured-an-error": [("system-out", None, None, "timed out")],
+        "fails": [("failure", "expectation", reason, reason)],
+        "is-silent": [("error", "missing", "no answer came", None)],
+        "came-half": [("error", "partial", "only some layers answered", None)],
+        "was-refused": [("error", "not-run", "creation refused", "creation refused")],
+        "is-offline": [("skipped", None, "the agent is offline", None)],
+    }
+    for element in (root, suite):
+        numbers = {name: element.get(name) for name in ("tests", "failures", "errors", "skipped")}
+        assert numbers == {"tests": "8", "failures": "1", "errors": "3", "skipped": "1"}
+
+
+async def test_junit_groups_cases_by_test_and_names_their_target(make: Make) -> None:
+    root = await parsed(make, [make.cell(), make.cell(test="dns", target="example.com"), make.cell()])
+    assert [suite.get("name") for suite in root] == ["branch-sweep.web", "branch-sweep.dns"]
+    assert [case.get("classname") for case in root.iter("testcase")] == [
+        "branch-sweep.web.portal",
+        "branch-sweep.web.portal",
+        "branch-sweep.dns.example.com",
+    ]
+
+
+async def test_junit_of_a_run_without_cells_is_a_document(make: Make) -> None:
+    assert (await parsed(make, [])).tag == "testsuites"
+
+
+@given(agent=hostile, target=hostile, test=hostile, reason=hostile)
+async def test_junit_of_hostile_data_is_well_formed(
+    make: Make, agent: str, target: str, test: str, reason: str
+) -> None:
+    cells = [fail(make, agent=agent, target=target, test=test, reasons=(reason,))]
+    root = await parsed(make, [*cells, make.left_out(agent=agent, reasons=(reason,), test=test)])
+    assert len(list(root.iter("testcase"))) == 2
+
+
+async def test_junit_takes_many_cells_in_linear_time_and_keeps_them_all(make: Make) -> None:
+    cells = [make.cell(agent=f"agent-{number}") for number in range(5000)]
+    assert len(list((await parsed(make, cells)).iter("testcase"))) == 5000
+
+
+async def test_the_digest_ranks_what_is_most_telling_and_counts_the_rest(make: Make) -> None:
+    silent = make.cell(agent="silent", state=CellState.MISSING, verdict=Verdict.NO_ANSWER)
+    found = await digest(make.stream([silent, silent, make.cell(), fail(make), fail(make)]), limit=3)
+    assert [trouble.kind for trouble in found.troubles] == ["fail", "fail", "no answer"]
+    assert found.more == 1
+    assert (found.kinds["fail"], found.kinds["no answer"]) == (2, 2)
+
+
+async def test_the_digest_groups_what_was_left_out_by_its_reason(make: Make) -> None:
+    cells = [
+        make.left_out(target=target, agent_id=str(number), agent=f"branch-{number:02}")
+        for number in range(20)
+        for target in ("a", "b")
+    ]
+    stopped = make.cell(state=CellState.NOT_RUN, verdict=Verdict.NOT_RUN, reasons=("the run was stopped",))
+    found = await digest(make.stream([*cells, stopped]))
+    (left_out,), (not_run,) = found.left_out, found.not_run
+    assert (left_out.reason, left_out.cells, left_out.agents_total) == ("the agent is offline", 40, 20)
+    assert left_out.agents[:2] == ("branch-00", "branch-01")
+    assert (not_run.reason, not_run.cells) == ("the run was stopped", 1)
+
+
+async def test_a_digest_stays_small_when_every_cell_has_a_reason_of_its_own(make: Make) -> None:
+    cells = [make.left_out(reasons=(f"reason {number}",)) for number in range(1000)]
+    found = await digest(make.stream(cells))
+    assert len(found.left_out) == 21
+    assert sum(group.cells for group in found.left_out) == 1000
+
+
+async def test_links_come_from_the_answers_of_the_same_agent(make: Make) -> None:
+    found = await digest(make.stream([fail(make), fail(make, agent_id="1002"), make.left_out()]))
+
+    async def answers(spec: str) -> list[Answer]:
+        assert spec == "aaaa00000001"
+        return [make.answer(), make.answer(link="https://app.thousandeyes.com/1")]
+
+    linked = await with_links(found, answers)
+    assert [trouble.link for trouble in linked.troubles] == ["https://app.thousandeyes.com/1", None]
+
+
+async def test_the_ticket_is_the_golden_one(make: Make) -> None:
+    run = make.run(finished=make.started + 185, state=RunState.INCOMPLETE, exit_code=3)
+    unknown = make.test(state=SpecState.UNKNOWN, test_id=None)
+    counts = make.counts(
+        tests={SpecState.COMPLETE: 1, SpecState.UNKNOWN: 1, SpecState.TIMED_OUT: 1},
+        cells={CellState.ANSWERED: 2, CellState.MISSING: 3, CellState.NOT_RUN: 1},
+        verdicts={Verdict.PASS: 1, Verdict.FAIL: 1, Verdict.NO_ANSWER: 3, Verdict.NOT_RUN: 1},
+        left_out=1,
+    )
+    found = await digest(make.stream([fail(make), make.left_out()]))
+    assert ticket(run, counts, found, [unknown]) == (
+        "# `branch-sweep`, 2026-11-21 05:47:12 UTC\n"
+        "\n"
+        "**incomplete: 2 of 5 cells collected, 1 failed an expectation, 3 without an answer, "
+        "1 left out beforehand, 1 creation with unknown outcome** (3 min 5 s)\n"
+        "\n"
+        "| what | planned | came to |\n"
+        "| --- | ---: | --- |\n"
+        "| tests | 3 | 1 complete, 1 timed out, 1 unknown |\n"
+        "| cells | 6 | 2 answered, 3 missing, 1 not run |\n"
+        "| verdicts | 6 | 1 pass, 1 fail, 3 no-answer, 1 not-run |\n"
+        "\n"
+        "## What is wrong\n"
+        "\n"
+        "| | target | agent | test | what | link |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+        "| fail | `portal` | `branch-01` | `web` | `http-server.totalTime 2310 ms, expected < 2000` | - |\n"
+        "\n"
+        "## Left out before the start\n"
+        "\n"
+        "- `the agent is offline`: 1 cell, `branch-07`\n"
+        "\n"
+        "## Creations whose outcome is unknown\n"
+        "\n"
+        "Their answers were lost: they may exist and may have been paid for, so they were not repeated.\n"
+        "Look for these names in the product:\n"
+        "\n"
+        "- `branch-sweep web portal [aaaa00000001]` (`portal`)\n"
+        "\n"
+        "Run `20261121-054712-ab12` of `https://api.thousandeyes.com`\n"
+        "\n"
+        "- again: `orchestrator run plans/branch-sweep.yaml`\n"
+        "- go on: `orchestrator resume 20261121-054712-ab12`\n"
+        "- find the lost creations: `orchestrator reconcile 20261121-054712-ab12`\n"
+        "- all answers: `orchestrator results 20261121-054712-ab12`\n"
+    )
+
+
+@given(agent=hostile, target=hostile, plan=hostile, reason=hostile, path=hostile)
+async def test_the_ticket_of_hostile_data_keeps_its_tables_and_has_no_markup_of_others(
+    make: Make, agent: str, target: str, plan: str, reason: str, path: str
+) -> None:
+    cell = fail(make, agent=agent, target=target, reasons=(reason,))
+    found = await digest(make.stream([cell, make.left_out(agent=agent, reasons=(reason,))]))
+    counts = make.counts(
+        cells={CellState.ANSWERED: 1, CellState.NOT_RUN: 1},
+        verdicts={Verdict.FAIL: 1, Verdict.NOT_RUN: 1},
+        left_out=1,
+    )
+    text = ticket(make.run(plan=plan, plan_path=path), counts, found, [make.test(name=agent)])
+    text.encode("utf-8")
+    tables = [line for line in text.split("\n") if line.startswith("|")]
+    assert {line.count("|") for line in tables[:5]} == {4}
+    assert {line.count("|") for line in tables[5:]} == {7}
+    outside = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
+    assert not re.search(r"[<>@\[\]`\x00-\x09\x0b-\x1f]", outside), f"data outside code spans: {outside!r}"
+
+
+async def test_the_ticket_of_a_large_failure_stays_small(make: Make) -> None:
+    cells = [fail(make, agent="x" * 10_000, reasons=("y" * 100_000,)) for _ in range(2000)]
+    found = await digest(make.stream(cells))
+    counts = make.counts(cells={CellState.ANSWERED: 2000}, verdicts={Verdict.FAIL: 2000})
+    text = ticket(make.run(), counts, found, [make.test(name="z" * 10_000)] * 500)
+    assert "and 1950 more" in text
+    assert "and 480 more" in text
+    assert len(text) < 60_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "command"),
+    [
+        ({"parent": "20261120-1"}, "orchestrator rerun 20261120-1"),
+        ({"plan_path": "my plans/$(x).yaml"}, "orchestrator run 'my plans/$(x).yaml'"),
+    ],
+)
+def test_the_command_to_repeat_can_be_pasted(make: Make, changes: dict[str, object], command: str) -> None:
+    assert f"again: `{command}`" in ticket(make.run(**changes), make.counts(), Digest())
+
+
+def test_a_run_without_a_file_has_no_command_to_repeat(make: Make) -> None:
+    assert "again:" not in ticket(make.run(plan_path=None), make.counts(), Digest())
