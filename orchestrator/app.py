@@ -23,7 +23,7 @@ from orchestrator.simulator.service import Service
 from orchestrator.simulator.service import Settings as World
 from orchestrator.store.base import Store
 from orchestrator.store.embedded import EmbeddedStore
-from orchestrator.thousandeyes import dialect
+from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.protocol import Dialect, Reply, Request, Transport
 
@@ -85,7 +85,7 @@ async def connect(
         )
         ledger = SharedLedger(
             settings.store.parent / "budget.db",
-            (settings.origin, settings.organization),
+            f"{settings.origin} {settings.organization}",
             urgent=settings.urgent,
             reserve=reserve,
             rng=rng,

@@ -12,7 +12,7 @@ import math
 from orchestrator.latency import LONGEST_GAP, SHORTEST_GAP
 
 EAGEREST, FRUGALEST = 0.2, 0.7  # risk of a look: 4 and 0.4 wasted looks per layer
-WASTED_PER_LAYER = 0.75  # wasted looks that a layer may cost us while there is still something to create
+WASTED_PER_LAYER = 0.7  # wasted looks that a layer may cost us while there is still something to create
 LAST_FEW = 3  # tests; below that, the end of the run is what counts
 OPEN_WINDOWS = 2.0  # work in progress: so many windows' worth of looks
 FEWEST_OPEN = 8
@@ -50,7 +50,7 @@ def risk_while_creating(readable: float, creations_per_window: float, layers_per
     if per_test <= 0.3:
         return FRUGALEST
     wasted = min(per_test / 2.0, max(2.0, WASTED_PER_LAYER * layers_per_test))
-    return 1.0 / (1.0 + wasted)
+    return min(FRUGALEST, 1.0 / (1.0 + wasted))
 
 
 def risk_at_the_end(readable: float, open_tests: int, layers_per_test: float) -> float:
@@ -83,6 +83,14 @@ def creation_gap(usual: float, creations: int, seconds_left: float) -> float:
     if creations <= 0:
         return usual
     return max(0.0, min(usual, 0.5 * seconds_left / creations))
+
+
+def brought_forward(planned: float, wanted: float) -> float:
+    """When to look after the policy changed: never later than planned.
+
+    Moving looks back at each change starves them: with every completion they would be due a little later.
+    """
+    return min(planned, wanted)
 
 
 def lagging_look(looks: int) -> float:

@@ -87,6 +87,7 @@ async def store_run(session: Session, prepared: Prepared, wishes: Wishes) -> Run
             **_settings(session, wishes),
             "deadline": plan.deadline or max(SHORTEST_DEADLINE, 2.0 * prepared.estimate.finish_seconds),
             "reserve": plan.budget.reserve,
+            "sets": dict(plan.sets),
         },
         facts=_facts(len(specs), cells, prepared.estimate.units),
     )

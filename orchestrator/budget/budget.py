@@ -130,30 +130,34 @@ class Budget:
         """Tokens of this window to leave: I10 and I11, the latter shrinking as the window passes."""
         if not self.state.known:
             return 0
-        return self._keep_at(self.fraction_left(now))
+        return self._keep_at(self.fraction_left(now), self.others(now))
 
-    def _keep_at(self, fraction: float) -> int:
+    def _keep_at(self, fraction: float, others: float) -> int:
         """With a margin for chance: near a window's end few requests of others stray far from their mean."""
-        limit = self.state.limit or 0
-        expected = self.others() * fraction
-        chance = min(LARGEST_SHARE * limit, expected + 1.5 * math.sqrt(expected))
-        return max(self.floor, int(max(self.reserve_tokens() * fraction, chance) + 0.5))
+        largest = LARGEST_SHARE * (self.state.limit or 0)
+        expected = min(largest, others) * fraction
+        chance = expected + 1.5 * math.sqrt(expected)
+        return max(self.floor, int(max(self._reserve(others) * fraction, min(largest, chance)) + 0.5))
 
-    def reserve_tokens(self) -> float:
-        """Tokens of a whole window to leave to others, from what they spent before and in this one."""
-        limit = self.state.limit or 0
-        return min(LARGEST_SHARE * limit, max(self.share * limit, 1.2 * self.others()))
+    def reserve_tokens(self, now: float) -> float:
+        """Tokens of a whole window to leave to others, by what they are seen to spend."""
+        return self._reserve(self.others(now))
 
-    def others(self) -> float:
-        """Tokens per window that everybody else spends, as far as seen. The first window is extrapolated."""
+    def _reserve(self, others: float) -> float:
+        limit = self.state.limit or 0
+        return min(LARGEST_SHARE * limit, max(self.share * limit, 1.2 * others))
+
+    def others(self, now: float) -> float:
+        """Tokens per window that everybody else spends: as in the windows before, or as in this one if more.
+
+        What was seen of this window is extrapolated, but a burst at its beginning is no rate.
+        """
         state = self.state
-        if state.limit is None or state.began is None:
-            return 0.0
-        seen = max(0.0, float(state.limit - state.remaining - state.mine - self._debt()))
-        if state.others is not None:
-            return max(state.others, seen if state.known else 0.0)
-        elapsed = 1.0 - self.fraction_left(state.began)
-        return seen / max(elapsed, 0.25)
+        before = state.others or 0.0
+        if state.limit is None or not state.known:
+            return before
+        seen = max(0, state.limit - state.remaining - state.mine - self._debt())
+        return max(before, seen / max(1.0 - self.fraction_left(now), 0.4))
 
     def fraction_left(self, now: float) -> float:
         """Part of the window still to come, 0 to 1."""
@@ -170,7 +174,7 @@ class Budget:
             return state.paused
         if not state.known:
             return self._probe_opens_at(now)
-        return max(now, min(self._rollover_at(), self._reserve_opens_at(spare)))
+        return max(now, min(self._rollover_at(), self._reserve_opens_at(now, spare)))
 
     def _probe_opens_at(self, now: float) -> float:
         state = self.state
@@ -185,16 +189,19 @@ class Budget:
         end = self.ends_by()
         return math.inf if end is None else self.clock.when(end) + self.state.jitter
 
-    def _reserve_opens_at(self, spare: int) -> float:
+    def _reserve_opens_at(self, now: float, spare: int) -> float:
         """When the reserve will have shrunk enough for one token; ``inf`` if that is not what is missing."""
         state = self.state
         spendable = state.remaining - self._debt() - 1 - spare
-        if spendable < self._keep_at(0.0) or state.reset is None:
+        if spendable < self._keep_at(0.0, 0.0) or state.reset is None:
             return math.inf
+        others = self.others(now)
         enough, too_much = 0.0, 1.0
         for _ in range(12):  # to 60 s / 4096
             middle = (enough + too_much) / 2
-            enough, too_much = (middle, too_much) if self._keep_at(middle) <= spendable else (enough, middle)
+            enough, too_much = (
+                (middle, too_much) if self._keep_at(middle, others) <= spendable else (enough, middle)
+            )
         return self.clock.when(state.reset - enough * self.window)
 
     def _debt(self) -> int:
@@ -370,7 +377,7 @@ class Budget:
 
     def _merge(self, reading: LimitReading) -> None:
         self.state.limit = min(reading.limit, LARGEST_LIMIT)
-        self.state.remaining = min(self.state.remaining, reading.remaining)
+        self.state.remaining = min(self.state.remaining, reading.remaining, self.state.limit)
 
     def _was_early(self, now: float) -> None:
         """A probe met the old window: our bound was wrong (clocks of several servers). Be more careful."""

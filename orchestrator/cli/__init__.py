@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -75,6 +76,10 @@ def cli(context: click.Context, log_level: str | None, log_json: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: every way out has its exit code, and no traceback reaches a user by default."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that this locale cannot write must not end a report.
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(args=arguments, prog_name="orchestrator", standalone_mode=False)
     except click.exceptions.Abort:

@@ -84,7 +84,7 @@ def settings_of(options: Mapping[str, Any], plan_account: str | None = None) -> 
         account=pick_account(options["aid"], os.environ, plan_account),
         organization=options["organization"],
         allow_http=options["allow_http"],
-        urgent=options.get("priority") == "urgent",
+        urgent=bool(options.get("priority")),
     )
 
 

@@ -79,7 +79,8 @@ async def _watch_signals(
                 return
             progress.message(
                 f"{signal.Signals(number).name}: no more creations; collecting what is paid for, at most "
-                f"{grace:.0f} s; once more leaves at once"
+                f"{grace:.0f} s; once more leaves at once",
+                important=True,
             )
             conductor.interrupt(code, grace)
 

@@ -25,11 +25,7 @@ from orchestrator.errors import Exit, UsageProblem
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
 wait_option = click.option("--wait", is_flag=True, help="Wait for another run of the plan to end.")
 priority_option = click.option(
-    "--priority",
-    type=click.Choice(["normal", "urgent"]),
-    default="normal",
-    show_default=True,
-    help="An urgent run goes before others on this host.",
+    "--priority", is_flag=True, help="Go before other runs on this host that talk to the same organization."
 )
 grace_option = click.option(
     "--grace", default=30.0, show_default=True, help="Seconds to go on collecting after the first signal."
@@ -68,7 +64,7 @@ def run(plan: str, **options: Any) -> None:
             prepared = await prepare(opened, loaded, seed=options["seed"])
             check_ceilings(prepared)
             wishes = Wishes(
-                options["in_order"], options["priority"] == "urgent", str(plan_path(plan).resolve())
+                options["in_order"], options["priority"], str(plan_path(plan).resolve())
             )
             record = await store_run(opened, prepared, wishes)
             return await conduct(
@@ -142,7 +138,7 @@ async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: boo
         ),
     ):
         if again:
-            wishes = Wishes(options["in_order"], options["priority"] == "urgent")
+            wishes = Wishes(options["in_order"], options["priority"])
             record = await store_rerun(opened, record, wishes, failed=failed)
         return await conduct(
             opened,

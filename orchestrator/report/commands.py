@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
+from orchestrator.report.safe import mask_secrets
 from orchestrator.report.summary import exit_code, tests_group
 from orchestrator.store.base import Counts, RunRecord, RunState
 
@@ -11,23 +13,39 @@ PROGRAM = "orchestrator"
 
 
 def repeat_command(run: RunRecord) -> str | None:
-    """The command that does the same once more; ``None`` for a plan that was not read from a file."""
+    """The command that does the same once more; ``None`` for a plan that was not read from a file.
+
+    Variables that were set on the command line are repeated where the run's settings have them (``sets``).
+    """
     if run.parent is not None:
         return f"{PROGRAM} rerun {shlex.quote(run.parent)}"
-    return f"{PROGRAM} run {shlex.quote(run.plan_path)}" if run.plan_path else None
+    if not run.plan_path:
+        return None
+    words = [PROGRAM, "run", run.plan_path]
+    sets = run.settings.get("sets")
+    for name, value in mask_secrets("", sets).items() if isinstance(sets, Mapping) else ():
+        words += ["--set", f"{name}={value}"]
+    if _simulated(run):
+        words.append("--simulate")
+    return shlex.join(words)
 
 
 def next_commands(run: RunRecord, counts: Counts, unknown: bool) -> list[tuple[str, str]]:
-    """What for, and the command; the most useful first."""
+    """What for, and the command; the most useful first. The world of a simulated run ended with it."""
     name = shlex.quote(run.id)
     commands = []
-    tests = tests_group(counts)
-    waits = tests["not_run"] + tests["partial"] + tests["timed_out"]
-    if run.state in (RunState.INTERRUPTED, RunState.INCOMPLETE, RunState.REFUSED) and waits:
-        commands.append(("go on", f"{PROGRAM} resume {name}"))
-    if unknown:
-        commands.append(("find the lost creations", f"{PROGRAM} reconcile {name}"))
-    if exit_code(counts) == 1:
-        commands.append(("run the failed tests again", f"{PROGRAM} rerun {name} --failed"))
+    if not _simulated(run):
+        tests = tests_group(counts)
+        unfinished = tests["not_run"] + tests["partial"] + tests["timed_out"]
+        if run.state in (RunState.INTERRUPTED, RunState.INCOMPLETE, RunState.REFUSED) and unfinished:
+            commands.append(("go on", f"{PROGRAM} resume {name}"))
+        if unknown:
+            commands.append(("find the lost creations", f"{PROGRAM} reconcile {name}"))
+        if exit_code(counts) == 1:
+            commands.append(("run the failed tests again", f"{PROGRAM} rerun {name} --failed"))
     commands.append(("all answers", f"{PROGRAM} results {name}"))
     return commands
+
+
+def _simulated(run: RunRecord) -> bool:
+    return run.settings.get("simulated") is True

@@ -5,10 +5,10 @@ One pass over the cells; what is kept does not grow with the run.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestrator.model import Answer, CellState, Verdict
+from orchestrator.model import Answer, CellState, NotRun, Verdict
 from orchestrator.store.base import CellRecord
 
 LIMIT = 50
@@ -75,7 +75,8 @@ async def digest(cells: AsyncIterable[CellRecord], *, limit: int = LIMIT) -> Dig
     left_out, not_run = _Groups(), _Groups()
     async for cell in cells:
         if cell.state is CellState.NOT_RUN:
-            (left_out if cell.spec is None else not_run).add(cell)
+            group = left_out if cell.spec is None else not_run
+            group.add("; ".join(cell.reasons), cell.agent_id, cell.agent or cell.agent_id)
         kind = kind_of(cell)
         if kind is None:
             continue
@@ -102,6 +103,14 @@ async def with_links(digest: Digest, answers: Callable[[str], Awaitable[Sequence
     return replace(digest, troubles=troubles)
 
 
+def grouped(cells: Iterable[NotRun], names: Mapping[str, str]) -> tuple[Group, ...]:
+    """Cells that are left out of a plan, by reason; ``names`` has the agents' names by id."""
+    groups = _Groups()
+    for cell in cells:
+        groups.add(cell.reason, cell.agent, names.get(cell.agent, cell.agent))
+    return groups.frozen()
+
+
 class _Groups:
     """Groups by reason, in the order of first sight; their number is bounded, the rest share one group."""
 
@@ -109,12 +118,12 @@ class _Groups:
         self._cells: dict[str, int] = {}
         self._agents: dict[str, dict[str, str]] = {}
 
-    def add(self, cell: CellRecord) -> None:
-        reason = "; ".join(cell.reasons) or "no reason was recorded"
+    def add(self, reason: str, agent_id: str, agent: str) -> None:
+        reason = reason or "no reason was recorded"
         if reason not in self._cells and len(self._cells) >= _GROUPS:
             reason = _OTHER
         self._cells[reason] = self._cells.get(reason, 0) + 1
-        self._agents.setdefault(reason, {})[cell.agent_id] = cell.agent
+        self._agents.setdefault(reason, {})[agent_id] = agent
 
     def frozen(self) -> tuple[Group, ...]:
         groups = []

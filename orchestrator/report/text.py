@@ -51,8 +51,8 @@ def print_summary(
     assert isinstance(units, dict)  # noqa: S101 - the summary's own shape
     say(console, f"  units     {units['estimated']:g} (estimate)")
     _print_troubles(console, digest)
-    _print_groups(console, "Left out before the start", digest.left_out)
-    _print_groups(console, "Not run", digest.not_run)
+    print_groups(console, "Left out before the start", digest.left_out)
+    print_groups(console, "Not run", digest.not_run)
     _print_unknown(console, unknown)
     say(console, "Next", "bold")
     table(console, (), next_commands(run, counts, bool(unknown)), indent=2)
@@ -128,7 +128,8 @@ def _print_troubles(console: Console, digest: Digest) -> None:
         say(console, f"  and {more} more")
 
 
-def _print_groups(console: Console, title: str, groups: Sequence[Group]) -> None:
+def print_groups(console: Console, title: str, groups: Sequence[Group]) -> None:
+    """Cells that share the reason why they have no answer, one line per reason; nothing for none."""
     if not groups:
         return
     say(console, title, "bold")

@@ -68,6 +68,8 @@ class TestRecord:
     that a lost creation is not looked for any more; it stays unknown.
     """
 
+    __test__ = False  # no test case, whatever its name looks like to pytest
+
     run: str
     position: int
     spec: Spec
@@ -126,7 +128,7 @@ class Event:
 class Counts:
     """What the tests and cells of a run came to, read from the store.
 
-    ``created`` counts specs that have a test id. ``left_out`` counts the cells among ``not_run`` that were
+    ``created`` counts specs whose test was created (or run again) in this run. ``left_out`` counts the cells among ``not_run`` that were
     left out before anything was created (an offline agent, ...): they do not make a run incomplete.
     ``pending_sent`` counts the cells among ``pending`` whose spec's creation left, or may have left
     (creating, waiting, unknown). ``verdicts`` covers every cell that is not pending.

@@ -172,15 +172,15 @@ class EmbeddedReader:
         def work(db: sqlite3.Connection) -> Counts:
             of = "run_n = (SELECT n FROM runs WHERE id = ?)"
             tests = db.execute(
-                f"SELECT state, count(*), count(test_id) FROM specs WHERE {of} GROUP BY state", (run,)
+                f"SELECT state, count(*), count(created) FROM specs WHERE {of} GROUP BY state", (run,)
             )
             by_state = {SpecState(row[0]): (row[1], row[2]) for row in tests}
             cells: dict[CellState, int] = {}
             verdicts: dict[Verdict, int] = {}
-            sent = (SpecState.CREATING.value, SpecState.WAITING.value)
+            sent = (SpecState.CREATING.value, SpecState.WAITING.value, SpecState.UNKNOWN.value)
             pending_sent = 0
             for state, verdict, count, of_sent in db.execute(
-                "SELECT cells.state, verdict, count(*), sum(specs.state IN (?, ?)) FROM cells "
+                "SELECT cells.state, verdict, count(*), sum(specs.state IN (?, ?, ?)) FROM cells "
                 f"JOIN specs ON specs.n = spec_n WHERE {of} GROUP BY 1, 2",
                 (*sent, run),
             ):

@@ -11,6 +11,7 @@ answer echoes the token, it is masked before anybody reads it.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import ssl
@@ -138,11 +139,13 @@ class HttpTransport:
             self._url(request),
             data=None if request.body is None else _encoded(request),
             headers=self._headers(request),
+            # Without a body the library would claim one of application/octet-stream.
+            skip_auto_headers=("Content-Type",),
             allow_redirects=False,
             middlewares=(stage.once,),
             trace_request_ctx=stage,
             proxy=self._proxy.url if self._proxy is not None else None,
-            proxy_auth=_proxy_auth(self._proxy),
+            proxy_headers=_proxy_headers(self._proxy),
         ) as response:
             received = self._now()
             try:
@@ -218,7 +221,9 @@ def _folded(response: aiohttp.ClientResponse) -> dict[str, str]:
     return folded
 
 
-def _proxy_auth(proxy: Proxy | None) -> aiohttp.BasicAuth | None:
+def _proxy_headers(proxy: Proxy | None) -> dict[str, str] | None:
+    """For the CONNECT only; the library keeps them out of the tunnel."""
     if proxy is None or proxy.user is None:
         return None
-    return aiohttp.BasicAuth(proxy.user, proxy.password or "")
+    user = base64.b64encode(f"{proxy.user}:{proxy.password or ''}".encode()).decode("ascii")
+    return {"Proxy-Authorization": f"Basic {user}"}

@@ -25,7 +25,7 @@ def describe(status: int, body: bytes) -> str:
     said = _from_json(body) if len(body) <= _LOOKED_AT else None
     if said is None:
         said = _from_page(status, body)
-    return _one_line(said)
+    return _one_line(said) or _one_line(_from_page(status, b""))
 
 
 def _from_json(body: bytes) -> str | None:

@@ -155,7 +155,8 @@ def _error(layer: str, fields: Mapping[str, Json], metrics: Mapping[str, Metric]
     kind = _said(fields.get("errorType"))
     said = next((found for name in _ERROR_TEXTS if (found := _said(fields.get(name)))), None)
     if kind and said:
-        return said if said.lower().startswith(kind.lower()) else f"{kind}: {said}"
+        repeats = f"{said} ".lower().startswith((f"{kind} ".lower(), f"{kind}:".lower()))
+        return said if repeats else f"{kind}: {said}"
     if kind or said:
         return kind or said
     if _EVIDENCE.get(layer, frozenset()).isdisjoint(metrics):

@@ -235,5 +235,20 @@ def test_the_command_to_repeat_can_be_pasted(make: Make, changes: dict[str, obje
     assert f"again: `{command}`" in ticket(make.run(**changes), make.counts(), Digest())
 
 
+def test_the_command_to_repeat_has_what_was_set_but_no_secret(make: Make) -> None:
+    sets = {"target": "https://a b", "api_token": "s3cret"}
+    text = ticket(make.run(settings={"sets": sets}), make.counts(), Digest())
+    command = "orchestrator run plans/branch-sweep.yaml --set 'target=https://a b' --set 'api_token=***'"
+    assert f"again: `{command}`" in text
+
+
+def test_a_simulated_run_is_repeated_and_never_resumed(make: Make) -> None:
+    run = make.run(settings={"simulated": True}, state=RunState.INTERRUPTED)
+    counts = make.counts(tests={SpecState.NOT_RUN: 1}, created=0)
+    text = ticket(run, counts, Digest())
+    assert "again: `orchestrator run plans/branch-sweep.yaml --simulate`" in text
+    assert "resume" not in text
+
+
 def test_a_run_without_a_file_has_no_command_to_repeat(make: Make) -> None:
     assert "again:" not in ticket(make.run(plan_path=None), make.counts(), Digest())

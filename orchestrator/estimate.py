@@ -1,0 +1,147 @@
+"""What a plan will take: creations, reads, units, time. Pure, and an estimate: it is shown as one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.expand import Expansion
+from orchestrator.latency import LatencyModel, prior
+from orchestrator.model import Agent, AgentType, Spec
+from orchestrator.plan.model import Plan
+from orchestrator.testtypes import PRICE_SOURCE, milliunits
+
+# The vendor's defaults (api-facts 5.1), used until an answer's headers told the real ones.
+ORGANIZATION_LIMIT = 240
+INSTANT_LIMIT = 24
+WINDOW = 60.0  # seconds
+
+# Looks at a test that find it unfinished; two are what the polling policy wastes on average.
+WASTED_LOOKS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """``creations_unpacked`` is one creation for each cell. ``exceeded`` has a sentence per ceiling.
+
+    ``limits_known`` tells whether the limits came from the API or are the vendor's defaults.
+    """
+
+    creations: int
+    creations_unpacked: int
+    cells: int
+    left_out: int
+    reads: int
+    units: float
+    finish_seconds: float
+    organization_limit: int
+    instant_limit: int
+    limits_known: bool
+    exceeded: tuple[str, ...]
+    price_source: str = PRICE_SOURCE
+
+
+def estimate(
+    plan: Plan,
+    expansion: Expansion,
+    agents: Sequence[Agent],
+    *,
+    organization_limit: int | None = None,
+    instant_limit: int | None = None,
+    window: float = WINDOW,
+) -> Estimate:
+    """Estimate a plan that starts in fresh windows which nobody else uses.
+
+    The time is short rather than long, so that the ceiling on duration refuses nothing that could have
+    been done. ``window`` is in seconds; limits are calls per window, ``None`` when not known.
+    """
+    specs = expansion.specs
+    kinds = {agent.id: agent.type for agent in agents}
+    units = sum(_milliunits(spec, kinds) for spec in specs) / 1000
+    reads = _reads(specs)
+    finish = _finish(specs, reads, organization_limit, instant_limit, window)
+    return Estimate(
+        creations=len(specs),
+        creations_unpacked=expansion.cells,
+        cells=expansion.cells,
+        left_out=len(expansion.not_run),
+        reads=reads,
+        units=round(units, 4),
+        finish_seconds=finish,
+        organization_limit=organization_limit or ORGANIZATION_LIMIT,
+        instant_limit=instant_limit or INSTANT_LIMIT,
+        limits_known=organization_limit is not None and instant_limit is not None,
+        exceeded=_exceeded(plan, len(specs), units, finish),
+    )
+
+
+def finish_seconds(
+    *,
+    creations: int,
+    open_layers: float,
+    layers_per_test: float,
+    organization_limit: int | None = None,
+    instant_limit: int | None = None,
+    slowest: float = 60.0,
+    window: float = WINDOW,
+) -> float:
+    """Seconds until a run in progress is done: windows still needed by the scarcer budget, and a last answer.
+
+    ``open_layers`` are layers of created tests that are not complete; ``slowest`` is how long nearly all
+    tests of the slowest type take, in seconds.
+    """
+    if creations <= 0 and open_layers <= 0:
+        return 0.0
+    reads = creations * (1 + layers_per_test + WASTED_LOOKS) + open_layers
+    windows = max(
+        creations / max(1, instant_limit or INSTANT_LIMIT),
+        reads / max(1, organization_limit or ORGANIZATION_LIMIT),
+    )
+    return windows * window + slowest
+
+
+def slowest_answer(type_names: Sequence[str]) -> float:
+    """Seconds in which nine of ten tests of the slowest type are complete, before any is measured."""
+    return max((LatencyModel(prior(name)).quantile(0.9) for name in set(type_names)), default=0.0)
+
+
+def _milliunits(spec: Spec, kinds: dict[str, AgentType]) -> float:
+    price = {kind: milliunits(spec.type, spec.fields, kind) for kind in AgentType}
+    return sum(price[kinds.get(agent, AgentType.CLOUD)] for agent in spec.agents)
+
+
+def _reads(specs: Sequence[Spec]) -> int:
+    """Looks at each layer, looks that are too early, hop details of each agent, the listing of agents."""
+    if not specs:
+        return 1
+    looks = sum(len(spec.layers) + WASTED_LOOKS for spec in specs)
+    details = sum(len(spec.agents) for spec in specs if spec.path_details)
+    return math.ceil(looks + details) + 1
+
+
+def _finish(
+    specs: Sequence[Spec],
+    reads: int,
+    organization_limit: int | None,
+    instant_limit: int | None,
+    window: float,
+) -> float:
+    """The first window is open at the start, so n windows' worth of calls waits for n - 1 resets."""
+    if not specs:
+        return 0.0
+    creations = math.ceil(len(specs) / max(1, instant_limit or INSTANT_LIMIT))
+    calls = math.ceil((len(specs) + reads) / max(1, organization_limit or ORGANIZATION_LIMIT))
+    return (max(creations, calls) - 1) * window + slowest_answer([spec.type for spec in specs])
+
+
+def _exceeded(plan: Plan, creations: int, units: float, finish: float) -> tuple[str, ...]:
+    budget = plan.budget
+    found = []
+    if budget.max_tests is not None and creations > budget.max_tests:
+        found.append(f"the plan needs {creations} tests, budget.max_tests allows {budget.max_tests}")
+    if budget.max_units is not None and units > budget.max_units:
+        found.append(f"the plan costs about {units:.2f} units, budget.max_units allows {budget.max_units:g}")
+    if plan.deadline is not None and finish > plan.deadline:
+        found.append(f"the plan takes about {finish:.0f} s, its deadline is {plan.deadline:.0f} s")
+    return tuple(found)

@@ -1,0 +1,195 @@
+"""Test blocks: what their options, targets, agents, layers and expectations come to together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from orchestrator.agents import Selector
+from orchestrator.expect import ExpectationInvalid, parse_expectation
+from orchestrator.model import Api, Json, Target
+from orchestrator.plan.agentrefs import read_refs
+from orchestrator.plan.document import TestDocument, check
+from orchestrator.plan.fields import FieldReader, conflict, merged
+from orchestrator.plan.model import TestBlock
+from orchestrator.plan.problems import Place, Problems, nearest, quoted
+from orchestrator.plan.source import Entries, Items, Node, Scalar, find
+from orchestrator.plan.targets import Groups, ReadCsv, Written, choose, completed, missing_fields, resolve
+from orchestrator.testtypes import TEST_TYPES, TestType, layers_of
+
+
+def read_tests(
+    node: Node | None,
+    api: Api,
+    named: Mapping[str, Selector | None],
+    groups: Groups,
+    csv: ReadCsv,
+    problems: Problems,
+) -> tuple[TestBlock, ...]:
+    """The test blocks of a plan; those with problems are left out, the problems noted."""
+    blocks: list[TestBlock] = []
+    names: dict[str, Place] = {}
+    for item in node.items if isinstance(node, Items) else ():
+        block = _Block(item, api, problems).read(named, groups, csv)
+        name = _text_at(item, "name")
+        if name is not None and name in names:
+            message = f"two tests are called {quoted(name)}, the first in line {names[name].line}"
+            problems.add(find(item, ("name",)), message)
+        elif name is not None:
+            names[name] = find(item, ("name",))
+        if block is not None:
+            blocks.append(block)
+    return tuple(blocks)
+
+
+def _text_at(node: Node, key: str) -> str | None:
+    value = node.entries.get(key) if isinstance(node, Entries) else None
+    return value.value if isinstance(value, Scalar) and isinstance(value.value, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    node: Node
+    api: Api
+    problems: Problems
+
+    def read(self, named: Mapping[str, Selector | None], groups: Groups, csv: ReadCsv) -> TestBlock | None:
+        """The block, or ``None``; everything in it is looked at either way, to report it all."""
+        before = len(self.problems)
+        name = _text_at(self.node, "name") or "without a name"
+        document = check(TestDocument, self.node, f"test {quoted(name)}", self.problems)
+        if not isinstance(self.node, Entries):
+            return None
+        agents = read_refs(self.node.entries.get("agents"), name, named, self.problems)
+        kind = TEST_TYPES.get(_text_at(self.node, "type") or "")
+        if kind is None or not self._exists(kind):
+            return None
+        reader = FieldReader(kind, self.api, self.problems)
+        options = reader.options(self.node.entries.get("options"))
+        raw = reader.raw(self.node.entries.get("raw"))
+        layers = self._layers(kind, options)
+        self._check_expectations(kind, layers)
+        targets, places = self._targets(name, kind, options, reader, groups, csv)
+        if document is not None and document.path_details and "path-vis" not in layers:
+            self.problems.add(self._place("path_details"), "path_details needs the layer path-vis")
+        if document is None or len(self.problems) > before:
+            return None
+        return TestBlock(
+            name=document.name,
+            type=kind.name,
+            targets=targets,
+            agents=agents,
+            fields=options,
+            raw=raw,
+            layers=layers,
+            deadline=document.deadline,
+            expect=document.expect,
+            warn=document.warn,
+            path_details=document.path_details,
+            agents_per_test=document.agents_per_test,
+            place=self.node.place,
+            places=places,
+        )
+
+    def _place(self, *path: str | int) -> Place:
+        return find(self.node, path)
+
+    def _exists(self, kind: TestType) -> bool:
+        if self.api is Api.V6 and kind.v6_name is None:
+            self.problems.add(self._place("type"), f"API v6 has no {kind.name} tests")
+            return False
+        return True
+
+    def _texts(self, key: str) -> Iterable[tuple[str, Place]]:
+        node = self.node.entries.get(key) if isinstance(self.node, Entries) else None
+        for item in node.items if isinstance(node, Items) else (node,):
+            if isinstance(item, Scalar) and isinstance(item.value, str):
+                yield item.value, item.place
+
+    def _layers(self, kind: TestType, options: Mapping[str, Json]) -> tuple[str, ...]:
+        """The layers asked for in the type's own order, the primary one first; by default all."""
+        available = layers_of(kind.name, options)
+        asked: list[str] = []
+        for layer, place in self._texts("layers"):
+            if layer in available:
+                asked.append(layer)
+            elif layer in kind.layers:
+                self.problems.add(place, f"there is no layer {quoted(layer)} with networkMeasurements: false")
+            else:
+                near = nearest(layer, kind.layers) or f"; it has {', '.join(kind.layers)}"
+                self.problems.add(place, f"{kind.name} has no layer {quoted(layer)}{near}")
+        return tuple(layer for layer in available if layer in asked) or available
+
+    def _check_expectations(self, kind: TestType, layers: tuple[str, ...]) -> None:
+        for key in ("expect", "warn"):
+            for text, place in self._texts(key):
+                try:
+                    expectation = parse_expectation(text, kind.name)
+                except ExpectationInvalid as error:
+                    self.problems.add(place, str(error))
+                    continue
+                if expectation.layer not in layers:
+                    self.problems.add(place, f"layer {expectation.layer} is not among the test's layers")
+
+    def _targets(
+        self,
+        name: str,
+        kind: TestType,
+        options: dict[str, Json],
+        reader: FieldReader,
+        groups: Groups,
+        csv: ReadCsv,
+    ) -> tuple[tuple[Target, ...], tuple[Place, ...]]:
+        node = self.node.entries.get("targets") if isinstance(self.node, Entries) else None
+        if node is None:
+            return (), ()
+        written = choose(node, name, kind, groups, csv, self.problems)
+        found: dict[str, tuple[Target, Place]] = {}
+        missing: list[tuple[Written, list[str]]] = []
+        for one in written:
+            target = resolve(kind, one, reader, self.problems)
+            if target is None:
+                continue
+            fields = completed(kind, merged(options, target.fields))
+            absent = missing_fields(kind, fields)
+            if absent:
+                missing.append((one, absent))
+                continue
+            self._check_conflict(kind, fields, target, one)
+            self._keep(found, target, one.place, name)
+        self._report_missing(kind, missing, len(written))
+        return tuple(target for target, _ in found.values()), tuple(place for _, place in found.values())
+
+    def _keep(self, found: dict[str, tuple[Target, Place]], target: Target, place: Place, test: str) -> None:
+        """A target that comes from two groups is one, unless the two differ."""
+        if target.name not in found:
+            found[target.name] = (target, place)
+        elif found[target.name][0] != target:
+            at = found[target.name][1]
+            where = f"{at.file}, line {at.line}"
+            message = (
+                f"test {quoted(test)} has two targets called {quoted(target.name)}, the first in {where}"
+            )
+            self.problems.add(place, message)
+
+    def _check_conflict(
+        self, kind: TestType, fields: Mapping[str, Json], target: Target, one: Written
+    ) -> None:
+        wrong = conflict(kind, fields)
+        if wrong is not None:
+            own = any(key in target.fields for key in wrong.replace("(", " ").split())
+            self.problems.add(one.place if own else self._place("options"), wrong)
+
+    def _report_missing(self, kind: TestType, missing: list[tuple[Written, list[str]]], count: int) -> None:
+        """A field that no target has is missing in the options; otherwise in the targets that lack it."""
+        given = self.node.entries.get("options") if isinstance(self.node, Entries) else None
+        wrong = set(given.entries) if isinstance(given, Entries) else set()  # there, and reported already
+        for field in sorted({name for _, absent in missing for name in absent} - wrong):
+            lacking = [one for one, absent in missing if field in absent]
+            if len(lacking) == count and field != kind.bare:
+                message = f"{kind.name} needs {quoted(field)}, in options or in each target"
+                self.problems.add(self._place("options"), message)
+                continue
+            for one in lacking:
+                what = f"target {quoted(one.name)}" if one.name else "this target"
+                self.problems.add(one.place, f"{what} has no {quoted(field)}, which {kind.name} needs")

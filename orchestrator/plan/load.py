@@ -1,0 +1,163 @@
+"""From the text of a plan to a checked :class:`Plan`, or to everything that is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from orchestrator.errors import PlanInvalid, PlanProblem
+from orchestrator.model import Api
+from orchestrator.plan.agentrefs import read_selectors
+from orchestrator.plan.blocks import read_tests
+from orchestrator.plan.csvfile import read_csv_file
+from orchestrator.plan.document import PlanDocument, check
+from orchestrator.plan.model import Budget, Plan
+from orchestrator.plan.problems import Place, Problems
+from orchestrator.plan.source import MAX_BYTES, Entries, decode, read_yaml
+from orchestrator.plan.targets import read_groups
+from orchestrator.plan.variables import read_vars, substitute
+
+
+def load_plan(
+    path: Path,
+    *,
+    environ: Mapping[str, str],
+    sets: Mapping[str, str] | None = None,
+    base: Path | None = None,
+    api: Api | None = None,
+) -> Plan:
+    """Read and check a plan file.
+
+    ``sets`` overrides the plan's ``vars`` (texts, read as YAML values), ``api`` the plan's version of the
+    API. CSV files are looked for in ``base``, by default the plan's own folder, and nowhere else. Raises
+    :class:`PlanInvalid` with every problem and its place.
+    """
+    problems = Problems()
+    text = _read(path, problems)
+    problems.raise_if_any()
+    return parse_plan(
+        text, str(path), path.parent if base is None else base, environ=environ, sets=sets, api=api
+    )
+
+
+def parse_plan(
+    text: str,
+    file: str,
+    folder: Path | None,
+    *,
+    environ: Mapping[str, str],
+    sets: Mapping[str, str] | None = None,
+    attachments: Mapping[str, str] | None = None,
+    api: Api | None = None,
+) -> Plan:
+    """Check the text of a plan; ``file`` is how problems name it.
+
+    CSV files come from ``attachments`` if given, else from ``folder``. Raises :class:`PlanInvalid`.
+    """
+    problems = Problems()
+    root = read_yaml(text, file, problems)
+    if root is not None and not isinstance(root, Entries):
+        problems.add(root.place, "a plan is a mapping with the keys version, name, agents, targets and tests")
+    if not isinstance(root, Entries):
+        raise PlanInvalid(problems.listed())
+    sets = dict(sets or {})
+    values = read_vars(root.entries.get("vars"), sets, environ, problems)
+    root = _without_vars(root, values, environ, problems)
+    document = check(PlanDocument, root, "the plan", problems)
+    version = api or (Api.V7 if document is None else document.api)
+    used: dict[str, str] = {}
+    csv = _csv_reader(folder, attachments, used, problems)
+    named = read_selectors(root.entries.get("agents"), problems)
+    groups = read_groups(root.entries.get("targets"), csv, problems)
+    tests = read_tests(root.entries.get("tests"), version, named, groups, csv, problems)
+    problems.raise_if_any()
+    assert document is not None  # noqa: S101 - without a problem there is a document
+    return Plan(
+        version=document.version,
+        name=document.name,
+        api=version,
+        account_group=document.account_group,
+        selectors={name: selector for name, selector in named.items() if selector is not None},
+        tests=tests,
+        budget=Budget(document.budget.reserve, document.budget.max_tests, document.budget.max_units),
+        deadline=document.deadline,
+        vars=values,
+        file=file,
+        source_text=text,
+        hash=_hash(text, used, sets),
+        attachments=used,
+        sets=sets,
+    )
+
+
+def parse_bundle(bundle: str, *, environ: Mapping[str, str]) -> Plan:
+    """The plan that :meth:`Plan.bundle` stored. Raises :class:`PlanInvalid`."""
+    try:
+        stored = json.loads(bundle)
+        return parse_plan(
+            str(stored["text"]),
+            str(stored["file"]),
+            None,
+            environ=environ,
+            sets={str(name): str(value) for name, value in stored["sets"].items()},
+            attachments={str(name): str(value) for name, value in stored["attachments"].items()},
+            api=Api(stored["api"]),
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        problem = PlanProblem("stored plan", 1, 1, "the stored plan cannot be read")
+        raise PlanInvalid((problem,)) from error
+
+
+def _read(path: Path, problems: Problems) -> str:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        problems.add(Place(str(path)), f"the plan cannot be read: {reason}")
+        return ""
+    return decode(data, str(path), problems) or ""
+
+
+def _without_vars(
+    root: Entries,
+    values: Mapping[str, str | int | float | bool | None],
+    environ: Mapping[str, str],
+    problems: Problems,
+) -> Entries:
+    """The plan with its references replaced; ``vars`` itself was read already."""
+    rest = {key: node for key, node in root.entries.items() if key != "vars"}
+    replaced = substitute(Entries(rest, root.keys, root.place, root.size), values, environ, problems)
+    assert isinstance(replaced, Entries)  # noqa: S101 - a mapping stays one
+    return replaced
+
+
+def _csv_reader(
+    folder: Path | None, attachments: Mapping[str, str] | None, used: dict[str, str], problems: Problems
+) -> Callable[[str, Place], str | None]:
+    """Reads CSV files once each, and remembers in ``used`` what was read."""
+
+    def read(name: str, at: Place) -> str | None:
+        if name in used:
+            return used[name]
+        if attachments is not None:
+            text = attachments.get(name)
+            if text is None:
+                problems.add(at, f"the CSV file '{name[:60]}' is not among those stored with the plan")
+        elif folder is None:
+            text = None
+            problems.add(at, "a CSV file cannot be read here, the plan has no folder")
+        else:
+            text = read_csv_file(name, folder, at, problems)
+        if text is not None:
+            used[name] = text
+        return text
+
+    return read
+
+
+def _hash(text: str, attachments: Mapping[str, str], sets: Mapping[str, str]) -> str:
+    content = json.dumps([text, dict(attachments), dict(sets)], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -1,0 +1,91 @@
+"""A checked plan. A value that exists is valid; durations are seconds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.agents import Selector
+from orchestrator.model import Api, Json, Target
+from orchestrator.plan.problems import Place
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsRef:
+    """Agents as a test block names them: a named selector, or one in place (its name says where)."""
+
+    name: str
+    selector: Selector
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class TestBlock:
+    """One kind of test for some targets from some agents.
+
+    ``fields`` holds the options without what the targets bring; ``deadline`` is ``None`` for the type's
+    default. ``places`` has one place for each target, for problems that only the agents' listing shows.
+    """
+
+    name: str
+    type: str
+    targets: tuple[Target, ...]
+    agents: tuple[AgentsRef, ...]
+    fields: Mapping[str, Json]
+    raw: Mapping[str, Json]
+    layers: tuple[str, ...]
+    deadline: float | None
+    expect: tuple[str, ...]
+    warn: tuple[str, ...]
+    path_details: bool
+    agents_per_test: int | None
+    place: Place
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Ceilings, and the share of the limits that is left to the organization's other tools (0.1 is 10 %)."""
+
+    reserve: float = 0.10
+    max_tests: int | None = None
+    max_units: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is wanted.
+
+    ``source_text``, ``attachments`` (CSV files by the name that the plan gives them) and ``sets`` are
+    everything that the plan was made of besides the environment; :meth:`bundle` holds them together.
+    ``hash`` is the SHA-256 of the three; it does not depend on the environment.
+    """
+
+    version: int
+    name: str
+    api: Api
+    account_group: str | None
+    selectors: Mapping[str, Selector]
+    tests: tuple[TestBlock, ...]
+    budget: Budget
+    deadline: float | None
+    vars: Mapping[str, str | int | float | bool | None]
+    file: str
+    source_text: str
+    hash: str
+    attachments: Mapping[str, str] = field(default_factory=dict)
+    sets: Mapping[str, str] = field(default_factory=dict)
+
+    def bundle(self) -> str:
+        """The plan as one text that needs no file beside it; ``parse_bundle`` reads it."""
+        return json.dumps(
+            {
+                "file": self.file,
+                "text": self.source_text,
+                "attachments": dict(self.attachments),
+                "sets": dict(self.sets),
+                "api": self.api.value,
+            },
+            sort_keys=True,
+        )

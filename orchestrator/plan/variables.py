@@ -1,0 +1,111 @@
+"""``${name}``, ``${env:NAME}`` and ``$${`` in the strings of a plan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from orchestrator.plan.problems import Place, Problems, listing, nearest, quoted
+from orchestrator.plan.source import Entries, Items, Node, Scalar, Untyped, Value, scalar_value, sound
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+def read_vars(
+    node: Node | None, sets: Mapping[str, str], environ: Mapping[str, str], problems: Problems
+) -> dict[str, Value]:
+    """The variables of a plan: its own defaults, which may use the environment, overridden by ``--set``."""
+    found: dict[str, Value] = {}
+    if isinstance(node, Entries):
+        for name, value in node.entries.items():
+            if not _NAME.fullmatch(name):
+                problems.add(node.keys[name], f"{quoted(name)} cannot be the name of a variable")
+            if isinstance(value, Scalar):
+                # A default that is overridden need not be found in the environment.
+                found[name] = value.value if name in sets else _text(value, {}, environ, problems)
+            else:
+                problems.add(value.place, f"variable {quoted(name)} must be a single value")
+                found[name] = None
+    elif node is not None and not (isinstance(node, Scalar) and node.value is None):
+        problems.add(node.place, "'vars' must be a mapping of names to values")
+    for name, text in sets.items():
+        if sound(text) is None:
+            problems.add(Place("--set"), f"the value of {quoted(name)} is not UTF-8 text")
+        elif name in found:
+            found[name] = scalar_value(text)
+        else:
+            has = f"; the plan has {listing(sorted(found))}" if found else "; the plan has no vars"
+            problems.add(Place("--set"), f"unknown variable {quoted(name)}{nearest(name, found) or has}")
+    return found
+
+
+def substitute(
+    node: Node, known: Mapping[str, Value], environ: Mapping[str, str], problems: Problems
+) -> Node:
+    """The same tree with every reference replaced. One reference alone takes the variable's type."""
+    seen: dict[int, Node] = {}  # a node that aliases share is replaced once and stays shared
+
+    def walk(one: Node) -> Node:
+        if id(one) not in seen:
+            seen[id(one)] = build(one)
+        return seen[id(one)]
+
+    def build(one: Node) -> Node:
+        if isinstance(one, Scalar):
+            return Scalar(_text(one, known, environ, problems), one.place)
+        if isinstance(one, Items):
+            return Items(tuple(walk(item) for item in one.items), one.place, one.size)
+        entries = {key: walk(value) for key, value in one.entries.items()}
+        return Entries(entries, one.keys, one.place, one.size)
+
+    return walk(node)
+
+
+def _text(
+    scalar: Scalar, known: Mapping[str, Value], environ: Mapping[str, str], problems: Problems
+) -> Value:
+    text = scalar.value
+    if not isinstance(text, str) or "${" not in text:
+        return text
+
+    def look_up(reference: str) -> Value:
+        if reference.startswith("env:"):
+            name = reference[4:]
+            text = sound(environ.get(name, ""))
+            if name in environ and text is not None:
+                return Untyped(text)
+            if text is None:
+                problems.add(
+                    scalar.place, f"{quoted(name)} in the environment is not UTF-8 text", settles=True
+                )
+            problems.add(scalar.place, f"the environment has no {quoted(name)}", settles=True)
+        elif reference in known:
+            return known[reference]
+        else:
+            has = f"; vars has {listing(sorted(known))}" if known else "; the plan has no such vars"
+            message = f"unknown variable {quoted(reference)}{nearest(reference, known) or has}"
+            problems.add(scalar.place, message, settles=True)
+        return ""
+
+    whole = _REFERENCE.fullmatch(text)
+    if whole is not None and whole.group(1) is not None:
+        return look_up(whole.group(1).strip())
+
+    def replace(match: re.Match[str]) -> str:
+        if match.group() == "$${":
+            return "${"
+        if match.group(1) is None:
+            message = "'${' without its '}'; write '$${' for the two characters themselves"
+            problems.add(scalar.place, message, settles=True)
+            return ""
+        value = look_up(match.group(1).strip())
+        return _shown(value)
+
+    return _REFERENCE.sub(replace, text)
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)

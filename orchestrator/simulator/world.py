@@ -1,0 +1,205 @@
+"""The tests that exist, their rounds, and which rows have arrived by a given time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from orchestrator.simulator.catalog import Definition
+from orchestrator.simulator.draws import exponential, lognormal, number, share
+from orchestrator.simulator.fleet import SimAgent, fleet
+from orchestrator.simulator.messages import Refusal
+from orchestrator.simulator.results import Measured, Scene, measure
+from orchestrator.simulator.settings import Settings
+
+# Test ids of the product are large: they do not fit into 32 bits.
+_FIRST_TEST = 281_474_976_710_656
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of one layer with all that a version needs to show it. ``date`` is epoch seconds."""
+
+    layer: str
+    agent: SimAgent
+    round_id: int
+    date: int
+    measured: Measured
+    direction: str | None = None
+
+
+@dataclass(slots=True)
+class Round:
+    """One execution of a test. ``arrivals`` says by layer when each agent's rows come, soonest first."""
+
+    number: int
+    id: int
+    started: float
+    arrivals: dict[str, list[tuple[float, SimAgent]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SimTest:
+    """A created test. ``looks`` counts the reads of it, for faults that depend on them."""
+
+    id: int
+    definition: Definition
+    created: float
+    rounds: list[Round] = field(default_factory=list)
+    looks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What will never come: agents, or layers of test types, by lot or by name (faults)."""
+
+    agents: frozenset[int] = frozenset()
+    layers: tuple[tuple[str | None, str | None], ...] = ()  # (layer, type); None is any
+    agent_shares: tuple[float, ...] = ()
+
+    def of_layer(self, layer: str, type_name: str) -> bool:
+        return any(
+            (wanted is None or wanted == layer) and (kind is None or kind == type_name)
+            for wanted, kind in self.layers
+        )
+
+    def of_agent(self, seed: int, agent: SimAgent) -> bool:
+        return agent.id in self.agents or any(
+            share(seed, "silent agent", index, agent.id) < lot for index, lot in enumerate(self.agent_shares)
+        )
+
+
+class World:
+    """Agents and tests. Time is always an argument, in simulated epoch seconds."""
+
+    def __init__(self, settings: Settings, silence: Silence) -> None:
+        self._settings = settings
+        self._silence = silence
+        self.agents = {agent.id: agent for agent in fleet(settings)}
+        self.tests: dict[int, SimTest] = {}
+
+    def create(self, definition: Definition, now: float) -> SimTest:
+        """Begin a test; its first round starts at once."""
+        test = SimTest(_FIRST_TEST + len(self.tests) + 1, definition, now)
+        self.tests[test.id] = test
+        self._begin_round(test, now)
+        return test
+
+    def rerun(self, test_id: str, now: float) -> SimTest:
+        """Add a round to a test; raises a 404 refusal if there is no such test."""
+        test = self.test(test_id)
+        self._begin_round(test, now)
+        return test
+
+    def test(self, test_id: str) -> SimTest:
+        """The test with this id; raises a 404 refusal."""
+        found = self.tests.get(_number(test_id))
+        if found is None:
+            raise Refusal(404, f"Test {test_id[:40]} was not found")
+        return found
+
+    def agent(self, agent_id: str) -> SimAgent:
+        """The agent with this id; raises a 404 refusal."""
+        found = self.agents.get(_number(agent_id))
+        if found is None:
+            raise Refusal(404, f"Agent {agent_id[:40]} was not found")
+        return found
+
+    def rows(
+        self,
+        test: SimTest,
+        layer: str,
+        now: float,
+        *,
+        span: tuple[float, float] | None = None,
+        direction: str | None = None,
+    ) -> list[Row]:
+        """The rows that have arrived: of the newest round that has any, or of all rounds in ``span``."""
+        rounds = test.rounds if span is None else [r for r in test.rounds if span[0] <= r.id <= span[1]]
+        found: list[Row] = []
+        for executed in reversed(rounds):
+            rows = self._arrived(test, executed, layer, now, direction)
+            if span is None and rows:
+                return rows
+            found = rows + found
+        return found
+
+    def scene(self, test: SimTest, agent: SimAgent, round_number: int) -> Scene:
+        """One agent's look in one round."""
+        definition = test.definition
+        target = self.agents.get(definition.target_agent) if definition.target_agent is not None else None
+        return Scene(self._settings, definition, agent, target, round_number)
+
+    def round_of(self, test: SimTest, agent: SimAgent, round_id: str) -> Round | None:
+        """The round that this agent knows by this id."""
+        for executed in test.rounds:
+            if str(self._round_id(executed, agent)) == round_id:
+                return executed
+        return None
+
+    def complete_at(self, test: SimTest, layer: str, round_number: int) -> float | None:
+        """When the last row of a layer arrives; None if none ever does."""
+        arrivals = self._arrivals(test, test.rounds[round_number - 1], layer)
+        return arrivals[-1][0] if arrivals else None
+
+    def _begin_round(self, test: SimTest, now: float) -> None:
+        # Two rounds never share an id, even when they begin within one second.
+        earliest = test.rounds[-1].id + 1 if test.rounds else 0
+        test.rounds.append(Round(len(test.rounds) + 1, max(int(now), earliest), now))
+
+    def _round_id(self, executed: Round, agent: SimAgent) -> int:
+        if self._settings.shared_rounds:
+            return executed.id
+        return executed.id + number(self._settings.seed, "round", executed.id, agent.id) % 4
+
+    def _arrived(
+        self, test: SimTest, executed: Round, layer: str, now: float, direction: str | None
+    ) -> list[Row]:
+        asked = direction or test.definition.direction
+        return [
+            Row(
+                layer=layer,
+                agent=agent,
+                round_id=self._round_id(executed, agent),
+                date=self._round_id(executed, agent) + agent.id % 5 + 1,
+                measured=measured,
+                direction=asked,
+            )
+            for at, agent in self._arrivals(test, executed, layer)
+            if at <= now
+            for measured in measure(self.scene(test, agent, executed.number), layer, asked)
+        ]
+
+    def _arrivals(self, test: SimTest, executed: Round, layer: str) -> list[tuple[float, SimAgent]]:
+        known = executed.arrivals.get(layer)
+        if known is None:
+            known = executed.arrivals[layer] = self._plan_arrivals(test, executed, layer)
+        return known
+
+    def _plan_arrivals(self, test: SimTest, executed: Round, layer: str) -> list[tuple[float, SimAgent]]:
+        """The last agent needs the drawn time, the others up to ``spread`` less."""
+        settings, definition = self._settings, test.definition
+        if layer not in definition.layers or self._silence.of_layer(layer, definition.type):
+            return []
+        agents = [
+            agent
+            for agent in (self.agents[agent_id] for agent_id in definition.agent_ids)
+            if agent.answers and not self._silence.of_agent(settings.seed, agent)
+        ]
+        words = (definition.type, *definition.subject, executed.number)
+        drawn = lognormal(settings.seed, settings.medians[definition.type], settings.sigma, "latency", *words)
+        base = min(settings.longest, max(settings.shortest, drawn)) * settings.latency
+        extra = exponential(settings.seed, settings.layer_extra, "layer", layer, *words) * settings.latency
+        lots = {agent.id: share(settings.seed, "agent", agent.id, *words) for agent in agents}
+        least = min(lots.values(), default=0.0)
+        return sorted(
+            (
+                (executed.started + base * (1.0 - settings.spread * (lots[agent.id] - least)) + extra, agent)
+                for agent in agents
+            ),
+            key=lambda arrival: (arrival[0], arrival[1].id),
+        )
+
+
+def _number(text: str) -> int:
+    """The id that a path names; -1, which nothing has, for anything else."""
+    return int(text) if len(text) < 19 and text.isascii() and text.isdigit() else -1

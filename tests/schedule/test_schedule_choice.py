@@ -1,0 +1,251 @@
+"""The schedule: what is chosen when, and when a test is closed."""
+
+from __future__ import annotations
+
+from random import Random
+
+from builders import make_answer, make_spec
+
+from orchestrator.collect import Progress
+from orchestrator.latency import models
+from orchestrator.model import Answer, Spec
+from orchestrator.order import creation_order
+from orchestrator.pace import Load
+from orchestrator.schedule import CLOSING_GRACE, LAST_TRIES, Create, Detail, Look, Purpose, Schedule, Step
+from orchestrator.testtypes import TEST_TYPES
+
+LOAD = Load(organization_limit=240, instant_limit=24, instant_free=24, reserve=24.0)
+
+
+def make_schedule(*specs: Spec) -> Schedule:
+    schedule = Schedule(models({}, TEST_TYPES), Random(1))
+    for spec in specs:
+        schedule.add(spec)
+    return schedule
+
+
+def steps(schedule: Schedule, now: float) -> list[Step]:
+    return [candidate.step for candidate in schedule.candidates(now, LOAD)]
+
+
+def take(schedule: Schedule, now: float) -> Step:
+    step = next(schedule.candidates(now, LOAD)).step
+    schedule.take(step)
+    return step
+
+
+def opened(schedule: Schedule, spec: Spec, now: float, deadline: float = 180.0) -> Progress:
+    progress = Progress(spec)
+    schedule.opened(spec, progress, created=now, deadline=now + deadline, now=now)
+    return progress
+
+
+def rows(layer: str, *agents: str) -> list[Answer]:
+    return [make_answer(layer, agent) for agent in agents]
+
+
+def looked(schedule: Schedule, progress: Progress, look: Look, found: list[Answer], at: float) -> None:
+    schedule.looked(look, progress.accept(look.layer, found), None, at, at)
+
+
+def first_look(schedule: Schedule, now: float) -> Look:
+    step = take(schedule, now)
+    assert isinstance(step, Look), f"expected a look, got {step}"
+    return step
+
+
+def test_a_creation_goes_before_looks_and_leaves_the_queue_when_taken() -> None:
+    spec, other = make_spec("a"), make_spec("b")
+    schedule = make_schedule(spec, other)
+    assert take(schedule, 0.0) == Create("a")
+    opened(schedule, spec, 1.0)
+    assert steps(schedule, 100.0)[0] == Create("b")
+    assert isinstance(steps(schedule, 100.0)[1], Look)
+
+
+def test_only_the_sentinel_layer_is_looked_at_until_it_is_complete() -> None:
+    spec = make_spec("a")
+    schedule = make_schedule()
+    progress = opened(schedule, spec, 0.0)
+    look = first_look(schedule, 60.0)
+    assert (look.layer, look.purpose) == ("path-vis", Purpose.SENTINEL)
+    looked(schedule, progress, look, rows("path-vis", "1"), 60.0)
+    assert schedule.wake(60.0) > 60.0
+    again = first_look(schedule, 80.0)
+    assert again.layer == "path-vis"
+    looked(schedule, progress, again, rows("path-vis", "1", "2"), 80.0)
+    siblings = {first_look(schedule, 80.0).layer, first_look(schedule, 80.0).layer}
+    assert siblings == {"http-server", "network"}
+
+
+def test_a_test_is_closed_when_every_layer_is_complete() -> None:
+    spec = make_spec("a")
+    schedule = make_schedule()
+    progress = opened(schedule, spec, 0.0)
+    assert schedule.closable() is None
+    for _ in range(3):
+        look = first_look(schedule, 60.0)
+        looked(schedule, progress, look, rows(look.layer, "1", "2"), 60.0)
+    assert schedule.closable() == "a"
+    assert schedule.closable() is None
+    assert schedule.idle
+    assert schedule.open_layers == 0
+
+
+def test_at_its_deadline_a_test_gets_a_last_look_at_every_missing_layer_and_is_closed() -> None:
+    spec = make_spec("a")
+    schedule = make_schedule()
+    progress = opened(schedule, spec, 0.0, deadline=100.0)
+    for _ in range(3):
+        look = first_look(schedule, 100.0)
+        assert look.purpose is Purpose.LAST
+        assert schedule.closable() is None
+        looked(schedule, progress, look, [], 100.0)
+    assert schedule.closable() == "a"
+
+
+def test_a_last_look_that_cannot_be_afforded_does_not_keep_a_test_open_for_ever() -> None:
+    schedule = make_schedule()
+    opened(schedule, make_spec("a"), 0.0, deadline=100.0)
+    assert steps(schedule, 100.0)
+    assert schedule.wake(100.0) <= 100.0 + CLOSING_GRACE
+    list(schedule.candidates(100.0 + CLOSING_GRACE, LOAD))
+    assert schedule.closable() == "a"
+
+
+def test_failed_last_looks_are_tried_a_few_times_only() -> None:
+    schedule = make_schedule()
+    spec = make_spec("a", layers=("dnssec",), type="dnssec")
+    opened(schedule, spec, 0.0, deadline=10.0)
+    now = 10.0
+    for _ in range(LAST_TRIES):
+        assert schedule.closable() is None
+        look = first_look(schedule, now)
+        schedule.look_failed(look, now, again=True)
+        now += 60.0
+    assert schedule.closable() == "a"
+
+
+def test_a_429_spends_no_try_and_the_look_is_due_at_once() -> None:
+    schedule = make_schedule()
+    opened(schedule, make_spec("a", layers=("dnssec",), type="dnssec"), 0.0, deadline=10.0)
+    for _ in range(10 * LAST_TRIES):
+        look = first_look(schedule, 10.0)
+        schedule.look_failed(look, 10.0, again=True, limited=True)
+    assert schedule.closable() is None
+
+
+def test_a_creation_that_did_not_happen_goes_first_again_after_its_wait() -> None:
+    schedule = make_schedule(make_spec("a"), make_spec("b"))
+    assert take(schedule, 0.0) == Create("a")
+    schedule.not_created("a", 0.0, wait=5.0)
+    assert steps(schedule, 1.0) == []
+    assert schedule.wake(1.0) == 5.0
+    assert steps(schedule, 5.0)[0] == Create("a")
+
+
+def test_a_layer_that_will_never_come_hands_the_sentinel_over() -> None:
+    schedule = make_schedule()
+    opened(schedule, make_spec("a"), 0.0)
+    look = first_look(schedule, 60.0)
+    schedule.look_failed(look, 60.0, again=False)
+    following = first_look(schedule, 120.0)
+    assert following.layer == "network"
+    assert following.purpose is Purpose.SENTINEL
+
+
+def test_one_silent_agent_does_not_keep_back_what_the_others_have() -> None:
+    spec = make_spec("a")
+    schedule = make_schedule()
+    progress = opened(schedule, spec, 0.0, deadline=600.0)
+    layers = set()
+    now = 0.0
+    while now < 300.0:
+        now += 5.0
+        for candidate in list(schedule.candidates(now, LOAD)):
+            look = candidate.step
+            assert isinstance(look, Look)
+            schedule.take(look)
+            layers.add(look.layer)
+            looked(schedule, progress, look, rows(look.layer, "1"), now)
+    assert layers == {"path-vis", "http-server", "network"}
+
+
+def test_details_are_read_before_a_complete_test_is_closed() -> None:
+    spec = make_spec("a", layers=("path-vis",), path_details=True)
+    schedule = make_schedule()
+    progress = opened(schedule, spec, 0.0)
+    look = first_look(schedule, 60.0)
+    schedule.want_details("a", [("1", 7), ("2", 7)], 60.0)
+    looked(schedule, progress, look, rows("path-vis", "1", "2"), 60.0)
+    assert schedule.closable() is None
+    for _ in range(2):
+        step = take(schedule, 60.0)
+        assert isinstance(step, Detail)
+        schedule.detail_ended(step, 60.0, again=False)
+    assert schedule.closable() == "a"
+
+
+def test_a_rerun_waits_until_its_newest_rounds_are_known() -> None:
+    spec = make_spec("a")
+    schedule = make_schedule()
+    schedule.add_rerun(spec, layer="http-server")
+    look = first_look(schedule, 0.0)
+    assert look.purpose is Purpose.BASELINE
+    assert steps(schedule, 1.0) == []
+    assert not schedule.idle
+    schedule.baselined("a")
+    assert take(schedule, 1.0) == Create("a")
+
+
+def test_no_more_creations_than_can_be_read_in_time() -> None:
+    specs = [make_spec(f"k{n}") for n in range(1000)]
+    schedule = make_schedule(*specs)
+    created = 0
+    while any(isinstance(step, Create) for step in steps(schedule, 0.0)):
+        step = take(schedule, 0.0)
+        assert isinstance(step, Create)
+        opened(schedule, specs[int(step.key[1:])], 0.0)
+        created += 1
+    assert schedule.held_back
+    # Two windows of 240 less the reserve of 24, three layers each.
+    assert created == 2 * (240 - 24) // 3
+
+
+def test_a_rerun_accepts_newer_rounds_only_also_of_agents_that_were_silent_before() -> None:
+    progress = Progress(make_spec("a"), baseline={"1": 100})
+    old = [make_answer(agent_id="1", round_id=100), make_answer(agent_id="2", round_id=100)]
+    assert progress.accept("http-server", old).stale == 2
+    new = [make_answer(agent_id="1", round_id=160), make_answer(agent_id="2", round_id=160)]
+    assert len(progress.accept("http-server", new).kept) == 2
+    assert progress.complete("http-server")
+
+
+def test_rows_of_strangers_and_repeated_rows_do_not_complete_a_layer() -> None:
+    progress = Progress(make_spec("a"))
+    harvest = progress.accept("network", rows("network", "1", "1", "99"))
+    assert (harvest.fresh, harvest.strangers) == (1, 1)
+    assert not progress.complete("network")
+
+
+def test_a_dns_layer_needs_a_row_from_every_server() -> None:
+    spec = make_spec("a", type="dns-server", layers=("dns-server",), agents=("1",), servers=2)
+    progress = Progress(spec)
+    progress.accept("dns-server", [make_answer("dns-server", server="ns1")])
+    assert not progress.complete("dns-server")
+    progress.accept("dns-server", [make_answer("dns-server", server="ns2")])
+    assert progress.complete("dns-server")
+
+
+def test_slow_types_go_first_and_blocks_and_targets_take_turns() -> None:
+    specs = [
+        make_spec("a1", test="fast", type="dnssec", target="x"),
+        make_spec("b1", test="slow", type="page-load", target="x"),
+        make_spec("b2", test="slow", type="page-load", target="x"),
+        make_spec("b3", test="slow", type="page-load", target="y"),
+        make_spec("c1", test="other", type="page-load", target="z"),
+    ]
+    median = {"dnssec": 18.0, "page-load": 50.0}
+    ordered = [spec.key for spec in creation_order(specs, median.__getitem__)]
+    assert ordered == ["b1", "c1", "b3", "b2", "a1"]
+    assert [s.key for s in creation_order(specs, median.__getitem__, in_order=True)] == [s.key for s in specs]
