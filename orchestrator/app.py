@@ -20,7 +20,7 @@ from orchestrator.runner.wire import Tally, Wire
 from orchestrator.settings import Settings
 from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service
-from orchestrator.simulator.service import Settings as World
+from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.base import Store
 from orchestrator.store.embedded import EmbeddedStore
 from orchestrator.thousandeyes.dialects import dialect

@@ -130,10 +130,11 @@ class Budget:
         """Tokens of this window to leave: I10 and I11, the latter shrinking as the window passes."""
         if not self.state.known:
             return 0
-        return self._keep_at(self.fraction_left(now), self.others(now))
+        return self._keep_at(self.fraction_left(now))
 
-    def _keep_at(self, fraction: float, others: float) -> int:
+    def _keep_at(self, fraction: float) -> int:
         """With a margin for chance: near a window's end few requests of others stray far from their mean."""
+        others = self._others_at(fraction)
         largest = LARGEST_SHARE * (self.state.limit or 0)
         expected = min(largest, others) * fraction
         chance = expected + 1.5 * math.sqrt(expected)
@@ -148,16 +149,17 @@ class Budget:
         return min(LARGEST_SHARE * limit, max(self.share * limit, 1.2 * others))
 
     def others(self, now: float) -> float:
-        """Tokens per window that everybody else spends: as in the windows before, or as in this one if more.
+        """Tokens per window that everybody else spends: as in earlier windows, or as in this one if more."""
+        return self._others_at(self.fraction_left(now))
 
-        What was seen of this window is extrapolated, but a burst at its beginning is no rate.
-        """
+    def _others_at(self, fraction: float) -> float:
+        """What was seen of this window is extrapolated, but a burst at its beginning is no rate."""
         state = self.state
         before = state.others or 0.0
         if state.limit is None or not state.known:
             return before
         seen = max(0, state.limit - state.remaining - state.mine - self._debt())
-        return max(before, seen / max(1.0 - self.fraction_left(now), 0.4))
+        return max(before, seen / max(1.0 - fraction, 0.4))
 
     def fraction_left(self, now: float) -> float:
         """Part of the window still to come, 0 to 1."""
@@ -174,7 +176,7 @@ class Budget:
             return state.paused
         if not state.known:
             return self._probe_opens_at(now)
-        return max(now, min(self._rollover_at(), self._reserve_opens_at(now, spare)))
+        return max(now, min(self._rollover_at(), self._reserve_opens_at(spare)))
 
     def _probe_opens_at(self, now: float) -> float:
         state = self.state
@@ -189,19 +191,16 @@ class Budget:
         end = self.ends_by()
         return math.inf if end is None else self.clock.when(end) + self.state.jitter
 
-    def _reserve_opens_at(self, now: float, spare: int) -> float:
+    def _reserve_opens_at(self, spare: int) -> float:
         """When the reserve will have shrunk enough for one token; ``inf`` if that is not what is missing."""
         state = self.state
         spendable = state.remaining - self._debt() - 1 - spare
-        if spendable < self._keep_at(0.0, 0.0) or state.reset is None:
+        if spendable < self._keep_at(0.0) or state.reset is None:
             return math.inf
-        others = self.others(now)
         enough, too_much = 0.0, 1.0
         for _ in range(12):  # to 60 s / 4096
             middle = (enough + too_much) / 2
-            enough, too_much = (
-                (middle, too_much) if self._keep_at(middle, others) <= spendable else (enough, middle)
-            )
+            enough, too_much = (middle, too_much) if self._keep_at(middle) <= spendable else (enough, middle)
         return self.clock.when(state.reset - enough * self.window)
 
     def _debt(self) -> int:

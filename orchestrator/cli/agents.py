@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -12,11 +11,10 @@ from orchestrator.cli.common import (
     api_options,
     json_option,
     plan_options,
-    plan_path,
+    read_plan,
     run_async,
     session,
     set_up_logging,
-    sets_of,
     simulate_options,
 )
 from orchestrator.errors import UsageProblem
@@ -26,13 +24,12 @@ from orchestrator.model import AgentState, AgentType, Api
 @click.command()
 @click.option("--plan", type=click.Path(dir_okay=False), help="Take a named selector from this plan.")
 @click.option("--selector", metavar="NAME", help="The selector's name in the plan.")
-@click.option("--type", "types", multiple=True, type=click.Choice(list(AgentType)))
+@click.option("--type", "types", multiple=True, type=click.Choice([one.value for one in AgentType]))
 @click.option("--name", "names", multiple=True, metavar="PATTERN")
 @click.option("--country", "countries", multiple=True, metavar="CODE")
 @click.option("--location", "locations", multiple=True, metavar="PATTERN")
 @click.option("--label", "labels", multiple=True, metavar="PATTERN")
-@click.option("--state", "states", multiple=True, type=click.Choice(list(AgentState)))
-@click.option("--api", type=click.Choice(list(Api)), default="v7", show_default=True)
+@click.option("--state", "states", multiple=True, type=click.Choice([one.value for one in AgentState]))
 @simulate_options
 @plan_options
 @json_option
@@ -55,7 +52,6 @@ def agents(**options: Any) -> None:
 
 def _selector(options: dict[str, Any]) -> tuple[Any, Api, str | None]:
     from orchestrator.agents import Selector  # noqa: PLC0415 - loaded when called
-    from orchestrator.plan.load import load_plan  # noqa: PLC0415 - as above
 
     if options["plan"] is None:
         if options["selector"]:
@@ -68,8 +64,8 @@ def _selector(options: dict[str, Any]) -> tuple[Any, Api, str | None]:
             labels=options["labels"],
             states=tuple(map(AgentState, options["states"])),
         )
-        return selector, Api(options["api"]), None
-    plan = load_plan(plan_path(options["plan"]), sets=sets_of(options["sets"]), environ=os.environ)
+        return selector, Api(options["api"] or "v7"), None
+    plan = read_plan(options["plan"], options)
     name = options["selector"]
     if name not in plan.selectors:
         known = ", ".join(plan.selectors) or "none"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -12,11 +11,10 @@ from orchestrator.cli.common import (
     api_options,
     json_option,
     plan_options,
-    plan_path,
+    read_plan,
     run_async,
     session,
     set_up_logging,
-    sets_of,
     simulate_options,
 )
 from orchestrator.errors import Exit
@@ -30,12 +28,11 @@ from orchestrator.errors import Exit
 @api_options
 def check(plan: str, **options: Any) -> None:
     """Validate PLAN, resolve its agents, expand it, and estimate what it takes. Creates nothing."""
-    from orchestrator.plan.load import load_plan  # noqa: PLC0415 - loaded when called
     from orchestrator.report.check import check_document, print_check  # noqa: PLC0415 - as above
     from orchestrator.report.console import make_console  # noqa: PLC0415 - as above
 
     set_up_logging()
-    loaded = load_plan(plan_path(plan), sets=sets_of(options["sets"]), environ=os.environ)
+    loaded = read_plan(plan, options)
 
     async def work() -> Any:
         from orchestrator.start import prepare  # noqa: PLC0415 - loaded when called

@@ -7,13 +7,17 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import click
 
 from orchestrator.cli.masking import add_mask, mask
+from orchestrator.model import Api
 from orchestrator.settings import Settings, pick_account, pick_origin, pick_store
+
+if TYPE_CHECKING:
+    from orchestrator.plan.model import Plan
 
 T = TypeVar("T")
 Command = Callable[..., Any]
@@ -50,6 +54,9 @@ def plan_options(command: Command) -> Command:
         metavar="NAME=VALUE",
         help="Override a variable of the plan (repeatable).",
     )(command)
+    command = click.option("--api", type=click.Choice([one.value for one in Api]), help="API version, over that of the plan.")(
+        command
+    )
     return click.option("--seed", default=0, show_default=True, help="Repeats samples of agents.")(command)
 
 
@@ -61,6 +68,14 @@ def simulate_options(command: Command) -> Command:
     return click.option("--simulate", is_flag=True, help="Use the built-in simulator; no account needed.")(
         command
     )
+
+
+def read_plan(path: str, options: Mapping[str, Any]) -> Plan:
+    """The plan of a command with :func:`plan_options`. Raises ``PlanInvalid``."""
+    from orchestrator.plan.load import load_plan  # noqa: PLC0415 - start-up stays light
+
+    api = None if options["api"] is None else Api(options["api"])
+    return load_plan(Path(path), sets=sets_of(options["sets"]), environ=os.environ, api=api)
 
 
 def sets_of(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -151,8 +166,3 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
             inner = inner.exceptions[0]
         raise inner from group
-
-
-def plan_path(text: str) -> Path:
-    """The path of a plan as it was given."""
-    return Path(text)

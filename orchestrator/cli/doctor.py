@@ -29,7 +29,7 @@ class Finding:
 
 
 @click.command()
-@click.option("--api", type=click.Choice(list(Api)), default="v7", show_default=True)
+@click.option("--api", type=click.Choice([one.value for one in Api]), default="v7", show_default=True)
 @json_option
 @api_options
 def doctor(**options: Any) -> None:

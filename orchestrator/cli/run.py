@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,11 +11,10 @@ from orchestrator.cli.common import (
     api_options,
     json_option,
     plan_options,
-    plan_path,
+    read_plan,
     run_async,
     session,
     set_up_logging,
-    sets_of,
     settings_of,
     simulate_options,
 )
@@ -45,10 +44,9 @@ grace_option = click.option(
 @api_options
 def run(plan: str, **options: Any) -> None:
     """Run PLAN: create its tests, collect their answers, judge them."""
-    from orchestrator.plan.load import load_plan  # noqa: PLC0415 - loaded when called
 
     set_up_logging()
-    loaded = load_plan(plan_path(plan), sets=sets_of(options["sets"]), environ=os.environ)
+    loaded = read_plan(plan, options)
 
     async def work() -> Exit:
         from orchestrator.cli.conducting import conduct  # noqa: PLC0415 - loaded when called
@@ -63,9 +61,7 @@ def run(plan: str, **options: Any) -> None:
         ):
             prepared = await prepare(opened, loaded, seed=options["seed"])
             check_ceilings(prepared)
-            wishes = Wishes(
-                options["in_order"], options["priority"], str(plan_path(plan).resolve())
-            )
+            wishes = Wishes(options["in_order"], options["priority"], str(Path(plan).resolve()))
             record = await store_run(opened, prepared, wishes)
             return await conduct(
                 opened, record, quiet=options["quiet"], as_json=options["as_json"], grace=options["grace"]

@@ -71,26 +71,13 @@ def _text(
 
     def look_up(reference: str) -> Value:
         if reference.startswith("env:"):
-            name = reference[4:]
-            text = sound(environ.get(name, ""))
-            if name in environ and text is not None:
-                return Untyped(text)
-            if text is None:
-                problems.add(
-                    scalar.place, f"{quoted(name)} in the environment is not UTF-8 text", settles=True
-                )
-            problems.add(scalar.place, f"the environment has no {quoted(name)}", settles=True)
-        elif reference in known:
+            return _from_environment(reference[4:], environ, scalar.place, problems)
+        if reference in known:
             return known[reference]
-        else:
-            has = f"; vars has {listing(sorted(known))}" if known else "; the plan has no such vars"
-            message = f"unknown variable {quoted(reference)}{nearest(reference, known) or has}"
-            problems.add(scalar.place, message, settles=True)
+        has = f"; vars has {listing(sorted(known))}" if known else "; the plan has no such vars"
+        message = f"unknown variable {quoted(reference)}{nearest(reference, known) or has}"
+        problems.add(scalar.place, message, settles=True)
         return ""
-
-    whole = _REFERENCE.fullmatch(text)
-    if whole is not None and whole.group(1) is not None:
-        return look_up(whole.group(1).strip())
 
     def replace(match: re.Match[str]) -> str:
         if match.group() == "$${":
@@ -99,10 +86,21 @@ def _text(
             message = "'${' without its '}'; write '$${' for the two characters themselves"
             problems.add(scalar.place, message, settles=True)
             return ""
-        value = look_up(match.group(1).strip())
-        return _shown(value)
+        return _shown(look_up(match.group(1).strip()))
 
+    whole = _REFERENCE.fullmatch(text)
+    if whole is not None and whole.group(1) is not None:
+        return look_up(whole.group(1).strip())
     return _REFERENCE.sub(replace, text)
+
+
+def _from_environment(name: str, environ: Mapping[str, str], place: Place, problems: Problems) -> Value:
+    text = sound(environ.get(name, ""))
+    if name in environ and text is not None:
+        return Untyped(text)
+    what = "is not UTF-8 text" if text is None else "is not there"
+    problems.add(place, f"{quoted(name)} in the environment {what}", settles=True)
+    return ""
 
 
 def _shown(value: Value) -> str:

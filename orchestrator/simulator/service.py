@@ -32,7 +32,7 @@ from orchestrator.simulator.v6 import V6
 from orchestrator.simulator.v7 import V7
 from orchestrator.simulator.world import World
 
-__all__ = ["Service", "SimReply", "SimRequest", "Wire", "WireFault"]
+__all__ = ["Fault", "Service", "Settings", "SimReply", "SimRequest", "Wire", "WireFault"]
 
 # 120 or more 401 answers within an hour block the address (documented).
 _UNAUTHORIZED_LIMIT, _UNAUTHORIZED_SPAN = 120, 3600.0

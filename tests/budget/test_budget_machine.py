@@ -101,11 +101,16 @@ class Server:
 
 @dataclass
 class Flight:
-    """A request on its way: ``answer`` is set once it has been counted. ``ticket`` is gone when given up."""
+    """A request on its way: ``answer`` is set once it has been counted. ``ticket`` is gone when given up.
+
+    ``limits_known``: whether any answer had told the limits when it was sent. Before, not even they are
+    known: a second probe, sent after the first was lost, may be refused.
+    """
 
     ticket: Ticket | None
     instant: bool
     sent: float
+    limits_known: bool
     answer: tuple[int, Limits] | None = None
 
 
@@ -155,18 +160,15 @@ class Model(RuleBasedStateMachine):
         ticket = self.ledger.try_reserve(self.now, instant=instant)
         if ticket is not None:
             self.probes += len(ticket.probes)
-            self.flights.append(Flight(ticket, instant, self.time))
+            asked = [self.ledger.organization, *([self.ledger.instant_test] if instant else [])]
+            known = all(budget.state.limit is not None for budget in asked)
+            self.flights.append(Flight(ticket, instant, self.time, known))
 
     def count(self, flight: Flight) -> None:
-        limit_known = self.ledger.organization.state.limit is not None and (
-            not flight.instant or self.ledger.instant_test.state.limit is not None
-        )
         flight.answer = self.server.take(self.time, instant=flight.instant)
         if flight.answer[0] == 429:
             self.refused += 1
-            # Before the first answer not even the limit is known: a second probe, after the first was lost,
-            # may then be refused.
-            self.refused_without_cause += limit_known
+            self.refused_without_cause += flight.limits_known
 
     def waiting(self) -> list[Flight]:
         return [flight for flight in self.flights if flight.answer is None]

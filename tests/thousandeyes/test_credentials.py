@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.credentials import Credentials, Masker, find_credentials
@@ -113,6 +113,7 @@ def test_credentials_do_not_show_themselves() -> None:
     assert "ops@" not in repr(credentials)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40), st.from_regex(r"[!-~]{6,40}", fullmatch=True))
 def test_the_masker_leaves_no_form_of_the_token_in_any_text(before: str, after: str, token: str) -> None:
     credentials = Credentials(token, "ops@example.com")

@@ -120,6 +120,7 @@ def read_everything(body: bytes) -> None:
                     usable(answer)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 @example(b"[" * 100_000)
 @example(b'{"results":' + b"[" * 900 + b"]" * 900 + b', "test": {}}')
@@ -129,13 +130,13 @@ def test_bytes_of_any_kind(body: bytes) -> None:
     read_everything(body)
 
 
-@settings(max_examples=150)
+@settings(deadline=None, max_examples=150)
 @given(VALUES)
 def test_json_of_any_shape(value: Any) -> None:
     read_everything(json.dumps(value).encode())
 
 
-@settings(max_examples=150)
+@settings(deadline=None, max_examples=150)
 @given(ROWS, st.sampled_from(["11", 11]), st.integers(0, 2**40))
 def test_rows_with_any_fields(rows: list[dict[str, Any]], agent_id: str | int, round_id: int) -> None:
     own = {"agentId": agent_id, "roundId": round_id, "agent": {"agentId": agent_id}}
@@ -151,6 +152,7 @@ def test_rows_with_any_fields(rows: list[dict[str, Any]], agent_id: str | int, r
 TEXT = st.text(max_size=40)
 
 
+@settings(deadline=None)
 @given(TEXT, TEXT, st.dictionaries(st.just("location"), TEXT))
 def test_links_and_locations_of_any_kind(href: str, origin: str, headers: dict[str, str]) -> None:
     for api in Api:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.thousandeyes.limits import LimitReading, Limits, read_limits
@@ -107,6 +107,7 @@ _VALUES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*SAMPLE, "retry-after"]), _VALUES))
 def test_whatever_the_headers_are_readings_are_sane_and_nothing_is_raised(headers: dict[str, str]) -> None:
     limits = read_limits(headers)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.model import Api
@@ -86,6 +86,7 @@ HOSTILE = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.integers(), HOSTILE.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=200))
 def test_any_body_gives_one_printable_line(status: int, body: bytes) -> None:
     said = dialect(Api.V7).problem(status, {}, body)
