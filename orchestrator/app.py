@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from random import Random
+from typing import TypeVar
 
 from orchestrator.ask import ask
 from orchestrator.budget.ledger import Ledger, LocalLedger, Note
@@ -26,6 +27,8 @@ from orchestrator.store.embedded import EmbeddedStore
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.protocol import Dialect, Reply, Request, Transport
+
+T = TypeVar("T")
 
 # The simulated world's clock: a minute of limits passes in a second.
 SIMULATED_SPEED = 60.0
@@ -49,17 +52,26 @@ class Session:
     async def agents(self, api: Api, *, labels: bool) -> tuple[Agent, ...]:
         """The one listing of a run, with labels if a selector needs them. Raises ``Refused``."""
         speaks, account = dialect(api), self.settings.account
-        agents = speaks.read_agents((await self.ask(speaks, speaks.agents(account))).body)
+        listed, _ = await self.ask(speaks, speaks.agents(account), speaks.read_agents)
+        # An agent that is listed twice is still one agent.
+        agents = tuple({agent.id: agent for agent in listed}.values())
         if not labels:
             return agents
-        named = speaks.read_labels((await self.ask(speaks, speaks.labels(account))).body)
+        named, _ = await self.ask(speaks, speaks.labels(account), speaks.read_labels)
         by_agent = _labels_by_agent(named)
-        return tuple(replace(agent, labels=by_agent.get(agent.id, ())) for agent in agents)
+        # v6 tells the labels with the agents, v7 apart from them.
+        return tuple(
+            replace(agent, labels=tuple(dict.fromkeys((*agent.labels, *by_agent.get(agent.id, ())))))
+            for agent in agents
+        )
 
-    async def ask(self, speaks: Dialect, request: Request) -> Reply:
-        """One read outside a run. Raises ``Refused`` or ``Unanswered``."""
+    async def ask(self, speaks: Dialect, request: Request, read: Callable[[bytes], T]) -> tuple[T, Reply]:
+        """One read outside a run: what ``read`` makes of it, and the reply.
+
+        Raises ``Refused`` or ``Unanswered``.
+        """
         doors = self.doors
-        return await ask(doors.wire, doors.ledger, doors.clock, speaks, request, doors.rng.random)
+        return await ask(doors.wire, doors.ledger, doors.clock, speaks, request, doors.rng.random, read)
 
 
 def _labels_by_agent(named: Mapping[str, frozenset[str]]) -> dict[str, tuple[str, ...]]:

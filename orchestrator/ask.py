@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from orchestrator.budget.ledger import Ledger, Ticket
 from orchestrator.clock import Clock
@@ -10,7 +11,9 @@ from orchestrator.errors import OrchestratorError, Refused
 from orchestrator.outcomes import ReadOutcome, backoff, read_outcome
 from orchestrator.runner.create import UNAUTHORIZED_HINT
 from orchestrator.runner.wire import Wire
-from orchestrator.thousandeyes.protocol import Dialect, Reply, Request, TransportError
+from orchestrator.thousandeyes.protocol import BadAnswer, Dialect, Reply, Request, TransportError
+
+T = TypeVar("T")
 
 TRIES = 4
 # Waiting for a budget that other tools have exhausted: two windows and a little (seconds).
@@ -22,11 +25,18 @@ class Unanswered(OrchestratorError):
 
 
 async def ask(
-    wire: Wire, ledger: Ledger, clock: Clock, dialect: Dialect, request: Request, jitter: Callable[[], float]
-) -> Reply:
-    """Return a successful reply. Waits for the budget and tries again where that is harmless.
+    wire: Wire,
+    ledger: Ledger,
+    clock: Clock,
+    dialect: Dialect,
+    request: Request,
+    jitter: Callable[[], float],
+    read: Callable[[bytes], T],
+) -> tuple[T, Reply]:
+    """Return what ``read`` makes of a successful reply's body, and the reply.
 
-    Raises :class:`Refused` (401, 403) or :class:`Unanswered`.
+    Waits for the budget and tries again where that is harmless, also after a body that ``read`` cannot
+    understand (``BadAnswer``). Raises :class:`Refused` (401, 403) or :class:`Unanswered`.
     """
     give_up = clock.now() + LONGEST_WAIT
     failures = 0
@@ -35,21 +45,12 @@ async def ask(
         wire.tally.reads += 1
         try:
             reply = await wire.send(ticket, request)
-        except TransportError as error:
-            problem, outcome = str(error), ReadOutcome.AGAIN
-        else:
             outcome = read_outcome(reply.status, age=float("inf"))
             if outcome is ReadOutcome.ROWS:
-                return reply
-            problem = dialect.problem(reply.status, reply.headers, reply.body)
-            if outcome is ReadOutcome.UNAUTHORIZED:
-                raise Refused(f"the API refused the token (401): {problem}", hint=UNAUTHORIZED_HINT)
-            if reply.status == 403:
-                raise Refused(
-                    f"the API refused {request.path} (403): {problem}",
-                    hint="check the account group (TE_AID, account_group) and the role of the token's user",
-                )
-            problem = f"status {reply.status}: {problem}"
+                return read(reply.body), reply
+            problem = _problem(dialect, request, reply)
+        except (TransportError, BadAnswer) as error:
+            problem, outcome = str(error), ReadOutcome.AGAIN
         if outcome is ReadOutcome.LIMITED:
             continue
         failures += 1
@@ -59,6 +60,19 @@ async def ask(
                 hint="check the origin (TE_BASE_URL) and the network with `orchestrator doctor`",
             )
         await clock.sleep(backoff(failures, jitter()) / 4)
+
+
+def _problem(dialect: Dialect, request: Request, reply: Reply) -> str:
+    """What an answer that is none says. Raises ``Refused`` where asking again is no use, or harms."""
+    problem = dialect.problem(reply.status, reply.headers, reply.body)
+    if reply.status == 401:
+        raise Refused(f"the API refused the token (401): {problem}", hint=UNAUTHORIZED_HINT)
+    if reply.status == 403:
+        raise Refused(
+            f"the API refused {request.path} (403): {problem}",
+            hint="check the account group (TE_AID, account_group) and the role of the token's user",
+        )
+    return f"status {reply.status}: {problem}"
 
 
 async def _ticket(ledger: Ledger, clock: Clock, give_up: float) -> Ticket:

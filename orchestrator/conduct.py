@@ -12,19 +12,21 @@ from orchestrator.collect import Progress
 from orchestrator.errors import Exit
 from orchestrator.latency import models
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Json, JsonObject
+from orchestrator.model import Answer, Json, JsonObject
 from orchestrator.order import creation_order
 from orchestrator.report.summary import end_state, exit_code
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import end_uncreated
 from orchestrator.runner.dispatcher import Dispatcher, End, Situation
 from orchestrator.runner.journal import durably
+from orchestrator.runner.look import wanted_details
 from orchestrator.runner.pacer import Gaps, Pacer
 from orchestrator.runner.wire import Wire
 from orchestrator.schedule import Schedule
 from orchestrator.store.base import Counts, RunRecord, RunState, Store, TestRecord
 from orchestrator.testtypes import TEST_TYPES
 from orchestrator.thousandeyes.protocol import Dialect
+from orchestrator.thousandeyes.rows import DETAIL
 
 LOST = "its creation's answer was lost when an earlier session of this run ended"
 # What a resume does with lost creations.
@@ -171,7 +173,11 @@ class Conductor:
                 hand = InHand(test, Progress(test.spec))
                 await end_uncreated(self._context, hand, SpecState.UNKNOWN, LOST)
                 state = SpecState.UNKNOWN
-            if (state is SpecState.UNKNOWN and self._unknown == "retry") or state is SpecState.NOT_RUN:
+            if state is SpecState.UNKNOWN and self._unknown == "skip":
+                await durably(store.give_up(run.id, key, clock.wall()))
+            # What was given up is not tried again: somebody has decided that it is not worth paying twice.
+            retry = state is SpecState.UNKNOWN and self._unknown == "retry" and not test.given_up
+            if retry or state is SpecState.NOT_RUN:
                 await durably(store.move(run.id, key, SpecState.PLANNED, clock.wall()))
             elif state in {SpecState.PARTIAL, SpecState.TIMED_OUT}:
                 await durably(store.move(run.id, key, SpecState.WAITING, clock.wall()))
@@ -205,12 +211,22 @@ class Conductor:
         for test in waiting:
             hand = self._context.tests[test.spec.key]
             answers = await store.answers(self._run.id, test.spec.key)
+            kept: list[Answer] = []
             for layer in test.spec.layers:
-                hand.progress.accept(layer, [answer for answer in answers if answer.layer == layer])
+                harvest = hand.progress.accept(layer, [row for row in answers if row.layer == layer])
+                kept.extend(harvest.kept)
+            if test.spec.path_details:
+                hand.detailed = wanted_details(kept)
+            have = {(row.agent_id, row.round_id) for row in answers if row.layer == DETAIL}
             hand.created = now - max(0.0, wall - (test.created or wall))
             deadline = hand.created + test.spec.deadline
             self._context.schedule.opened(
-                test.spec, hand.progress, created=hand.created, deadline=deadline, now=now
+                test.spec,
+                hand.progress,
+                created=hand.created,
+                deadline=deadline,
+                now=now,
+                details=sorted(hand.detailed - have),
             )
 
     # -- meanwhile ----------------------------------------------------------------------------------

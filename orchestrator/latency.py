@@ -29,6 +29,7 @@ NETWORK_MEDIAN, WEB_MEDIAN, BROWSER_MEDIAN = 18.0, 30.0, 50.0
 PRIOR_MEDIANS = {
     "http-server": WEB_MEDIAN,
     "ftp-server": WEB_MEDIAN,
+    "sip-server": WEB_MEDIAN,
     "api": WEB_MEDIAN,
     "page-load": BROWSER_MEDIAN,
     "web-transactions": BROWSER_MEDIAN,

@@ -18,10 +18,12 @@ from orchestrator.errors import PlanBusy, StoreProblem
 
 @asynccontextmanager
 async def plan_lock(
-    folder: Path, plan: str, clock: Clock, *, wait: bool, told: Callable[[str], None]
+    store: Path, plan: str, clock: Clock, *, wait: bool, told: Callable[[str], None]
 ) -> AsyncIterator[None]:
-    """Hold the lock of a plan name beside the store. Raises :class:`PlanBusy` unless ``wait``."""
-    place = folder / "locks" / hashlib.sha256(plan.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    """Hold the lock of a plan name in a store. Raises :class:`PlanBusy` unless ``wait``."""
+    # By the store's real name: two stores of one folder have their own runs, two names of one store do not.
+    what = f"{store.resolve().name}\n{plan}".encode("utf-8", "surrogatepass")
+    place = store.resolve().parent / "locks" / hashlib.sha256(what).hexdigest()[:16]
     lock = _lock(place)
     first = True
     while not _acquire(lock):

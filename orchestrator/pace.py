@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator import polling
+from orchestrator.budget.budget import WINDOW
+from orchestrator.latency import LONGEST_GAP
 
 # The documented defaults, for planning only until a header has told the real limits; nothing is sent on
 # the strength of them.
@@ -26,18 +28,27 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """``risk``: look when the chance that rows came since the last look is this. ``set_aside``: tokens."""
+    """``risk``: look when the chance that rows came since the last look is this. ``set_aside``: tokens.
+
+    ``longest_gap``: seconds between two looks at one layer.
+    """
 
     risk: float
     may_create: bool
     set_aside: int
+    longest_gap: float = LONGEST_GAP
 
 
 def pace(load: Load, *, to_create: int, open_tests: int, open_layers: int, layers_per_test: float) -> Pace:
     """The policy for now."""
     readable = max(1.0, (load.organization_limit or PLANNED_ORGANIZATION) - load.reserve)
     if to_create == 0:
-        return Pace(polling.risk_at_the_end(readable, open_tests, layers_per_test), False, 0)
+        return Pace(
+            risk=polling.risk_at_the_end(readable, open_tests, layers_per_test),
+            may_create=False,
+            set_aside=0,
+            longest_gap=polling.longest_gap_at_the_end(readable, open_tests, WINDOW),
+        )
     instant = load.instant_limit or PLANNED_INSTANT
     return Pace(
         risk=polling.risk_while_creating(readable, instant, layers_per_test),

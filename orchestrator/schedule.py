@@ -21,7 +21,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from random import Random
 
@@ -30,11 +30,11 @@ from orchestrator.latency import LatencyModel
 from orchestrator.model import Spec
 from orchestrator.outcomes import backoff
 from orchestrator.pace import Load, Pace, pace
-from orchestrator.polling import lagging_look
+from orchestrator.polling import brought_forward, lagging_look
 
 # By this part of its type's latencies a test is late, and its other layers are read with what is there.
 LATE = 0.95
-# A page link is followed this many times at most in one look: pages that loop must end somewhere.
+# A page link is followed this many times at most in one look: pages must end somewhere.
 MAX_PAGES = 500
 # Last looks and details are tried this often before a test is closed with what is there.
 LAST_TRIES = 3
@@ -71,6 +71,14 @@ class Look:
     href: str | None = None
     page: int = 1
     tries: int = 0
+    # Links that led here: a page that is named twice is a loop, and has been read.
+    trail: frozenset[str] = frozenset()
+
+    def following(self, href: str) -> Look | None:
+        """The look at the next page, or ``None`` where pages loop or never end."""
+        if self.page >= MAX_PAGES or href in self.trail:
+            return None
+        return replace(self, href=href, page=self.page + 1, tries=0, trail=self.trail | {href})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +144,7 @@ class Schedule:
         self._order = itertools.count()
         self._closable: deque[str] = deque()
         self._closing: set[str] = set()
+        self._fewer_open = False
         self._no_creation_before = 0.0
         self._pace = Pace(risk=0.33, may_create=True, set_aside=0)
 
@@ -151,8 +160,20 @@ class Schedule:
         self._specs[spec.key] = spec
         self._reruns.append(Look(spec.key, layer, Purpose.BASELINE))
 
-    def opened(self, spec: Spec, progress: Progress, *, created: float, deadline: float, now: float) -> None:
-        """A test exists and its answers are to be collected. A deadline in the past allows one last look."""
+    def opened(
+        self,
+        spec: Spec,
+        progress: Progress,
+        *,
+        created: float,
+        deadline: float,
+        now: float,
+        details: Iterable[tuple[str, int]] = (),
+    ) -> None:
+        """A test exists and its answers are to be collected. A deadline in the past allows one last look.
+
+        ``details`` are those that an earlier session of the run still owes: agent and round.
+        """
         self._creating.discard(spec.key)
         self._specs[spec.key] = spec
         layers = spec.layers
@@ -162,6 +183,7 @@ class Schedule:
         test = _Open(spec, progress, created, deadline, sentinel, done=done)
         self._open[spec.key] = test
         self._open_layers += len(left)
+        self.want_details(spec.key, details, now)
         heapq.heappush(self._deadlines, (max(deadline, now), next(self._order), spec.key))
         if left:
             self._plan_sentinel(test, max(0.0, now - created) if done else 0.0, now)
@@ -170,7 +192,7 @@ class Schedule:
 
     def stop_creating(self) -> list[str]:
         """Create no more. Returns the keys that will not be created."""
-        left = [*self._to_create, *(look.key for look in self._reruns)]
+        left = [*self._to_create, *(look.key for look in self._reruns), *self._drop_baselines()]
         self._to_create.clear()
         self._reruns.clear()
         return left
@@ -197,7 +219,13 @@ class Schedule:
             open_layers=self._open_layers,
             layers_per_test=self._layers_per_test(),
         )
+        if self._fewer_open and not self.to_create:
+            self._fewer_open = False
+            self._bring_forward(now)
         self._begin_closing(now)
+        # A test is closed with what is there when its last looks could not be afforded in time.
+        while self._last and self._last[0].key not in self._open:
+            self._last.popleft()
         if self._last:
             yield Candidate(self._last[0], instant=False, spare=0)
         if self._may_create(now):
@@ -227,12 +255,16 @@ class Schedule:
                     return
 
     def wake(self, now: float) -> float:
-        """When something becomes due by itself; budgets and pacers have times of their own."""
+        """When something becomes due by itself.
+
+        What is due already was offered as a candidate; budgets and pacers know when it may go.
+        """
+        if self._closable:
+            return now
         times = [heap[0][0] for heap in (self._ready, self._due, self._deadlines) if heap]
-        if self._to_create and self._no_creation_before > now:
-            times.append(self._no_creation_before)
+        times.append(self._no_creation_before)
         times.extend(self._open[key].deadline + CLOSING_GRACE for key in self._closing)
-        return min(times, default=float("inf"))
+        return min((when for when in times if when > now), default=float("inf"))
 
     def closable(self) -> str | None:
         """The next test that is to be closed, if any; it leaves the schedule."""
@@ -242,6 +274,7 @@ class Schedule:
             self._closing.discard(key)
             if test is not None:
                 self._open_layers -= len(self._left(test))
+                self._fewer_open = True
                 return key
         return None
 
@@ -263,16 +296,15 @@ class Schedule:
         self._preparing -= 1
         self._to_create.append(key)
 
-    def baseline_page(self, look: Look, href: str) -> None:
-        """More pages before a re-run."""
-        following = Look(look.key, look.layer, Purpose.BASELINE, href, look.page + 1)
-        heapq.heappush(self._ready, (0.0, next(self._order), following))
+    def baseline_page(self, look: Look) -> None:
+        """One more page before a re-run."""
+        heapq.heappush(self._ready, (0.0, next(self._order), look))
 
     def baseline_failed(self, look: Look, now: float, *, again: bool, limited: bool = False) -> bool:
         """A look before a re-run failed. Returns whether it will be tried again."""
         tries = look.tries if limited else look.tries + 1
         if again and tries < LAST_TRIES:
-            retry = Look(look.key, look.layer, Purpose.BASELINE, look.href, look.page, tries)
+            retry = replace(look, tries=tries)
             due = now if limited else now + backoff(tries, self._rng.random())
             heapq.heappush(self._ready, (due, next(self._order), retry))
             return True
@@ -285,10 +317,10 @@ class Schedule:
         if test is None:
             return
         test.failures = 0
+        following = None if next_href is None else look.following(next_href)
         if test.progress.complete(look.layer):
             self._layer_done(test, look.layer, asked, now)
-        elif next_href is not None and look.page < MAX_PAGES:
-            following = Look(look.key, look.layer, look.purpose, next_href, look.page + 1)
+        elif following is not None:
             if look.purpose is Purpose.LAST:
                 self._last.appendleft(following)
                 return
@@ -306,7 +338,10 @@ class Schedule:
             return
         tries = look.tries if limited else look.tries + 1
         test.failures += not limited
-        retry = Look(look.key, look.layer, look.purpose, look.href, look.page, tries)
+        retry = replace(look, tries=tries)
+        if look.page > 1 and not limited:
+            # Where the next page cannot be had, the layer may still be read from its beginning.
+            again, retry = True, Look(look.key, look.layer, look.purpose, tries=tries)
         wait = 0.0 if limited else backoff(test.failures, self._rng.random())
         if look.purpose is Purpose.LAST:
             if limited:
@@ -393,6 +428,20 @@ class Schedule:
     def _left(self, test: _Open) -> list[str]:
         return [layer for layer in test.spec.layers if layer not in test.done]
 
+    def _drop_baselines(self) -> list[str]:
+        """Looks that lead to re-runs are of no use any more; those under way come back to the queue."""
+        if not self._preparing:
+            return []
+        baselines = [
+            entry
+            for entry in self._ready
+            if isinstance(entry[2], Look) and entry[2].purpose is Purpose.BASELINE
+        ]
+        self._ready = [entry for entry in self._ready if entry not in baselines]
+        heapq.heapify(self._ready)
+        self._preparing -= len(baselines)
+        return [step.key for _, _, step in baselines]
+
     def _drop_stale(self, heap: _Heap) -> None:
         while heap:
             step = heap[0][2]
@@ -454,10 +503,25 @@ class Schedule:
                 heapq.heappush(self._ready, (now, next(self._order), look))
 
     def _plan_sentinel(self, test: _Open, age: float, now: float) -> None:
-        due = self._latencies[test.spec.type].next_age(age, self._pace.risk)
         look = Look(test.spec.key, test.sentinel, Purpose.SENTINEL)
-        when = max(now, test.created + due)
-        heapq.heappush(self._due, (when, next(self._order), look))
+        heapq.heappush(self._due, (self._sentinel_due(test, age, now), next(self._order), look))
+
+    def _sentinel_due(self, test: _Open, age: float, now: float) -> float:
+        model = self._latencies[test.spec.type]
+        return max(now, test.created + model.next_age(age, self._pace.risk, self._pace.longest_gap))
+
+    def _bring_forward(self, now: float) -> None:
+        """Nothing is left to create, so more may be spent on the tests that are open: look sooner."""
+        due, self._due = self._due, []
+        for when, order, step in due:
+            test = self._open.get(step.key)
+            if test is None:
+                continue
+            wanted = when
+            if isinstance(step, Look) and step.purpose is Purpose.SENTINEL and step.tries == 0:
+                age = max(test.last_no, now - test.created - 0.5)
+                wanted = self._sentinel_due(test, max(0.0, age), now)
+            heapq.heappush(self._due, (brought_forward(when, wanted), order, step))
 
     def _look_again(self, test: _Open, look: Look, harvest: Harvest, asked: float, now: float) -> None:
         age = asked - test.created

@@ -60,7 +60,9 @@ LARGEST_SHARE = 0.6  # of a window left to others, however much they spend: ours
 ALIGNED_GUARD = 0.25  # seconds after Reset where it is exact; for limiters that tick a little apart
 ALIGNED_SEEN = 5  # windows in a row whose Reset is a multiple of the window's length
 LARGEST_GUARD = 5.0
-SMOOTHING = 0.3  # weight of the newest window in what others spend
+TICK = 0.001  # seconds; epoch seconds are floats of 0.2 us, and who wakes a hair too early would spin
+STALE = 1.0  # seconds that what we know of others is old, by the time that a request of ours is counted
+RISING, FALLING = 0.7, 0.3  # weight of the newest window in what others spend: quick to yield, slow to take
 LONGEST_WAIT = 60.0  # seconds between probes that are refused without headers
 LONGEST_PROBE_WAIT = 30.0  # seconds between probes that are lost
 
@@ -136,8 +138,8 @@ class Budget:
         """With a margin for chance: near a window's end few requests of others stray far from their mean."""
         others = self._others_at(fraction)
         largest = LARGEST_SHARE * (self.state.limit or 0)
-        expected = min(largest, others) * fraction
-        chance = expected + 1.5 * math.sqrt(expected)
+        expected = min(largest, others) * (fraction + STALE / self.window)
+        chance = expected + 2.5 * math.sqrt(expected)
         return max(self.floor, int(max(self._reserve(others) * fraction, min(largest, chance)) + 0.5))
 
     def reserve_tokens(self, now: float) -> float:
@@ -189,7 +191,7 @@ class Budget:
 
     def _rollover_at(self) -> float:
         end = self.ends_by()
-        return math.inf if end is None else self.clock.when(end) + self.state.jitter
+        return math.inf if end is None else self.clock.when(end) + self.state.jitter + TICK
 
     def _reserve_opens_at(self, spare: int) -> float:
         """When the reserve will have shrunk enough for one token; ``inf`` if that is not what is missing."""
@@ -201,7 +203,7 @@ class Budget:
         for _ in range(12):  # to 60 s / 4096
             middle = (enough + too_much) / 2
             enough, too_much = (middle, too_much) if self._keep_at(middle) <= spendable else (enough, middle)
-        return self.clock.when(state.reset - enough * self.window)
+        return self.clock.when(state.reset - enough * self.window) + TICK
 
     def _debt(self) -> int:
         return len(self.state.flying) + len(self.state.limbo)
@@ -224,7 +226,7 @@ class Budget:
         for request in [request for request, deadline in state.flying.items() if deadline <= now]:
             self.lost(request, now)
         if state.limbo:
-            state.limbo = [then for then in state.limbo if now <= then + self._forgiven_after()]
+            state.limbo = [then for then in state.limbo if now < then + self._forgiven_after()]
         if state.known and self._over(now):
             self._roll()
 
@@ -372,7 +374,7 @@ class Budget:
             return
         used = max(0, state.limit - state.remaining - state.mine - self._debt())
         before = float(used) if state.others is None else state.others
-        state.others = before + SMOOTHING * (used - before)
+        state.others = before + (RISING if used > before else FALLING) * (used - before)
 
     def _merge(self, reading: LimitReading) -> None:
         self.state.limit = min(reading.limit, LARGEST_LIMIT)

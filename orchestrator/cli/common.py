@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +13,7 @@ import anyio
 import click
 
 from orchestrator.cli.masking import add_mask, mask
+from orchestrator.errors import OrchestratorError
 from orchestrator.model import Api
 from orchestrator.settings import Settings, pick_account, pick_origin, pick_store
 
@@ -54,9 +55,9 @@ def plan_options(command: Command) -> Command:
         metavar="NAME=VALUE",
         help="Override a variable of the plan (repeatable).",
     )(command)
-    command = click.option("--api", type=click.Choice([one.value for one in Api]), help="API version, over that of the plan.")(
-        command
-    )
+    command = click.option(
+        "--api", type=click.Choice([one.value for one in Api]), help="API version, over that of the plan."
+    )(command)
     return click.option("--seed", default=0, show_default=True, help="Repeats samples of agents.")(command)
 
 
@@ -158,11 +159,27 @@ async def reading(store: str | None) -> AsyncIterator[Any]:
 
 
 def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a command's coroutine; a single exception comes out of its group as itself."""
+    """Run a command's coroutine; out of a group comes the one exception that tells the most.
+
+    Several steps fail at once where one cause is behind them: a full disk stops every write under way.
+    """
     try:
         return anyio.run(work)
     except BaseExceptionGroup as group:
-        inner: BaseException = group
-        while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
-            inner = inner.exceptions[0]
-        raise inner from group
+        raise _telling(group) from group
+
+
+def _telling(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """A defect before what the user can mend, that before an interruption; the first of several."""
+    leaves = list(_leaves(group))
+    defects = [leaf for leaf in leaves if isinstance(leaf, Exception)]
+    unexpected = [leaf for leaf in defects if not isinstance(leaf, OrchestratorError)]
+    return (unexpected or defects or leaves)[0]
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

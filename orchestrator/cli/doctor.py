@@ -87,9 +87,8 @@ async def _reach(opened: Any, api: Api, findings: list[Finding]) -> None:
     from orchestrator.thousandeyes.limits import read_limits  # noqa: PLC0415 - loaded when called
 
     speaks = opened.dialect(api)
-    reply = await opened.ask(speaks, speaks.account_groups())
+    groups, reply = await opened.ask(speaks, speaks.account_groups(), speaks.read_account_groups)
     findings.append(Finding("origin", "ok", f"{opened.settings.origin} answers, API {api}"))
-    groups = speaks.read_account_groups(reply.body)
     wanted = opened.settings.account
     mine = [group for group in groups if (group.aid == wanted if wanted else group.current)]
     for group in mine:

@@ -86,7 +86,8 @@ async def tell_summary(opened: Any, record: Any, stream: Any) -> None:
 
     counts = await opened.counts(record.id)
     what = await digest(opened.cells(record.id))
-    unknown = await opened.tests(record.id, [SpecState.UNKNOWN])
+    lost = await opened.tests(record.id, [SpecState.UNKNOWN])
+    unknown = [test for test in lost if not test.given_up]
     print_summary(make_console(stream), record, counts, what, unknown, now=time.time())
 
 

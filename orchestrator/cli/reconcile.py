@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from orchestrator.cli.common import json_option, reading, run_async, set_up_logging, store_option
 from orchestrator.errors import UsageProblem
+from orchestrator.settings import pick_store
+
+NO_ANSWER = "no answer is recorded: its run goes on, or ended in the middle"
 
 
 @click.command()
@@ -35,28 +40,52 @@ def reconcile(
     by `orchestrator resume`.
     """
 
-    async def work() -> None:
-        from orchestrator.lifecycle import SpecState  # noqa: PLC0415 - loaded when called
+    pairs = [_pair(pair) for pair in adopted]
 
+    async def work() -> None:
         async with reading(store) as opened:
             record = await opened.run(run)
-            lost = await opened.tests(record.id, [SpecState.UNKNOWN])
-            unknown = {test.spec.key: test for test in lost if not test.given_up}
-            for pair in adopted:
-                key, test_id = _pair(pair)
-                test = _one(unknown, key)
-                await opened.adopt(record.id, test.spec.key, test_id, time.time())
-                del unknown[test.spec.key]
-                going_on = f"go on with: orchestrator resume {record.id}"
-                click.echo(f"adopted {test_id} for {test.spec.key}; {going_on}", err=True)
-            for key in given_up:
-                test = _one(unknown, key)
-                await opened.give_up(record.id, test.spec.key, time.time())
-                del unknown[test.spec.key]
-            _tell(record, list(unknown.values()), as_json=as_json)
+            if pairs or given_up:
+                # Not under the hands of a run that goes on.
+                async with plan_lock(
+                    pick_store(store, os.environ), record.plan, LoopClock(), wait=False, told=_say
+                ):
+                    await _change(opened, record.id, pairs, given_up)
+            _tell(record, list((await _lost(opened, record.id)).values()), as_json=as_json)
 
     set_up_logging()
+    from orchestrator.clock import LoopClock  # noqa: PLC0415 - loaded when called
+    from orchestrator.lock import plan_lock  # noqa: PLC0415 - as above
+
     run_async(work)
+
+
+async def _change(opened: Any, run: str, adopted: Sequence[tuple[str, str]], given_up: Sequence[str]) -> None:
+    """All or nothing: a name that fits no creation is found out before anything is changed."""
+    lost = await _lost(opened, run)
+    found = [(_one(lost, key), test_id) for key, test_id in adopted]
+    left = [_one(lost, key) for key in given_up]
+    for test, test_id in found:
+        await opened.adopt(run, test.spec.key, test_id, time.time())
+        _say(f"adopted {test_id} for {test.spec.key}; go on with: orchestrator resume {run}")
+    for test in left:
+        await opened.give_up(run, test.spec.key, time.time())
+        _say(f"gave up {test.spec.key}")
+
+
+async def _lost(opened: Any, run: str) -> dict[str, Any]:
+    """Creations whose outcome nobody knows, by spec.
+
+    One whose answer is not recorded is lost with the process that waited for it, even before a resume says so.
+    """
+    from orchestrator.lifecycle import SpecState  # noqa: PLC0415 - loaded when called
+
+    tests = await opened.tests(run, [SpecState.UNKNOWN, SpecState.CREATING])
+    return {test.spec.key: test for test in tests if not test.given_up}
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -90,7 +119,7 @@ def _tell(record: Any, unknown: list[Any], *, as_json: bool) -> None:
                 "type": test.spec.type,
                 "target": test.spec.target,
                 "intended": utc(test.intended),
-                "error": test.error,
+                "error": test.error or NO_ANSWER,
             }
             for test in unknown
         ]
@@ -101,7 +130,7 @@ def _tell(record: Any, unknown: list[Any], *, as_json: bool) -> None:
         say(console, f"run {record.id} has no creation whose outcome is unknown")
         return
     lines = [
-        (test.spec.key, people(test.intended), terminal(test.name or "-"), terminal(test.error or "-"))
+        (test.spec.key, people(test.intended), terminal(test.name or "-"), terminal(test.error or NO_ANSWER))
         for test in unknown
     ]
     table(console, ("spec", "sent", "name in the product", "what happened"), lines)

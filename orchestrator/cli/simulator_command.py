@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from orchestrator.simulator.service import Settings
+    from orchestrator.simulator.service import Service, Settings
 
 DEFAULT_PORT = 8089
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -28,11 +28,9 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 @click.option(
     "--latency", type=click.FloatRange(0, min_open=True), help="Results this much slower [default: 1]."
 )
-@click.option(
-    "--others", type=click.FloatRange(0, 1), help="Share of the limit that others eat [default: 0]."
-)
+@click.option("--others", type=click.FloatRange(0, 1), help="Share that others eat [default: 0].")
 @click.option("--seed", type=int, help="Another world with the same rules [default: 1].")
-@click.option("--fault", "faults", multiple=True, metavar="KIND[:MATCH[:P]]", help="May be repeated.")
+@click.option("--fault", "faults", multiple=True, metavar="KIND[:MATCH[:P]]", help="P: 0..1, #n or #n+.")
 @click.option("--list-faults", is_flag=True, help="List the faults and end.")
 def simulator(
     host: str, port: int, scenario: Path | None, faults: tuple[str, ...], list_faults: bool, **chosen: Any
@@ -45,21 +43,21 @@ def simulator(
     if list_faults:
         _print_faults()
         return
-    settings = _settings(scenario, faults, chosen)
+    service = _service(scenario, faults, chosen)
     from asyncio import run  # noqa: PLC0415 - nothing is loaded for --help
 
     try:
-        run(_serve(settings, host, port))
+        run(_serve(service, host, port))
     except OSError as error:
         reason = error.strerror or str(error)
         raise click.UsageError(f"cannot listen on {host}:{port}: {reason}; choose another --port") from error
 
 
-def _settings(scenario: Path | None, faults: tuple[str, ...], chosen: dict[str, Any]) -> Settings:
-    """The scenario, overridden by the flags, with the token of the environment."""
+def _service(scenario: Path | None, faults: tuple[str, ...], chosen: dict[str, Any]) -> Service:
+    """A world as the scenario says, overridden by the flags, with the token of the environment."""
     from orchestrator.simulator.faults import parse_fault  # noqa: PLC0415 - loaded when called
     from orchestrator.simulator.scenario import load_scenario  # noqa: PLC0415 - as above
-    from orchestrator.simulator.service import Settings  # noqa: PLC0415 - as above
+    from orchestrator.simulator.service import Service, Settings  # noqa: PLC0415 - as above
 
     try:
         settings = Settings() if scenario is None else load_scenario(scenario)
@@ -67,26 +65,25 @@ def _settings(scenario: Path | None, faults: tuple[str, ...], chosen: dict[str, 
         if os.environ.get("TE_TOKEN"):
             given["token"] = os.environ["TE_TOKEN"].strip()
         given["faults"] = (*settings.faults, *map(parse_fault, faults))
-        return replace(settings, **given)
+        return Service(replace(settings, **given))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
 
-async def _serve(settings: Settings, host: str, port: int) -> None:
+async def _serve(service: Service, host: str, port: int) -> None:
     import asyncio  # noqa: PLC0415 - nothing is loaded for --help
     import signal  # noqa: PLC0415 - as above
 
     from orchestrator.clock import LoopClock  # noqa: PLC0415 - as above
     from orchestrator.simulator.server import serve  # noqa: PLC0415 - as above
-    from orchestrator.simulator.service import Service  # noqa: PLC0415 - as above
 
     clock = LoopClock()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serve(Service(settings), clock.wall, clock.sleep, host, port) as origin:
-        _announce(settings, host, origin)
+    async with serve(service, clock.wall, clock.sleep, host, port) as origin:
+        _announce(service.settings, host, origin)
         await stop.wait()
 
 

@@ -127,7 +127,8 @@ class FieldReader:
             if text is None:
                 self._problems.add(item.place, f"{option.name}: a text is wanted (put a number in quotes)")
             elif text in texts:
-                self._problems.add(item.place, f"{option.name} has {quoted(text)} twice")
+                shown = "the same text" if option.secret else quoted(text)
+                self._problems.add(item.place, f"{option.name} has {shown} twice")
             else:
                 texts.append(text)
         return texts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -61,9 +62,12 @@ class Problems:
             raise PlanInvalid(self.listed())
 
 
+_USERINFO = re.compile(r"//[^/?#\s]*@")
+
+
 def quoted(value: object) -> str:
-    """A value of the plan as a message shows it: quoted, in one line, at most 60 characters."""
-    text = value if isinstance(value, str) else str(value)
+    """A value of the plan as a message shows it: quoted, at most 60 characters, without a URL's password."""
+    text = _USERINFO.sub("//***@", value if isinstance(value, str) else str(value))
     text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text[:61])
     return f"'{text[:57]}...'" if len(text) > 60 else f"'{text}'"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.expect import judge_cell, parsed
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Answer
+from orchestrator.model import Answer, CellResult, CellState
 from orchestrator.runner.context import Context
 from orchestrator.runner.journal import durably
 
@@ -18,17 +20,26 @@ async def close(context: Context, key: str) -> None:
     for answer in await context.store.answers(context.run.id, key):
         by_agent.setdefault(answer.agent_id, []).append(answer)
     expectations = parsed(spec)
-    cells = [judge_cell(spec, agent_id, by_agent[agent_id], expectations) for agent_id in spec.agents]
     missing = test.progress.missing()
+    why = tuple(f"{layer}: {test.problems[layer]}" for layer in missing if layer in test.problems)
+    judged = (judge_cell(spec, agent_id, by_agent[agent_id], expectations) for agent_id in spec.agents)
+    cells = [_explained(cell, why) for cell in judged]
     if not missing:
         state, error = SpecState.COMPLETE, None
     else:
         state = SpecState.PARTIAL if test.progress.anything else SpecState.TIMED_OUT
-        error = (
-            f"at its deadline of {spec.deadline:.0f} s these layers were not complete: {', '.join(missing)}"
-        )
+        age = context.clock.now() - test.created
+        when = f"at its deadline of {spec.deadline:.0f} s" if age >= spec.deadline else f"after {age:.0f} s"
+        error = "; ".join((f"{when} these layers were not complete: {', '.join(missing)}", *why))
     context.note("closed", key, state=state.value)
     events = context.take_events()
     wall = context.clock.wall()
     await durably(context.store.close_test(context.run.id, key, state, cells, wall, error, events))
     del context.tests[key]
+
+
+def _explained(cell: CellResult, why: tuple[str, ...]) -> CellResult:
+    """A cell that lacks answers says what the last looks met; that a row never came needs no reason."""
+    if cell.state not in {CellState.MISSING, CellState.PARTIAL}:
+        return cell
+    return replace(cell, reasons=(*cell.reasons, *why))

@@ -19,13 +19,17 @@ EVENTS_BUFFERED = 200
 
 @dataclass(slots=True)
 class InHand:
-    """A test that the run works on. ``created`` is monotonic, for ages; the store keeps wall times."""
+    """A test that the run works on. ``created`` is monotonic, for ages; the store keeps wall times.
+
+    ``problems`` says by layer why its last look brought nothing.
+    """
 
     record: TestRecord
     progress: Progress
     created: float = 0.0
     detailed: set[tuple[str, int]] = field(default_factory=set)
     newest: dict[str, int] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from orchestrator.budget.ledger import Ticket
 from orchestrator.collect import Progress
+from orchestrator.errors import StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import CellResult, CellState, Verdict
 from orchestrator.naming import test_name
@@ -96,7 +97,15 @@ async def _open(context: Context, test: InHand, made: Created) -> None:
     wall = context.clock.wall()
     spec = record.spec
     events = context.take_events()
-    await durably(context.store.created(context.run.id, spec.key, made.test_id, made.links, wall, events))
+    try:
+        await durably(context.store.created(context.run.id, spec.key, made.test_id, made.links, wall, events))
+    except StoreProblem as error:
+        # Paid for, and about to be forgotten: the id is told, so that a person can hand it back.
+        adopt = f"orchestrator reconcile {context.run.id} --adopt {spec.key}={made.test_id}"
+        raise StoreProblem(
+            f"{error.message}; test {made.test_id} exists, and its id could not be stored",
+            hint=f"{error.hint}; first say which test it was: {adopt}",
+        ) from error
     test.record = replace(
         record, test_id=made.test_id, links=made.links, created=wall, state=SpecState.WAITING
     )

@@ -7,12 +7,15 @@ budget's opening, a deadline, or a word from outside.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 import anyio
 
+from orchestrator.budget.budget import WINDOW
+from orchestrator.budget.holders import ASK_AGAIN
 from orchestrator.budget.ledger import Ledger, LedgerView, Ticket
 from orchestrator.lifecycle import SpecState
 from orchestrator.outcomes import backoff
@@ -84,6 +87,7 @@ class Dispatcher:
         self._in_flight = 0
         self._slot = False
         self._leave_at: float | None = None
+        self._reading: set[anyio.CancelScope] = set()
         self._deadline_passed = False
         self._pause_until = 0.0
         self._circuit = 0
@@ -136,7 +140,11 @@ class Dispatcher:
             return False
         if schedule.idle or stop.sending is not None:
             return True
-        return self._leave_at is not None and (now >= self._leave_at or not schedule.open_tests)
+        return self._leave_at is not None and (self._leaving(now) or not schedule.open_tests)
+
+    def _leaving(self, now: float) -> bool:
+        """Whether the grace after an interruption is over: nothing more is sent."""
+        return self._leave_at is not None and now >= self._leave_at
 
     async def _heed_stops(self, now: float) -> None:
         context = self._context
@@ -146,6 +154,11 @@ class Dispatcher:
             context.schedule.hasten(now)
         if now >= self._deadline + DEADLINE_GRACE:
             context.schedule.give_up()
+        if self._leaving(now):
+            # What was read already is being stored under a shield. A creation's answer is waited for (its
+            # request has a time-out): leaving without it would make the creation unknown.
+            for scope in self._reading:
+                scope.cancel()
         if context.stop.creating is None:
             return
         left = context.schedule.stop_creating()
@@ -170,11 +183,11 @@ class Dispatcher:
         wake_at = min(
             now + LONGEST_SLEEP, self._deadline if not self._deadline_passed else now + LONGEST_SLEEP
         )
+        self._waiting_for = None
+        if context.stop.sending is not None or self._in_flight >= MAX_IN_FLIGHT or self._leaving(now):
+            return None, wake_at
         if self._leave_at is not None:
             wake_at = min(wake_at, self._leave_at)
-        self._waiting_for = None
-        if context.stop.sending is not None or self._in_flight >= MAX_IN_FLIGHT:
-            return None, wake_at
         self._break_circuit(now)
         if now < self._pause_until:
             self._waiting_for = "circuit"
@@ -188,8 +201,8 @@ class Dispatcher:
                     context.schedule.take(candidate.step)
                     return (candidate.step, ticket, _blind(view, candidate)), now
                 opens_at = self._ledger.opens_at(now, instant=candidate.instant, spare=candidate.spare)
-                # The reserve shrinks and other processes give tokens back without telling us.
-                opens_at = min(opens_at, now + 0.5) if opens_at <= now else opens_at
+                if opens_at <= now:
+                    opens_at = now + ASK_AGAIN  # another process of this host goes first
                 self._waiting_for = self._waiting_for or _scarcer(view, candidate)
             wake_at = min(wake_at, opens_at)
         if self._waiting_for is None and context.schedule.held_back:
@@ -198,10 +211,20 @@ class Dispatcher:
 
     def _affordable(self, candidate: Candidate, view: LedgerView, now: float) -> float:
         """When the pacers allow the candidate."""
-        if self._pacer.open(instant=candidate.instant, blind=_blind(view, candidate)):
+        if not self._pacer.open(instant=candidate.instant, blind=_blind(view, candidate)):
+            self._waiting_for = self._waiting_for or "pacer"
+            return now + 0.1
+        if not candidate.instant:
             return now
-        self._waiting_for = self._waiting_for or "pacer"
-        return max(now + 0.01, self._pacer.creation_opens_at()) if candidate.instant else now + 0.1
+        instant = view.instant_test
+        left = WINDOW
+        if instant.known and instant.reset is not None and math.isfinite(view.server_time):
+            left = instant.reset - view.server_time
+        creations = min(self._context.schedule.to_create, instant.free)
+        opens_at = self._pacer.creation_opens_at(creations, left)
+        if opens_at > now:
+            self._waiting_for = self._waiting_for or "pacer"
+        return opens_at
 
     def _break_circuit(self, now: float) -> None:
         """Five failures in a row: everybody pauses, longer each time, instead of each on its own."""
@@ -231,9 +254,14 @@ class Dispatcher:
         self._in_flight += 1
 
         async def perform() -> None:
+            scope = anyio.CancelScope()
+            if step in {look, detail}:
+                self._reading.add(scope)
             try:
-                await step(*arguments)  # type: ignore[misc] # every step is a coroutine function
+                with scope:
+                    await step(*arguments)  # type: ignore[misc] # every step is a coroutine function
             finally:
+                self._reading.discard(scope)
                 self._in_flight -= 1
                 self.wake()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from orchestrator.budget.ledger import Ticket
@@ -14,6 +14,7 @@ from orchestrator.runner.create import UNAUTHORIZED_HINT, end_uncreated
 from orchestrator.runner.journal import durably
 from orchestrator.schedule import Detail, Look, Purpose
 from orchestrator.thousandeyes.protocol import BadAnswer, Page, Reply, Request, TransportError
+from orchestrator.thousandeyes.rows import DETAIL
 
 
 async def look(context: Context, step: Look, ticket: Ticket) -> None:
@@ -59,7 +60,7 @@ async def detail(context: Context, step: Detail, ticket: Ticket) -> None:
             await _store(context, test, rows)
     again = outcome in {ReadOutcome.AGAIN, ReadOutcome.NOT_YET, ReadOutcome.LIMITED}
     if outcome is not ReadOutcome.ROWS:
-        context.note("look", step.key, layer="path-vis-detail", status="failed", detail=problem)
+        context.note("look", step.key, layer=DETAIL, status="failed", detail=problem)
     limited = outcome is ReadOutcome.LIMITED
     context.schedule.detail_ended(step, context.clock.now(), again=again, limited=limited)
 
@@ -97,6 +98,8 @@ async def _read(
 
 async def _no_page(context: Context, step: Look, outcome: ReadOutcome, problem: str) -> None:
     limited = outcome is ReadOutcome.LIMITED
+    if not limited:
+        context.tests[step.key].problems[step.layer] = problem
     kind = "limited" if limited else "look"
     context.note(kind, step.key, layer=step.layer, status="failed", detail=problem)
     await _failed(context, step, again=outcome is not ReadOutcome.FAILED, limited=limited)
@@ -115,8 +118,9 @@ async def _failed(context: Context, step: Look, *, again: bool, limited: bool = 
 async def _baseline(context: Context, test: InHand, step: Look, page: Page) -> None:
     for row in page.rows:
         test.newest[row.agent_id] = max(row.round_id, test.newest.get(row.agent_id, 0))
-    if page.next_href is not None:
-        context.schedule.baseline_page(step, page.next_href)
+    following = None if page.next_href is None else step.following(page.next_href)
+    if following is not None:
+        context.schedule.baseline_page(following)
         return
     test_id = test.record.test_id or ""
     for agent_id, round_id in (await context.store.newest_rounds(context.run.origin, test_id)).items():
@@ -129,6 +133,13 @@ async def _baseline(context: Context, test: InHand, step: Look, page: Page) -> N
 async def _rows(context: Context, test: InHand, step: Look, page: Page, asked: float) -> None:
     harvest = test.progress.accept(step.layer, page.rows)
     spec = test.record.spec
+    test.problems.pop(step.layer, None)
+    next_href = page.next_href
+    if next_href is not None and context.dialect.follow(next_href, context.run.origin) is None:
+        # The token goes nowhere else; what the first page shows is still worth the next looks.
+        test.problems[step.layer] = "the link to its next page leaves the API's origin, and was not followed"
+        context.note("refused", step.key, layer=step.layer, detail=test.problems[step.layer])
+        next_href = None
     context.note(
         "look",
         step.key,
@@ -145,10 +156,19 @@ async def _rows(context: Context, test: InHand, step: Look, page: Page, asked: f
     await _store(context, test, harvest.kept)
     now = context.clock.now()
     if spec.path_details and step.layer == "path-vis":
-        wanted = {(row.agent_id, row.round_id) for row in harvest.kept if row.status is AnswerStatus.OK}
+        wanted = wanted_details(harvest.kept)
         context.schedule.want_details(step.key, sorted(wanted - test.detailed), now)
         test.detailed |= wanted
-    context.schedule.looked(step, harvest, page.next_href, asked, now)
+    context.schedule.looked(step, harvest, next_href, asked, now)
+
+
+def wanted_details(rows: Iterable[Answer]) -> set[tuple[str, int]]:
+    """Agents and rounds whose hops can be asked for: those whose path was measured."""
+    return {
+        (row.agent_id, row.round_id)
+        for row in rows
+        if row.layer == "path-vis" and row.status is AnswerStatus.OK
+    }
 
 
 async def _store(context: Context, test: InHand, rows: Sequence[Answer]) -> None:

@@ -2,6 +2,7 @@
 
 An ``AsyncLimiter(1, gap)`` admits one at once and then one per gap, without a burst. When a proxy strips
 the limit headers the budgets are blind, and pacing at 80 % of the documented limits is all that is left.
+The gap between creations is not a limiter: it shrinks at the end of a window, and a limiter's cannot.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from aiolimiter import AsyncLimiter
 
 from orchestrator.clock import Clock
 from orchestrator.pace import PLANNED_INSTANT, PLANNED_ORGANIZATION
+from orchestrator.polling import creation_gap
 
 BLIND_SHARE = 0.8
 
@@ -31,11 +33,10 @@ class Pacer:
     def __init__(self, clock: Clock, gaps: Gaps, *, speed: float = 1.0) -> None:
         self._clock = clock
         self._gaps = gaps
-        self._wire = _limiter(gaps.wire / speed)
-        self._creation = _limiter(gaps.creation / speed)
+        self._wire = AsyncLimiter(1, gaps.wire / speed) if gaps.wire > 0 else None
         self._blind = {
-            False: _limiter(60.0 / (BLIND_SHARE * PLANNED_ORGANIZATION) / speed),
-            True: _limiter(60.0 / (BLIND_SHARE * PLANNED_INSTANT) / speed),
+            False: AsyncLimiter(1, 60.0 / (BLIND_SHARE * PLANNED_ORGANIZATION) / speed),
+            True: AsyncLimiter(1, 60.0 / (BLIND_SHARE * PLANNED_INSTANT) / speed),
         }
         self._last_creation = float("-inf")
 
@@ -44,23 +45,17 @@ class Pacer:
         if self._wire is not None:
             await self._wire.acquire()
 
-    def creation_opens_at(self) -> float:
-        """When the next creation may go (monotonic)."""
-        return self._last_creation + self._gaps.creation
+    def creation_opens_at(self, creations: int, seconds_left: float) -> float:
+        """When the next of ``creations`` in this window may go (monotonic); it ends in ``seconds_left``."""
+        return self._last_creation + creation_gap(self._gaps.creation, creations, seconds_left)
 
     def open(self, *, instant: bool, blind: bool) -> bool:
-        """Whether such a request may go now as far as gaps are concerned."""
-        limiters = [self._creation if instant else None, self._blind[instant] if blind else None]
-        return all(limiter is None or limiter.has_capacity() for limiter in limiters)
+        """Whether such a request may go now, as far as blind mode is concerned."""
+        return not blind or self._blind[instant].has_capacity()
 
     async def sent(self, *, instant: bool, blind: bool) -> None:
-        """Take note of a send that :meth:`open` allowed; returns at once."""
+        """Take note of a send that was allowed; returns at once."""
         if instant:
             self._last_creation = self._clock.now()
-        for limiter in (self._creation if instant else None, self._blind[instant] if blind else None):
-            if limiter is not None:
-                await limiter.acquire()
-
-
-def _limiter(gap: float) -> AsyncLimiter | None:
-    return AsyncLimiter(1, gap) if gap > 0 else None
+        if blind:
+            await self._blind[instant].acquire()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -93,7 +94,9 @@ DEFAULT_MATCH: Final = MappingProxyType(
 
 
 def parse_fault(text: str) -> Fault:
-    """``KIND[:MATCH[:P]]`` as the command line takes it; P is a probability, or ``#n`` for the n-th only.
+    """``KIND[:MATCH[:P]]`` as the command line takes it.
+
+    P is a probability, or ``#n`` for the n-th such request only, or ``#n+`` for the n-th and all later ones.
 
     Raises ValueError that says what was expected.
     """
@@ -104,9 +107,12 @@ def parse_fault(text: str) -> Fault:
     if match not in MATCHES:
         raise ValueError(f"unknown match '{match}' in fault '{text}': expected one of {', '.join(MATCHES)}")
     if lot.startswith("#"):
-        if not lot[1:].isdigit() or int(lot[1:]) < 1:
-            raise ValueError(f"'{lot}' in fault '{text}' must be # and a number from 1")
-        return Fault(kind, match, nth=int(lot[1:]))
+        position = lot[1:].removesuffix("+")
+        if not re.fullmatch(r"[1-9][0-9]{0,8}", position):
+            raise ValueError(f"'{lot}' in fault '{text}' must be # and a number from 1, or that and +")
+        if lot.endswith("+"):
+            return Fault(kind, match, after=int(position) - 1)
+        return Fault(kind, match, nth=int(position))
     if not lot:
         return Fault(kind, match)
     try:
@@ -125,8 +131,13 @@ def check_kind(kind: str) -> None:
 
 
 def silence_of(faults: Sequence[Fault]) -> Silence:
-    """The agents and layers that will never answer."""
+    """The agents and layers that will never answer. Raises ValueError for an agent that cannot be."""
     agents = [fault for fault in faults if fault.kind == "silent-agent"]
+    for fault in agents:
+        if fault.target is None and fault.probability is None:
+            raise ValueError("fault 'silent-agent' needs a target (an agent's id) or a probability")
+        if fault.target is not None and not re.fullmatch("[0-9]{1,18}", fault.target):
+            raise ValueError(f"fault 'silent-agent': target '{fault.target}' is no agent id")
     return Silence(
         agents=frozenset(int(fault.target) for fault in agents if fault.target is not None),
         agent_shares=tuple(fault.probability for fault in agents if fault.probability is not None),
@@ -177,6 +188,8 @@ class Faults:
             return counted.seen == fault.nth
         if fault.first is not None:
             return counted.seen <= fault.first
+        if fault.after is not None:
+            return counted.seen > fault.after
         if fault.probability is not None:
             lot = share(self._seed, "fault", fault.kind, fault.match, fault.layer, counted.seen)
             return lot < fault.probability

@@ -26,7 +26,7 @@ MEGABYTE: Final = "M" * 1_048_576
 
 def name_of(agent_id: int, name: str) -> str:
     """The agent's name with a hostile tail; one agent has a megabyte of it."""
-    if agent_id % len(HOSTILE_TEXTS) == 0:
+    if agent_id % 40 == 0:
         return f"{name} {MEGABYTE}"
     return f"{HOSTILE_TEXTS[agent_id % len(HOSTILE_TEXTS)]} {name}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,18 +44,20 @@ class Others:
     taken: int = 0
     refused: int = 0
 
-    def pass_time(self, window: Window, now: float) -> None:
-        """Let them make their calls up to ``now``."""
+    def pass_time(self, windows: Sequence[Window], now: float) -> None:
+        """Let them make their calls up to ``now``; each costs one call in each of ``windows``."""
         if self.rate <= 0:
             return
         # Calls of windows that are long over cannot be seen any more.
-        horizon = now - 2 * window.length
+        horizon = now - 2 * windows[0].length
         if self.next is None or self.next < horizon:
             self.next = max(now if self.next is None else horizon, horizon) + self.rng.expovariate(self.rate)
         while self.next <= now:
-            window.roll(self.next)
-            if window.remaining:
-                window.used += 1
+            for window in windows:
+                window.roll(self.next)
+            if all(window.remaining for window in windows):
+                for window in windows:
+                    window.used += 1
                 self.taken += 1
             else:
                 self.refused += 1
@@ -72,8 +75,8 @@ class Limits:
 
     def take(self, now: float, *, instant: bool) -> bool:
         """Count one call, or count nothing and return False if a limit that it needs is exhausted."""
-        self.others.pass_time(self.organization, now)
-        self.others_instant.pass_time(self.instant, now)
+        self.others.pass_time([self.organization], now)
+        self.others_instant.pass_time([self.organization, self.instant], now)
         windows = [self.organization, self.instant] if instant else [self.organization]
         for window in windows:
             window.roll(now)

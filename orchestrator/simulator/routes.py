@@ -15,11 +15,11 @@ from orchestrator.simulator.fleet import SimAgent
 from orchestrator.simulator.hostile import error_of, name_of
 from orchestrator.simulator.messages import Json, JsonObject, Made, Refusal, SimRequest
 from orchestrator.simulator.settings import Settings
-from orchestrator.simulator.world import Round, Row, SimTest, World
+from orchestrator.simulator.world import Row, SimTest, World
 
 # Where links of the fault "foreign-links" lead: a name that cannot exist (RFC 2606).
 FOREIGN: Final = "http://foreign.invalid"
-_WINDOW: Final = re.compile(r"(\d+)([smhdw]?)")
+_WINDOW: Final = re.compile(r"([0-9]{1,9})([smhdw]?)")
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -154,11 +154,9 @@ class Context:
         """The rows of one agent in one round; raises a 404 refusal for an unknown agent."""
         agent = self.world.agent(agent_id)
         executed = self.world.round_of(test, agent, round_id)
-        return [] if executed is None else self._of_round(test, layer, agent, executed)
-
-    def _of_round(self, test: SimTest, layer: str, agent: SimAgent, executed: Round) -> list[Row]:
-        span = (executed.id, executed.id + 10.0)
-        rows = self.world.rows(test, layer, self.now, span=span)
+        if executed is None:
+            return []
+        rows = self.world.rows_of_round(test, executed, layer, self.now)
         return [row for row in rows if row.agent.id == agent.id]
 
 
@@ -174,7 +172,7 @@ def span_of(query: Mapping[str, str], now: float, start: str, end: str) -> tuple
         match = _WINDOW.fullmatch(window)
         if match is None:
             raise Refusal(400, "window is malformed", (("window", "must be like 12h"),))
-        return now - int(match[1]) * _UNITS[match[2]], now
+        return max(0.0, now - int(match[1]) * _UNITS[match[2]]), now
     if since is None:
         if until is not None:
             raise Refusal(400, f"{end} needs {start}", ((end, f"needs {start}"),))
@@ -187,4 +185,4 @@ def _epoch(text: str, name: str) -> float:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise Refusal(400, f"{name} is no date", ((name, "must be ISO 8601"),)) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

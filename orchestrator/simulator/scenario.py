@@ -132,7 +132,7 @@ def _fault(value: Any) -> Fault:
     if isinstance(value, str):
         return parse_fault(value)
     if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
-        raise ValueError("a fault is a string or a mapping with a kind")
+        raise ValueError("a fault is a string or a mapping with a kind")  # noqa: TRY004 - as above
     check_kind(value["kind"])
     given: dict[str, Any] = {"match": DEFAULT_MATCH.get(value["kind"], "any")}
     for key, item in value.items():
@@ -152,7 +152,7 @@ _FAULT_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(("kind", "match", "layer", "type"), _text),
     "target": lambda value: str(value) if isinstance(value, int) else _text(value),
     **dict.fromkeys(("probability", "value"), _number),
-    **dict.fromkeys(("nth", "first"), _whole),
+    **dict.fromkeys(("nth", "first", "after"), _whole),
 }
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
+from weakref import WeakSet
 
 from aiohttp import web
 
@@ -19,10 +22,23 @@ _LOG: Final = logging.getLogger(__name__)
 _PIECES, _PIECE = 20, b" " * 4096
 # A body that a creation never reaches; more is refused by the server itself.
 _MAX_BODY: Final = 16 * 1024 * 1024
-# Headers that the server adds by itself; the service says what they are.
-_SERVER: Final = "nginx"
+# Close with a reset instead of a polite end: linger for no time at all.
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 Sleep = Callable[[float], Awaitable[None]]
+
+
+class _Undated(web.Response):
+    """An answer without a Date header, which the server would add by itself."""
+
+
+async def _tidy(_request: web.Request, response: web.StreamResponse) -> None:
+    """Headers that the server added and the API would not send."""
+    response.headers["Server"] = "nginx"
+    if isinstance(response, _Undated):
+        response.headers.popall("Date", None)
+    if isinstance(response, web.Response) and not response.body:
+        response.headers.popall("Content-Type", None)
 
 
 class Door:
@@ -32,9 +48,12 @@ class Door:
         self._service = service
         self._now = now
         self._sleep = sleep
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one HTTP request."""
+        if request.transport is not None:
+            self._transports.add(request.transport)
         asked = SimRequest(
             method=request.method,
             path=request.raw_path.partition("?")[0],
@@ -49,11 +68,16 @@ class Door:
             return self._whole(reply)
         return await self._broken(request, reply)
 
+    async def drop(self) -> None:
+        """Let go of connections whose client does not read what was written for it."""
+        for transport in self._transports:
+            transport.abort()
+        await asyncio.sleep(0)  # a transport closes its socket in the turn after
+
     @staticmethod
     def _whole(reply: SimReply) -> web.Response:
-        response = web.Response(status=reply.status, body=reply.body, headers=dict(reply.headers))
-        response.headers["Server"] = _SERVER
-        return response
+        kind = web.Response if "Date" in reply.headers else _Undated
+        return kind(status=reply.status, body=reply.body, headers=dict(reply.headers))
 
     async def _broken(self, request: web.Request, reply: SimReply) -> web.StreamResponse:
         assert reply.wire is not None  # noqa: S101 - the caller looked
@@ -98,6 +122,9 @@ def _reset(request: web.Request, *, abort: bool = True) -> None:
     if transport is None:
         return
     if abort:
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         transport.abort()
     else:
         transport.close()
@@ -119,7 +146,9 @@ async def serve(
     """
     service.scheme = "http" if tls is None else "https"
     application = web.Application(client_max_size=_MAX_BODY)
-    application.router.add_route("*", "/{anything:.*}", Door(service, now, sleep).handle)
+    door = Door(service, now, sleep)
+    application.router.add_route("*", "/{anything:.*}", door.handle)
+    application.on_response_prepare.append(_tidy)
     runner = web.AppRunner(
         application,
         access_log=None,
@@ -137,3 +166,4 @@ async def serve(
         yield f"{service.scheme}://{shown}:{bound}"
     finally:
         await runner.cleanup()
+        await door.drop()

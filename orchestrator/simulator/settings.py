@@ -35,8 +35,9 @@ class Fault:
     """One thing that goes wrong, and when.
 
     It hits requests of the kind ``match`` (narrowed by ``layer`` and ``type``): the ``nth`` of them, or
-    the ``first`` so many, or each with ``probability``, or - nothing given - all. ``value`` is the
-    size of the trouble: seconds, bytes, looks, whatever the kind says. ``target`` is a host or an agent id.
+    the ``first`` so many, all ``after`` the first so many, or each with ``probability``, or - nothing
+    given - all. ``value`` is the size of the trouble: seconds, bytes, looks, whatever the kind says.
+    ``target`` is an origin or an agent id.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Fault:
     probability: float | None = None
     nth: int | None = None
     first: int | None = None
+    after: int | None = None
     layer: str | None = None
     type: str | None = None
     value: float | None = None

@@ -94,6 +94,8 @@ class V6:
                 return Call("rerun", self._rerun, (test_id,), test_id=test_id), "POST"
             case ["tests"] | ["tests", _]:
                 return Call("other", self._tests, tuple(parts[1:])), "GET"
+            case ["voice", "metrics", *rest] if rest:
+                return Call("read", self._renamed, ("/".join(rest),)), "GET"
             case [group, name, test_id, *rest] if f"{group}/{name}" in _LAYERS:
                 return self._classify_data(_LAYERS[f"{group}/{name}"], test_id, rest)
         return self._classify_lists(parts)
@@ -224,6 +226,10 @@ class V6:
         if span is not None:
             body |= {"from": date(span[0]), "to": date(span[1])}
         return Made(200, body, rows=shown, links=pages)
+
+    def _renamed(self, context: Context, _request: SimRequest, rest: str) -> Made:
+        """The path of RTP streams until 2018; it answers with a redirection (documented)."""
+        return Made(301, headers={"Location": context.href(f"voice/rtp-stream/{rest}")})
 
     def _detail(
         self, context: Context, _request: SimRequest, test_id: str, layer: str, agent_id: str, round_id: str

@@ -178,6 +178,9 @@ def _error_fields(context: Context, row: Row) -> JsonObject:
     shown: JsonObject = {}
     if kind is not None:
         shown[kind] = "None" if trouble is None else trouble.phase.capitalize()
+        if row.layer == "sip-server" and trouble is not None:
+            # Only "None" is documented here; the other words are taken from version 7's list.
+            shown[kind] = "server" if trouble.phase == "receive" else trouble.phase
     if text is not None and trouble is not None:
         shown[text] = context.error_text(trouble.text, row.agent)
     elif text is not None and kind is None and row.layer != "network":

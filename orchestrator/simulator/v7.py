@@ -282,6 +282,9 @@ def _echo(type_name: str, body: JsonObject) -> JsonObject:
         if rule.write_only or value is None or name in {"agents", "dnsServers"} or name in READ_ONLY:
             continue
         shown[name] = _without_secrets(value, rule)
+    if type_name == "sip-server":
+        # Answers have the credentials at the top level (7.0.110; 7.0.85 shows them nested).
+        shown |= shown.pop("targetSipCredentials")
     return shown
 
 

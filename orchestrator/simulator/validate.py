@@ -185,7 +185,8 @@ def _together(
                 yield "agents", "The target agent cannot be a source too"
             if body.get("throughputMeasurements") and any(a.type == "cloud" for a in (target, *named)):
                 yield "throughputMeasurements", "not available with Cloud Agents"
-    if "url" in FIELDS[type_name] and isinstance(body.get("url"), str) and not _is_url(body["url"]):
+    url = body.get("url")
+    if "url" in FIELDS[type_name] and isinstance(url, str) and url.strip() and not _is_url(url):
         yield "url", "is no URL"
     if type_name == "page-load":
         page, http = body.get("pageLoadTimeLimit", 10), body.get("httpTimeLimit", 5)

@@ -114,7 +114,8 @@ class World:
         direction: str | None = None,
     ) -> list[Row]:
         """The rows that have arrived: of the newest round that has any, or of all rounds in ``span``."""
-        rounds = test.rounds if span is None else [r for r in test.rounds if span[0] <= r.id <= span[1]]
+        # The id of a round that follows another within one second lies in the future; its start does not.
+        rounds = [r for r in test.rounds if span is None or (span[0] <= r.id and r.started <= span[1])]
         found: list[Row] = []
         for executed in reversed(rounds):
             rows = self._arrived(test, executed, layer, now, direction)
@@ -122,6 +123,10 @@ class World:
                 return rows
             found = rows + found
         return found
+
+    def rows_of_round(self, test: SimTest, executed: Round, layer: str, now: float) -> list[Row]:
+        """The rows of one round that have arrived."""
+        return self._arrived(test, executed, layer, now, None)
 
     def scene(self, test: SimTest, agent: SimAgent, round_number: int) -> Scene:
         """One agent's look in one round."""

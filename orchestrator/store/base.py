@@ -128,8 +128,9 @@ class Event:
 class Counts:
     """What the tests and cells of a run came to, read from the store.
 
-    ``created`` counts specs whose test was created (or run again) in this run. ``left_out`` counts the cells among ``not_run`` that were
-    left out before anything was created (an offline agent, ...): they do not make a run incomplete.
+    ``created`` counts specs whose test was created (or run again) in this run. ``left_out`` counts the cells
+    among ``not_run`` that were left out before anything was created (an offline agent, ...): they do not make
+    a run incomplete.
     ``pending_sent`` counts the cells among ``pending`` whose spec's creation left, or may have left
     (creating, waiting, unknown). ``verdicts`` covers every cell that is not pending.
     """

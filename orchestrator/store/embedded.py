@@ -91,7 +91,8 @@ class EmbeddedStore(EmbeddedReader):
                     ((spec_n, agent_id) for agent_id in test.spec.agents),
                 )
             db.executemany(
-                "INSERT INTO left_out (run_n, test, type, target, agent_id, reason) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO left_out (run_n, test, type, target, agent_id, reason) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
                 ((run_n, n.test, n.type, n.target, n.agent, n.reason) for n in not_run),
             )
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from orchestrator.errors import UsageProblem
+from orchestrator.errors import StoreProblem, UsageProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, CellState, Verdict
 from orchestrator.store import rows
@@ -67,7 +67,14 @@ class EmbeddedReader:
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def reading() -> T:
             with self._database.reading() as db:
-                return work(db)
+                try:
+                    return work(db)
+                except (KeyError, TypeError, ValueError) as error:
+                    # SQLite has no checksums: a damaged page can hold what is no JSON or no state of ours.
+                    raise StoreProblem(
+                        f"store {self._database.path}: what is stored cannot be understood ({error})",
+                        hint="the file is damaged: move it away, or use another --store",
+                    ) from error
 
         return await self._do(reading)
 
@@ -205,29 +212,38 @@ class EmbeddedReader:
 
     async def cells(self, run: str) -> AsyncIterator[CellRecord]:
         agents = await self.agents(run)
-        async for row in self._pages(_CELLS, run, (-1, "")):
-            yield rows.cell_record(row[:-2], agents)
-        async for row in self._pages(_LEFT_OUT, run, (-1,)):
-            yield rows.cell_record((*row[:7], rows.dump([row[7]])), agents)
+
+        def left_out(row: rows.Row) -> CellRecord:
+            return rows.cell_record((*row[:7], rows.dump([row[7]])), agents)
+
+        async for cell in self._pages(_CELLS, run, (-1, ""), lambda row: rows.cell_record(row, agents)):
+            yield cell
+        async for cell in self._pages(_LEFT_OUT, run, (-1,), left_out):
+            yield cell
 
     async def results(self, run: str) -> AsyncIterator[StoredAnswer]:
-        async for row in self._pages(_RESULTS, run, (-1, "", "", "", "", -1)):
-            yield rows.stored_answer(row[:-6])
+        async for row in self._pages(_RESULTS, run, (-1, "", "", "", "", -1), rows.stored_answer):
+            yield row
 
-    async def _pages(self, sql: str, run: str, start: tuple[object, ...]) -> AsyncIterator[rows.Row]:
-        """All rows of a query whose last columns are the key to go on after."""
+    async def _pages(
+        self, sql: str, run: str, start: tuple[object, ...], decoded: Callable[[rows.Row], T]
+    ) -> AsyncIterator[T]:
+        """All rows of a query, decoded without their last columns, which are the key to go on after."""
         after = start
         while True:
 
-            def page(db: sqlite3.Connection, after: tuple[object, ...] = after) -> list[rows.Row]:
-                return db.execute(sql, (run, after[0], *after, PAGE)).fetchall()
+            def page(
+                db: sqlite3.Connection, after: tuple[object, ...] = after
+            ) -> list[tuple[T, tuple[object, ...]]]:
+                found = db.execute(sql, (run, after[0], *after, PAGE))
+                return [(decoded(row[: -len(start)]), row[-len(start) :]) for row in found]
 
             found = await self._read(page)
-            for row in found:
-                yield row
+            for value, _ in found:
+                yield value
             if len(found) < PAGE:
                 return
-            after = found[-1][-len(start) :]
+            after = found[-1][1]
 
     async def latencies(self, origin: str) -> dict[str, list[float]]:
         def work(db: sqlite3.Connection) -> dict[str, list[float]]:

@@ -6,7 +6,7 @@ error, and which metrics are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.model import Answer, AnswerStatus, Json, JsonObject, Metric
@@ -101,19 +101,17 @@ def _metrics(layer: str, fields: Mapping[str, Json]) -> dict[str, Metric]:
     if layer in {"path-vis", DETAIL}:
         return _path_metrics(fields)
     found: dict[str, Metric] = {}
-    for name, unit in METRICS.get(layer, {}).items():
-        value = _metric(name, unit, fields.get(name))
-        if value is not None:
+    for name, read in _READERS.get(layer, ()):
+        told = fields.get(name)
+        if told is not None and (value := read(told)) is not None:
             found[name] = value
     return found
 
 
-def _metric(name: str, unit: str, value: Json) -> Metric | None:
+def _reader(name: str, unit: str) -> Callable[[Json], Metric | None]:
     if name == "direction":
-        return _direction(value)
-    if unit == "text":
-        return text(value)
-    return flag(value) if unit == "bool" else number(value)
+        return _direction
+    return {"text": text, "bool": flag}.get(unit, number)
 
 
 def _path_metrics(fields: Mapping[str, Json]) -> dict[str, Metric]:
@@ -165,7 +163,7 @@ def _error(layer: str, fields: Mapping[str, Json], metrics: Mapping[str, Metric]
 
 
 def _said(value: Json) -> str | None:
-    found = text(value)
+    found = text(value) if value is not None else None
     return None if found is None or found.strip().lower() in _NO_ERROR else found.strip()
 
 
@@ -180,6 +178,13 @@ def _direction(value: Json) -> str | None:
     """``TO_TARGET`` in v6, ``to-target`` in v7."""
     found = text(value)
     return None if found is None else found.strip().lower().replace("_", "-")
+
+
+# By layer, since this is asked for every field of every row.
+_READERS: Mapping[str, tuple[tuple[str, Callable[[Json], Metric | None]], ...]] = {
+    layer: tuple((name, _reader(name, unit)) for name, unit in metrics.items())
+    for layer, metrics in METRICS.items()
+}
 
 
 def _link(value: Json) -> str | None:

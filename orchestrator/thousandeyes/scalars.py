@@ -15,6 +15,7 @@ from orchestrator.thousandeyes.protocol import BadAnswer
 _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?\Z", re.ASCII)
 # What SQLite and every consumer of our exports can hold as an integer.
 _WIDEST = 2**63
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
 
 
@@ -38,7 +39,7 @@ def parse_object(body: bytes, what: str) -> JsonObject:
 def compact(value: Json) -> str:
     """JSON text without blanks, in ASCII: a lone surrogate stays the escape that it came as."""
     try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+        return _ENCODER.encode(value)
     except RecursionError:
         raise BadAnswer("expected a row, got JSON that is nested too deeply") from None
 
@@ -65,11 +66,11 @@ def items(value: Json) -> list[Json]:
 
 def text(value: Json) -> str | None:
     """A text that says something; numbers become their digits."""
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, int | float):
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    return value if isinstance(value, str) and value.strip() else None
+    return None
 
 
 def identifier(value: Json) -> str | None:
@@ -82,6 +83,8 @@ def identifier(value: Json) -> str | None:
 
 def number(value: Json) -> int | float | None:
     """A finite number, also from its digits in a string."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -91,9 +94,7 @@ def number(value: Json) -> int | float | None:
         value = int(found) if found.lstrip("-").isdigit() else float(found)
     if isinstance(value, int):
         return value if -_WIDEST <= value < _WIDEST else float(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return None
+    return value if isinstance(value, float) and math.isfinite(value) else None
 
 
 def flag(value: Json) -> bool | None:

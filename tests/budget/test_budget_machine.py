@@ -194,8 +194,7 @@ class Model(RuleBasedStateMachine):
     @precondition(lambda self: self.answered())
     @rule()
     def deliver_all_newest_first(self) -> None:
-        for flight in reversed(self.answered()):
-            self.answer(flight)
+        self.answer_backwards()
 
     @precondition(lambda self: self.waiting())
     @rule()
@@ -203,6 +202,20 @@ class Model(RuleBasedStateMachine):
         for flight in self.waiting():
             self.count(flight)
         for flight in self.answered():
+            self.answer(flight)
+
+    @rule(instant=st.booleans(), pause=st.sampled_from([0.0, 0.0, 1.0]))
+    def burst(self, instant: bool, pause: float) -> None:
+        """As many as may go, all counted, all answered, the last one first."""
+        for _ in range(6):
+            self.send(instant)
+        for flight in self.waiting():
+            self.count(flight)
+        self.pass_time(pause)
+        self.answer_backwards()
+
+    def answer_backwards(self) -> None:
+        for flight in reversed(self.answered()):
             self.answer(flight)
 
     def answer(self, flight: Flight) -> None:
@@ -243,6 +256,9 @@ class Model(RuleBasedStateMachine):
 
     @rule(seconds=st.one_of(st.floats(0.01, 3), st.floats(3, 45), st.sampled_from([0.25, 1.0, 59.0, 61.5])))
     def wait(self, seconds: float) -> None:
+        self.pass_time(seconds)
+
+    def pass_time(self, seconds: float) -> None:
         end = self.time + seconds
         for flight in sorted(self.waiting(), key=lambda one: one.sent):
             if flight.sent + TRANSIT <= end:
@@ -260,7 +276,7 @@ class Model(RuleBasedStateMachine):
     def wait_for_the_rollover(self) -> None:
         opens = self.ledger.opens_at(self.now, instant=True)
         if self.now < opens < self.now + 2 * WINDOW:
-            self.wait(opens - self.now + 1e-6)
+            self.pass_time(opens - self.now + 1e-6)
 
     @precondition(lambda self: self.others)
     @rule(instant=st.booleans(), times=st.integers(1, 3))
@@ -304,7 +320,7 @@ class Model(RuleBasedStateMachine):
 
     def liveness(self) -> None:
         """From any state, a quiet server and three windows' time, there is leave to send again."""
-        self.wait(3 * WINDOW)
+        self.pass_time(3 * WINDOW)
         assert self.ledger.opens_at(self.now, instant=True) <= self.now
 
 

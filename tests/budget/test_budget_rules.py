@@ -174,7 +174,7 @@ def test_a_loss_is_forgiven_when_its_window_is_certainly_over() -> None:
         world.budget.lost(world.send(2.0), 3.0, 2.0)
     assert world.budget.free(63.0) == 0, "both may still be counted in the window that has begun"
     assert world.budget.opens_at(63.0) == pytest.approx(12.0 + 61.0)
-    assert world.budget.free(73.1) == 1
+    assert world.budget.free(73.0) == 1
 
 
 def test_a_reservation_that_nobody_settles_becomes_a_loss_at_its_expiry() -> None:
@@ -282,10 +282,10 @@ def test_what_others_spent_in_the_last_window_is_left_to_them_in_this_one() -> N
     world.budget.advance(63.0)
     world.answer(world.send(63.0), 63.1, 99, END + 60, limit=100)
     assert world.budget.others(63.2) == pytest.approx(40)
-    assert 44 <= world.budget.keep(63.2) <= 52
+    assert 50 <= world.budget.keep(63.2) <= 56
 
     class LeavesNothing(Budget):
-        def others(self, now: float) -> float:
+        def _others_at(self, fraction: float) -> float:
             return 0.0
 
     world.budget.__class__ = LeavesNothing
@@ -361,7 +361,7 @@ def test_whatever_the_headers_say_the_budget_stays_sane_and_opens_again(
     for _ in range(300):
         if world.budget.room(now) >= 1:
             break
-        now = min(now + 5.0, max(now + 0.01, world.budget.opens_at(now)))
+        now = min(now + 5.0, world.budget.opens_at(now))
     assert world.budget.room(now) >= 1, "the budget never opened again"
     assert now < 400, "the budget stayed closed for minutes"
 
@@ -385,7 +385,7 @@ def test_at_the_time_it_promised_there_is_room(
     assert at <= opens < 63
     if opens > at + 0.1:
         assert world.budget.room(opens - 0.1, spare) == 0, "it could have been asked earlier"
-    assert world.budget.room(opens + 1e-6, spare) >= 1
+    assert world.budget.room(opens, spare) >= 1, "who sleeps until then and no longer would spin"
 
 
 def test_a_state_survives_json_and_goes_on_as_if_nothing_had_happened() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.agents import Sample, Selector
 from orchestrator.errors import PlanInvalid
-from orchestrator.model import AgentState, AgentType, Api, Target
+from orchestrator.model import AgentState, AgentType, Api, JsonObject, Target
 from orchestrator.plan.load import load_plan, parse_bundle
 from orchestrator.plan.model import Plan
 
@@ -101,7 +101,7 @@ def test_a_plan_cannot_be_changed(parse: Parse, one_test: OneTest) -> None:
 
 @pytest.mark.parametrize(
     ("written", "seconds"),
-    [("90s", 90), ("3m", 180), ("1h30m", 5400), ("1d", 86400), ("0.5s", 0.5), ("45", 45), ("1h1m1s", 3661)],
+    [("90s", 90), ("3m", 180), ("1h30m", 5400), ("1d", 86400), ("0.5s", 0.5), ("45", 45)],
 )
 def test_a_duration_is_seconds(parse: Parse, one_test: OneTest, written: str, seconds: float) -> None:
     assert parse(one_test(f"deadline: {written}")).tests[0].deadline == seconds
@@ -189,14 +189,14 @@ class TestTargets:
 
     def test_a_shared_group_may_carry_what_several_types_need(self, parse: Parse, one_test: OneTest) -> None:
         group = (
-            "targets: {g: [{name: x, url: 'https://a.example', server: 'a.example:443', domain: a.example}]}"
+            "targets: {g: [{name: x, url: 'https://a.example', server: 'a.example:4', domain: a.example}]}"
         )
         text = one_test(targets="g", top=group)
         text += "  - {name: net, type: agent-to-server, targets: g, agents: '1'}\n"
         text += "  - {name: dns, type: dnssec, targets: g, agents: '1'}\n"
         assert [test.targets for test in parse(text).tests] == [
             (Target("x", {"url": "https://a.example"}),),
-            (Target("x", {"server": "a.example:443"}),),
+            (Target("x", {"server": "a.example:4"}),),
             (Target("x", {"domain": "a.example"}),),
         ]
 
@@ -263,7 +263,7 @@ class TestCsv:
     def test_sip_credentials_can_be_columns(self, parse: Parse, one_test: OneTest, tmp_path: Path) -> None:
         self._write(tmp_path, "name,sipRegistrar,port,protocol\nx,sip.example,5061,tls\n")
         plan = parse(one_test(type="sip-server", targets="[{csv: sites.csv}]"), folder=tmp_path)
-        credentials = {"sipRegistrar": "sip.example", "port": 5061, "protocol": "tls"}
+        credentials: JsonObject = {"sipRegistrar": "sip.example", "port": 5061, "protocol": "tls"}
         assert plan.tests[0].targets == (Target("x", {"targetSipCredentials": credentials}),)
 
     def test_a_quoted_cell_may_break_lines_and_later_places_count_them(
@@ -328,3 +328,16 @@ class TestVersions:
     ) -> None:
         text = one_test("options: {ipv6Policy: force-ipv4}")
         assert problems_of(text, api=Api.V6) == ["8:15: API v6 has no 'ipv6Policy' in http-server"]
+
+
+class TestSecrets:
+    def test_a_message_shows_neither_secret_options_nor_passwords_in_urls(
+        self, problems_of: Lines, one_test: OneTest
+    ) -> None:
+        text = one_test(
+            "options: {headers: ['X-Key: ${env:KEY}', 'X-Key: ${env:KEY}'], password: [1]}",
+            targets="['https://u:${env:KEY}@a.example/a b']",
+        )
+        problems = problems_of(text, environ={"KEY": "hunter2"})
+        assert len(problems) == 3
+        assert "hunter2" not in "\n".join(problems)

@@ -116,7 +116,7 @@ def _is_refused_or_a_plan(text: str) -> None:
     assert all("\n" not in problem.message for problem in problems)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @given(st.text(max_size=200))
 def test_any_text_is_a_plan_or_a_list_of_problems(text: str) -> None:
     _is_refused_or_a_plan(text)
@@ -132,7 +132,7 @@ _YAML_BITS = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(st.lists(_YAML_BITS, max_size=40).map("".join))
 def test_any_arrangement_of_yaml_signs_is_a_plan_or_a_list_of_problems(text: str) -> None:
     _is_refused_or_a_plan(text)
@@ -186,7 +186,7 @@ def _flow(value: Json) -> str:
     return json.dumps(value, ensure_ascii=True)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(_PLANS | _TREES)
 def test_any_tree_is_a_plan_or_a_list_of_problems(tree: Json) -> None:
     _is_refused_or_a_plan(_flow(tree))
@@ -201,7 +201,7 @@ _BLOCKS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(_BLOCKS)
 def test_any_test_block_is_a_plan_or_a_list_of_problems(block: Json) -> None:
     _is_refused_or_a_plan(_flow({"version": 1, "name": "x", "tests": [block]}))

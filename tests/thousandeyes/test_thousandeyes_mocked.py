@@ -43,10 +43,6 @@ async def test_a_429_is_a_reply_with_its_limits_and_its_problem(
     assert V7().problem(reply.status, reply.headers, reply.body) == "Too Many Requests"
 
 
-class FromTheOs(OSError):
-    """An error of the operating system as the library wraps it."""
-
-
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [

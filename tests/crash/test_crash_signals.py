@@ -1,0 +1,116 @@
+"""SIGINT and SIGTERM: the first stops creations and collects what is paid for, the second leaves at once."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from process_world import World, ended, plan_text, states, sums, until
+
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+# So few creations a minute that a run of six specs is interrupted in the middle of its creations.
+FEW = {"instant_limit": 3, "speed": 20.0}
+
+
+def begin(world: World, creations: int, *options: str) -> subprocess.Popen[str]:
+    """A run of six specs that has created so many."""
+    process = world.start("run", world.plan(plan_text(sites=6)), "--json", *options)
+    until(lambda: len(world.creations()) >= creations, f"{creations} creations")
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_the_first_signal_stops_creations_collects_what_is_paid_for_and_can_be_resumed(
+    make_world: Callable[..., World], number: signal.Signals, code: int
+) -> None:
+    world = make_world(**FEW)
+    process = begin(world, 3, "--grace", "170")
+    process.send_signal(number)
+    done = ended(process)
+    assert done.code == code, str(done)
+    assert f"{number.name}: no more creations" in done.err
+    run = done.document["run"]
+    assert f"orchestrator resume {run}" in done.err
+    assert len(world.creations()) == 3, "created after the signal"
+    assert done.document["state"] == "interrupted"
+    tests = done.document["tests"]
+    assert (tests["complete"], tests["not_run"]) == (3, 3), f"paid for but not collected: {tests}"
+    assert sums(done.document) == []
+
+    resumed = world.do("resume", run, "--json")
+    assert resumed.code == 0, str(resumed)
+    assert resumed.document["tests"]["complete"] == 6
+    assert len(world.creations()) == 6
+    assert world.duplicates() == []
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_the_second_signal_leaves_at_once_and_the_resume_collects_what_was_paid_for(
+    make_world: Callable[..., World], number: signal.Signals, code: int
+) -> None:
+    world = make_world(**FEW)
+    process = begin(world, 3, "--grace", "100000")
+    until(lambda: states(world.store).get("waiting") == 3, "three outcomes in the store")
+    process.send_signal(number)
+    # The first one is heard: it says so.
+    assert process.stderr is not None
+    while "no more creations" not in process.stderr.readline():
+        assert process.poll() is None, "ended before the first signal was heard"
+    process.send_signal(number)
+    done = ended(process, 15.0)
+    assert done.code == code, str(done)
+    assert "left at once; go on with: orchestrator resume" in done.err
+    shown = world.do("show", "last", "--json").document
+    assert (shown["state"], shown["exit_code"], sums(shown)) == ("interrupted", code, [])
+
+    resumed = world.do("resume", "--json")
+    assert resumed.code == 0, str(resumed)
+    assert len(world.creations()) == 6
+    assert world.duplicates() == []
+
+
+def test_a_creation_that_was_under_way_when_the_second_signal_came_is_unknown_and_not_repeated(
+    make_world: Callable[..., World],
+) -> None:
+    # An answer takes two real seconds.
+    world = make_world(network_delay=80.0)
+    process = begin(world, 2)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    while "no more creations" not in process.stderr.readline():
+        assert process.poll() is None, "ended before the first signal was heard"
+    process.send_signal(signal.SIGINT)
+    assert ended(process, 15.0).code == 130
+    lost = states(world.store)["creating"]
+    assert lost >= 1
+    resumed = world.do("resume", "--json")
+    assert resumed.code == 3, str(resumed)
+    assert resumed.document["tests"]["unknown"] == lost
+    assert sums(resumed.document) == []
+    assert world.duplicates() == []
+
+
+def test_a_look_that_hangs_does_not_outlast_the_grace(make_world: Callable[..., World]) -> None:
+    # Requests time out after a real minute, which is longer than this test waits.
+    world = make_world(faults=[{"kind": "silent-before", "match": "read"}])
+    process = begin(world, 6, "--grace", "40")
+    until(lambda: world.witness()["requests"].get("read", 0) > 0, "a look that hangs")
+    process.send_signal(signal.SIGTERM)
+    done = ended(process, 20.0)
+    assert done.code == 143, str(done)
+    assert sums(done.document) == []
+    assert done.document["tests"]["timed_out"] == 6, "created, and nothing came"
+    assert states(world.store) == {"waiting": 6}, "an interruption is no deadline"
+
+
+def test_a_signal_before_anything_is_stored_ends_quietly(make_world: Callable[..., World]) -> None:
+    world = make_world(faults=[{"kind": "silent-before", "match": "agents"}])
+    process = world.start("run", world.plan(plan_text()))
+    until(lambda: world.witness()["requests"].get("agents", 0) > 0, "the question for agents")
+    process.send_signal(signal.SIGINT)
+    done = ended(process, 15.0)
+    assert done.code == 130, str(done)
+    assert "Traceback" not in done.err
+    assert world.creations() == []

@@ -1,0 +1,157 @@
+"""The command line as its own process, on a fast clock, and killed where a test wants it.
+
+``python process_command.py ARGUMENTS``: as ``orchestrator ARGUMENTS``, with these environment variables:
+
+==================  ==========================================================================
+PROCESS_CLOCK       the shared clock (see ``process_clock``)
+PROCESS_KILL        ``POINT:N``: SIGKILL to itself at the N-th time that it comes to that point
+PROCESS_TIMEOUT     total and read time-out of a request, real seconds
+PROCESS_BUSY        how long a write waits for another process's lock, real seconds
+PROCESS_PAGES       SQLite may use so many pages (4 KiB) of the store more than it has: a full disk
+==================  ==========================================================================
+
+Points: ``METHOD.before``, ``METHOD.inside`` (written, not committed) and ``METHOD.after`` for every writing
+method of the store, ``write.*`` for any of them, ``commit.during``; ``post.before``, ``post.during`` and
+``post.after``, ``read.before`` and ``read.after`` for requests; ``migration.inside``.
+
+The product has no hooks for this: its methods are wrapped here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import Any
+
+from process_clock import VARIABLE, Pace, ProcessClock
+
+from orchestrator import app
+from orchestrator.conduct import Pacing
+from orchestrator.store import database, embedded
+from orchestrator.thousandeyes.client import HttpTransport, Timeouts
+from orchestrator.thousandeyes.protocol import Reply, Request
+
+
+def die() -> None:
+    """No cleanup, no flush, nothing: what a power cut leaves of a process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def replace(where: object, name: str, by: object) -> None:
+    """Put something else in the place of a name of the product."""
+    assert hasattr(where, name), f"{where} has no {name} any more"
+    setattr(where, name, by)
+
+
+class Countdown:
+    """Kills at the ``times``-th hit of ``point``."""
+
+    def __init__(self, wanted: str) -> None:
+        self.point, _, times = wanted.partition(":")
+        self._left = int(times or 1)
+
+    def hits(self, *points: str) -> bool:
+        """Whether this is the moment."""
+        if self.point not in points:
+            return False
+        self._left -= 1
+        return self._left == 0
+
+    def hit(self, *points: str) -> None:
+        if self.hits(*points):
+            die()
+
+
+def wrap_store(countdown: Countdown) -> None:
+    write = embedded.EmbeddedStore._write
+
+    async def counted(self: embedded.EmbeddedStore, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        method = work.__qualname__.split(".")[1]
+
+        def inside(db: sqlite3.Connection) -> Any:
+            result = work(db)
+            countdown.hit(f"{method}.inside", "write.inside")
+            if countdown.hits("commit.during"):
+                # A commit takes about a millisecond: somewhere in it.
+                wait = int.from_bytes(os.urandom(2)) / 65536 * 0.003
+                threading.Timer(wait, die).start()
+            return result
+
+        countdown.hit(f"{method}.before", "write.before")
+        result = await write(self, inside)
+        countdown.hit(f"{method}.after", "write.after")
+        return result
+
+    replace(embedded.EmbeddedStore, "_write", counted)
+
+
+def wrap_transport(countdown: Countdown) -> None:
+    send: Callable[[HttpTransport, Request], Awaitable[Reply]] = HttpTransport.send
+
+    async def counted(self: HttpTransport, request: Request) -> Reply:
+        kind = "post" if request.instant else "read"
+        countdown.hit(f"{kind}.before")
+        if countdown.hits(f"{kind}.during"):
+            # Long enough to arrive, shorter than the simulated network's way there and back.
+            asyncio.get_running_loop().call_later(0.02, die)
+        reply = await send(self, request)
+        countdown.hit(f"{kind}.after")
+        return reply
+
+    replace(HttpTransport, "send", counted)
+
+
+def wrap_migrations(countdown: Countdown) -> None:
+    split = database.statements
+
+    def counted(script: str) -> Iterator[str]:
+        for statement in split(script):
+            countdown.hit("migration.inside")
+            yield statement
+
+    replace(database, "statements", counted)
+
+
+def limit_pages(more: int) -> None:
+    prepare = database.Database._prepare
+
+    def limited(self: database.Database) -> None:
+        prepare(self)
+        used = self.connection.execute("PRAGMA page_count").fetchone()[0]
+        self.connection.execute(f"PRAGMA max_page_count = {used + more}")
+
+    replace(database.Database, "_prepare", limited)
+
+
+def install(environ: os._Environ[str]) -> None:
+    """Patch what the environment asks for."""
+    pace = Pace.parse(environ[VARIABLE])
+    replace(app, "LoopClock", partial(ProcessClock, pace))
+    # The pacers follow the event loop.
+    replace(app, "Pacing", partial(Pacing, speed=pace.speed))
+    if "PROCESS_TIMEOUT" in environ:
+        seconds = float(environ["PROCESS_TIMEOUT"])
+        quick = Timeouts(connect=seconds, read=seconds, total=seconds)
+        replace(app, "HttpTransport", partial(HttpTransport, timeouts=quick))
+    if "PROCESS_BUSY" in environ:
+        replace(database, "BUSY_SECONDS", float(environ["PROCESS_BUSY"]))
+    if "PROCESS_PAGES" in environ:
+        limit_pages(int(environ["PROCESS_PAGES"]))
+    if "PROCESS_KILL" in environ:
+        countdown = Countdown(environ["PROCESS_KILL"])
+        wrap_store(countdown)
+        wrap_transport(countdown)
+        wrap_migrations(countdown)
+
+
+if __name__ == "__main__":
+    install(os.environ)
+    from orchestrator.cli import main
+
+    main(sys.argv[1:])

@@ -1,0 +1,392 @@
+"""A plan run by the real orchestrator against a simulated world, with everything that a test may ask about it.
+
+Two doors to the same world::
+
+    async with over_sockets(world, store=path) as simulated:   # the real HTTP client, a fast clock
+    async with in_process(world, store=path) as simulated:     # inside virtual_time.run_virtual
+        ran = await simulated.run(PLAN)
+
+or in one call: ``await simulated_run(PLAN, world, store=path)`` and ``virtual_run(PLAN, world, store=path)``.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from virtual_time import run_virtual
+from virtual_world import EPOCH, ORIGIN, VirtualTransport
+
+from orchestrator.app import Session
+from orchestrator.budget.ledger import LocalLedger, silent
+from orchestrator.clock import LoopClock
+from orchestrator.conduct import Conductor, Doors, Outcome, Pacing, Standing
+from orchestrator.credentials import Credentials
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import AnswerStatus, Api
+from orchestrator.plan.load import parse_plan
+from orchestrator.report.digest import digest
+from orchestrator.report.markdown import ticket
+from orchestrator.report.summary import summary
+from orchestrator.runner.pacer import Gaps
+from orchestrator.runner.wire import Tally, Wire
+from orchestrator.settings import Settings
+from orchestrator.simulator.server import serve
+from orchestrator.simulator.service import Service
+from orchestrator.simulator.settings import Settings as World
+from orchestrator.start import Wishes, check_ceilings, prepare, store_rerun, store_run
+from orchestrator.store.base import CellRecord, Event, RunRecord, StoredAnswer, TestRecord
+from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.thousandeyes.client import HttpTransport, Timeouts
+from orchestrator.thousandeyes.protocol import Reply, Request, Transport
+
+TOKEN = "sesame-0123456789abcdef-0123456789abcdef"
+# Real seconds; a hanging request costs a test half a second instead of a minute.
+QUICK = Timeouts(connect=2.0, read=0.4, total=0.6)
+# What a run may take beyond its deadline, in its clock's seconds: last looks, and one request's total time-out.
+DEADLINE_SLACK = 30.0 + 60.0 + 5.0
+
+
+class Recording:
+    """A transport that keeps what was asked and what came: the witness of what was served to the client."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+        self.replies: list[tuple[Request, Reply]] = []
+        self.requests: list[Request] = []
+
+    async def send(self, request: Request) -> Reply:
+        """As the inner transport."""
+        self.requests.append(request)
+        reply = await self._inner.send(request)
+        self.replies.append((request, reply))
+        return reply
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What one run came to. ``seconds`` are the run's own clock's; ``text`` is the report for a ticket."""
+
+    outcome: Outcome
+    witness: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    tests: Sequence[TestRecord]
+    cells: Sequence[CellRecord]
+    answers: Sequence[StoredAnswer]
+    events: Sequence[Event]
+    text: str
+    seconds: float
+    requests: Sequence[Request]
+    replies: Sequence[tuple[Request, Reply]]
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        return int(self.outcome.exit_code)
+
+    def states(self) -> dict[str, int]:
+        """How many tests ended in which state."""
+        return dict(Counter(test.state.value for test in self.tests))
+
+    def cell_states(self) -> dict[str, int]:
+        """How many cells ended in which state."""
+        return dict(Counter(cell.state.value for cell in self.cells))
+
+    def created_names(self) -> list[str]:
+        """Names of the tests that the world created, in order."""
+        return [str(creation["name"]) for creation in self.witness["creations"]]
+
+    def reasons(self) -> str:
+        """Every error of a test and reason of a cell."""
+        errors = [test.error or "" for test in self.tests]
+        return "\n".join([*errors, *(reason for cell in self.cells for reason in cell.reasons)])
+
+    def noted(self, kind: str) -> list[Event]:
+        """The events of a kind."""
+        return [event for event in self.events if event.kind == kind]
+
+
+@dataclass(slots=True)
+class Simulated:
+    """A world with a session that talks to it. Runs may follow each other; all share world and store."""
+
+    session: Session
+    service: Service
+    transport: Recording
+    folder: Path
+    standings: list[Standing] = field(default_factory=list)
+
+    async def run(self, plan_text: str, **wishes: Any) -> Ran:
+        """Run a plan to its end. Raises what makes it impossible (``Refused``, ``Unanswered``, ...)."""
+        plan = parse_plan(plan_text, "plan.yaml", self.folder, environ={})
+        prepared = await prepare(self.session, plan)
+        check_ceilings(prepared)
+        return await self.conduct(await store_run(self.session, prepared, Wishes(**wishes)))
+
+    async def rerun(self, run: str, *, failed: bool = False) -> Ran:
+        """Run the tests of a run again."""
+        parent = await self.session.doors.store.run(run)
+        return await self.conduct(await store_rerun(self.session, parent, Wishes(), failed=failed))
+
+    async def resume(self, run: str, *, unknown: str = "keep") -> Ran:
+        """Go on with a run."""
+        return await self.conduct(await self.session.doors.store.run(run), unknown=unknown)
+
+    async def conduct(
+        self,
+        record: RunRecord,
+        *,
+        unknown: str = "keep",
+        at_start: Callable[[Conductor], None] = lambda _: None,
+    ) -> Ran:
+        """Conduct a stored run and gather what it left. ``at_start`` may interrupt the conductor."""
+        session, first = self.session, len(self.transport.requests)
+        answered = len(self.transport.replies)
+        conductor = Conductor(
+            session.doors,
+            session.dialect(record.api),
+            record,
+            pacing=session.pacing,
+            show=self.standings.append,
+            unknown=unknown,
+        )
+        at_start(conductor)
+        began = session.doors.clock.now()
+        outcome = await conductor.run()
+        seconds = session.doors.clock.now() - began
+        return await self._gather(outcome, seconds, first, answered)
+
+    async def _gather(self, outcome: Outcome, seconds: float, first: int, answered: int) -> Ran:
+        store, run = self.session.doors.store, outcome.run
+        cells = [cell async for cell in store.cells(run.id)]
+        unknown = await store.tests(run.id, [SpecState.UNKNOWN])
+        what = await digest(store.cells(run.id))
+        now = self.session.doors.clock.wall()
+        return Ran(
+            outcome=outcome,
+            witness=self.service.witness(),
+            summary=summary(run, outcome.counts, now=now),
+            tests=await store.tests(run.id),
+            cells=cells,
+            answers=[answer async for answer in store.results(run.id)],
+            events=await store.events(run.id),
+            text=ticket(run, outcome.counts, what, unknown, now=now),
+            seconds=seconds,
+            requests=self.transport.requests[first:],
+            replies=self.transport.replies[answered:],
+        )
+
+
+@asynccontextmanager
+async def over_sockets(
+    world: World,
+    *,
+    store: Path,
+    speed: float = 200.0,
+    timeouts: Timeouts = QUICK,
+    tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None,
+    origin: str | None = None,
+    token: str = TOKEN,
+) -> AsyncIterator[Simulated]:
+    """The world behind a loopback server, the real HTTP client, a clock ``speed`` times faster than life.
+
+    ``tls`` is the server's and the client's context; ``origin`` sends the client elsewhere.
+    """
+    clock = LoopClock(speed=speed)
+    rng = Random(world.seed)
+    service = Service(world)
+    server_tls, client_tls = tls if tls is not None else (None, None)
+    opened = await EmbeddedStore.open(store)
+    try:
+        async with (
+            serve(service, clock.wall, clock.sleep, tls=server_tls) as served,
+            HttpTransport(
+                origin or served,
+                Credentials(token),
+                now=clock.now,
+                timeouts=timeouts,
+                environ={},
+                tls=client_tls,
+            ) as client,
+        ):
+            ledger = LocalLedger(reserve=0.1, rng=rng, note=silent, expiry=(timeouts.total + 1.0) * speed)
+            transport = Recording(client)
+            doors = Doors(opened, Wire(transport, ledger, clock, Tally()), ledger, clock, rng)
+            settings = Settings(origin=client.origin, store=store)
+            session = Session(settings, doors, Pacing(Gaps(), speed), simulated=True)
+            yield Simulated(session, service, transport, store.parent)
+    finally:
+        await opened.close()
+
+
+@asynccontextmanager
+async def in_process(world: World, *, store: Path, epoch: float = EPOCH) -> AsyncIterator[Simulated]:
+    """The world without sockets and threads, in virtual time. Use it inside :func:`run_virtual`."""
+    clock = LoopClock(epoch=epoch)
+    clock.wall()
+    rng = Random(world.seed)
+    service = Service(replace(world, base_url=world.base_url or ORIGIN))
+    opened = await EmbeddedStore.open(store, virtual=True)
+    try:
+        transport = Recording(VirtualTransport(service, clock, clock))
+        ledger = LocalLedger(reserve=0.1, rng=rng)
+        doors = Doors(opened, Wire(transport, ledger, clock, Tally()), ledger, clock, rng)
+        session = Session(Settings(origin=ORIGIN, store=store), doors, Pacing(), simulated=True)
+        yield Simulated(session, service, transport, store.parent)
+    finally:
+        await opened.close()
+
+
+async def simulated_run(
+    plan_text: str, world: World, *, store: Path, speed: float = 200.0, timeouts: Timeouts = QUICK
+) -> Ran:
+    """Run a plan over loopback sockets and return everything that a test may ask about it."""
+    async with over_sockets(world, store=store, speed=speed, timeouts=timeouts) as simulated:
+        return await simulated.run(plan_text)
+
+
+def virtual_run(plan_text: str, world: World, *, store: Path) -> Ran:
+    """Run a plan in virtual time. Not from inside a running loop."""
+
+    async def work() -> Ran:
+        async with in_process(world, store=store) as simulated:
+            return await simulated.run(plan_text)
+
+    return run_virtual(work)
+
+
+# -- what must hold whatever happens ----------------------------------------------------------------------
+
+
+def check_promises(ran: Ran) -> None:
+    """Assert what no fault may break: paid for once, kept, counted, ended in time, and the code is the truth."""
+    _paid_for_once(ran)
+    _kept(ran)
+    _counted(ran)
+    _ended_in_time(ran)
+    _told_the_truth(ran)
+
+
+def _paid_for_once(ran: Ran) -> None:
+    twice = [name for name, times in Counter(ran.created_names()).items() if times > 1]
+    assert not twice, f"created more than once: {twice}"
+    ids = {test.test_id for test in ran.tests if test.test_id is not None}
+    unknown = {test.name for test in ran.tests if test.state is SpecState.UNKNOWN}
+    forgotten = [
+        creation["name"]
+        for creation in ran.witness["creations"]
+        if creation["test_id"] not in ids and creation["name"] not in unknown
+    ]
+    assert not forgotten, f"created, but neither followed nor unknown: {forgotten}"
+
+
+def _kept(ran: Ran) -> None:
+    stored = [
+        (one.test_id, one.answer.layer, one.answer.agent_id, one.answer.round_id, one.answer.server)
+        for one in ran.answers
+    ]
+    twice = [place for place, times in Counter(stored).items() if times > 1]
+    assert not twice, f"stored more than once: {twice}"
+    lost = served_rows(ran) - {place[:4] for place in stored}
+    assert not lost, f"served, but not stored: {sorted(lost)}"
+
+
+def _counted(ran: Ran) -> None:
+    for group in ("tests", "cells"):
+        counts = dict(ran.summary[group])
+        planned = counts.pop("planned")
+        counts.pop("created", None)
+        assert sum(counts.values()) == planned, f"{group} do not add up to {planned}: {counts}"
+    assert len(ran.tests) == ran.summary["tests"]["planned"]
+    assert len(ran.cells) == ran.summary["cells"]["planned"]
+    requests = ran.summary["requests"]
+    sent = sum(request.method == "POST" for request in ran.requests)
+    assert requests["creations"] + requests["reruns"] == sent, f"{sent} were sent, but told: {requests}"
+
+
+def _ended_in_time(ran: Ran) -> None:
+    deadline = ran.outcome.run.settings["deadline"]
+    assert isinstance(deadline, int | float)
+    assert ran.seconds <= deadline + DEADLINE_SLACK, f"took {ran.seconds:.0f} s of {deadline:.0f} s"
+
+
+def _told_the_truth(ran: Ran) -> None:
+    if ran.code in {0, 1}:
+        assert set(ran.states()) <= {"complete"}, f"exit {ran.code} with {ran.states()}"
+        assert set(ran.cell_states()) <= {"answered", "errors", "not_run"}, f"exit {ran.code}"
+    open_ends = {"planned", "creating", "waiting"} & set(ran.states())
+    if ran.code == 3:
+        assert not open_ends, f"an incomplete run has open tests: {ran.states()}"
+        assert "INCOMPLETE" in ran.text.upper(), ran.text
+    assert ran.outcome.run.exit_code == ran.code
+
+
+Place = tuple[str | None, str, str, int]
+
+
+def served_rows(ran: Ran) -> set[Place]:
+    """Test, layer, agent and round of every row for us in a whole, successful answer to a look.
+
+    Read here once more, by a few lines that share nothing with the product's reading.
+    """
+    mine = {test.test_id: test for test in ran.tests if test.test_id is not None}
+    found: set[Place] = set()
+    for request, reply in ran.replies:
+        parts = request.path.strip("/").removesuffix(".json").split("/")
+        if request.method != "GET" or not 200 <= reply.status < 300 or "agent" in parts:
+            continue
+        test = next((mine[part] for part in parts if part in mine), None)
+        if test is None:
+            continue
+        layer, rows = _rows(ran.outcome.run.api, parts, reply.body)
+        for row in rows:
+            agent, started = _who(row)
+            old = (test.baseline or {}).get(agent, -1)
+            if agent in test.spec.agents and started is not None and started > old:
+                found.add((test.test_id, layer, agent, started))
+    return found
+
+
+_V6_LAYERS = {
+    ("net", "metrics"): ("network", ("net", "metrics")),
+    ("net", "path-vis"): ("path-vis", ("net", "pathVis")),
+    ("web", "http-server"): ("http-server", ("web", "httpServer")),
+    ("web", "page-load"): ("page-load", ("web", "pageLoad")),
+}
+
+
+def _rows(api: Api, parts: Sequence[str], body: bytes) -> tuple[str, list[Any]]:
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return "", []
+    if not isinstance(told, dict):
+        return "", []
+    if api is Api.V7:
+        rows = told.get("results")
+        return parts[-1], rows if isinstance(rows, list) else []
+    layer, (outer, inner) = _V6_LAYERS[parts[1], parts[2]]
+    group = told.get(outer)
+    rows = group.get(inner) if isinstance(group, dict) else None
+    return layer, rows if isinstance(rows, list) else []
+
+
+def _who(row: Any) -> tuple[str, int | None]:
+    if not isinstance(row, dict):
+        return "", None
+    agent = row.get("agent")
+    told = agent.get("agentId") if isinstance(agent, dict) else row.get("agentId")
+    started = str(row.get("roundId"))
+    return str(told), int(started) if started.isdigit() else None
+
+
+def error_rows(ran: Ran) -> int:
+    """How many answers are error rows."""
+    return sum(one.answer.status is AnswerStatus.ERROR for one in ran.answers)

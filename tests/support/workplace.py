@@ -1,0 +1,81 @@
+"""A place to work in like a user's, and a simulated API that serves on loopback in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.testtypes import TEST_TYPES
+
+BIN = Path(sys.executable).parent
+TOKEN = "a-token-that-is-only-a-test"
+# A large organization with quick agents: what is waited for is the product's own spacing of requests.
+QUICK = ("--organization-limit", "97000", "--instant-limit", "9700", "--latency", "0.02")
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """A folder with the plans, the installed program on the path, and a store of its own."""
+
+    folder: Path
+    origin: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """A user's environment, nothing of ours but the path."""
+        return {
+            "HOME": str(self.folder),
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "LANG": "C.UTF-8",
+            "TE_TOKEN": TOKEN,
+            "TE_BASE_URL": self.origin,
+            "ORCHESTRATOR_STORE": str(self.folder / "runs" / "orchestrator.db"),
+        }
+
+    def at(self, origin: str) -> Workplace:
+        """The same folder and store with another API."""
+        return Workplace(self.folder, origin)
+
+    def sh(self, line: str) -> subprocess.CompletedProcess[str]:
+        """Run a line of shell here; at most a minute."""
+        return subprocess.run(  # noqa: S603 - lines of our own documents
+            ["bash", "-euc", line],  # noqa: S607 - the bash that is there
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    async def learn(self) -> None:
+        """As after many runs: the store knows that answers come within half a second, so looks are early."""
+        store = await EmbeddedStore.open(Path(self.environment["ORCHESTRATOR_STORE"]))
+        await store.save_latencies(self.origin, {name: [0.4] * 25 for name in TEST_TYPES})
+        await store.close()
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[str]:
+    """`orchestrator simulator` with a port of its own; yields its origin."""
+    with subprocess.Popen(  # noqa: S603 - our own words
+        [BIN / "orchestrator", "simulator", "--port", "0", *QUICK, *options],
+        env={"PATH": os.environ["PATH"], "TE_TOKEN": TOKEN},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stderr is not None
+            first = process.stderr.readline()
+            origin = re.search(r"http://\S+", first)
+            assert origin is not None, first + process.stderr.read()
+            yield origin.group()
+        finally:
+            process.terminate()
