@@ -24,8 +24,8 @@ from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.base import Store
 from orchestrator.store.embedded import EmbeddedStore
-from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
+from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.protocol import Dialect, Reply, Request, Transport
 
 T = TypeVar("T")

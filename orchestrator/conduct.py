@@ -22,7 +22,7 @@ from orchestrator.runner.journal import durably
 from orchestrator.runner.look import wanted_details
 from orchestrator.runner.pacer import Gaps, Pacer
 from orchestrator.runner.wire import Wire
-from orchestrator.schedule import Schedule
+from orchestrator.schedule.schedule import Schedule
 from orchestrator.store.base import Counts, RunRecord, RunState, Store, TestRecord
 from orchestrator.testtypes import TEST_TYPES
 from orchestrator.thousandeyes.protocol import Dialect
@@ -200,9 +200,9 @@ class Conductor:
                 or by_key[spec.key].test_id is None
                 or by_key[spec.key].baseline is not None
             ):
-                schedule.add(spec)
+                schedule.creations.add(spec)
             else:
-                schedule.add_rerun(spec, layer=TEST_TYPES[spec.type].layers[0])
+                schedule.creations.add_rerun(spec, layer=TEST_TYPES[spec.type].layers[0])
 
     async def _reopen(self, waiting: Sequence[TestRecord]) -> None:
         """Tests that an earlier session created: their answers so far count, their deadlines go on."""
@@ -233,11 +233,11 @@ class Conductor:
 
     def _tell(self, situation: Situation) -> None:
         schedule, clock = self._context.schedule, self._doors.clock
-        open_tests = schedule.open_tests
+        open_tests = schedule.looking.tests
         self._show(
             Standing(
                 planned=self._planned,
-                created=self._planned - schedule.to_create - schedule.creating,
+                created=self._planned - schedule.creations.left - schedule.creations.under_way,
                 open=open_tests,
                 closed=self._planned - len(self._context.tests),
                 answers=self._context.answers,
@@ -245,8 +245,8 @@ class Conductor:
                 elapsed=clock.now() - self._began,
                 now=clock.now(),
                 situation=situation,
-                open_layers=schedule.open_layers,
-                to_create=schedule.to_create,
+                open_layers=schedule.looking.layers,
+                to_create=schedule.creations.left,
             )
         )
 

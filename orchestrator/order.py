@@ -1,4 +1,4 @@
-"""In which order specs are created, so that early answers cover the whole plan and the tail is short. Pure."""
+"""In which order specs are created: early answers cover the whole plan, and the tail is short. Pure."""
 
 from __future__ import annotations
 

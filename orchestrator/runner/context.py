@@ -9,7 +9,7 @@ from orchestrator.clock import Clock
 from orchestrator.collect import Progress
 from orchestrator.model import JsonObject
 from orchestrator.runner.wire import Wire
-from orchestrator.schedule import Schedule
+from orchestrator.schedule.schedule import Schedule
 from orchestrator.store.base import Event, RunRecord, Store, TestRecord
 from orchestrator.thousandeyes.protocol import Dialect
 

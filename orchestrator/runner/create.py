@@ -120,7 +120,7 @@ async def _not_created(context: Context, key: str, error: str | None, *, wait: f
     await durably(
         context.store.move(context.run.id, key, SpecState.PLANNED, context.clock.wall(), error, events)
     )
-    context.schedule.not_created(key, context.clock.now(), wait=wait)
+    context.schedule.creations.not_created(key, context.clock.now(), wait=wait)
 
 
 async def _ambiguous(context: Context, test: InHand, error: str, *, rerun: bool) -> None:
@@ -150,7 +150,7 @@ async def end_uncreated(
     wall = context.clock.wall()
     await durably(context.store.close_test(context.run.id, spec.key, state, cells, wall, reason, events))
     context.tests.pop(spec.key, None)
-    context.schedule.creation_ended(spec.key, context.clock.now(), wait=wait)
+    context.schedule.creations.ended(spec.key, context.clock.now(), wait=wait)
 
 
 def _trouble(context: Context) -> float:

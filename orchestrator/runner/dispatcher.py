@@ -26,7 +26,7 @@ from orchestrator.runner.create import create, end_uncreated
 from orchestrator.runner.journal import durably
 from orchestrator.runner.look import detail, look
 from orchestrator.runner.pacer import Pacer
-from orchestrator.schedule import Candidate, Create, Look, Step
+from orchestrator.schedule.steps import Candidate, Create, Look, Step
 
 # Steps under way at once; far above what the limits allow, and a bound for memory and sockets.
 MAX_IN_FLIGHT = 64
@@ -115,7 +115,7 @@ class Dispatcher:
             while True:
                 now = context.clock.now()
                 await self._heed_stops(now)
-                while (key := context.schedule.closable()) is not None:
+                while (key := context.schedule.looking.closable()) is not None:
                     self._start(tasks, close, context, key)
                 if self._over(now):
                     break
@@ -140,7 +140,7 @@ class Dispatcher:
             return False
         if schedule.idle or stop.sending is not None:
             return True
-        return self._leave_at is not None and (self._leaving(now) or not schedule.open_tests)
+        return self._leave_at is not None and (self._leaving(now) or not schedule.looking.tests)
 
     def _leaving(self, now: float) -> bool:
         """Whether the grace after an interruption is over: nothing more is sent."""
@@ -151,9 +151,9 @@ class Dispatcher:
         if now >= self._deadline and not self._deadline_passed:
             self._deadline_passed = True
             context.stop.creating = context.stop.creating or "the run's deadline was reached"
-            context.schedule.hasten(now)
+            context.schedule.looking.hasten(now)
         if now >= self._deadline + DEADLINE_GRACE:
-            context.schedule.give_up()
+            context.schedule.looking.give_up()
         if self._leaving(now):
             # What was read already is being stored under a shield. A creation's answer is waited for (its
             # request has a time-out): leaving without it would make the creation unknown.
@@ -161,7 +161,7 @@ class Dispatcher:
                 scope.cancel()
         if context.stop.creating is None:
             return
-        left = context.schedule.stop_creating()
+        left = context.schedule.creations.stop()
         if self._leave_at is None and context.stop.sending is None:
             # Not an interruption: these will not be created by this run any more. A resume may.
             for key in left:
@@ -220,7 +220,7 @@ class Dispatcher:
         left = WINDOW
         if instant.known and instant.reset is not None and math.isfinite(view.server_time):
             left = instant.reset - view.server_time
-        creations = min(self._context.schedule.to_create, instant.free)
+        creations = min(self._context.schedule.creations.left, instant.free)
         opens_at = self._pacer.creation_opens_at(creations, left)
         if opens_at > now:
             self._waiting_for = self._waiting_for or "pacer"

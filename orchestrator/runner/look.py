@@ -12,7 +12,7 @@ from orchestrator.outcomes import ReadOutcome, read_outcome
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import UNAUTHORIZED_HINT, end_uncreated
 from orchestrator.runner.journal import durably
-from orchestrator.schedule import Detail, Look, Purpose
+from orchestrator.schedule.steps import Detail, Look, Purpose
 from orchestrator.thousandeyes.protocol import BadAnswer, Page, Reply, Request, TransportError
 from orchestrator.thousandeyes.rows import DETAIL
 
@@ -35,6 +35,8 @@ async def look(context: Context, step: Look, ticket: Ticket) -> None:
         except BadAnswer as error:
             outcome, problem = ReadOutcome.AGAIN, f"unreadable answer: {error}"
     if page is None:
+        if outcome is not ReadOutcome.LIMITED:
+            test.problems[step.layer] = problem
         await _no_page(context, step, outcome, problem)
     elif step.purpose is Purpose.BASELINE:
         await _baseline(context, test, step, page)
@@ -62,7 +64,7 @@ async def detail(context: Context, step: Detail, ticket: Ticket) -> None:
     if outcome is not ReadOutcome.ROWS:
         context.note("look", step.key, layer=DETAIL, status="failed", detail=problem)
     limited = outcome is ReadOutcome.LIMITED
-    context.schedule.detail_ended(step, context.clock.now(), again=again, limited=limited)
+    context.schedule.looking.detail_ended(step, context.clock.now(), again=again, limited=limited)
 
 
 def _request(context: Context, test: InHand, step: Look) -> Request | None:
@@ -98,8 +100,6 @@ async def _read(
 
 async def _no_page(context: Context, step: Look, outcome: ReadOutcome, problem: str) -> None:
     limited = outcome is ReadOutcome.LIMITED
-    if not limited:
-        context.tests[step.key].problems[step.layer] = problem
     kind = "limited" if limited else "look"
     context.note(kind, step.key, layer=step.layer, status="failed", detail=problem)
     await _failed(context, step, again=outcome is not ReadOutcome.FAILED, limited=limited)
@@ -108,9 +108,9 @@ async def _no_page(context: Context, step: Look, outcome: ReadOutcome, problem: 
 async def _failed(context: Context, step: Look, *, again: bool, limited: bool = False) -> None:
     now = context.clock.now()
     if step.purpose is not Purpose.BASELINE:
-        context.schedule.look_failed(step, now, again=again, limited=limited)
+        context.schedule.looking.look_failed(step, now, again=again, limited=limited)
         return
-    if not context.schedule.baseline_failed(step, now, again=again, limited=limited):
+    if not context.schedule.creations.baseline_failed(step, now, again=again, limited=limited):
         reason = "its newest rounds could not be read, so a new round could not be told from an old one"
         await end_uncreated(context, context.tests[step.key], SpecState.NOT_RUN, reason)
 
@@ -120,14 +120,14 @@ async def _baseline(context: Context, test: InHand, step: Look, page: Page) -> N
         test.newest[row.agent_id] = max(row.round_id, test.newest.get(row.agent_id, 0))
     following = None if page.next_href is None else step.following(page.next_href)
     if following is not None:
-        context.schedule.baseline_page(following)
+        context.schedule.creations.baseline_page(following)
         return
     test_id = test.record.test_id or ""
     for agent_id, round_id in (await context.store.newest_rounds(context.run.origin, test_id)).items():
         test.newest[agent_id] = max(round_id, test.newest.get(agent_id, 0))
     await durably(context.store.set_baseline(context.run.id, step.key, test.newest))
     test.record = replace(test.record, baseline=dict(test.newest))
-    context.schedule.baselined(step.key)
+    context.schedule.creations.baselined(step.key)
 
 
 async def _rows(context: Context, test: InHand, step: Look, page: Page, asked: float) -> None:
@@ -157,9 +157,9 @@ async def _rows(context: Context, test: InHand, step: Look, page: Page, asked: f
     now = context.clock.now()
     if spec.path_details and step.layer == "path-vis":
         wanted = wanted_details(harvest.kept)
-        context.schedule.want_details(step.key, sorted(wanted - test.detailed), now)
+        context.schedule.looking.want_details(step.key, sorted(wanted - test.detailed), now)
         test.detailed |= wanted
-    context.schedule.looked(step, harvest, next_href, asked, now)
+    context.schedule.looking.looked(step, harvest, next_href, asked, now)
 
 
 def wanted_details(rows: Iterable[Answer]) -> set[tuple[str, int]]:

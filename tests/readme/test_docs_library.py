@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from documentation import ROOT, blocks
-from workplace import Workplace
+from workplace import TOKEN, Workplace
 
 import orchestrator
+from orchestrator import Credentials, Exit, load_plan, run_plan
+from orchestrator.store.embedded import EmbeddedStore
 
 LIBRARY = ROOT / "docs" / "library.md"
 TEXT = LIBRARY.read_text("utf-8")
@@ -24,6 +29,36 @@ def test_the_example_runs_against_the_simulator(workplace: Workplace) -> None:
     assert re.match(r"[0-9a-f]{16} OK \{'planned': 132, 'answered': 132,", first), done.stdout
     assert re.fullmatch(r"slowest resolution [1-9]\d* ms", last), done.stdout
     assert (workplace.folder / "runs.db").is_file()
+
+
+async def test_several_plans_run_in_one_loop(tmp_path: Path) -> None:
+    names = ("dns-health.yaml", "incident-runbook.yaml")
+    plans = [load_plan(ROOT / "plans" / name, environ={}) for name in names]
+    runs = await asyncio.gather(
+        *(run_plan(plan, store=tmp_path / "runs.db", simulated=True) for plan in plans)
+    )
+    assert [run.exit_code for run in runs] == [Exit.OK, Exit.OK]
+    assert len({run.id for run in runs}) == 2
+
+
+async def test_a_cancelled_run_can_be_resumed(
+    simulated_api: str, workplace_at: Callable[[str], Workplace]
+) -> None:
+    place = await asyncio.to_thread(workplace_at, simulated_api)
+    store = place.environment["ORCHESTRATOR_STORE"]
+    plan = load_plan(ROOT / "plans" / "incident-runbook.yaml", environ={})
+    run = asyncio.create_task(
+        run_plan(plan, credentials=Credentials(TOKEN), base_url=simulated_api, store=store)
+    )
+    while not run.done() and await _creations(store) == 0:  # noqa: ASYNC110 - the store has no event to wait for
+        await asyncio.sleep(0.02)
+    assert not run.done(), "the run was over before it could be cancelled"
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    # A creation that was under way is unknown, and the default is not to repeat it.
+    done = await asyncio.to_thread(place.sh, "orchestrator resume --unknown retry last")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_public_name_is_described() -> None:
@@ -44,6 +79,15 @@ def test_a_record_is_described_with_its_fields(name: str) -> None:
     row = next(line for line in TEXT.splitlines() if line.startswith(f"| `{name}`"))
     fields = set(getattr(orchestrator, name).__dataclass_fields__)
     assert fields <= set(re.findall(r"`(\w+)(?:\(\))?`", row))
+
+
+async def _creations(path: str) -> int:
+    store = await EmbeddedStore.open(Path(path))
+    try:
+        runs = await store.runs(1)
+        return (await store.counts(runs[0].id)).created if runs else 0
+    finally:
+        await store.close()
 
 
 def _arguments(name: str) -> list[inspect.Parameter | str]:

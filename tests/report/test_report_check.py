@@ -15,7 +15,7 @@ from orchestrator.report.console import make_console
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conftest import Make
+    from report_rows import Make
 
 
 def written(plan: str, specs: Sequence[Spec], left_out: Sequence[NotRun], worth: Estimate) -> str:

@@ -20,7 +20,7 @@ from orchestrator.store.base import RunState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conftest import Make
+    from report_rows import Make
 
     from orchestrator.model import Answer
     from orchestrator.store.base import CellRecord

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from conftest import Make
+    from report_rows import Make
 
     from orchestrator.store.base import RunRecord, Store
 

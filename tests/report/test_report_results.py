@@ -16,7 +16,7 @@ from orchestrator.report.results import FIXED, Filter, write_csv, write_jsonl, w
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from conftest import Make
+    from report_rows import Make
 
     from orchestrator.store.base import StoredAnswer
 

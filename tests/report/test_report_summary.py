@@ -13,7 +13,7 @@ from orchestrator.report.summary import end_state, exit_code, summary
 from orchestrator.store.base import Counts, RunState
 
 if TYPE_CHECKING:
-    from conftest import Make
+    from report_rows import Make
 
 ENDS = [state for state in CellState if state is not CellState.PENDING]
 

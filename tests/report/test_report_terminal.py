@@ -22,7 +22,7 @@ from orchestrator.store.base import Event, RunState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Make
+    from report_rows import Make
     from rich.console import Console
 
 hostile = st.text(st.characters(), max_size=30)

@@ -11,7 +11,9 @@ from orchestrator.latency import models
 from orchestrator.model import Answer, Spec
 from orchestrator.order import creation_order
 from orchestrator.pace import Load
-from orchestrator.schedule import CLOSING_GRACE, LAST_TRIES, Create, Detail, Look, Purpose, Schedule, Step
+from orchestrator.schedule.looking import CLOSING_GRACE, LAST_TRIES
+from orchestrator.schedule.schedule import Schedule
+from orchestrator.schedule.steps import Create, Detail, Look, Purpose, Step
 from orchestrator.testtypes import TEST_TYPES
 
 LOAD = Load(organization_limit=240, instant_limit=24, instant_free=24, reserve=24.0)
@@ -20,7 +22,7 @@ LOAD = Load(organization_limit=240, instant_limit=24, instant_free=24, reserve=2
 def make_schedule(*specs: Spec) -> Schedule:
     schedule = Schedule(models({}, TEST_TYPES), Random(1))
     for spec in specs:
-        schedule.add(spec)
+        schedule.creations.add(spec)
     return schedule
 
 
@@ -45,7 +47,7 @@ def rows(layer: str, *agents: str) -> list[Answer]:
 
 
 def looked(schedule: Schedule, progress: Progress, look: Look, found: list[Answer], at: float) -> None:
-    schedule.looked(look, progress.accept(look.layer, found), None, at, at)
+    schedule.looking.looked(look, progress.accept(look.layer, found), None, at, at)
 
 
 def first_look(schedule: Schedule, now: float) -> Look:
@@ -82,14 +84,14 @@ def test_a_test_is_closed_when_every_layer_is_complete() -> None:
     spec = make_spec("a")
     schedule = make_schedule()
     progress = opened(schedule, spec, 0.0)
-    assert schedule.closable() is None
+    assert schedule.looking.closable() is None
     for _ in range(3):
         look = first_look(schedule, 60.0)
         looked(schedule, progress, look, rows(look.layer, "1", "2"), 60.0)
-    assert schedule.closable() == "a"
-    assert schedule.closable() is None
+    assert schedule.looking.closable() == "a"
+    assert schedule.looking.closable() is None
     assert schedule.idle
-    assert schedule.open_layers == 0
+    assert schedule.looking.layers == 0
 
 
 def test_at_its_deadline_a_test_gets_a_last_look_at_every_missing_layer_and_is_closed() -> None:
@@ -99,9 +101,9 @@ def test_at_its_deadline_a_test_gets_a_last_look_at_every_missing_layer_and_is_c
     for _ in range(3):
         look = first_look(schedule, 100.0)
         assert look.purpose is Purpose.LAST
-        assert schedule.closable() is None
+        assert schedule.looking.closable() is None
         looked(schedule, progress, look, [], 100.0)
-    assert schedule.closable() == "a"
+    assert schedule.looking.closable() == "a"
 
 
 def test_a_last_look_that_cannot_be_afforded_does_not_keep_a_test_open_for_ever() -> None:
@@ -110,7 +112,7 @@ def test_a_last_look_that_cannot_be_afforded_does_not_keep_a_test_open_for_ever(
     assert steps(schedule, 100.0)
     assert schedule.wake(100.0) <= 100.0 + CLOSING_GRACE
     list(schedule.candidates(100.0 + CLOSING_GRACE, LOAD))
-    assert schedule.closable() == "a"
+    assert schedule.looking.closable() == "a"
 
 
 def test_failed_last_looks_are_tried_a_few_times_only() -> None:
@@ -119,11 +121,11 @@ def test_failed_last_looks_are_tried_a_few_times_only() -> None:
     opened(schedule, spec, 0.0, deadline=10.0)
     now = 10.0
     for _ in range(LAST_TRIES):
-        assert schedule.closable() is None
+        assert schedule.looking.closable() is None
         look = first_look(schedule, now)
-        schedule.look_failed(look, now, again=True)
+        schedule.looking.look_failed(look, now, again=True)
         now += 60.0
-    assert schedule.closable() == "a"
+    assert schedule.looking.closable() == "a"
 
 
 def test_a_429_spends_no_try_and_the_look_is_due_at_once() -> None:
@@ -131,14 +133,14 @@ def test_a_429_spends_no_try_and_the_look_is_due_at_once() -> None:
     opened(schedule, make_spec("a", layers=("dnssec",), type="dnssec"), 0.0, deadline=10.0)
     for _ in range(10 * LAST_TRIES):
         look = first_look(schedule, 10.0)
-        schedule.look_failed(look, 10.0, again=True, limited=True)
-    assert schedule.closable() is None
+        schedule.looking.look_failed(look, 10.0, again=True, limited=True)
+    assert schedule.looking.closable() is None
 
 
 def test_a_creation_that_did_not_happen_goes_first_again_after_its_wait() -> None:
     schedule = make_schedule(make_spec("a"), make_spec("b"))
     assert take(schedule, 0.0) == Create("a")
-    schedule.not_created("a", 0.0, wait=5.0)
+    schedule.creations.not_created("a", 0.0, wait=5.0)
     assert steps(schedule, 1.0) == []
     assert schedule.wake(1.0) == 5.0
     assert steps(schedule, 5.0)[0] == Create("a")
@@ -148,7 +150,7 @@ def test_a_layer_that_will_never_come_hands_the_sentinel_over() -> None:
     schedule = make_schedule()
     opened(schedule, make_spec("a"), 0.0)
     look = first_look(schedule, 60.0)
-    schedule.look_failed(look, 60.0, again=False)
+    schedule.looking.look_failed(look, 60.0, again=False)
     following = first_look(schedule, 120.0)
     assert following.layer == "network"
     assert following.purpose is Purpose.SENTINEL
@@ -176,25 +178,25 @@ def test_details_are_read_before_a_complete_test_is_closed() -> None:
     schedule = make_schedule()
     progress = opened(schedule, spec, 0.0)
     look = first_look(schedule, 60.0)
-    schedule.want_details("a", [("1", 7), ("2", 7)], 60.0)
+    schedule.looking.want_details("a", [("1", 7), ("2", 7)], 60.0)
     looked(schedule, progress, look, rows("path-vis", "1", "2"), 60.0)
-    assert schedule.closable() is None
+    assert schedule.looking.closable() is None
     for _ in range(2):
         step = take(schedule, 60.0)
         assert isinstance(step, Detail)
-        schedule.detail_ended(step, 60.0, again=False)
-    assert schedule.closable() == "a"
+        schedule.looking.detail_ended(step, 60.0, again=False)
+    assert schedule.looking.closable() == "a"
 
 
 def test_a_rerun_waits_until_its_newest_rounds_are_known() -> None:
     spec = make_spec("a")
     schedule = make_schedule()
-    schedule.add_rerun(spec, layer="http-server")
+    schedule.creations.add_rerun(spec, layer="http-server")
     look = first_look(schedule, 0.0)
     assert look.purpose is Purpose.BASELINE
     assert steps(schedule, 1.0) == []
     assert not schedule.idle
-    schedule.baselined("a")
+    schedule.creations.baselined("a")
     assert take(schedule, 1.0) == Create("a")
 
 

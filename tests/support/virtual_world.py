@@ -21,7 +21,8 @@ from orchestrator.simulator.messages import SimRequest
 from orchestrator.simulator.service import Service
 from orchestrator.store.base import Event, RunRecord, TestRecord
 from orchestrator.store.database import Database
-from orchestrator.store.embedded import EmbeddedStore, in_place
+from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.store.embedded_reads import in_place
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request
 

@@ -1,18 +1,9 @@
-"""The next step that is due: creations, looks, details. Pure and synchronous; the time is an argument.
-
-Order of choice, after the study of the two limits:
-
-1. last looks of tests whose deadline has come
-2. creations (and the looks before a re-run, which lead to them)
-3. layers expected ready, because the test's sentinel layer is complete
-4. sentinel looks that are due, earliest first
+"""Tests that wait for their answers: which layer to look at, when, and when to stop. Pure.
 
 One *sentinel* layer per test, the one that tends to finish last, is looked at until every agent has its
 row; the other layers are then most likely complete too and cost one look each. When to look at a sentinel
 is a matter of constant risk: as soon as the chance that the rows came since the last look reaches ``p``.
-
-The schedule never sends and never counts tokens. It names candidates in the order of choice; the
-dispatcher reserves what the first affordable one needs, and tells what came of it.
+Times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -22,86 +13,25 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
 from random import Random
 
 from orchestrator.collect import Harvest, Progress
 from orchestrator.latency import LatencyModel
 from orchestrator.model import Spec
 from orchestrator.outcomes import backoff
-from orchestrator.pace import Load, Pace, pace
+from orchestrator.pace import Pace
 from orchestrator.polling import brought_forward, lagging_look
+from orchestrator.schedule.steps import Candidate, Detail, Look, Purpose, Step
 
 # By this part of its type's latencies a test is late, and its other layers are read with what is there.
 LATE = 0.95
-# A page link is followed this many times at most in one look: pages must end somewhere.
-MAX_PAGES = 500
 # Last looks and details are tried this often before a test is closed with what is there.
 LAST_TRIES = 3
 # A test is closed this long after its deadline even if its last look could not be afforded: two windows.
 CLOSING_GRACE = 120.0
-# How many re-runs may be prepared (their newest rounds read) ahead of the budget.
-PREPARED_RERUNS = 40
 SENTINEL = "path-vis"
 
-
-class Purpose(Enum):
-    """Why a layer is looked at."""
-
-    BASELINE = auto()
-    SENTINEL = auto()
-    READY = auto()
-    LAST = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Create:
-    """Create the test of a spec, or run it again."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Read one page of one layer."""
-
-    key: str
-    layer: str
-    purpose: Purpose
-    href: str | None = None
-    page: int = 1
-    tries: int = 0
-    # Links that led here: a page that is named twice is a loop, and has been read.
-    trail: frozenset[str] = frozenset()
-
-    def following(self, href: str) -> Look | None:
-        """The look at the next page, or ``None`` where pages loop or never end."""
-        if self.page >= MAX_PAGES or href in self.trail:
-            return None
-        return replace(self, href=href, page=self.page + 1, tries=0, trail=self.trail | {href})
-
-
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """Read the hops of one agent in one round."""
-
-    key: str
-    agent_id: str
-    round_id: int
-    tries: int = 0
-
-
-Step = Create | Look | Detail
 _Heap = list[tuple[float, int, Look | Detail]]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A step that is due. ``spare`` is how many of the organization's tokens must be left after it."""
-
-    step: Step
-    instant: bool
-    spare: int
 
 
 @dataclass(slots=True)
@@ -124,19 +54,15 @@ class _Open:
     last_looks: int = 0
 
 
-class Schedule:
-    """What is to do, by due time. All times are monotonic seconds."""
+class Looking:
+    """The open tests and the looks at them. :attr:`pace` is set anew before every choice."""
 
     def __init__(self, latencies: Mapping[str, LatencyModel], rng: Random) -> None:
         self._latencies = latencies
         self._rng = rng
-        self._specs: dict[str, Spec] = {}
-        self._to_create: deque[str] = deque()
-        self._reruns: deque[Look] = deque()
-        self._preparing = 0
+        self.pace = Pace(risk=0.33, may_create=True, set_aside=0)
         self._open: dict[str, _Open] = {}
         self._open_layers = 0
-        self._creating: set[str] = set()
         self._last: deque[Look] = deque()
         self._deadlines: list[tuple[float, int, str]] = []
         self._ready: _Heap = []
@@ -145,20 +71,6 @@ class Schedule:
         self._closable: deque[str] = deque()
         self._closing: set[str] = set()
         self._fewer_open = False
-        self._no_creation_before = 0.0
-        self._pace = Pace(risk=0.33, may_create=True, set_aside=0)
-
-    # -- what is to do ------------------------------------------------------------------------------
-
-    def add(self, spec: Spec) -> None:
-        """A spec to create, behind those that are there."""
-        self._specs[spec.key] = spec
-        self._to_create.append(spec.key)
-
-    def add_rerun(self, spec: Spec, *, layer: str) -> None:
-        """A test to run again: first its newest rounds are read in ``layer``."""
-        self._specs[spec.key] = spec
-        self._reruns.append(Look(spec.key, layer, Purpose.BASELINE))
 
     def opened(
         self,
@@ -174,8 +86,6 @@ class Schedule:
 
         ``details`` are those that an earlier session of the run still owes: agent and round.
         """
-        self._creating.discard(spec.key)
-        self._specs[spec.key] = spec
         layers = spec.layers
         done = {layer for layer in layers if progress.complete(layer)}
         left = [layer for layer in layers if layer not in done]
@@ -190,13 +100,6 @@ class Schedule:
         else:
             self._check_closable(test)
 
-    def stop_creating(self) -> list[str]:
-        """Create no more. Returns the keys that will not be created."""
-        left = [*self._to_create, *(look.key for look in self._reruns), *self._drop_baselines()]
-        self._to_create.clear()
-        self._reruns.clear()
-        return left
-
     def hasten(self, now: float) -> None:
         """Have a last look at every open test now (the run's deadline, or a stop)."""
         for key, test in self._open.items():
@@ -210,61 +113,38 @@ class Schedule:
 
     # -- choice -------------------------------------------------------------------------------------
 
-    def candidates(self, now: float, load: Load) -> Iterator[Candidate]:
-        """What is due, in the order of choice. ``load`` is what the budgets say."""
-        self._pace = pace(
-            load,
-            to_create=len(self._to_create) + len(self._reruns),
-            open_tests=len(self._open) + len(self._creating),
-            open_layers=self._open_layers,
-            layers_per_test=self._layers_per_test(),
-        )
-        if self._fewer_open and not self.to_create:
-            self._fewer_open = False
-            self._bring_forward(now)
+    def urgent(self, now: float) -> Iterator[Candidate]:
+        """The next of the last looks, at a test whose deadline has come."""
         self._begin_closing(now)
         # A test is closed with what is there when its last looks could not be afforded in time.
         while self._last and self._last[0].key not in self._open:
             self._last.popleft()
         if self._last:
             yield Candidate(self._last[0], instant=False, spare=0)
-        if self._may_create(now):
-            if self._to_create:
-                yield Candidate(Create(self._to_create[0]), instant=True, spare=0)
-            if self._reruns and self._preparing + len(self._to_create) < PREPARED_RERUNS:
-                yield Candidate(self._reruns[0], instant=False, spare=self._pace.set_aside)
+
+    def candidates(self, now: float) -> Iterator[Candidate]:
+        """What is expected ready, then the sentinel that is due first."""
         for heap in (self._ready, self._due):
             self._drop_stale(heap)
             if heap and heap[0][0] <= now:
-                yield Candidate(heap[0][2], instant=False, spare=self._pace.set_aside)
+                yield Candidate(heap[0][2], instant=False, spare=self.pace.set_aside)
 
     def take(self, step: Step) -> None:
         """A candidate is on its way: it leaves its queue."""
-        if isinstance(step, Create):
-            self._to_create.popleft()
-            self._creating.add(step.key)
-        elif self._reruns and self._reruns[0] is step:
-            self._reruns.popleft()
-            self._preparing += 1
-        elif self._last and self._last[0] is step:
+        if self._last and self._last[0] is step:
             self._last.popleft()
-        else:
-            for heap in (self._ready, self._due):
-                if heap and heap[0][2] is step:
-                    heapq.heappop(heap)
-                    return
+            return
+        for heap in (self._ready, self._due):
+            if heap and heap[0][2] is step:
+                heapq.heappop(heap)
+                return
 
-    def wake(self, now: float) -> float:
-        """When something becomes due by itself.
-
-        What is due already was offered as a candidate; budgets and pacers know when it may go.
-        """
+    def wakes(self) -> Iterator[float]:
+        """Times at which something here becomes due by itself."""
         if self._closable:
-            return now
-        times = [heap[0][0] for heap in (self._ready, self._due, self._deadlines) if heap]
-        times.append(self._no_creation_before)
-        times.extend(self._open[key].deadline + CLOSING_GRACE for key in self._closing)
-        return min((when for when in times if when > now), default=float("inf"))
+            yield float("-inf")
+        yield from (heap[0][0] for heap in (self._ready, self._due, self._deadlines) if heap)
+        yield from (self._open[key].deadline + CLOSING_GRACE for key in self._closing)
 
     def closable(self) -> str | None:
         """The next test that is to be closed, if any; it leaves the schedule."""
@@ -278,38 +158,26 @@ class Schedule:
                 return key
         return None
 
+    def bring_forward(self, now: float) -> None:
+        """Nothing is left to create, so more may be spent on the tests that are open: look sooner.
+
+        Done when there are fewer of them than before.
+        """
+        if not self._fewer_open:
+            return
+        self._fewer_open = False
+        due, self._due = self._due, []
+        for when, order, step in due:
+            test = self._open.get(step.key)
+            if test is None:
+                continue
+            wanted = when
+            if isinstance(step, Look) and step.purpose is Purpose.SENTINEL and step.tries == 0:
+                age = max(test.last_no, now - test.created - 0.5)
+                wanted = self._sentinel_due(test, max(0.0, age), now)
+            heapq.heappush(self._due, (brought_forward(when, wanted), order, step))
+
     # -- what came of it ----------------------------------------------------------------------------
-
-    def not_created(self, key: str, now: float, *, wait: float = 0.0) -> None:
-        """A creation certainly did not happen: it goes back, first in line."""
-        self._creating.discard(key)
-        self._to_create.appendleft(key)
-        self._no_creation_before = max(self._no_creation_before, now + wait)
-
-    def creation_ended(self, key: str, now: float, *, wait: float = 0.0) -> None:
-        """A creation that is not to be repeated: failed, or ambiguous (then others wait a little)."""
-        self._creating.discard(key)
-        self._no_creation_before = max(self._no_creation_before, now + wait)
-
-    def baselined(self, key: str) -> None:
-        """The newest rounds before a re-run are known: it may go."""
-        self._preparing -= 1
-        self._to_create.append(key)
-
-    def baseline_page(self, look: Look) -> None:
-        """One more page before a re-run."""
-        heapq.heappush(self._ready, (0.0, next(self._order), look))
-
-    def baseline_failed(self, look: Look, now: float, *, again: bool, limited: bool = False) -> bool:
-        """A look before a re-run failed. Returns whether it will be tried again."""
-        tries = look.tries if limited else look.tries + 1
-        if again and tries < LAST_TRIES:
-            retry = replace(look, tries=tries)
-            due = now if limited else now + backoff(tries, self._rng.random())
-            heapq.heappush(self._ready, (due, next(self._order), retry))
-            return True
-        self._preparing -= 1
-        return False
 
     def looked(self, look: Look, harvest: Harvest, next_href: str | None, asked: float, now: float) -> None:
         """A look brought rows (or none). ``asked`` is when it was sent."""
@@ -382,71 +250,24 @@ class Schedule:
         test.details -= 1
         self._check_closable(test)
 
-    # -- what is left -------------------------------------------------------------------------------
-
     @property
-    def to_create(self) -> int:
-        """Creations that are still to come."""
-        return len(self._to_create) + len(self._reruns) + self._preparing
-
-    @property
-    def creating(self) -> int:
-        """Creations under way."""
-        return len(self._creating)
-
-    @property
-    def open_tests(self) -> int:
+    def tests(self) -> int:
         """Tests that wait for answers."""
         return len(self._open)
 
     @property
-    def open_layers(self) -> int:
+    def layers(self) -> int:
         """Layers that are not read to the end."""
         return self._open_layers
 
-    @property
-    def held_back(self) -> bool:
-        """Whether creations wait because as many tests are open as can be read in time."""
-        return self.to_create > 0 and not self._pace.may_create
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is to do and nothing is under way in the schedule's knowledge."""
-        return not (self.to_create or self._creating or self._open)
-
     # -- within -------------------------------------------------------------------------------------
-
-    def _layers_per_test(self) -> float:
-        if not self._open:
-            key = next(iter(self._to_create), None)
-            return float(len(self._specs[key].layers)) if key else 1.0
-        return max(1.0, self._open_layers / len(self._open))
-
-    def _may_create(self, now: float) -> bool:
-        return now >= self._no_creation_before and self._pace.may_create
 
     def _left(self, test: _Open) -> list[str]:
         return [layer for layer in test.spec.layers if layer not in test.done]
 
-    def _drop_baselines(self) -> list[str]:
-        """Looks that lead to re-runs are of no use any more; those under way come back to the queue."""
-        if not self._preparing:
-            return []
-        baselines = [
-            entry
-            for entry in self._ready
-            if isinstance(entry[2], Look) and entry[2].purpose is Purpose.BASELINE
-        ]
-        self._ready = [entry for entry in self._ready if entry not in baselines]
-        heapq.heapify(self._ready)
-        self._preparing -= len(baselines)
-        return [step.key for _, _, step in baselines]
-
     def _drop_stale(self, heap: _Heap) -> None:
         while heap:
             step = heap[0][2]
-            if isinstance(step, Look) and step.purpose is Purpose.BASELINE:
-                return
             test = self._open.get(step.key)
             stale = test is None or (
                 isinstance(step, Look)
@@ -508,20 +329,7 @@ class Schedule:
 
     def _sentinel_due(self, test: _Open, age: float, now: float) -> float:
         model = self._latencies[test.spec.type]
-        return max(now, test.created + model.next_age(age, self._pace.risk, self._pace.longest_gap))
-
-    def _bring_forward(self, now: float) -> None:
-        """Nothing is left to create, so more may be spent on the tests that are open: look sooner."""
-        due, self._due = self._due, []
-        for when, order, step in due:
-            test = self._open.get(step.key)
-            if test is None:
-                continue
-            wanted = when
-            if isinstance(step, Look) and step.purpose is Purpose.SENTINEL and step.tries == 0:
-                age = max(test.last_no, now - test.created - 0.5)
-                wanted = self._sentinel_due(test, max(0.0, age), now)
-            heapq.heappush(self._due, (brought_forward(when, wanted), order, step))
+        return max(now, test.created + model.next_age(age, self.pace.risk, self.pace.longest_gap))
 
     def _look_again(self, test: _Open, look: Look, harvest: Harvest, asked: float, now: float) -> None:
         age = asked - test.created

@@ -1,0 +1,1 @@
+"""What to send next: ``schedule`` joins the queue of ``creations`` and the tests of ``looking``."""

@@ -1,0 +1,135 @@
+"""Tests that are still to be created or run again. Pure; times are monotonic seconds."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+
+from orchestrator.model import Spec
+from orchestrator.outcomes import backoff
+from orchestrator.schedule.steps import Candidate, Create, Look, Purpose, Step
+
+# A look before a re-run is tried this often.
+TRIES = 3
+# How many re-runs may be prepared (their newest rounds read) ahead of the budget.
+PREPARED_RERUNS = 40
+
+
+class Creations:
+    """A queue, and for re-runs the looks that must come first: their newest rounds are read."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        self._order = itertools.count()
+        self._queue: deque[str] = deque()
+        self._reruns: deque[Look] = deque()
+        self._baselines: list[tuple[float, int, Look]] = []
+        self._preparing = 0
+        self._under_way: set[str] = set()
+        self._not_before = 0.0
+        self._specs = self._layers = 0
+
+    def add(self, spec: Spec) -> None:
+        """A spec to create, behind those that are there."""
+        self._queue.append(spec.key)
+        self._count(spec)
+
+    def add_rerun(self, spec: Spec, *, layer: str) -> None:
+        """A test to run again: first its newest rounds are read in ``layer``."""
+        self._reruns.append(Look(spec.key, layer, Purpose.BASELINE))
+        self._count(spec)
+
+    def _count(self, spec: Spec) -> None:
+        self._specs += 1
+        self._layers += len(spec.layers)
+
+    def stop(self) -> list[str]:
+        """Create no more. Returns the keys that will not be created; looks under way tell their own end."""
+        left = [
+            *self._queue,
+            *(look.key for look in self._reruns),
+            *(entry[2].key for entry in self._baselines),
+        ]
+        self._preparing -= len(self._baselines)
+        self._queue.clear()
+        self._reruns.clear()
+        self._baselines.clear()
+        return left
+
+    def candidates(self, now: float, *, allowed: bool, set_aside: int) -> Iterator[Candidate]:
+        """The next creation, the next re-run to prepare, a preparation that goes on."""
+        if allowed and now >= self._not_before:
+            if self._queue:
+                yield Candidate(Create(self._queue[0]), instant=True, spare=0)
+            if self._reruns and self._preparing + len(self._queue) < PREPARED_RERUNS:
+                yield Candidate(self._reruns[0], instant=False, spare=set_aside)
+        if self._baselines and self._baselines[0][0] <= now:
+            yield Candidate(self._baselines[0][2], instant=False, spare=set_aside)
+
+    def take(self, step: Step) -> bool:
+        """Whether the step was one of these; it leaves its queue."""
+        if isinstance(step, Create):
+            self._queue.popleft()
+            self._under_way.add(step.key)
+        elif self._reruns and self._reruns[0] is step:
+            self._reruns.popleft()
+            self._preparing += 1
+        elif self._baselines and self._baselines[0][2] is step:
+            heapq.heappop(self._baselines)
+        else:
+            return False
+        return True
+
+    def wakes(self) -> Iterator[float]:
+        """Times at which something here becomes due by itself."""
+        yield self._not_before
+        if self._baselines:
+            yield self._baselines[0][0]
+
+    def not_created(self, key: str, now: float, *, wait: float = 0.0) -> None:
+        """A creation certainly did not happen: it goes back, first in line."""
+        self._queue.appendleft(key)
+        self.ended(key, now, wait=wait)
+
+    def ended(self, key: str, now: float, *, wait: float = 0.0) -> None:
+        """A creation came to an end. After one that failed or was lost the others ``wait`` a little."""
+        self._under_way.discard(key)
+        self._not_before = max(self._not_before, now + wait)
+
+    def baselined(self, key: str) -> None:
+        """The newest rounds before a re-run are known: it may go."""
+        self._preparing -= 1
+        self._queue.append(key)
+
+    def baseline_page(self, look: Look) -> None:
+        """One more page before a re-run."""
+        heapq.heappush(self._baselines, (0.0, next(self._order), look))
+
+    def baseline_failed(self, look: Look, now: float, *, again: bool, limited: bool = False) -> bool:
+        """A look before a re-run failed. Returns whether it will be tried again."""
+        tries = look.tries if limited else look.tries + 1
+        if again and tries < TRIES:
+            due = now if limited else now + backoff(tries, self._rng.random())
+            heapq.heappush(self._baselines, (due, next(self._order), replace(look, tries=tries)))
+            return True
+        self._preparing -= 1
+        return False
+
+    @property
+    def left(self) -> int:
+        """Creations that are still to come."""
+        return len(self._queue) + len(self._reruns) + self._preparing
+
+    @property
+    def under_way(self) -> int:
+        """Creations that were sent and have no outcome yet."""
+        return len(self._under_way)
+
+    @property
+    def layers_per_test(self) -> float:
+        """Layers that a test of this run has on average; 1 where none was to be created."""
+        return self._layers / self._specs if self._specs else 1.0

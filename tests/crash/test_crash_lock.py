@@ -1,0 +1,92 @@
+"""One run per plan and store: the lock says who holds it, is waited for, and is freed by death."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from process_world import World, damaged, ended, plan_text, until
+
+# A run that waits for its windows for a while.
+SLOW = {"instant_limit": 2, "speed": 20.0}
+
+
+def begun(world: World, plan: Path) -> subprocess.Popen[str]:
+    process = world.start("run", plan)
+    until(lambda: len(world.creations()) >= 1, "the first creation")
+    return process
+
+
+def test_a_second_run_of_the_plan_is_refused_and_told_who_holds_it(make_world: Callable[..., World]) -> None:
+    world = make_world(**SLOW)
+    plan = world.plan(plan_text())
+    first = begun(world, plan)
+    second = world.do("run", plan)
+    assert second.code == 5, str(second)
+    assert f"process {first.pid} on " in second.err
+    assert "--wait" in second.err
+    assert world.do("resume", "last").code == 5, "a resume is a run too"
+    lost = world.do("reconcile", "last", "--give-up", "0")
+    assert lost.code == 5, f"the journal of a run that goes on must not be changed: {lost}"
+    assert ended(first).code == 0
+    assert len(world.creations()) == 4
+
+
+def test_the_second_run_waits_if_it_is_told_to(make_world: Callable[..., World]) -> None:
+    world = make_world(**SLOW)
+    plan = world.plan(plan_text(sites=2))
+    first = begun(world, plan)
+    second = world.do("run", plan, "--wait")
+    assert first.poll() is not None, "it did not wait"
+    assert ended(first).code == 0
+    assert second.code == 0, str(second)
+    assert f"waiting for another run of plan 'sweep' (process {first.pid} on " in second.err
+    assert len(world.creations()) == 4
+
+
+def test_a_resume_that_waited_counts_what_the_other_one_did_meanwhile(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(**SLOW)
+    first = begun(world, world.plan(plan_text()))
+    second = world.start("resume", "last", "--wait", "--json")
+    assert ended(first).code == 0
+    done = ended(second)
+    assert done.code == 0, str(done)
+    assert done.document["requests"]["creations"] == 4, "the counts of the first session were overwritten"
+
+
+def test_the_lock_of_a_killed_run_is_free(world: World) -> None:
+    plan = world.plan(plan_text(sites=2))
+    first = begun(world, plan)
+    first.kill()
+    ended(first)
+    done = world.do("run", plan)
+    assert done.code == 0, str(done)
+
+
+def test_two_plans_run_at_once_in_one_store_and_leave_it_sound(make_world: Callable[..., World]) -> None:
+    world = make_world(speed=20.0)
+    plans = [world.plan(plan_text(name), f"{name}.yaml") for name in ("north", "south", "east")]
+    processes = [world.start("run", plan, "--json") for plan in plans]
+    documents = []
+    for process in processes:
+        done = ended(process)
+        assert done.code == 0, str(done)
+        documents.append(done.document)
+    assert [document["tests"]["complete"] for document in documents] == [4, 4, 4]
+    assert damaged(world.store) == ""
+    assert world.duplicates() == []
+    assert world.witness()["refused_429"]["own"] == 0, "they share one budget"
+
+
+def test_the_same_plan_may_run_in_another_store_of_the_same_folder(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(**SLOW)
+    plan = world.plan(plan_text(sites=2))
+    first = begun(world, plan)
+    done = world.do("run", plan, store=world.store.with_name("other.db"))
+    assert done.code == 0, str(done)
+    assert ended(first).code == 0
