@@ -57,8 +57,7 @@ def estimate(
     been done. ``window`` is in seconds; limits are calls per window, ``None`` when not known.
     """
     specs = expansion.specs
-    kinds = {agent.id: agent.type for agent in agents}
-    units = sum(_milliunits(spec, kinds) for spec in specs) / 1000
+    units = units_of(specs, agents)
     reads = _reads(specs)
     finish = _finish(specs, reads, organization_limit, instant_limit, window)
     return Estimate(
@@ -67,13 +66,19 @@ def estimate(
         cells=expansion.cells,
         left_out=len(expansion.not_run),
         reads=reads,
-        units=round(units, 4),
+        units=units,
         finish_seconds=finish,
         organization_limit=organization_limit or ORGANIZATION_LIMIT,
         instant_limit=instant_limit or INSTANT_LIMIT,
         limits_known=organization_limit is not None and instant_limit is not None,
         exceeded=_exceeded(plan, len(specs), units, finish),
     )
+
+
+def units_of(specs: Sequence[Spec], agents: Sequence[Agent]) -> float:
+    """Units of one round of these specs; an agent that is not listed counts as a cloud agent."""
+    kinds = {agent.id: agent.type for agent in agents}
+    return round(sum(_milliunits(spec, kinds) for spec in specs) / 1000, 4)
 
 
 def finish_seconds(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.agents import needs_labels
 from orchestrator.app import Session
 from orchestrator.errors import CeilingExceeded, UsageProblem
-from orchestrator.estimate import Estimate, estimate
+from orchestrator.estimate import Estimate, estimate, units_of
 from orchestrator.expand import Expansion, expand
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Json
@@ -109,6 +109,8 @@ async def store_rerun(session: Session, parent: RunRecord, wishes: Wishes, *, fa
     if not tests:
         what = "no failed test with an id" if failed else "no test with an id"
         raise UsageProblem(f"run {parent.id} has {what}, so there is nothing to run again")
+    specs = [test.spec for test in tests]
+    agents = tuple((await doors.store.agents(parent.id)).values())
     run = RunRecord(
         id=new_run_id(doors.clock.wall()),
         plan=parent.plan,
@@ -121,14 +123,13 @@ async def store_rerun(session: Session, parent: RunRecord, wishes: Wishes, *, fa
         parent=parent.id,
         started=doors.clock.wall(),
         settings={**parent.settings, **_settings(session, wishes)},
-        facts=_facts(len(tests), sum(len(test.spec.agents) for test in tests), None),
+        facts=_facts(len(specs), sum(len(spec.agents) for spec in specs), units_of(specs, agents)),
     )
     again = [
         TestRecord(run.id, n, test.spec, SpecState.PLANNED, test_id=test.test_id, links=test.links)
         for n, test in enumerate(tests)
     ]
-    agents = await doors.store.agents(parent.id)
-    await durably(doors.store.create_run(run, again, (), tuple(agents.values())))
+    await durably(doors.store.create_run(run, again, (), agents))
     return run
 
 
@@ -149,8 +150,5 @@ def _settings(session: Session, wishes: Wishes) -> dict[str, Json]:
     }
 
 
-def _facts(tests: int, cells: int, units: float | None) -> Mapping[str, Json]:
-    facts: dict[str, Json] = {"planned": {"tests": tests, "cells": cells}}
-    if units is not None:
-        facts["units"] = {"estimated": units}
-    return facts
+def _facts(tests: int, cells: int, units: float) -> Mapping[str, Json]:
+    return {"planned": {"tests": tests, "cells": cells}, "units": {"estimated": units}}

@@ -161,8 +161,10 @@ def _budgets(snapshot: Snapshot) -> list[tuple[str, BudgetLine]]:
 def _budget(budget: BudgetLine) -> str:
     if budget.blind:
         return "limits not told"
-    if budget.limit is None or budget.remaining is None:
+    if budget.limit is None:
         return "limits not seen yet"
+    if budget.remaining is None:
+        return f"a new window of {budget.limit}, not asked yet"
     reset = "" if budget.resets_in is None else f" (resets in {span(max(0.0, budget.resets_in))})"
     return f"{budget.remaining}/{budget.limit} left{reset}"
 
