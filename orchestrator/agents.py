@@ -12,12 +12,8 @@ import fnmatch
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from orchestrator.model import Agent, AgentState, AgentType
-
-if TYPE_CHECKING:
-    from orchestrator.plan.model import Plan
 
 _SAMPLED_BY: Mapping[str, Callable[[Agent], str]] = {
     "country": lambda agent: agent.country or "",
@@ -103,11 +99,6 @@ def by_id(agent: Agent) -> tuple[int, int, str]:
 def uses_labels(selector: Selector) -> bool:
     """Whether the selector needs the agents' labels, which the API lists apart from the agents."""
     return bool(selector.labels) or any(uses_labels(one) for one in selector.exclude)
-
-
-def needs_labels(plan: Plan) -> bool:
-    """Whether any selector that the plan's tests use needs the agents' labels."""
-    return any(uses_labels(ref.selector) for test in plan.tests for ref in test.agents)
 
 
 def explain_nothing(selector: Selector, agents: Sequence[Agent]) -> str:

@@ -104,7 +104,7 @@ async def connect(
             note=note,
         )
         stack.callback(ledger.close)
-        doors = _doors(store, transport, ledger, clock, rng)
+        doors = _doors(store, transport, ledger, clock, rng, note)
         yield Session(settings, doors, Pacing())
 
 
@@ -131,9 +131,11 @@ async def simulate(
         )
         # A reservation lives as long as a request can, which is real time, seen through the fast clock.
         ledger = LocalLedger(reserve=reserve, rng=rng, note=note, expiry=(REQUEST_TOTAL + 30.0) * speed)
-        doors = _doors(store, transport, ledger, clock, rng)
+        doors = _doors(store, transport, ledger, clock, rng, note)
         yield Session(replace(settings, origin=origin), doors, Pacing(Gaps(), speed), simulated=True)
 
 
-def _doors(store: Store, transport: Transport, ledger: Ledger, clock: Clock, rng: Random) -> Doors:
-    return Doors(store, Wire(transport, ledger, clock, Tally()), ledger, clock, rng)
+def _doors(
+    store: Store, transport: Transport, ledger: Ledger, clock: Clock, rng: Random, note: Note
+) -> Doors:
+    return Doors(store, Wire(transport, ledger, clock, Tally()), ledger, clock, rng, note)

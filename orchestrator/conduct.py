@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from random import Random
 
-from orchestrator.budget.ledger import BudgetView, Ledger, LedgerView
+from orchestrator.budget.ledger import BudgetView, Ledger, LedgerView, Note, silent
 from orchestrator.clock import Clock
 from orchestrator.collect import Progress
 from orchestrator.errors import Exit
@@ -42,6 +42,7 @@ class Doors:
     ledger: Ledger
     clock: Clock
     rng: Random
+    log: Note = silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Conductor:
             schedule=Schedule(self._latencies, doors.rng),
             tests={},
             jitter=doors.rng.random,
+            log=doors.log,
         )
         self._dispatcher: Dispatcher | None = None
         self._interrupted: Exit | None = None

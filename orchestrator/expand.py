@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.agents import Selection, Selector, by_id, explain_nothing, select
+from orchestrator.agents import Selection, Selector, by_id, explain_nothing, select, uses_labels
 from orchestrator.model import Agent, AgentType, Json, NotRun, Spec, Target
 from orchestrator.plan.fields import merged
 from orchestrator.plan.model import AgentsRef, Plan, TestBlock
@@ -39,6 +39,11 @@ class Expansion:
     def cells(self) -> int:
         """Cells that will be tested; those left out are not among them."""
         return sum(len(spec.agents) for spec in self.specs)
+
+
+def needs_labels(plan: Plan) -> bool:
+    """Whether any selector that the plan's tests use needs the agents' labels."""
+    return any(uses_labels(ref.selector) for test in plan.tests for ref in test.agents)
 
 
 def expand(plan: Plan, agents: Sequence[Agent], *, seed: int = 0) -> Expansion:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.agents import needs_labels
 from orchestrator.app import Session
 from orchestrator.errors import CeilingExceeded, UsageProblem
 from orchestrator.estimate import Estimate, estimate, units_of
-from orchestrator.expand import Expansion, expand
+from orchestrator.expand import Expansion, expand, needs_labels
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Json
 from orchestrator.plan.model import Plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from orchestrator.budget.ledger import Note, silent
 from orchestrator.clock import Clock
 from orchestrator.collect import Progress
 from orchestrator.model import JsonObject
@@ -54,6 +55,7 @@ class Context:
     schedule: Schedule
     tests: dict[str, InHand]
     jitter: Callable[[], float]
+    log: Note = silent
     stop: Stop = field(default_factory=Stop)
     answers: int = 0
     error_rows: int = 0
@@ -61,7 +63,8 @@ class Context:
     _events: list[Event] = field(default_factory=list)
 
     def note(self, kind: str, spec: str | None = None, **facts: object) -> None:
-        """Remember something of note; it is stored with the next write."""
+        """Remember something of note; it is logged now and stored with the next write."""
+        self.log(f"run.{kind}", {"run": self.run.id, "spec": spec, **facts})
         self._events.append(Event(self.clock.wall(), spec, kind, _json(facts)))
 
     def take_events(self) -> list[Event]:

@@ -14,6 +14,7 @@ from orchestrator.store import rows
 from orchestrator.store.base import Event, RunRecord, RunState, TestRecord
 from orchestrator.store.database import Database
 from orchestrator.store.embedded_reads import EmbeddedReader, InThread, Offload, in_place, spec_number
+from orchestrator.store.group import GroupCommit
 
 T = TypeVar("T")
 
@@ -54,6 +55,10 @@ def _add_events(db: sqlite3.Connection, run_n: int, events: Sequence[Event]) -> 
 class EmbeddedStore(EmbeddedReader):
     """Implements :class:`orchestrator.store.base.Store`; what the methods promise is said there."""
 
+    def __init__(self, database: Database, offload: Offload[object] | None = None) -> None:
+        super().__init__(database, offload)
+        self._group = GroupCommit(database, self._do)
+
     @classmethod
     async def open(cls, path: Path, *, virtual: bool = False) -> EmbeddedStore:
         """Open or make the store. Raises :class:`StoreProblem`."""
@@ -62,11 +67,7 @@ class EmbeddedStore(EmbeddedReader):
         return cls(database, offload=in_place if virtual else None)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def transaction() -> T:
-            with self._database.transaction() as db:
-                return work(db)
-
-        return await self._do(transaction)
+        return await self._group.write(work)
 
     async def create_run(
         self, run: RunRecord, specs: Sequence[TestRecord], not_run: Sequence[NotRun], agents: Sequence[Agent]

@@ -16,7 +16,6 @@ import json
 import os
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import SimpleNamespace, TracebackType
 from typing import Self
 
@@ -29,7 +28,7 @@ from orchestrator.model import Api
 from orchestrator.thousandeyes.common import quoted
 from orchestrator.thousandeyes.faults import Stage, Twice, translate
 from orchestrator.thousandeyes.origin import is_loopback, parse_origin
-from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request
+from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request, Timeouts
 from orchestrator.thousandeyes.proxy import Proxy, proxy_for
 
 __all__ = ["HttpTransport", "Timeouts", "parse_origin"]
@@ -39,19 +38,11 @@ _CHUNK = 64 * 1024
 # A server may close an idle connection at the moment when it is used again, and then nobody knows whether the
 # request was taken. Servers keep idle connections for 5 s and more, so those of the last 2 s are safe.
 _KEEP_IDLE = 2.0
+TIMEOUTS = Timeouts()
 _ACCEPT_V7 = "application/hal+json, application/json, application/problem+json"
 # Tokens of the API have 32 characters and more. A short stand-in for the simulator, such as "test", is a word
 # of every answer and must not be replaced there.
 _SHORTEST_ECHO = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Real seconds: to connect (name, TCP, proxy and TLS), between two pieces of an answer, altogether."""
-
-    connect: float = 10.0
-    read: float = 30.0
-    total: float = 60.0
 
 
 class HttpTransport:
@@ -67,7 +58,7 @@ class HttpTransport:
         credentials: Credentials,
         *,
         now: Callable[[], float],
-        timeouts: Timeouts = Timeouts(),
+        timeouts: Timeouts = TIMEOUTS,
         allow_http: bool = False,
         max_body: int = 64 * _MEBIBYTE,
         user_agent: str = "orchestrator",

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from orchestrator.thousandeyes.protocol import NoAnswer, NotSent, TransportError
+from orchestrator.thousandeyes.protocol import NoAnswer, NotSent, Timeouts, TransportError
 
 if TYPE_CHECKING:
     from aiohttp import ClientHandlerType
-
-    from orchestrator.thousandeyes.client import Timeouts
 
 
 class Twice(Exception):

@@ -38,6 +38,15 @@ class Reply:
     received: float
 
 
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Real seconds: to connect (name, TCP, proxy and TLS), between two pieces of an answer, altogether."""
+
+    connect: float = 10.0
+    read: float = 30.0
+    total: float = 60.0
+
+
 class TransportError(Exception):
     """No usable answer. The text never contains the token or a body."""
 
@@ -163,6 +172,7 @@ __all__ = [
     "Page",
     "Reply",
     "Request",
+    "Timeouts",
     "Transport",
     "TransportError",
     "expected_rows",

@@ -17,7 +17,7 @@ def test_an_agent_that_never_answers_costs_its_deadline_and_not_the_run(
 ) -> None:
     world = make_world()
     quiet = world.do("agents", "--base-url", world.origin, "--json").document["agents"]
-    silent = next(agent["id"] for agent in quiet if agent["country"] == "GB")
+    silent = next(agent["agent_id"] for agent in quiet if agent["country"] == "GB")
     world = make_world(faults=[{"kind": "silent-agent", "target": silent}])
     done = world.do("run", world.plan(plan_text(deadline="2m")), "--json")
     assert done.code == 3, str(done)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.agents import Sample, Selector, explain_nothing, needs_labels, select
+from orchestrator.agents import Sample, Selector, explain_nothing, select
+from orchestrator.expand import needs_labels
 from orchestrator.model import Agent, AgentState, AgentType
 from orchestrator.plan.model import Plan
 

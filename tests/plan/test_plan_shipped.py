@@ -154,5 +154,5 @@ class TestSchema:
             "print([name for name in ('aiohttp', 'sqlite3', 'pydantic') if name in sys.modules])"
         )
         command = [sys.executable, "-c", code]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own code
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert done.stdout.strip() == "[]"

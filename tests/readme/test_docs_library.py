@@ -35,7 +35,7 @@ async def test_several_plans_run_in_one_loop(tmp_path: Path) -> None:
     names = ("dns-health.yaml", "incident-runbook.yaml")
     plans = [load_plan(ROOT / "plans" / name, environ={}) for name in names]
     runs = await asyncio.gather(
-        *(run_plan(plan, store=tmp_path / "runs.db", simulated=True) for plan in plans)
+        *(run_plan(plan, store=tmp_path / f"{plan.name}.db", simulated=True) for plan in plans)
     )
     assert [run.exit_code for run in runs] == [Exit.OK, Exit.OK]
     assert len({run.id for run in runs}) == 2

@@ -54,7 +54,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
         (tmp_path / name).write_text(
             text.replace("/opt/orchestrator/bin/orchestrator", str(BIN / "orchestrator"))
         )
-    done = subprocess.run(  # noqa: S603 - our own words
+    done = subprocess.run(
         [verify, "verify", *(str(tmp_path / name) for name in units())],
         capture_output=True,
         text=True,

@@ -26,7 +26,7 @@ GENERATED = {".git", ".venv", "venv", "build", "dist", "__pycache__"}
 def committed_files() -> list[Path]:
     """What git would commit; without git (an unpacked source archive) every file that is not generated."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607 - whatever git is there
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
         capture_output=True,
         check=False,
@@ -109,7 +109,7 @@ def test_importing_the_package_loads_no_dependency() -> None:
 
 @pytest.mark.timeout(300)
 def test_a_wheel_has_the_schema_the_migrations_and_the_type_marker(tmp_path: Path) -> None:
-    built = subprocess.run(  # noqa: S603 - our own words
+    built = subprocess.run(
         [
             sys.executable,
             "-m",
@@ -158,7 +158,5 @@ def _modules_after(words: list[str]) -> set[str]:
 def _loaded_by(code: str) -> set[str]:
     """The modules in a fresh interpreter after running ``code``."""
     program = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout.splitlines()[-1]))

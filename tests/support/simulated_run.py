@@ -1,4 +1,4 @@
-"""A plan run by the real orchestrator against a simulated world, with everything that a test may ask about it.
+"""A plan run by the real orchestrator against a simulated world, with all that a test may ask about it.
 
 Two doors to the same world::
 
@@ -50,7 +50,7 @@ from orchestrator.thousandeyes.protocol import Reply, Request, Transport
 TOKEN = "sesame-0123456789abcdef-0123456789abcdef"
 # Real seconds; a hanging request costs a test half a second instead of a minute.
 QUICK = Timeouts(connect=2.0, read=0.4, total=0.6)
-# What a run may take beyond its deadline, in its clock's seconds: last looks, and one request's total time-out.
+# What a run may take beyond its deadline, in its clock's seconds: last looks and one request's time-out.
 DEADLINE_SLACK = 30.0 + 60.0 + 5.0
 
 
@@ -266,7 +266,7 @@ def virtual_run(plan_text: str, world: World, *, store: Path) -> Ran:
 
 
 def check_promises(ran: Ran) -> None:
-    """Assert what no fault may break: paid for once, kept, counted, ended in time, and the code is the truth."""
+    """Assert what no fault may break: paid for once, kept, counted, ended in time, told truly."""
     _paid_for_once(ran)
     _kept(ran)
     _counted(ran)

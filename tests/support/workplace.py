@@ -45,8 +45,8 @@ class Workplace:
 
     def sh(self, line: str) -> subprocess.CompletedProcess[str]:
         """Run a line of shell here; at most a minute."""
-        return subprocess.run(  # noqa: S603 - lines of our own documents
-            ["bash", "-euc", line],  # noqa: S607 - the bash that is there
+        return subprocess.run(
+            ["bash", "-euc", line],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -65,7 +65,7 @@ class Workplace:
 @contextmanager
 def serving(*options: str) -> Iterator[str]:
     """`orchestrator simulator` with a port of its own; yields its origin."""
-    with subprocess.Popen(  # noqa: S603 - our own words
+    with subprocess.Popen(
         [BIN / "orchestrator", "simulator", "--port", "0", *QUICK, *options],
         env={"PATH": os.environ["PATH"], "TE_TOKEN": TOKEN},
         stderr=subprocess.PIPE,
