@@ -21,13 +21,14 @@ if TYPE_CHECKING:
         UsageProblem,
     )
     from orchestrator.library import FinishedRun, run_plan
-    from orchestrator.model import Answer, CellState, Verdict
+    from orchestrator.model import Answer, Api, CellState, Verdict
     from orchestrator.plan.load import load_plan
     from orchestrator.plan.model import Plan
     from orchestrator.store.base import CellRecord, StoredAnswer
 
 __all__ = [
     "Answer",
+    "Api",
     "CeilingExceeded",
     "CellRecord",
     "CellState",
@@ -60,7 +61,7 @@ _HOMES = {
         "UsageProblem",
     ),
     "orchestrator.library": ("FinishedRun", "run_plan"),
-    "orchestrator.model": ("Answer", "CellState", "Verdict"),
+    "orchestrator.model": ("Answer", "Api", "CellState", "Verdict"),
     "orchestrator.plan.load": ("load_plan",),
     "orchestrator.plan.model": ("Plan",),
     "orchestrator.store.base": ("CellRecord", "StoredAnswer"),

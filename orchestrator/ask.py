@@ -56,8 +56,8 @@ async def ask(
         failures += 1
         if outcome is not ReadOutcome.AGAIN or failures >= TRIES or clock.now() >= give_up:
             raise Unanswered(
-                f"{request.method} {request.path}: {problem}",
-                hint="check the origin (TE_BASE_URL) and the network with `orchestrator doctor`",
+                problem,
+                hint="check the origin (TE_BASE_URL, --base-url), the network and the proxy",
             )
         await clock.sleep(backoff(failures, jitter()) / 4)
 

@@ -112,7 +112,7 @@ class Conductor:
         self._interrupted: Exit | None = None
         self._grace = 0.0
         self._began = doors.clock.now()
-        self._planned = 0
+        self._planned = self._created_before = 0
         self._counted_before = _tally_of(run)
 
     def interrupt(self, code: Exit, grace: float) -> None:
@@ -138,6 +138,8 @@ class Conductor:
         store, clock, run = self._doors.store, self._doors.clock, self._run
         learned = await store.latencies(run.origin)
         self._latencies.update(models(learned, TEST_TYPES))
+        if run.state is RunState.COMPLETE and run.exit_code is not None:
+            return Outcome(run, await store.counts(run.id), Exit(run.exit_code))
         tests = await self._recover()
         self._fill(tests)
         await self._reopen([test for test in tests if test.state is SpecState.WAITING])
@@ -183,6 +185,7 @@ class Conductor:
                 await durably(store.move(run.id, key, SpecState.PLANNED, clock.wall()))
             elif state in {SpecState.PARTIAL, SpecState.TIMED_OUT}:
                 await durably(store.move(run.id, key, SpecState.WAITING, clock.wall()))
+        self._created_before = (await store.counts(run.id)).created
         return await store.tests(run.id, [SpecState.PLANNED, SpecState.WAITING])
 
     def _fill(self, tests: Sequence[TestRecord]) -> None:
@@ -239,7 +242,7 @@ class Conductor:
         self._show(
             Standing(
                 planned=self._planned,
-                created=self._planned - schedule.creations.left - schedule.creations.under_way,
+                created=self._created_before + self._context.created,
                 open=open_tests,
                 closed=self._planned - len(self._context.tests),
                 answers=self._context.answers,
@@ -311,10 +314,9 @@ def _budgets(view: LedgerView) -> JsonObject:
 
 
 def _budget(budget: BudgetView) -> JsonObject:
-    remaining = 0 if budget.remaining is None else budget.remaining
     return {
         "limit": budget.limit,
-        "remaining": remaining,
+        "remaining": budget.remaining,
         "reset": budget.reset,
         "others": round(budget.others, 1),
     }

@@ -3,6 +3,7 @@
     OrchestratorError
     ├── UsageProblem        exit 2   wrong usage; nothing was sent
     │   └── PlanInvalid     exit 2   the plan, with every problem and its place
+    ├── NothingToDo         exit 0   what was asked for is so already
     ├── Refused             exit 4   the API refused us: authentication, permission, account group
     ├── PlanBusy            exit 5   another run of this plan is going on
     ├── CeilingExceeded     exit 6   tests, units or duration; nothing was created
@@ -68,6 +69,12 @@ class PlanInvalid(UsageProblem):
     def __init__(self, problems: tuple[PlanProblem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+
+class NothingToDo(OrchestratorError):
+    """What was asked for is so already; a good end."""
+
+    exit_code = Exit.OK
 
 
 class Refused(OrchestratorError):

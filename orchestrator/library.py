@@ -70,7 +70,7 @@ async def run_plan(
     )
     async with (
         _session(settings, plan, credentials, simulated=simulated, seed=seed) as session,
-        plan_lock(place.parent, plan.name, session.doors.clock, wait=wait, told=lambda _: None),
+        plan_lock(place, plan.name, session.doors.clock, wait=wait, told=lambda _: None),
     ):
         prepared = await prepare(session, plan, seed=seed)
         check_ceilings(prepared)

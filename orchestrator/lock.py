@@ -15,6 +15,9 @@ from filelock import FileLock, Timeout
 from orchestrator.clock import Clock
 from orchestrator.errors import PlanBusy, StoreProblem
 
+# A command that reads looks whether the lock is held by taking it for an instant: a run asks so often.
+PEEKED = 3
+
 
 @asynccontextmanager
 async def plan_lock(
@@ -22,19 +25,21 @@ async def plan_lock(
 ) -> AsyncIterator[None]:
     """Hold the lock of a plan name in a store. Raises :class:`PlanBusy` unless ``wait``."""
     # By the store's real name: two stores of one folder have their own runs, two names of one store do not.
-    what = f"{store.resolve().name}\n{plan}".encode("utf-8", "surrogatepass")
-    place = store.resolve().parent / "locks" / hashlib.sha256(what).hexdigest()[:16]
+    place = _place(store, plan)
     lock = _lock(place)
-    first = True
+    tries = 0
     while not _acquire(lock):
         holder = _holder(place)
+        tries += 1
+        if not wait and tries < PEEKED:
+            await clock.sleep(0.1)
+            continue
         if not wait:
             raise PlanBusy(
                 f"another run of plan {plan!r} is going on{holder}", hint="wait for it, or start with --wait"
             )
-        if first:
+        if tries == 1:
             told(f"waiting for another run of plan {plan!r}{holder}")
-            first = False
         await clock.sleep(1.0)
     try:
         _say_who(place, clock.wall())
@@ -43,6 +48,23 @@ async def plan_lock(
         with suppress(OSError):
             place.with_suffix(".json").unlink(missing_ok=True)
         lock.release()
+
+
+def is_held(store: Path, plan: str) -> bool:
+    """Whether a run of the plan is alive on this host. It takes a free lock for an instant."""
+    place = _place(store, plan)
+    if not place.with_suffix(".lock").exists():
+        return False
+    lock = _lock(place)
+    if not _acquire(lock):
+        return True
+    lock.release()
+    return False
+
+
+def _place(store: Path, plan: str) -> Path:
+    what = f"{store.resolve().name}\n{plan}".encode("utf-8", "surrogatepass")
+    return store.resolve().parent / "locks" / hashlib.sha256(what).hexdigest()[:16]
 
 
 def _lock(place: Path) -> FileLock:

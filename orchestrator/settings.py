@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import UsageProblem
-
-PRODUCTION = "https://api.thousandeyes.com"
+from orchestrator.thousandeyes.origin import PRODUCTION
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.app import Session
-from orchestrator.errors import CeilingExceeded, UsageProblem
+from orchestrator.errors import CeilingExceeded, NothingToDo, UsageProblem
 from orchestrator.estimate import Estimate, estimate, units_of
 from orchestrator.expand import Expansion, expand, needs_labels
 from orchestrator.lifecycle import SpecState
@@ -105,9 +105,10 @@ async def store_rerun(session: Session, parent: RunRecord, wishes: Wishes, *, fa
     if failed:
         wanted = await _failed_specs(session, parent)
         tests = [test for test in tests if test.spec.key in wanted]
+    if not tests and failed:
+        raise NothingToDo(f"no test of run {parent.id} failed, so there is nothing to run again")
     if not tests:
-        what = "no failed test with an id" if failed else "no test with an id"
-        raise UsageProblem(f"run {parent.id} has {what}, so there is nothing to run again")
+        raise UsageProblem(f"run {parent.id} has no test with an id, so there is nothing to run again")
     specs = [test.spec for test in tests]
     agents = tuple((await doors.store.agents(parent.id)).values())
     run = RunRecord(

@@ -316,8 +316,10 @@ class Budget:
                 self._was_early(now)
         else:
             return heard
-        self.state.mine += status != 429
+        lost = len(self.state.limbo)
         self.state.limbo = [then for then in self.state.limbo if then >= sent]
+        # What was lost before this request was sent is counted by its answer, and it was ours, not others'.
+        self.state.mine += (status != 429) + lost - len(self.state.limbo)
         return heard
 
     def refuse(self, heard: Heard, now: float) -> None:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 import click
 
-from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.errors import Exit, NothingToDo, OrchestratorError, PlanInvalid
 
 # Command -> module of this package and one line for the overview, in the order of the overview.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -61,7 +61,9 @@ Exit codes: 0 all collected, expectations held; 1 an expectation failed; 2 wrong
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.version_option(version("orchestrator"), prog_name="orchestrator")
-@click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error [env: ORCHESTRATOR_LOG]")
+@click.option(
+    "--log-level", metavar="LEVEL", help="debug, info, warning, error, critical [env: ORCHESTRATOR_LOG]"
+)
 @click.option("--log-json", is_flag=True, help="Write logs as JSON lines.")
 @click.pass_context
 def cli(context: click.Context, log_level: str | None, log_json: bool) -> None:
@@ -105,8 +107,10 @@ def tell_error(error: OrchestratorError) -> None:
     from orchestrator.cli.masking import mask  # noqa: PLC0415 - not needed where nothing goes wrong
     from orchestrator.report.safe import visible  # noqa: PLC0415 - as above
 
+    # The problems of a plan begin with file, line and column, as editors and compilers expect.
+    prefix = "" if isinstance(error, PlanInvalid | NothingToDo) else "error: "
     for line in mask(error.message).splitlines() or [""]:
-        click.echo(visible(line) if line.count(":") >= 3 else f"error: {visible(line)}", err=True)
+        click.echo(f"{prefix}{visible(line)}", err=True)
     if error.hint:
         click.echo(f"hint: {visible(mask(error.hint))}", err=True)
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,12 +14,13 @@ import anyio
 import click
 
 from orchestrator.cli.masking import add_mask, mask
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import OrchestratorError, UsageProblem
 from orchestrator.model import Api
 from orchestrator.settings import Settings, pick_account, pick_origin, pick_store
 
 if TYPE_CHECKING:
     from orchestrator.plan.model import Plan
+    from orchestrator.store.base import RunRecord
 
 T = TypeVar("T")
 Command = Callable[..., Any]
@@ -148,14 +150,30 @@ async def session(
 
 @asynccontextmanager
 async def reading(store: str | None) -> AsyncIterator[Any]:
-    """The store alone, for commands that only read."""
+    """The store alone, for commands that only read; they do not make one. Raises ``UsageProblem``."""
     from orchestrator.store.embedded import EmbeddedStore  # noqa: PLC0415 - start-up stays light
 
-    opened = await EmbeddedStore.open(pick_store(store, os.environ))
+    path = pick_store(store, os.environ)
+    if not path.exists():
+        raise UsageProblem(
+            f"there is no store at {path}, so there is no run yet",
+            hint="run a plan, or name another store with --store",
+        )
+    opened = await EmbeddedStore.open(path)
     try:
         yield opened
     finally:
         await opened.close()
+
+
+def as_it_stands(record: RunRecord, store: str | None) -> RunRecord:
+    """A run that is said to go on, while nobody holds its lock, was killed: it is interrupted."""
+    from orchestrator.lock import is_held  # noqa: PLC0415 - start-up stays light
+    from orchestrator.store.base import RunState  # noqa: PLC0415 - as above
+
+    if record.state is RunState.RUNNING and not is_held(pick_store(store, os.environ), record.plan):
+        return replace(record, state=RunState.INTERRUPTED)
+    return record
 
 
 def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

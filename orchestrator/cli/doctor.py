@@ -67,7 +67,7 @@ async def _examine(options: dict[str, Any], findings: list[Finding]) -> Exit:
     except OrchestratorError as error:
         findings.append(Finding("origin", "failed", f"{error.message} ({error.hint})"))
         return error.exit_code
-    return Exit.OK
+    return Exit.REFUSED if any(found.state == "failed" for found in findings) else Exit.OK
 
 
 async def _store(opened: Any) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -10,8 +11,16 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.common import json_option, reading, run_async, set_up_logging, store_option
+from orchestrator.cli.common import (
+    as_it_stands,
+    json_option,
+    reading,
+    run_async,
+    set_up_logging,
+    store_option,
+)
 from orchestrator.cli.masking import mask
+from orchestrator.settings import pick_store
 
 run_argument = click.argument("run", default="last")
 
@@ -30,8 +39,10 @@ def runs(limit: int, plan: str | None, as_json: bool, store: str | None) -> None
         from orchestrator.report.console import make_console  # noqa: PLC0415 - loaded when called
         from orchestrator.report.text import print_runs  # noqa: PLC0415 - as above
 
-        async with reading(store) as opened:
-            found = await opened.runs(limit, plan)
+        found = []
+        if pick_store(store, os.environ).exists():
+            async with reading(store) as opened:
+                found = [as_it_stands(run, store) for run in await opened.runs(limit, plan)]
         if as_json:
             print_json({"schema": 1, "runs": [_run_row(run) for run in found]})
         else:
@@ -65,7 +76,7 @@ def show(run: str, as_json: bool, store: str | None) -> None:
 
     async def work() -> None:
         async with reading(store) as opened:
-            record = await opened.run(run)
+            record = as_it_stands(await opened.run(run), store)
             if as_json:
                 from orchestrator.report.summary import summary  # noqa: PLC0415 - loaded when called
 
@@ -126,7 +137,7 @@ def results(
             layers, tuple(map(Verdict, verdicts)), tuple(map(AnswerStatus, statuses)), agents, targets
         )
         async with reading(store) as opened:
-            record = await opened.run(run)
+            record = as_it_stands(await opened.run(run), store)
 
             def rows() -> Any:
                 return opened.results(record.id)
@@ -161,7 +172,7 @@ def report(run: str, form: str, output: Path | None, store: str | None) -> None:
         from orchestrator.report.markdown import ticket  # noqa: PLC0415 - as above
 
         async with reading(store) as opened:
-            record = await opened.run(run)
+            record = as_it_stands(await opened.run(run), store)
             if form == "junit":
                 return await junit(record, opened.cells(record.id))
             counts = await opened.counts(record.id)
@@ -190,12 +201,12 @@ def report(run: str, form: str, output: Path | None, store: str | None) -> None:
 def explain(run: str, cell: str, agent: str | None, as_json: bool, store: str | None) -> None:
     """Tell the story of CELL of RUN.
 
-    CELL is a target's name, a spec's key, or TARGET@AGENT.
+    CELL is a target's name or a part of it, a spec's key, or TARGET@AGENT.
     """
 
     async def work() -> None:
         async with reading(store) as opened:
-            record = await opened.run(run)
+            record = as_it_stands(await opened.run(run), store)
             await _explain(opened, record, cell, agent, as_json=as_json)
 
     set_up_logging()
@@ -210,11 +221,12 @@ async def _explain(opened: Any, record: Any, cell: str, agent: str | None, *, as
     target, sign, name = cell.rpartition("@")
     if sign and agent is None and target:
         cell, agent = target, name
+    planned = await opened.tests(record.id)
     tests = [
         test
-        for test in await opened.tests(record.id)
+        for test in planned
         if test.spec.target == cell or (len(cell) >= 4 and test.spec.key.startswith(cell))
-    ]
+    ] or [test for test in planned if cell.lower() in test.spec.target.lower()]
     cells = [
         one
         async for one in opened.cells(record.id)

@@ -76,7 +76,7 @@ async def _change(opened: Any, run: str, adopted: Sequence[tuple[str, str]], giv
 async def _lost(opened: Any, run: str) -> dict[str, Any]:
     """Creations whose outcome nobody knows, by spec.
 
-    One whose answer is not recorded is lost with the process that waited for it, even before a resume says so.
+    One whose answer is not recorded is lost with its process, even before a resume says so.
     """
     from orchestrator.lifecycle import SpecState  # noqa: PLC0415 - loaded when called
 

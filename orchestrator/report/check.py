@@ -114,7 +114,7 @@ def print_check(
     )
     say(console, f"  reads     about {worth.reads}")
     say(console, f"  units     about {worth.units:g} (an estimate after {terminal(worth.price_source)})")
-    seen = "as seen" if worth.limits_known else "the vendor's defaults, none seen yet"
+    seen = "as seen" if worth.limits_known else "the vendor's defaults where none was seen yet"
     limits = f"{worth.instant_limit} instant tests and {worth.organization_limit} requests a minute"
     say(console, f"  finish    about {span(worth.finish_seconds)} under limits of {limits} ({seen})")
     print_groups(console, "Left out", grouped(left_out, {agent.id: agent.name for agent in agents}))

@@ -68,11 +68,11 @@ def budget_lines(run: RunRecord) -> list[str]:
             continue
         remaining, limit = number(facts.get("remaining")), number(facts.get("limit"))
         reset, others = number(facts.get("reset")), number(facts.get("others"))
-        left = "?" if remaining is None else f"{remaining:g}"
-        lines.append(
-            f"budget    {BUDGET_NAMES[name]}: {left} of {limit:g} left, resets {clock_time(reset)}"
-            + ("" if others is None else f", others spend {others:g} a window")
-        )
+        # A window that is over says nothing of the next one.
+        left = f"{limit:g} a window" if remaining is None else f"{remaining:g} of {limit:g} left"
+        ends = "" if remaining is None else f", resets {clock_time(reset)}"
+        spent = "" if others is None else f", others spend {others:g} a window"
+        lines.append(f"budget    {BUDGET_NAMES[name]}: {left}{ends}{spent}")
     waits = run.facts.get("waits")
     waited = [
         f"{span(number(seconds))} for {awaited(name)}"

@@ -57,6 +57,7 @@ class Context:
     jitter: Callable[[], float]
     log: Note = silent
     stop: Stop = field(default_factory=Stop)
+    created: int = 0
     answers: int = 0
     error_rows: int = 0
     unreachable: int = 0

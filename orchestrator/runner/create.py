@@ -110,6 +110,7 @@ async def _open(context: Context, test: InHand, made: Created) -> None:
         record, test_id=made.test_id, links=made.links, created=wall, state=SpecState.WAITING
     )
     test.created = now
+    context.created += 1
     test.progress = Progress(spec, record.baseline)
     context.schedule.opened(spec, test.progress, created=now, deadline=now + spec.deadline, now=now)
 

@@ -70,7 +70,7 @@ class Looking:
         self._order = itertools.count()
         self._closable: deque[str] = deque()
         self._closing: set[str] = set()
-        self._fewer_open = False
+        self._planned_at: tuple[float, float] | None = None
 
     def opened(
         self,
@@ -154,18 +154,18 @@ class Looking:
             self._closing.discard(key)
             if test is not None:
                 self._open_layers -= len(self._left(test))
-                self._fewer_open = True
                 return key
         return None
 
     def bring_forward(self, now: float) -> None:
         """Nothing is left to create, so more may be spent on the tests that are open: look sooner.
 
-        Done when there are fewer of them than before.
+        Done when the pace has changed since; at the same pace every look stands where it was planned.
         """
-        if not self._fewer_open:
+        eagerness = (self.pace.risk, self.pace.longest_gap)
+        if eagerness == self._planned_at:
             return
-        self._fewer_open = False
+        self._planned_at = eagerness
         due, self._due = self._due, []
         for when, order, step in due:
             test = self._open.get(step.key)

@@ -83,8 +83,9 @@ class Database:
 
     def _prepare(self) -> None:
         run = self.connection.execute
-        found = run("PRAGMA application_id").fetchone()[0]
+        # In this order: another process that makes the store right now sets both in one transaction.
         tables = run("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        found = run("PRAGMA application_id").fetchone()[0]
         if tables and found != APPLICATION_ID:
             raise StoreProblem(
                 f"store {self.path}: this is a database of something else",

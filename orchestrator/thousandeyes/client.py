@@ -70,7 +70,7 @@ class HttpTransport:
         if self._plain and not allow_http and not is_loopback(self.origin):
             raise UsageProblem(
                 f"{self.origin} is not encrypted, and the token would travel in clear",
-                hint="use https://; plain http:// is for this machine, or needs an explicit flag",
+                hint="use https://; plain http:// is for this machine, elsewhere it needs --allow-http",
             )
         self._credentials = credentials
         self._now = now

@@ -1,4 +1,4 @@
-"""Nothing waits for ever: each test, run and request has a deadline, and what is missing is said cell by cell."""
+"""Nothing waits for ever: tests, runs and requests have deadlines, and what is missing is said cell by cell."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def test_a_store_of_a_newer_version_is_left_alone(world: World) -> None:
     assert len(world.creations()) == 1
 
 
-DAMAGES: dict[str, Callable[[Path], None]] = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "no database at all": lambda store: store.write_bytes(b"not a database, but long enough" * 200),
     "the first page": lambda store: _overwrite(store, 100, b"\xff" * 3000),
     "the end cut off": lambda store: os.truncate(store, store.stat().st_size // 2),

@@ -82,7 +82,7 @@ class World:
         self.store = folder / "store" / "runs.db"
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(  # noqa: S603 - our own script
+        self._process = subprocess.Popen(
             [sys.executable, str(SUPPORT / "process_simulator.py"), json.dumps(self._settings)],
             env=self.environment(),
             stdin=subprocess.PIPE,
@@ -137,7 +137,7 @@ class World:
             command += ["--base-url", self.origin]
         if "--store" not in arguments:
             command += ["--store", str(store or self.store)]
-        return subprocess.Popen(  # noqa: S603 - our own script
+        return subprocess.Popen(
             command,
             env=self.environment(**environment),
             stdin=subprocess.DEVNULL,
