@@ -6,6 +6,7 @@ reads a clock or sleeps.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -47,7 +48,7 @@ class LoopClock:
         self._started: float | None = None
 
     def now(self) -> float:
-        return anyio.current_time() * self.speed
+        return asyncio.get_running_loop().time() * self.speed
 
     def wall(self) -> float:
         if self.speed == 1.0 and self._epoch is None:

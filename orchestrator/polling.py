@@ -12,7 +12,7 @@ import math
 from orchestrator.latency import LONGEST_GAP, SHORTEST_GAP
 
 EAGEREST, FRUGALEST = 0.2, 0.7  # risk of a look: 4 and 0.4 wasted looks per layer
-WASTED_PER_LAYER = 0.7  # wasted looks that a layer may cost us while there is still something to create
+WASTED_PER_LAYER = 0.6  # wasted looks that a layer may cost us while there is still something to create
 LAST_FEW = 3  # tests; below that, the end of the run is what counts
 OPEN_WINDOWS = 2.0  # work in progress: so many windows' worth of looks
 FEWEST_OPEN = 8

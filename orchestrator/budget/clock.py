@@ -40,6 +40,7 @@ class ServerClock:
     def __init__(self) -> None:
         self._young: _Interval = _NOTHING
         self._old: _Interval = _NOTHING
+        self._bounds: _Interval = _NOTHING  # where young and old meet; asked for dozens of times per request
         self._since = -math.inf
         self._suspect: _Interval | None = None
         self._dated = False
@@ -65,21 +66,18 @@ class ServerClock:
 
     def at_least(self, now: float) -> float:
         """Server epoch seconds that are certainly reached at our ``now``; ``-inf`` before any answer."""
-        return now + self._bounds()[0]
+        return now + self._bounds[0]
 
     def at_most(self, now: float) -> float:
         """Server epoch seconds that are certainly not exceeded at our ``now``; ``inf`` before any answer."""
-        return now + self._bounds()[1]
+        return now + self._bounds[1]
 
     def when(self, server: float) -> float:
         """Our monotonic second at which :meth:`at_least` reaches ``server``; ``inf`` before any answer."""
-        return server - self._bounds()[0]
-
-    def _bounds(self) -> _Interval:
-        return _meet(self._young, self._old)
+        return server - self._bounds[0]
 
     def _learn(self, seen: _Interval, received: float) -> None:
-        low, high = _meet(self._bounds(), seen)
+        low, high = _meet(self._bounds, seen)
         if low > high:
             self._step(seen, received)
             return
@@ -87,6 +85,7 @@ class ServerClock:
         if received - self._since > HALF_LIFE:
             self._old, self._young, self._since = self._young, _NOTHING, received
         self._young = _meet(self._young, seen)
+        self._bounds = _meet(self._young, self._old)
 
     def _step(self, seen: _Interval, received: float) -> None:
         """The bounds contradict each other: the server's clock stepped, or one answer had a wrong Date.
@@ -94,7 +93,7 @@ class ServerClock:
         Back is believed at once, because it only makes us wait; forward only from two answers, because it
         would make us declare windows over.
         """
-        forward = seen[0] > self._bounds()[1]
+        forward = seen[0] > self._bounds[1]
         if forward:
             doubt = _meet(self._suspect, seen) if self._suspect is not None else None
             if doubt is None or doubt[0] > doubt[1]:
@@ -102,10 +101,10 @@ class ServerClock:
                 return
             seen = doubt
         self._forget(received)
-        self._young = seen
+        self._young = self._bounds = seen
 
     def _forget(self, received: float) -> None:
-        self._young = self._old = _NOTHING
+        self._young = self._old = self._bounds = _NOTHING
         self._suspect = None
         self._since = received
 
@@ -116,6 +115,7 @@ class ServerClock:
     def restore(self, state: ClockState) -> None:
         """Take over what :meth:`state` gave, here or in another process of this host."""
         self._young, self._old = state.young, state.old
+        self._bounds = _meet(self._young, self._old)
         self._since, self._suspect, self._dated = state.since, state.suspect, state.dated
 
 

@@ -310,16 +310,17 @@ class LocalLedger:
 
 
 def _view(budget: Budget, now: float) -> BudgetView:
-    free = budget.free(now)
+    free, keep = budget.free(now), budget.keep(now)
     state = budget.state
+    has_room = free > (keep if state.known else 0)
     return BudgetView(
         limit=state.limit,
         remaining=state.remaining if state.known else None,
         reset=state.reset,
         known=state.known,
         free=free,
-        keep=budget.keep(now),
-        opens_at=budget.opens_at(now),
+        keep=keep,
+        opens_at=now if has_room else budget.opens_at(now),
         others=budget.others(now),
         reserve=budget.reserve_tokens(now),
         mine=state.mine,

@@ -93,6 +93,7 @@ class Dispatcher:
         self._circuit = 0
         self.waited: dict[str, float] = {}
         self._waiting_for: str | None = None
+        self._view: LedgerView | None = None
 
     # -- from outside -------------------------------------------------------------------------------
 
@@ -183,7 +184,7 @@ class Dispatcher:
         wake_at = min(
             now + LONGEST_SLEEP, self._deadline if not self._deadline_passed else now + LONGEST_SLEEP
         )
-        self._waiting_for = None
+        self._waiting_for = self._view = None
         if context.stop.sending is not None or self._in_flight >= MAX_IN_FLIGHT or self._leaving(now):
             return None, wake_at
         if self._leave_at is not None:
@@ -192,7 +193,7 @@ class Dispatcher:
         if now < self._pause_until:
             self._waiting_for = "circuit"
             return None, min(wake_at, self._pause_until)
-        view = self._ledger.view(now)
+        self._view = view = self._ledger.view(now)
         for candidate in context.schedule.candidates(now, _load(view)):
             opens_at = self._affordable(candidate, view, now)
             if opens_at <= now:
@@ -270,7 +271,8 @@ class Dispatcher:
     async def _sleep(self, until: float) -> None:
         context = self._context
         began = context.clock.now()
-        self._listener(Situation(self._ledger.view(began), self._waiting_for, self.waited))
+        view = self._view or self._ledger.view(began)
+        self._listener(Situation(view, self._waiting_for, self.waited))
         with context.clock.move_on_after(max(0.001, until - began)):
             await self._woken.wait()
         self._woken = anyio.Event()

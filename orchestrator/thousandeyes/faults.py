@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -96,5 +100,11 @@ def _answering(cause: Exception, timeouts: Timeouts) -> str:
 def _reason(cause: OSError) -> str:
     """What the operating system said, without the library's repetition of the address."""
     inner = getattr(cause, "os_error", None) or cause
+    number = getattr(inner, "errno", None)
+    # TLS and name resolution have numbers of their own.
+    own = isinstance(inner, ssl.SSLError | socket.gaierror)
+    if isinstance(number, int) and number in errno.errorcode and not own:
+        # The event loop's own words for it are "Connect call failed ('127.0.0.1', 9)".
+        return os.strerror(number)
     said = getattr(inner, "strerror", None) or getattr(inner, "reason", None)
     return said.strip() if isinstance(said, str) and said.strip() else type(inner).__name__

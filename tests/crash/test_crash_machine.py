@@ -56,7 +56,7 @@ LEGAL = {
     "failed": set(),
 }
 ENDS = {"complete", "partial", "timed_out", "failed", "unknown", "not_run"}
-REFUSALS = {"400": 400, "403": 403, "404": 404, "429": 429, "500": 500, "503": 503, "408": 408}
+REFUSALS = {"400": 400, "401": 401, "403": 403, "404": 404, "429": 429, "500": 500, "503": 503, "408": 408}
 # What can come of a request; "taken" is answered as the API would.
 CREATIONS = ("taken", "taken", "taken", "lost", "lost before", "not sent", "unreadable", *REFUSALS)
 READS = ("taken", "taken", "taken", "lost", "not sent", "unreadable", "empty", *REFUSALS)

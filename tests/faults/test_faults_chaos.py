@@ -45,7 +45,7 @@ def drawn(seed: int) -> World:
     )
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", range(12))
 def test_the_promises_hold_in_a_world_of_faults(seed: int, tmp_path: Path) -> None:
     async def work() -> list[Ran]:
         async with in_process(drawn(seed), store=tmp_path / "store.db") as simulated:
@@ -54,10 +54,12 @@ def test_the_promises_hold_in_a_world_of_faults(seed: int, tmp_path: Path) -> No
             return [first, await simulated.resume(first.outcome.run.id)]
 
     first, resumed = run_virtual(work)
+    assert len(first.tests) == 13
     check_promises(first)
     check_promises(resumed)
     assert first.code in {0, 1, 3}
-    assert {one.answer for one in first.answers} <= {one.answer for one in resumed.answers}, "an answer was lost"
+    lost = {one.answer.raw for one in first.answers} - {one.answer.raw for one in resumed.answers}
+    assert not lost, "an answer of the first session was lost"
     posts = [request for request in resumed.requests if request.method == "POST"]
     not_run = first.states().get("not_run", 0)
     limited = resumed.summary["requests"]["refused_429"]

@@ -72,7 +72,11 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What one run came to. ``seconds`` are the run's own clock's; ``text`` is the report for a ticket."""
+    """What one run came to. ``seconds`` are the run's own clock's; ``text`` is the report for a ticket.
+
+    ``requests`` and ``replies`` are those of the last session of the run; ``sent_before`` counts creations
+    and re-runs of earlier ones.
+    """
 
     outcome: Outcome
     witness: Mapping[str, Any]
@@ -85,6 +89,7 @@ class Ran:
     seconds: float
     requests: Sequence[Request]
     replies: Sequence[tuple[Request, Reply]]
+    sent_before: int
 
     @property
     def code(self) -> int:
@@ -125,6 +130,7 @@ class Simulated:
 
     async def run(self, plan_text: str, **wishes: Any) -> Ran:
         """Run a plan to its end. Raises what makes it impossible (``Refused``, ``Unanswered``, ...)."""
+        self._anew()
         plan = parse_plan(plan_text, "plan.yaml", self.folder, environ={})
         prepared = await prepare(self.session, plan)
         check_ceilings(prepared)
@@ -132,12 +138,20 @@ class Simulated:
 
     async def rerun(self, run: str, *, failed: bool = False) -> Ran:
         """Run the tests of a run again."""
+        self._anew()
         parent = await self.session.doors.store.run(run)
         return await self.conduct(await store_rerun(self.session, parent, Wishes(), failed=failed))
 
     async def resume(self, run: str, *, unknown: str = "keep") -> Ran:
         """Go on with a run."""
+        self._anew()
         return await self.conduct(await self.session.doors.store.run(run), unknown=unknown)
+
+    def _anew(self) -> None:
+        """Requests are counted per session, and each command is a session of its own."""
+        doors = self.session.doors
+        wire = Wire(self.transport, doors.ledger, doors.clock, Tally())
+        self.session = replace(self.session, doors=replace(doors, wire=wire))
 
     async def conduct(
         self,
@@ -161,9 +175,11 @@ class Simulated:
         began = session.doors.clock.now()
         outcome = await conductor.run()
         seconds = session.doors.clock.now() - began
-        return await self._gather(outcome, seconds, first, answered)
+        return await self._gather(record, outcome, seconds, first, answered)
 
-    async def _gather(self, outcome: Outcome, seconds: float, first: int, answered: int) -> Ran:
+    async def _gather(
+        self, before: RunRecord, outcome: Outcome, seconds: float, first: int, answered: int
+    ) -> Ran:
         store, run = self.session.doors.store, outcome.run
         cells = [cell async for cell in store.cells(run.id)]
         unknown = await store.tests(run.id, [SpecState.UNKNOWN])
@@ -181,6 +197,7 @@ class Simulated:
             seconds=seconds,
             requests=self.transport.requests[first:],
             replies=self.transport.replies[answered:],
+            sent_before=_sent(before.facts),
         )
 
 
@@ -306,9 +323,13 @@ def _counted(ran: Ran) -> None:
         assert sum(counts.values()) == planned, f"{group} do not add up to {planned}: {counts}"
     assert len(ran.tests) == ran.summary["tests"]["planned"]
     assert len(ran.cells) == ran.summary["cells"]["planned"]
-    requests = ran.summary["requests"]
-    sent = sum(request.method == "POST" for request in ran.requests)
-    assert requests["creations"] + requests["reruns"] == sent, f"{sent} were sent, but told: {requests}"
+    sent = ran.sent_before + sum(request.method == "POST" for request in ran.requests)
+    assert _sent(ran.summary) == sent, f"{sent} were sent, but told: {ran.summary['requests']}"
+
+
+def _sent(facts: Mapping[str, Any]) -> int:
+    requests = facts.get("requests") or {}
+    return int(requests.get("creations", 0)) + int(requests.get("reruns", 0))
 
 
 def _ended_in_time(ran: Ran) -> None:

@@ -1,0 +1,245 @@
+"""Faults below HTTP and of its transport, with the real client over loopback sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import anyio
+import pytest
+import trustme
+from fault_cases import PLAN
+from simulated_run import TOKEN, Ran, check_promises, over_sockets
+
+from orchestrator.app import Session
+from orchestrator.ask import Unanswered
+from orchestrator.clock import LoopClock
+from orchestrator.simulator.server import serve
+from orchestrator.simulator.service import Service
+from orchestrator.simulator.settings import Fault
+from orchestrator.simulator.settings import Settings as World
+
+# Slow enough that a request's time-out is a fraction of a test's deadline.
+SPEED = 60.0
+UNKNOWN_ONCE = (3, {"unknown": 1, "complete": 2})
+ALL_COMPLETE = (0, {"complete": 3})
+
+
+async def run(world: World, store: Path) -> Ran:
+    async with over_sockets(world, store=store, speed=SPEED) as simulated:
+        ran = await simulated.run(PLAN)
+    check_promises(ran)
+    return ran
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("reset-before", "the connection broke"),
+        ("reset-after", "the connection broke"),
+        ("silent-before", "nothing came for 0.4 s"),
+        ("silent-after", "nothing came for 0.4 s"),
+        ("truncated", "the answer's body broke off"),
+        ("endless-body", "no complete answer within 0.6 s"),
+    ],
+)
+async def test_a_creation_without_a_whole_answer_is_unknown(kind: str, said: str, tmp_path: Path) -> None:
+    ran = await run(World(faults=(Fault(kind, "create", nth=1),)), tmp_path / "store.db")
+    assert (ran.code, ran.states()) == UNKNOWN_ONCE
+    assert said in ran.reasons()
+    assert len(ran.created_names()) == (2 if kind.endswith("before") else 3)
+
+
+@pytest.mark.parametrize(
+    "kind", ["reset-before", "reset-after", "silent-after", "truncated", "endless-body", "slow-body"]
+)
+async def test_a_read_without_a_whole_answer_is_asked_again(kind: str, tmp_path: Path) -> None:
+    ran = await run(World(faults=(Fault(kind, "read", first=2),)), tmp_path / "store.db")
+    assert (ran.code, ran.states()) == ALL_COMPLETE
+
+
+async def test_a_body_beyond_the_limit_is_not_read_to_its_end(tmp_path: Path) -> None:
+    size = 65 * 1024 * 1024
+    world = World(faults=(Fault("huge", "create", nth=1, value=size),))
+    ran = await run(world, tmp_path / "store.db")
+    assert (ran.code, ran.states()) == UNKNOWN_ONCE
+    assert "the answer is larger than 64 MiB" in ran.reasons()
+
+
+async def test_nobody_listens_and_nothing_is_sent(tmp_path: Path) -> None:
+    async with over_sockets(World(), store=tmp_path / "store.db", origin="http://127.0.0.1:9") as simulated:
+        with pytest.raises(Unanswered, match=r"no connection to 127\.0\.0\.1:9: Connection refused") as caught:
+            await simulated.run(PLAN)
+        assert "TE_BASE_URL" in (caught.value.hint or "")
+        assert simulated.service.witness()["requests"] == {}
+
+
+class Gate:
+    """Passes connections on to a port while it is open; a closed gate refuses them."""
+
+    def __init__(self, to: int) -> None:
+        self._to = to
+        self._listener: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    async def open(self) -> None:
+        self._listener = await asyncio.start_server(self._pass, "127.0.0.1", self.port)
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for task in list(self._tasks):
+            task.cancel()
+        # Until the client has seen that its idle connection is gone.
+        await asyncio.sleep(0.03)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        me = asyncio.current_task()
+        assert me is not None
+        self._tasks.add(me)
+        inward, outward = await asyncio.open_connection("127.0.0.1", self._to)
+        try:
+            await asyncio.gather(_pump(reader, outward), _pump(inward, writer))
+        except asyncio.CancelledError:
+            pass  # the gate was closed
+        finally:
+            self._tasks.discard(me)
+            for each in (writer, outward):
+                each.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+
+async def test_creations_that_never_left_wait_until_the_api_is_back_and_are_created_once(
+    tmp_path: Path,
+) -> None:
+    async with over_sockets(World(), store=tmp_path / "first.db", speed=SPEED) as behind:
+        gate = Gate(int(behind.session.settings.origin.rpartition(":")[2]))
+        await gate.open()
+        origin = f"http://127.0.0.1:{gate.port}"
+        async with over_sockets(World(), store=tmp_path / "store.db", speed=SPEED, origin=origin) as simulated:
+            await _close_after_listing(simulated.session, gate)
+            ran = await simulated.run(PLAN)
+        await gate.close()
+        witness = behind.service.witness()
+    assert (ran.code, ran.states()) == ALL_COMPLETE
+    names = [creation["name"] for creation in witness["creations"]]
+    assert len(names) == len(set(names)) == 3
+    assert ran.summary["requests"]["creations"] > 3, "some were refused a connection"
+    assert ran.summary["requests"]["errors"] == ran.summary["requests"]["creations"] - 3
+
+
+async def _close_after_listing(session: Session, gate: Gate) -> None:
+    """Refuse connections from the first creation on, for a tenth of a second."""
+    store = session.doors.store
+    intend = store.intend
+    closed = False
+
+    async def closing(*arguments: object) -> None:
+        nonlocal closed
+        await intend(*arguments)  # type: ignore[arg-type] # passed on as it came
+        if not closed:
+            closed = True
+            await gate.close()
+            asyncio.get_running_loop().call_later(0.1, lambda: opening.append(asyncio.ensure_future(gate.open())))
+
+    opening: list[asyncio.Future[None]] = []
+    store.intend = closing  # type: ignore[method-assign] # a door of this one session
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def tls_server(authority: trustme.CA, name: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+async def test_a_trusted_certificate_carries_a_whole_run(authority: trustme.CA, tmp_path: Path) -> None:
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    contexts = (tls_server(authority, "127.0.0.1"), client)
+    async with over_sockets(World(), store=tmp_path / "store.db", speed=SPEED, tls=contexts) as simulated:
+        ran = await simulated.run(PLAN)
+    check_promises(ran)
+    assert (ran.code, ran.states()) == ALL_COMPLETE
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("127.0.0.1", False), ("api.thousandeyes.com", True)])
+async def test_a_certificate_that_is_not_trusted_ends_the_run_before_anything_is_sent(
+    authority: trustme.CA, tmp_path: Path, name: str, *, trusted: bool
+) -> None:
+    client = ssl.create_default_context()
+    if trusted:
+        authority.configure_trust(client)
+    contexts = (tls_server(authority, name), client)
+    async with over_sockets(World(), store=tmp_path / "store.db", tls=contexts) as simulated:
+        with pytest.raises(Unanswered, match="is not trusted"):
+            await simulated.run(PLAN)
+        witness = simulated.service.witness()
+    assert witness["requests"] == {}
+    assert witness["tokens"] == [], "the token must not reach a server that is not proven"
+
+
+@asynccontextmanager
+async def elsewhere() -> AsyncIterator[tuple[str, Service]]:
+    """A second host that would gladly take the token."""
+    clock, service = LoopClock(speed=SPEED), Service(World())
+    async with serve(service, clock.wall, clock.sleep) as origin:
+        yield origin, service
+
+
+@pytest.mark.parametrize("match", ["create", "read", "rerun"])
+async def test_the_token_never_follows_a_redirect(match: str, tmp_path: Path) -> None:
+    async with elsewhere() as (origin, other):
+        world = World(faults=(Fault("redirect", match, first=4, target=origin),))
+        async with over_sockets(world, store=tmp_path / "store.db", speed=SPEED) as simulated:
+            ran = await simulated.run(PLAN)
+            check_promises(ran)
+            if match == "rerun":
+                ran = await simulated.rerun(ran.outcome.run.id)
+        assert ran.code == 3, "a redirect is no answer"
+        assert other.witness()["requests"] == {}, "a request followed the redirect"
+        assert other.witness()["tokens"] == []
+
+
+async def test_the_token_never_follows_a_redirect_of_the_listing(tmp_path: Path) -> None:
+    async with elsewhere() as (origin, other):
+        world = World(faults=(Fault("redirect", "agents", target=origin),))
+        async with over_sockets(world, store=tmp_path / "store.db") as simulated:
+            with pytest.raises(Unanswered, match="status 307"):
+                await simulated.run(PLAN)
+        assert other.witness()["tokens"] == []
+
+
+async def test_the_token_never_follows_a_link_to_another_host(tmp_path: Path) -> None:
+    async with elsewhere() as (origin, other):
+        world = World(base_url=origin, page_size=2, links="complete")
+        ran = await run(world, tmp_path / "store.db")
+        assert other.witness()["requests"] == {}, "a link to another host was followed"
+        assert other.witness()["tokens"] == []
+    assert "leaves the API's origin" in ran.reasons()
+    assert ran.cell_states() == {"answered": 6, "missing": 2}
+
+
+async def test_the_token_reaches_the_configured_origin(tmp_path: Path) -> None:
+    """Without this the tests above could not fail."""
+    ran = await run(World(), tmp_path / "store.db")
+    with anyio.fail_after(1):
+        assert len(ran.witness["tokens"]) == 1
+    assert TOKEN not in str(ran.witness)

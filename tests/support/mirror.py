@@ -1,0 +1,115 @@
+"""A hostile API: it says back whatever it is told, the token included, wrapped in texts that try to break out.
+
+Version 7, as little of it as a run needs: agents, tags, account groups, one creation that succeeds and then
+refusals, and answers that are error rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+
+TEXTS = (
+    "<script>alert(1)</script>",
+    "[click](javascript:alert(1)) | `code` @everyone",
+    "\x1b[31mred\x1b[0m\x1b]0;title\x07\x1b[2J",
+    '=HYPERLINK("http://foreign.invalid","x")',
+    "line one\nline two\r\nline three",
+    "null\x00byte \u0085 \u009b31m",
+    "right \u202eto left\u202c \u2066isolated\u2069 \ufeff",
+    "lone \ud800 surrogate",
+    "]]> <!-- --> &amp; &#0;",
+    "+1+1",
+    "@SUM(A1:A9)",
+    "-2+3",
+)
+
+
+class Mirror:
+    """``seen`` counts requests that carried a token."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.created = 0
+
+    def _echo(self, request: web.Request) -> str:
+        said = request.headers.get("Authorization", "")
+        self.seen += bool(said)
+        return f"{said} {said.partition(' ')[2]}"
+
+    def names(self) -> dict[str, str]:
+        """Agent names by id, without the echo."""
+        return {str(number): f"{text} {number}" for number, text in enumerate(TEXTS, 1)}
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer anything."""
+        echo = self._echo(request)
+        path = request.path
+        if path == "/v7/agents":
+            agents = [self._agent(key, f"{name} {echo}") for key, name in self.names().items()]
+            return _json({"agents": agents})
+        if path in {"/v7/tags", "/v7/account-groups"}:
+            group = {"aid": "1", "accountGroupName": f"{TEXTS[2]} {echo}", "isCurrentAccountGroup": True}
+            return _json({"tags": [], "accountGroups": [group]})
+        if request.method == "POST":
+            return self._create(echo)
+        rows = [self._row(key, name, echo) for key, name in self.names().items()]
+        return _json({"results": rows, "test": {}})
+
+    def _create(self, echo: str) -> web.Response:
+        self.created += 1
+        if self.created == 1:
+            return _json({"testId": "281474976710657"}, status=201)
+        every = " ".join(TEXTS)
+        problem = {
+            "title": f"{every} {echo}",
+            "detail": f"{echo} {every}",
+            "errors": [{"field": TEXTS[0], "message": echo, "code": TEXTS[2]}],
+        }
+        return _json(problem, status=400)
+
+    @staticmethod
+    def _agent(key: str, name: str) -> dict[str, Any]:
+        return {
+            "agentId": key,
+            "agentName": name,
+            "agentType": "cloud",
+            "countryId": "\x1b[31mGB",
+            "location": name,
+        }
+
+    @staticmethod
+    def _row(key: str, name: str, echo: str) -> dict[str, Any]:
+        return {
+            "agent": {"agentId": key, "agentName": f"{name} {echo}", "countryId": "=GB"},
+            "roundId": 1_800_000_000,
+            "date": f"\x1b[31m{echo}",
+            "server": f"{TEXTS[3]} {echo}",
+            "errorType": TEXTS[2],
+            "errorDetails": f"{TEXTS[int(key) % len(TEXTS)]} {echo}",
+            "_links": {"appLink": {"href": f"https://app.example/{echo}\x1b[31m"}},
+        }
+
+
+def _json(body: Any, status: int = 200) -> web.Response:
+    # ASCII, so that a lone surrogate can travel.
+    return web.Response(status=status, body=json.dumps(body).encode("ascii"), content_type="application/json")
+
+
+@asynccontextmanager
+async def mirror() -> AsyncIterator[tuple[str, Mirror]]:
+    """Serve it on loopback; yields its origin and itself."""
+    hostile = Mirror()
+    application = web.Application()
+    application.router.add_route("*", "/{anything:.*}", hostile.handle)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", hostile
+    finally:
+        await runner.cleanup()
