@@ -18,7 +18,7 @@ from orchestrator.credentials import Credentials
 from orchestrator.model import Agent, Api
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Tally, Wire
-from orchestrator.settings import Settings
+from orchestrator.settings import SHARED_BUDGET, Settings
 from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
@@ -96,7 +96,7 @@ async def connect(
             HttpTransport(settings.origin, credentials, now=clock.now, allow_http=settings.allow_http)
         )
         ledger = SharedLedger(
-            settings.store.parent / "budget.db",
+            settings.store.parent / SHARED_BUDGET,
             f"{settings.origin} {settings.organization}",
             urgent=settings.urgent,
             reserve=reserve,

@@ -82,6 +82,11 @@ async def _ticket(ledger: Ledger, clock: Clock, give_up: float) -> Ticket:
         if ticket is not None:
             return ticket
         if now >= give_up:
+            if ledger.refused().bare:
+                raise Unanswered(
+                    "the API keeps answering 429 without saying which limit is meant",
+                    hint="an address is blocked for a while after many refused tokens (401); try again later",
+                )
             raise Unanswered(
                 "the organization's calls were used up by others for too long", hint="try again later"
             )

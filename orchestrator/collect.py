@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from orchestrator.model import Answer, Spec
 from orchestrator.thousandeyes.protocol import expected_rows
 
+# In a baseline, beside the agents' ids: the server's second when the newest rounds were read, less a little.
+FLOOR = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Harvest:
@@ -25,7 +28,7 @@ class Progress:
     A layer is complete when every agent of the spec has all its rows of an accepted round. An instant run's
     round id is the second of its start, and whether all agents of a run share one is unknown, so rounds are
     compared per agent: after a re-run only rounds newer than the agent's baseline count. An agent without a
-    baseline of its own is held to the newest round that any agent had.
+    baseline of its own is held to the newest round that any agent had, and to :data:`FLOOR`.
     """
 
     def __init__(self, spec: Spec, baseline: Mapping[str, int] | None = None) -> None:

@@ -200,13 +200,10 @@ class Conductor:
             in_order=run.settings.get("in_order") is True,
         )
         for spec in order:
-            if (
-                run.parent is None
-                or by_key[spec.key].test_id is None
-                or by_key[spec.key].baseline is not None
-            ):
+            if run.parent is None or by_key[spec.key].test_id is None:
                 schedule.creations.add(spec)
             else:
+                # Also where they were read by an earlier session: the test may have been run since.
                 schedule.creations.add_rerun(spec, layer=TEST_TYPES[spec.type].layers[0])
 
     async def _reopen(self, waiting: Sequence[TestRecord]) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 from orchestrator.errors import UsageProblem
 from orchestrator.thousandeyes.origin import PRODUCTION
 
+# Beside the store; all runs whose stores are in one folder share it.
+SHARED_BUDGET = "budget.db"
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -32,8 +35,11 @@ def pick_origin(flag: str | None, environ: Mapping[str, str]) -> str:
 
 
 def pick_account(flag: str | None, environ: Mapping[str, str], plan: str | None = None) -> str | None:
-    """The account group id, if any was named."""
-    return flag or environ.get("TE_AID") or plan or None
+    """The account group id, if any was named. Raises :class:`UsageProblem` for what cannot be one."""
+    account = flag or environ.get("TE_AID") or plan or None
+    if account is not None and not (account.isascii() and account.isalnum()):
+        raise UsageProblem("an account group is named by its id, letters and digits only (TE_AID, --aid)")
+    return account
 
 
 def pick_store(flag: str | None, environ: Mapping[str, str]) -> Path:
@@ -50,4 +56,9 @@ def pick_store(flag: str | None, environ: Mapping[str, str]) -> Path:
             f"store {text.split('://', 1)[0]}://…: only a file is supported in this version",
             hint="give a path, or sqlite:///path",
         )
-    return Path(text).expanduser()
+    path = Path(text).expanduser()
+    if path.name == SHARED_BUDGET:
+        raise UsageProblem(
+            f"store {path}: this name is for the budget that runs share", hint="choose another name"
+        )
+    return path

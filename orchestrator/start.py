@@ -104,11 +104,15 @@ async def store_rerun(session: Session, parent: RunRecord, wishes: Wishes, *, fa
     tests = [test for test in await doors.store.tests(parent.id) if test.test_id is not None]
     if failed:
         wanted = await _failed_specs(session, parent)
+        if not wanted:
+            raise NothingToDo(f"no test of run {parent.id} failed, so there is nothing to run again")
         tests = [test for test in tests if test.spec.key in wanted]
-    if not tests and failed:
-        raise NothingToDo(f"no test of run {parent.id} failed, so there is nothing to run again")
     if not tests:
-        raise UsageProblem(f"run {parent.id} has no test with an id, so there is nothing to run again")
+        what = "no failed test" if failed else "no test"
+        raise UsageProblem(
+            f"run {parent.id} has {what} with an id, so there is nothing to run again",
+            hint="tests that were never created are for `orchestrator resume`, lost ones for `reconcile`",
+        )
     specs = [test.spec for test in tests]
     agents = tuple((await doors.store.agents(parent.id)).values())
     run = RunRecord(

@@ -326,6 +326,9 @@ class Budget:
         """This limit is to blame for a 429 whose headers were ``heard``: exhausted, or wait ever longer."""
         state = self.state
         if heard is Heard.OLD_WINDOW:
+            # Another part of the API lives in another window: wait a little, or it refuses us in a storm.
+            self._back_off(now, LONGEST_WAIT)
+            self.pause(state.hold or now)
             return
         if state.known:
             state.remaining = 0

@@ -105,12 +105,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def tell_error(error: OrchestratorError) -> None:
     """What happened and what to do next, escaped, on stderr."""
     from orchestrator.cli.masking import mask  # noqa: PLC0415 - not needed where nothing goes wrong
-    from orchestrator.report.safe import visible  # noqa: PLC0415 - as above
+    from orchestrator.report.safe import hide_userinfo, visible  # noqa: PLC0415 - as above
 
     # The problems of a plan begin with file, line and column, as editors and compilers expect.
     prefix = "" if isinstance(error, PlanInvalid | NothingToDo) else "error: "
     for line in mask(error.message).splitlines() or [""]:
-        click.echo(f"{prefix}{visible(line)}", err=True)
+        click.echo(f"{prefix}{visible(hide_userinfo(line))}", err=True)
     if error.hint:
         click.echo(f"hint: {visible(mask(error.hint))}", err=True)
 

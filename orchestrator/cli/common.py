@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -66,7 +67,11 @@ def plan_options(command: Command) -> Command:
 def simulate_options(command: Command) -> Command:
     """The built-in simulator instead of the API."""
     command = click.option(
-        "--speed", default=60.0, show_default=True, help="How much faster than life the simulated world runs."
+        "--speed",
+        type=click.FloatRange(min=0, min_open=True),
+        default=60.0,
+        show_default=True,
+        help="How much faster than life the simulated world runs.",
     )(command)
     return click.option("--simulate", is_flag=True, help="Use the built-in simulator; no account needed.")(
         command
@@ -146,6 +151,11 @@ async def session(
     add_mask(Masker(credentials))
     async with app.connect(settings, credentials, reserve=reserve, note=noting()) as opened:
         yield opened
+
+
+def like_a_filter() -> None:
+    """End silently when the reader of our output goes (`| head`), as commands that only print do."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 @asynccontextmanager

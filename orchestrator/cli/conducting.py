@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import sys
 
@@ -58,7 +59,12 @@ async def conduct(
         _say(f"left at once; go on with: orchestrator resume {run.id}", quiet=False)
         await conductor.abandon(code)
         return code
-    await _tell(session, outcome, quiet=quiet, as_json=as_json)
+    try:
+        await _tell(session, outcome, quiet=quiet, as_json=as_json)
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):
+        # The reader of our output has gone (rich makes an exit of it); the code is the truth all the same.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return outcome.exit_code
 
 
@@ -92,6 +98,7 @@ async def _tell(session: Session, outcome: Outcome, *, quiet: bool, as_json: boo
     if outcome.refused is not None:
         _say(f"error: {outcome.refused}", quiet=False)
         _say(f"hint: {outcome.hint}", quiet=False)
+        _say(f"once that is put right, go on with: orchestrator resume {run.id}", quiet=False)
     if outcome.exit_code in SIGNALS.values():
         _say(f"interrupted; go on with: orchestrator resume {run.id}", quiet=False)
     if not as_json and not (quiet and outcome.exit_code is Exit.OK):

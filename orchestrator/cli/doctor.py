@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from orchestrator.cli.common import api_options, json_option, run_async, session, set_up_logging
-from orchestrator.errors import Exit, OrchestratorError, Refused, UsageProblem
+from orchestrator.errors import Exit, OrchestratorError, Refused, StoreProblem, UsageProblem
 from orchestrator.model import Api
 
 # More than this and Reset, dates and deadlines are hard to read side by side (seconds). Budgets do not
@@ -64,6 +64,9 @@ async def _examine(options: dict[str, Any], findings: list[Finding]) -> Exit:
     except UsageProblem as error:
         findings.append(Finding("settings", "failed", f"{error.message} ({error.hint})"))
         return Exit.USAGE
+    except StoreProblem as error:
+        findings.append(Finding("store", "failed", f"{error.message} ({error.hint})"))
+        return error.exit_code
     except OrchestratorError as error:
         findings.append(Finding("origin", "failed", f"{error.message} ({error.hint})"))
         return error.exit_code

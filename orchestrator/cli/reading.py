@@ -14,6 +14,7 @@ import click
 from orchestrator.cli.common import (
     as_it_stands,
     json_option,
+    like_a_filter,
     reading,
     run_async,
     set_up_logging,
@@ -48,6 +49,7 @@ def runs(limit: int, plan: str | None, as_json: bool, store: str | None) -> None
         else:
             print_runs(make_console(sys.stdout), found)
 
+    like_a_filter()
     set_up_logging()
     run_async(work)
 
@@ -84,6 +86,7 @@ def show(run: str, as_json: bool, store: str | None) -> None:
             else:
                 await tell_summary(opened, record, sys.stdout)
 
+    like_a_filter()
     set_up_logging()
     run_async(work)
 
@@ -151,6 +154,7 @@ def results(
                 width = console.width if console.is_terminal else None
                 await writers.write_table(rows, sys.stdout.write, keep, width=width, paint=painter(console))
 
+    like_a_filter()
     set_up_logging()
     run_async(work)
 
@@ -181,6 +185,7 @@ def report(run: str, form: str, output: Path | None, store: str | None) -> None:
             unknown = await opened.tests(record.id, [SpecState.UNKNOWN])
             return ticket(record, counts, what, unknown, now=time.time()).encode("utf-8", "backslashreplace")
 
+    like_a_filter()
     set_up_logging()
     content = run_async(work)
     if output is None:
@@ -209,6 +214,7 @@ def explain(run: str, cell: str, agent: str | None, as_json: bool, store: str | 
             record = as_it_stands(await opened.run(run), store)
             await _explain(opened, record, cell, agent, as_json=as_json)
 
+    like_a_filter()
     set_up_logging()
     run_async(work)
 
@@ -218,10 +224,11 @@ async def _explain(opened: Any, record: Any, cell: str, agent: str | None, *, as
     from orchestrator.report.explain import explanation, steps  # noqa: PLC0415 - as above
     from orchestrator.report.times import utc  # noqa: PLC0415 - as above
 
-    target, sign, name = cell.rpartition("@")
-    if sign and agent is None and target:
-        cell, agent = target, name
     planned = await opened.tests(record.id)
+    target, sign, name = cell.rpartition("@")
+    # A target may have an @ of its own.
+    if sign and agent is None and target and cell not in {test.spec.target for test in planned}:
+        cell, agent = target, name
     tests = [
         test
         for test in planned

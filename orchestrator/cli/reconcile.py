@@ -65,6 +65,11 @@ async def _change(opened: Any, run: str, adopted: Sequence[tuple[str, str]], giv
     lost = await _lost(opened, run)
     found = [(_one(lost, key), test_id) for key, test_id in adopted]
     left = [_one(lost, key) for key in given_up]
+    named = [test.spec.key for test in (*(test for test, _ in found), *left)]
+    if len(set(named)) < len(named):
+        raise UsageProblem(
+            "one lost creation is named twice", hint="name each spec once; nothing was changed"
+        )
     for test, test_id in found:
         await opened.adopt(run, test.spec.key, test_id, time.time())
         _say(f"adopted {test_id} for {test.spec.key}; go on with: orchestrator resume {run}")

@@ -125,6 +125,8 @@ async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: boo
             f"run {record.id} belongs to {record.origin}, not to {origin}",
             hint=f"give --base-url {record.origin}",
         )
+    if record.settings.get("urgent") is True and not again:
+        options = {**options, "priority": True}
     reserve = record.settings.get("reserve", 0.1)
     assert isinstance(reserve, int | float)  # noqa: S101 - stored by us
     async with (

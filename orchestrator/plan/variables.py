@@ -9,6 +9,8 @@ from orchestrator.plan.problems import Place, Problems, listing, nearest, quoted
 from orchestrator.plan.source import Entries, Items, Node, Scalar, Untyped, Value, scalar_value, sound
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
+# The API's token goes to the API only; a test would carry it to whatever is tested, and into the journal.
+_CREDENTIALS = ("TE_TOKEN",)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -95,6 +97,10 @@ def _text(
 
 
 def _from_environment(name: str, environ: Mapping[str, str], place: Place, problems: Problems) -> Value:
+    if name in _CREDENTIALS:
+        message = f"{quoted(name)} is the API's token: it goes to the API only, never into a test"
+        problems.add(place, message, settles=True)
+        return ""
     text = sound(environ.get(name, ""))
     if name in environ and text is not None:
         return Untyped(text)

@@ -5,6 +5,7 @@ The runner feeds it with frozen values. It has no clock and no thread: the time 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -126,8 +127,10 @@ class Progress:
             live.stop()
 
     def _write(self, text: str) -> None:
-        self._stream.write(f"{self._title}: {text}\n")
-        self._stream.flush()
+        # A reader that has gone (`2>&1 | head`) must not end the run.
+        with suppress(OSError):
+            self._stream.write(f"{self._title}: {text}\n")
+            self._stream.flush()
 
 
 def _over(snapshot: Snapshot) -> bool:

@@ -8,7 +8,7 @@ budget's opening, a deadline, or a word from outside.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -17,6 +17,7 @@ import anyio
 from orchestrator.budget.budget import WINDOW
 from orchestrator.budget.holders import ASK_AGAIN
 from orchestrator.budget.ledger import Ledger, LedgerView, Ticket
+from orchestrator.errors import StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.outcomes import backoff
 from orchestrator.pace import Load
@@ -94,6 +95,7 @@ class Dispatcher:
         self.waited: dict[str, float] = {}
         self._waiting_for: str | None = None
         self._view: LedgerView | None = None
+        self._broken: list[StoreProblem] = []
 
     # -- from outside -------------------------------------------------------------------------------
 
@@ -120,7 +122,8 @@ class Dispatcher:
                     self._start(tasks, close, context, key)
                 if self._over(now):
                     break
-                await self._keep_facts(now)
+                if not self._broken:
+                    await self._keep_facts(now)
                 if not self._slot:
                     await self._pacer.slot()
                     self._slot = True
@@ -130,6 +133,8 @@ class Dispatcher:
                 else:
                     self._slot = False
                     await self._send(tasks, *chosen)
+        if self._broken:
+            raise _told_together(self._broken)
         await durably(context.store.add_events(context.run.id, context.take_events()))
         if context.stop.refused is not None:
             return End.REFUSED
@@ -253,6 +258,7 @@ class Dispatcher:
 
     def _start(self, tasks: anyio.abc.TaskGroup, step: Callable[..., object], *arguments: object) -> None:
         self._in_flight += 1
+        context = self._context
 
         async def perform() -> None:
             scope = anyio.CancelScope()
@@ -261,6 +267,10 @@ class Dispatcher:
             try:
                 with scope:
                     await step(*arguments)  # type: ignore[misc] # every step is a coroutine function
+            except StoreProblem as problem:
+                # The run cannot go on; but creations under way are paid for, so their answers may come in.
+                self._broken.append(problem)
+                context.stop.sending = context.stop.sending or problem.message
             finally:
                 self._reading.discard(scope)
                 self._in_flight -= 1
@@ -279,6 +289,14 @@ class Dispatcher:
         if self._waiting_for is not None:
             elapsed = context.clock.now() - began
             self.waited[self._waiting_for] = self.waited.get(self._waiting_for, 0.0) + elapsed
+
+
+def _told_together(problems: Sequence[StoreProblem]) -> StoreProblem:
+    """The first message and every hint: each may name a test whose id could not be stored."""
+    hints = dict.fromkeys(problem.hint for problem in problems if problem.hint)
+    told = StoreProblem(problems[0].message, hint="; ".join(hints) or None)
+    told.__cause__ = problems[0]
+    return told
 
 
 def _load(view: LedgerView) -> Load:

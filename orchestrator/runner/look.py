@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from orchestrator.budget.ledger import Ticket
+from orchestrator.collect import FLOOR
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, AnswerStatus
 from orchestrator.outcomes import ReadOutcome, read_outcome
@@ -13,8 +14,12 @@ from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import UNAUTHORIZED_HINT, end_uncreated
 from orchestrator.runner.journal import durably
 from orchestrator.schedule.steps import Detail, Look, Purpose
+from orchestrator.thousandeyes.limits import read_limits
 from orchestrator.thousandeyes.protocol import BadAnswer, Page, Reply, Request, TransportError
 from orchestrator.thousandeyes.rows import DETAIL
+
+# Seconds by which the clocks of the API's parts may differ.
+CLOCKS_APART = 2
 
 
 async def look(context: Context, step: Look, ticket: Ticket) -> None:
@@ -38,8 +43,8 @@ async def look(context: Context, step: Look, ticket: Ticket) -> None:
         if outcome is not ReadOutcome.LIMITED:
             test.problems[step.layer] = problem
         await _no_page(context, step, outcome, problem)
-    elif step.purpose is Purpose.BASELINE:
-        await _baseline(context, test, step, page)
+    elif step.purpose is Purpose.BASELINE and reply is not None:
+        await _baseline(context, test, step, page, read_limits(reply.headers).date)
     else:
         await _rows(context, test, step, page, asked)
 
@@ -58,8 +63,11 @@ async def detail(context: Context, step: Detail, ticket: Ticket) -> None:
             rows = context.dialect.read_path_detail(reply.body).rows
         except BadAnswer as error:
             outcome, problem = ReadOutcome.AGAIN, f"unreadable answer: {error}"
-        else:
+        rows = tuple(row for row in rows if (row.agent_id, row.round_id) == (step.agent_id, step.round_id))
+        if rows:
             await _store(context, test, rows)
+        elif outcome is ReadOutcome.ROWS:
+            outcome, problem = ReadOutcome.NOT_YET, "no hops yet"
     again = outcome in {ReadOutcome.AGAIN, ReadOutcome.NOT_YET, ReadOutcome.LIMITED}
     if outcome is not ReadOutcome.ROWS:
         context.note("look", step.key, layer=DETAIL, status="failed", detail=problem)
@@ -115,7 +123,10 @@ async def _failed(context: Context, step: Look, *, again: bool, limited: bool = 
         await end_uncreated(context, context.tests[step.key], SpecState.NOT_RUN, reason)
 
 
-async def _baseline(context: Context, test: InHand, step: Look, page: Page) -> None:
+async def _baseline(context: Context, test: InHand, step: Look, page: Page, date: float | None) -> None:
+    if date is not None and step.page == 1:
+        # A round's id is the second of its start: late rows of an earlier one are older than this.
+        test.newest[FLOOR] = int(date) - CLOCKS_APART
     for row in page.rows:
         test.newest[row.agent_id] = max(row.round_id, test.newest.get(row.agent_id, 0))
     following = None if page.next_href is None else step.following(page.next_href)
@@ -177,4 +188,4 @@ async def _store(context: Context, test: InHand, rows: Sequence[Answer]) -> None
     events = context.take_events()
     new = await durably(context.store.add_answers(context.run.id, test.record.spec.key, rows, events))
     context.answers += new
-    context.error_rows += sum(row.status is AnswerStatus.ERROR for row in rows) if new else 0
+    context.error_rows += min(new, sum(row.status is AnswerStatus.ERROR for row in rows))

@@ -51,7 +51,7 @@ class _Open:
     siblings_asked: bool = False
     details: int = 0
     closing: bool = False
-    last_looks: int = 0
+    last_looks: set[str] = field(default_factory=set)  # layers whose last look is still to be answered
 
 
 class Looking:
@@ -196,7 +196,7 @@ class Looking:
         elif look.purpose is not Purpose.LAST:
             self._look_again(test, look, harvest, asked, now)
         if look.purpose is Purpose.LAST:
-            test.last_looks -= 1
+            test.last_looks.discard(look.layer)
         self._check_closable(test)
 
     def look_failed(self, look: Look, now: float, *, again: bool, limited: bool = False) -> None:
@@ -218,7 +218,7 @@ class Looking:
             if again and tries < LAST_TRIES:
                 heapq.heappush(self._ready, (now + wait, next(self._order), retry))
                 return
-            test.last_looks -= 1
+            test.last_looks.discard(look.layer)
         elif not again:
             self._layer_failed(test, look.layer, now)
         elif look.purpose is Purpose.SENTINEL:
@@ -286,19 +286,20 @@ class Looking:
             test.closing = True
             self._closing.add(key)
             left = self._left(test)
-            test.last_looks = len(left)
+            test.last_looks = set(left)
             self._last.extend(Look(key, layer, Purpose.LAST) for layer in left)
             self._check_closable(test)
         self._closable.extend(key for key in self._closing if now >= self._open[key].deadline + CLOSING_GRACE)
 
     def _check_closable(self, test: _Open) -> None:
-        if test.details == 0 and (not self._left(test) or (test.closing and test.last_looks <= 0)):
+        if test.details == 0 and (not self._left(test) or (test.closing and not test.last_looks)):
             self._closable.append(test.spec.key)
 
     def _layer_done(self, test: _Open, layer: str, asked: float, now: float) -> None:
         if layer in test.done:
             return
         test.done.add(layer)
+        test.last_looks.discard(layer)
         self._open_layers -= 1
         if layer == test.sentinel and not test.first_done:
             test.first_done = True

@@ -94,7 +94,7 @@ class EmbeddedStore(EmbeddedReader):
             db.executemany(
                 "INSERT INTO left_out (run_n, test, type, target, agent_id, reason) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                ((run_n, n.test, n.type, n.target, n.agent, n.reason) for n in not_run),
+                ((run_n, *map(rows.safe, (n.test, n.type, n.target, n.agent, n.reason))) for n in not_run),
             )
 
         await self._write(work)

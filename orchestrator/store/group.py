@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import anyio
 
+from orchestrator.errors import StoreProblem
 from orchestrator.store.database import Database
 
 T = TypeVar("T")
@@ -44,8 +45,7 @@ class GroupCommit:
         try:
             async with self._turn:
                 if not mine.done:
-                    together, self._waiting = self._waiting, []
-                    await self._offload(lambda: self._commit(together))
+                    await self._together()
         finally:
             if mine in self._waiting:  # cancelled before its turn
                 self._waiting.remove(mine)
@@ -54,13 +54,28 @@ class GroupCommit:
         value: T = mine.value
         return value
 
+    async def _together(self) -> None:
+        """Everything that waits. A cancellation before the commit has begun is for its own caller only."""
+        together, self._waiting = self._waiting, []
+        try:
+            await self._offload(lambda: self._commit(together))
+        finally:
+            self._waiting[:0] = [each for each in together if not each.done]
+
     def _commit(self, together: list[_Write]) -> None:
-        """All in one transaction; where that fails, each in its own, so that each gets its own outcome."""
+        """All in one transaction. Where one's work fails, each in its own, so that each has its own outcome.
+
+        Where the store fails it fails for all: each alone would wait for the same lock or disk again.
+        """
         if len(together) > 1:
             try:
                 with self._database.transaction() as db:
                     for each in together:
                         each.value = each.work(db)
+            except StoreProblem as problem:
+                for each in together:
+                    each.error, each.done = problem, True
+                return
             except Exception:  # noqa: S110 - all is rolled back, and told by the second try
                 pass
             else:

@@ -60,7 +60,7 @@ class HttpTransport:
         now: Callable[[], float],
         timeouts: Timeouts = TIMEOUTS,
         allow_http: bool = False,
-        max_body: int = 64 * _MEBIBYTE,
+        max_body: int = 32 * _MEBIBYTE,
         user_agent: str = "orchestrator",
         environ: Mapping[str, str] = os.environ,
         tls: ssl.SSLContext | None = None,

@@ -96,7 +96,7 @@ def simulator() -> Iterator[str]:
         "PYTHONPATH": os.pathsep.join([str(SIMULATOR.parent), *sys.path]),
     }
     command = [sys.executable, str(SIMULATOR), json.dumps(WORLD)]
-    with subprocess.Popen(  # noqa: S603 - our own script
+    with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin is not None
@@ -133,7 +133,10 @@ async def bare(origin: str, specs: Sequence[Spec]) -> tuple[int, int]:
                         break
                     await anyio.sleep(0.05)
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session, anyio.create_task_group() as tasks:
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+        anyio.create_task_group() as tasks,
+    ):
         for _ in range(AT_ONCE):
             tasks.start_soon(worker, session)
     return sent[0], sent[1]

@@ -137,7 +137,9 @@ class Sdk(Peer):
 
     def _until_reset(self, reply: Reply) -> float:
         limits = read_limits(reply.headers)
-        resets = [reading.reset for reading in (limits.organization, limits.instant_test) if reading is not None]
+        resets = [
+            reading.reset for reading in (limits.organization, limits.instant_test) if reading is not None
+        ]
         return max(0.0, max(resets, default=0.0) - self.clock.wall())
 
 

@@ -49,7 +49,9 @@ class Scenario:
             faults=self.faults,
             all_online=True,
         )
-        return Service(replace(settings, medians={**settings.medians, **(TURNED if self.prior_wrong else MEDIANS)}))
+        return Service(
+            replace(settings, medians={**settings.medians, **(TURNED if self.prior_wrong else MEDIANS)})
+        )
 
     def specs(self) -> list[Spec]:
         """One agent each; the types in turn, so that the plan's order says nothing about latency."""

@@ -161,8 +161,9 @@ def result_of(store: Path, run: str, code: int) -> Result:
 class Campaign:
     """One campaign in one world. ``figures`` grow as it goes on."""
 
-    def __init__(self, world: World, rng: Random, kills: int, say: bool) -> None:
+    def __init__(self, world: World, rng: Random, kills: int, *, apis: tuple[str, ...], say: bool) -> None:
         self.world, self.rng, self.wanted, self.say = world, rng, kills, say
+        self.apis = apis
         self.figures = Figures()
         self.plan = world.plan(PLAN)
         self._references: dict[tuple[str, bool], Result] = {}
@@ -172,13 +173,13 @@ class Campaign:
     def run(self) -> Figures:
         """Until enough was killed."""
         began, number = time.monotonic(), 0
-        for api in ("v7", "v6"):
+        for api in sorted(set(self.apis)):
             self._make_references(api)
         while self.figures.kills < self.wanted:
             if number % RUNS_PER_STORE == 0:
                 self._store = self.world.folder / f"store-{number}" / "runs.db"
                 self._seen = set()
-            api = self.rng.choice(("v7", "v7", "v6"))
+            api = self.rng.choice(self.apis)
             self._one(("run", str(self.plan), "--api", api), api, again=False)
             if self.figures.kills < self.wanted and self.rng.random() < 0.35:
                 self._one(("rerun", "last"), api, again=True)
@@ -361,11 +362,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="repeats the instants, as far as instants can be")
     parser.add_argument("--speed", type=float, default=20.0, help="of the clock that both sides share")
     parser.add_argument("--quiet", action="store_true", help="only the table")
+    parser.add_argument("--apis", default="v7,v7,v6", help="which to choose from for each run")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="campaign-") as folder:
         limits = {"organization_limit": 480, "instant_limit": 12}
         with World(Path(folder), speed=chosen.speed, network_delay=1.0, **limits) as world:
-            figures = Campaign(world, Random(chosen.seed), chosen.kills, not chosen.quiet).run()
+            apis = tuple(chosen.apis.split(","))
+            figures = Campaign(
+                world, Random(chosen.seed), chosen.kills, apis=apis, say=not chosen.quiet
+            ).run()
     print(figures.table())  # noqa: T201 - what the command is for
     return 1 if figures.violations else 0
 

@@ -1,4 +1,4 @@
-"""Any interleaving of outcomes, stops, kills and resumes: only legal moves, and planned = the sum of the ends.
+"""Any interleaving of outcomes, stops, kills and resumes: legal moves only, planned = the sum of the ends.
 
 The real conductor, dispatcher, schedule and store run in virtual time. The network is in the hands of the
 machine: it decides which of the requests under way is answered next and how, when time passes, when a signal
@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from urllib.parse import unquote
+from typing import Any, TypeVar
 
 from builders import make_run, make_spec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from scripted_network import CREATIONS, EPOCH, READS, Network, OutsideClock, sim_request
 from virtual_time import VirtualLoop
 
 from orchestrator.budget.ledger import LocalLedger
-from orchestrator.clock import LoopClock
 from orchestrator.conduct import UNKNOWN_POLICIES, Conductor, Doors, Outcome, Pacing
 from orchestrator.errors import Exit, StoreProblem
 from orchestrator.lifecycle import SpecState
@@ -32,16 +32,13 @@ from orchestrator.model import Spec
 from orchestrator.report.summary import summary
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Tally, Wire
-from orchestrator.simulator.messages import SimReply, SimRequest
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.base import TestRecord
 from orchestrator.store.embedded import EmbeddedStore
-from orchestrator.testtypes import TEST_TYPES
 from orchestrator.thousandeyes.dialects import dialect
-from orchestrator.thousandeyes.protocol import NoAnswer, NotSent, Reply, Request
 
-EPOCH = 1_800_000_000.0
+T = TypeVar("T")
 AGENTS = ("1", "2")
 # The life-cycle as its picture in the documentation shows it, written down a second time.
 LEGAL = {
@@ -56,82 +53,6 @@ LEGAL = {
     "failed": set(),
 }
 ENDS = {"complete", "partial", "timed_out", "failed", "unknown", "not_run"}
-REFUSALS = {"400": 400, "401": 401, "403": 403, "404": 404, "429": 429, "500": 500, "503": 503, "408": 408}
-# What can come of a request; "taken" is answered as the API would.
-CREATIONS = ("taken", "taken", "taken", "lost", "lost before", "not sent", "unreadable", *REFUSALS)
-READS = ("taken", "taken", "taken", "lost", "not sent", "unreadable", "empty", *REFUSALS)
-
-
-class OutsideClock(LoopClock):
-    """The loop's time, for those outside of it too."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def now(self) -> float:
-        return self._loop.time()
-
-    def wall(self) -> float:
-        return EPOCH + self._loop.time()
-
-
-@dataclass(slots=True)
-class Pending:
-    """A request under way."""
-
-    request: Request
-    sent: float
-    answer: asyncio.Future[Reply]
-
-
-class Network:
-    """Answers nothing by itself."""
-
-    def __init__(self, service: Service, clock: LoopClock) -> None:
-        self.service, self.clock = service, clock
-        self.pending: list[Pending] = []
-
-    async def send(self, request: Request) -> Reply:
-        pending = Pending(request, self.clock.now(), asyncio.get_running_loop().create_future())
-        self.pending.append(pending)
-        try:
-            return await pending.answer
-        finally:
-            if pending in self.pending:
-                self.pending.remove(pending)
-
-    def answer(self, pending: Pending, how: str) -> None:
-        """End one request as the machine wants it."""
-        self.pending.remove(pending)
-        what = f"{pending.request.method} {pending.request.path}"
-        if how == "not sent":
-            pending.answer.set_exception(NotSent(f"{what}: no connection"))
-        elif how == "lost before":
-            pending.answer.set_exception(NoAnswer(f"{what}: nothing came"))
-        elif how in REFUSALS:
-            pending.answer.set_result(self._reply(pending, SimReply(REFUSALS[how], {}, b"{}")))
-        elif how == "empty":
-            pending.answer.set_result(self._reply(pending, SimReply(200, {}, b'{"results": []}')))
-        else:
-            reply = self._reply(pending, self._taken(pending.request))
-            if how == "lost":
-                pending.answer.set_exception(NoAnswer(f"{what}: the connection broke"))
-            elif how == "unreadable":
-                spoiled = SimReply(reply.status, {}, b"<html>")
-                pending.answer.set_result(self._reply(pending, spoiled))
-            else:
-                pending.answer.set_result(reply)
-
-    def _taken(self, request: Request) -> SimReply:
-        headers = {"authorization": "Bearer x", "content-type": "application/json", "host": "api"}
-        body = b"" if request.body is None else json.dumps(request.body).encode()
-        asked = SimRequest(request.method, unquote(request.path), dict(request.query), headers, body)
-        return self.service.handle(asked, self.clock.wall())
-
-    def _reply(self, pending: Pending, reply: SimReply) -> Reply:
-        names = {name.lower(): value for name, value in reply.headers.items()}
-        return Reply(reply.status, names, reply.body, pending.sent, self.clock.now())
 
 
 def specs() -> list[Spec]:
@@ -195,18 +116,12 @@ class Lives(RuleBasedStateMachine):
         self._start("keep")
 
     def planned(self) -> list[Spec]:
-        return [make_spec(**(_fields(spec) | {"agents": self._agents(spec)})) for spec in specs()]
-
-    def _agents(self, spec: Spec) -> tuple[str, ...]:
-        return tuple(self.agents[agent] for agent in spec.agents)
+        return [replace(spec, agents=tuple(self.agents[agent] for agent in spec.agents)) for spec in specs()]
 
     def _existing(self, spec: Spec) -> str:
         """A test that an earlier run created, with a round whose rows have come long ago."""
         request = dialect(make_run().api).create(spec, f"earlier {spec.key}", None)
-        body = json.dumps(request.body).encode()
-        headers = {"authorization": "Bearer x", "content-type": "application/json", "host": "api"}
-        asked = SimRequest("POST", unquote(request.path), {}, headers, body)
-        reply = self.service.handle(asked, EPOCH - 10_000.0)
+        reply = self.service.handle(sim_request(request), EPOCH - 10_000.0)
         assert reply.status == 201, reply.body
         return str(json.loads(reply.body)["testId"])
 
@@ -239,7 +154,7 @@ class Lives(RuleBasedStateMachine):
         self.session = self.loop.create_task(self.conductor.run())
         self._pass(0.01)
 
-    def _do(self, work):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - any coroutine, its result
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
 
     def _pass(self, seconds: float) -> None:
@@ -396,10 +311,6 @@ class Lives(RuleBasedStateMachine):
                 self.network.answer(pending, "taken")
             self._pass(1.0)
         raise AssertionError(f"the session did not end: {self.states()}")
-
-
-def _fields(spec: Spec) -> dict[str, object]:
-    return {name: getattr(spec, name) for name in spec.__dataclass_fields__}
 
 
 async def _settled(task: asyncio.Task[Outcome]) -> BaseException | Outcome:

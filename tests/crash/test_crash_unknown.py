@@ -30,7 +30,7 @@ def test_a_creation_in_flight_at_the_kill_becomes_unknown_is_said_so_and_is_not_
     in_flight = states(world.store)["creating"]
     assert in_flight >= 1
     shown = world.do("show", "--json").document
-    assert (shown["state"], shown["exit_code"]) == ("running", 3)
+    assert (shown["state"], shown["exit_code"]) == ("interrupted", 3), "nobody holds its lock any more"
     assert shown["tests"]["unknown"] == in_flight, "said before a resume too"
 
     resumed = world.do("resume", "last", "--json")

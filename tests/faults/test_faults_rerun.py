@@ -30,7 +30,9 @@ def rounds_of(ran: Ran) -> set[tuple[str | None, str, int]]:
     return {(one.test_id, one.answer.agent_id, one.answer.round_id) for one in ran.answers}
 
 
-@pytest.mark.parametrize("shared", [True, False], ids=["one round id for all agents", "round ids of their own"])
+@pytest.mark.parametrize(
+    "shared", [True, False], ids=["one round id for all agents", "round ids of their own"]
+)
 def test_rows_of_the_round_before_are_left_out_of_a_rerun(tmp_path: Path, *, shared: bool) -> None:
     first, again = run_and_rerun(tmp_path / "store.db", (), shared_rounds=shared)
     check_promises(first)

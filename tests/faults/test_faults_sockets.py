@@ -71,7 +71,9 @@ async def test_a_body_beyond_the_limit_is_not_read_to_its_end(tmp_path: Path) ->
 
 async def test_nobody_listens_and_nothing_is_sent(tmp_path: Path) -> None:
     async with over_sockets(World(), store=tmp_path / "store.db", origin="http://127.0.0.1:9") as simulated:
-        with pytest.raises(Unanswered, match=r"no connection to 127\.0\.0\.1:9: Connection refused") as caught:
+        with pytest.raises(
+            Unanswered, match=r"no connection to 127\.0\.0\.1:9: Connection refused"
+        ) as caught:
             await simulated.run(PLAN)
         assert "TE_BASE_URL" in (caught.value.hint or "")
         assert simulated.service.witness()["requests"] == {}
@@ -129,7 +131,9 @@ async def test_creations_that_never_left_wait_until_the_api_is_back_and_are_crea
         gate = Gate(int(behind.session.settings.origin.rpartition(":")[2]))
         await gate.open()
         origin = f"http://127.0.0.1:{gate.port}"
-        async with over_sockets(World(), store=tmp_path / "store.db", speed=SPEED, origin=origin) as simulated:
+        async with over_sockets(
+            World(), store=tmp_path / "store.db", speed=SPEED, origin=origin
+        ) as simulated:
             await _close_after_listing(simulated.session, gate)
             ran = await simulated.run(PLAN)
         await gate.close()
@@ -153,7 +157,9 @@ async def _close_after_listing(session: Session, gate: Gate) -> None:
         if not closed:
             closed = True
             await gate.close()
-            asyncio.get_running_loop().call_later(0.1, lambda: opening.append(asyncio.ensure_future(gate.open())))
+            asyncio.get_running_loop().call_later(
+                0.1, lambda: opening.append(asyncio.ensure_future(gate.open()))
+            )
 
     opening: list[asyncio.Future[None]] = []
     store.intend = closing  # type: ignore[method-assign] # a door of this one session

@@ -104,9 +104,8 @@ async def test_faults_and_refusals_do_not_show_the_token_at_any_level(tmp_path: 
     faults = (
         Fault("reset-after", "create", nth=1),
         Fault("invalid-json", "read", nth=1),
-        Fault("redirect", "read", nth=2),
-        Fault("500", "read", nth=3),
-        Fault("401", "read", nth=4),
+        Fault("500", "read", nth=2),
+        Fault("401", "read", nth=3),
     )
     pace = Pace.from_now(30.0)
     clock = ProcessClock(pace)
@@ -210,34 +209,21 @@ async def test_secrets_of_a_plan_are_shown_nowhere(tmp_path: Path) -> None:
         said.append(await line("--log-level", "debug", "run", plan, "--json"))
         assert said[-1].code in {0, 1, 3}, str(said[-1])
         assert len(service.witness()["creations"]) == 3
-        for command in all_commands(plan)[4:-2]:
+        for command in (*all_commands(plan)[6:-2], ("show",), ("explain", "last", "registrar")):
             said.append(await line(*command))
-        for target in ("ftp://files.example/a", "registrar", "https://shop.example"):
-            said.append(await line("explain", "last", target))
-        said.append(await line("reconcile"))
     reports = [(str(place), place.read_bytes()) for place in tmp_path.glob("report.*")]
     assert len(reports) == 2
     assert plan_leaks(said, reports) == []
-
-
-async def test_secrets_of_a_plan_are_kept_where_only_their_owner_reads(tmp_path: Path) -> None:
-    plan = tmp_path / "plan.yaml"
-    plan.write_text(SECRET_PLAN, "utf-8")
-    pace = Pace.from_now(30.0)
-    clock = ProcessClock(pace)
-    async with serve(Service(World()), clock.wall, clock.sleep) as origin:
-        line = CommandLine(tmp_path, origin, {**ENVIRONMENT, **SECRETS}, pace)
-        ran = await line("run", plan, "-q")
-    assert ran.code in {0, 1}, str(ran)
+    # What a resume needs is in the store, and only its owner reads that.
     holding = [place for place, content in line.files().items() if plan_leaks([], [("", content)])]
-    assert holding, "the store has to keep what a resume needs"
+    assert line.store in holding
     open_to_others = [
         str(place) for place in holding if stat.S_IMODE(place.stat().st_mode) & 0o077 and place != plan
     ]
     assert open_to_others == []
 
 
-@pytest.mark.parametrize("wrong", ["[${env:FTP}, 1]", "{a: \"${env:FTP}\"}"])
+@pytest.mark.parametrize("wrong", ['["${env:FTP}", 1]', '{a: "${env:FTP}"}'])
 async def test_a_problem_with_a_secret_field_does_not_show_its_value(tmp_path: Path, wrong: str) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text(SECRET_PLAN.replace('"${env:FTP}"', wrong), "utf-8")

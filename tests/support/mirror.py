@@ -1,7 +1,7 @@
 """A hostile API: it says back whatever it is told, the token included, wrapped in texts that try to break out.
 
-Version 7, as little of it as a run needs: agents, tags, account groups, one creation that succeeds and then
-refusals, and answers that are error rows.
+Both versions, as little of them as a run of http-server tests needs: agents, labels, account groups, one
+creation that succeeds and then refusals, and answers that are error rows.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ TEXTS = (
     "+1+1",
     "@SUM(A1:A9)",
     "-2+3",
+    "M" * 1_048_576,
 )
 
 
@@ -48,50 +49,55 @@ class Mirror:
     async def handle(self, request: web.Request) -> web.Response:
         """Answer anything."""
         echo = self._echo(request)
-        path = request.path
-        if path == "/v7/agents":
-            agents = [self._agent(key, f"{name} {echo}") for key, name in self.names().items()]
-            return _json({"agents": agents})
-        if path in {"/v7/tags", "/v7/account-groups"}:
+        path, old = request.path, request.path.startswith("/v6/")
+        if path in {"/v7/agents", "/v6/agents.json"}:
+            return _json(
+                {"agents": [self._agent(key, f"{name} {echo}") for key, name in self.names().items()]}
+            )
+        if path in {"/v7/tags", "/v6/groups/agents.json", "/v7/account-groups"}:
             group = {"aid": "1", "accountGroupName": f"{TEXTS[2]} {echo}", "isCurrentAccountGroup": True}
-            return _json({"tags": [], "accountGroups": [group]})
+            return _json({"tags": [], "groups": [], "accountGroups": [group]})
         if request.method == "POST":
-            return self._create(echo)
-        rows = [self._row(key, name, echo) for key, name in self.names().items()]
-        return _json({"results": rows, "test": {}})
+            return self._create(echo, old=old)
+        rows = [self._row(key, name, echo, old=old) for key, name in self.names().items()]
+        return _json({"web": {"httpServer": rows}} if old else {"results": rows, "test": {}})
 
-    def _create(self, echo: str) -> web.Response:
+    def _create(self, echo: str, *, old: bool) -> web.Response:
         self.created += 1
         if self.created == 1:
-            return _json({"testId": "281474976710657"}, status=201)
-        every = " ".join(TEXTS)
+            test = {"testId": "281474976710657"}
+            return _json({"test": [test]} if old else test, status=201)
+        every = " ".join(TEXTS[:-1])
         problem = {
             "title": f"{every} {echo}",
             "detail": f"{echo} {every}",
             "errors": [{"field": TEXTS[0], "message": echo, "code": TEXTS[2]}],
         }
-        return _json(problem, status=400)
+        return _json({"errorMessage": f"{echo} {every}"} if old else problem, status=400)
 
     @staticmethod
     def _agent(key: str, name: str) -> dict[str, Any]:
+        country = "\x1b[31mGB"
         return {
             "agentId": key,
             "agentName": name,
             "agentType": "cloud",
-            "countryId": "\x1b[31mGB",
+            "countryId": country,
             "location": name,
         }
 
     @staticmethod
-    def _row(key: str, name: str, echo: str) -> dict[str, Any]:
+    def _row(key: str, name: str, echo: str, *, old: bool) -> dict[str, Any]:
+        agent = {"agentId": key, "agentName": f"{name} {echo}", "countryId": "=GB"}
+        link = f"https://app.example/{echo}\x1b[31m"
         return {
-            "agent": {"agentId": key, "agentName": f"{name} {echo}", "countryId": "=GB"},
+            **(agent if old else {"agent": agent}),
             "roundId": 1_800_000_000,
             "date": f"\x1b[31m{echo}",
             "server": f"{TEXTS[3]} {echo}",
             "errorType": TEXTS[2],
             "errorDetails": f"{TEXTS[int(key) % len(TEXTS)]} {echo}",
-            "_links": {"appLink": {"href": f"https://app.example/{echo}\x1b[31m"}},
+            **({"permalink": link} if old else {"_links": {"appLink": {"href": link}}}),
         }
 
 

@@ -107,11 +107,11 @@ class World:
                 process.kill()
 
     def environment(self, **more: str) -> dict[str, str]:
-        """As little as a cron job has, and what ``process_command`` reads."""
+        """As little as a cron job has, what ``process_command`` reads, and the package beside these tests."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
-            "PYTHONPATH": str(SUPPORT),
+            "PYTHONPATH": os.pathsep.join(map(str, (SUPPORT, SUPPORT.parents[1]))),
             "PYTHONWARNINGS": "error",
             "TE_TOKEN": TOKEN,
             VARIABLE: str(self.pace),

@@ -1,9 +1,9 @@
-"""The real orchestrator against the simulated API in virtual time: no sockets, no threads, no real waiting."""
+"""The real orchestrator against the simulated API in virtual time: no sockets, no threads, no waiting."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -24,7 +24,7 @@ from orchestrator.store.database import Database
 from orchestrator.store.embedded import EmbeddedStore
 from orchestrator.store.embedded_reads import in_place
 from orchestrator.thousandeyes.dialects import dialect
-from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request
+from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request, Transport
 
 ORIGIN = "https://api.thousandeyes.com"
 RUN = "6500000000000001"
@@ -56,7 +56,7 @@ class VirtualTransport:
 
 
 class TimedStore(EmbeddedStore):
-    """A store that remembers when, in the world's time, each layer of each test was stored to its last row."""
+    """A store that remembers when (the world's time) each layer of each test was stored to its last row."""
 
     stored_at: dict[tuple[str, str], float]
     world: Clock
@@ -94,8 +94,12 @@ async def run_in_virtual_time(
     ledger: Ledger | None = None,
     deadline: float = 1e7,
     in_order: bool = False,
+    transport: Callable[[VirtualTransport], Transport] = lambda inner: inner,
 ) -> Ran:
-    """Conduct the specs as a run. Call inside :func:`virtual_time.run_virtual`."""
+    """Conduct the specs as a run. Call inside :func:`virtual_time.run_virtual`.
+
+    ``transport`` may put something of its own between the client and the world.
+    """
     world = LoopClock(epoch=EPOCH + phase)
     clock = LoopClock(epoch=EPOCH + phase + client_clock_off)
     world.wall(), clock.wall()
@@ -106,7 +110,8 @@ async def run_in_virtual_time(
     store = TimedStore(database, offload=in_place)
     store.stored_at, store.world = {}, world
     ledger = ledger or LocalLedger(rng=rng)
-    doors = Doors(store, Wire(VirtualTransport(service, clock, world), ledger, clock, Tally()), ledger, clock, rng)
+    way = transport(VirtualTransport(service, clock, world))
+    doors = Doors(store, Wire(way, ledger, clock, Tally()), ledger, clock, rng)
     run = RunRecord(
         id=RUN, plan="bench", plan_path=None, plan_text="", plan_hash="", api=Api.V7, origin=ORIGIN,
         account=None, parent=None, started=clock.wall(),
@@ -114,9 +119,7 @@ async def run_in_virtual_time(
     )  # fmt: skip
     tests = [TestRecord(RUN, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
     await store.create_run(run, tests, (), ())
-    conductor = Conductor(
-        doors, dialect(Api.V7), run, pacing=Pacing(gaps or Gaps()), show=lambda _: None
-    )
+    conductor = Conductor(doors, dialect(Api.V7), run, pacing=Pacing(gaps or Gaps()), show=lambda _: None)
     began = world.wall()
     outcome = await conductor.run()
     ended = max(store.stored_at.values(), default=world.wall())

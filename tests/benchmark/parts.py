@@ -1,0 +1,338 @@
+"""The parts of the benchmark: which scenarios, and what is shown of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
+from statistics import mean
+
+from measure import Figures, measure
+from memory import AGENTS, measure_apart
+from overhead import LAYERS, overhead
+from peers import PEERS, Peer
+from scenarios import Scenario
+from soak import Soaked, soak
+from tables import Table
+
+from orchestrator.simulator.settings import Fault
+
+OTHERS = 0.3
+HOUR = 3600.0
+# The run begins so many seconds into a clock minute.
+PHASES = (3.0, 23.0, 41.0, 57.0)
+SLOW = (Fault("slow-headers", probability=0.3, value=2.0), Fault("slow-headers", probability=0.05, value=8.0))
+LOST_LOOKS = (
+    Fault("reset-after", "read", probability=0.03),
+    Fault("silent-after", "read", probability=0.003),
+)
+LOST_CREATIONS = (Fault("reset-after", "create", probability=0.02),)
+ERRORS = (
+    Fault("502", probability=0.02),
+    Fault("500-taken", "read", probability=0.01),
+    Fault("no-limits", probability=0.02),
+    Fault("malformed-limits", probability=0.01),
+)
+HEAD = (
+    *("tests", "layers", "windows", "runs", "bound min", "makespan / bound", "worst", "/ any order"),
+    *("own 429", "looks / layer", "delay s", "others refused"),
+)
+
+
+class Form(Enum):
+    """How much is run."""
+
+    QUICK = "quick"
+    USUAL = "usual"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A form, and how many processes may work at once."""
+
+    form: Form
+    jobs: int
+
+    def run(self, work: Sequence[Callable[[], Figures]]) -> list[Figures]:
+        """The figures of each, in order."""
+        if self.jobs <= 1:
+            return [each() for each in work]
+        with ProcessPoolExecutor(self.jobs) as pool:
+            return list(pool.map(_call, work))
+
+    def groups(self, scenarios: Mapping[str, Sequence[Scenario]]) -> dict[str, list[Figures]]:
+        """The orchestrator's figures by the name of the group."""
+        flat = [partial(measure, scenario) for group in scenarios.values() for scenario in group]
+        figures = iter(self.run(flat))
+        return {name: [next(figures) for _ in group] for name, group in scenarios.items()}
+
+
+def _call(work: Callable[[], Figures]) -> Figures:
+    return work()
+
+
+def sampled(scenario: Scenario, runs: int) -> list[Scenario]:
+    """The scenario with other seeds and phases: each phase in turn, then the next seed."""
+    return [
+        replace(scenario, seed=scenario.seed + n // len(PHASES), phase=PHASES[n % len(PHASES)])
+        for n in range(runs)
+    ]
+
+
+def summed(scenario: Scenario, figures: Sequence[Figures]) -> tuple[str, ...]:
+    """A row of :data:`HEAD`."""
+    return (
+        f"{scenario.tests:,}",
+        str(scenario.layers),
+        "aligned" if scenario.aligned else "anchored",
+        str(len(figures)),
+        f"{mean(each.makespan / each.ratio for each in figures) / 60.0:.1f}",
+        *_figures(figures),
+    )
+
+
+def _figures(figures: Sequence[Figures]) -> tuple[str, ...]:
+    refused = mean(each.others_refused for each in figures)
+    return (
+        f"{mean(each.ratio for each in figures):.3f}",
+        f"{max(each.ratio for each in figures):.3f}",
+        f"{mean(each.any_order for each in figures):.3f}",
+        f"{sum(each.own_429 for each in figures):,}",
+        f"{mean(each.looks for each in figures):.2f}",
+        f"{mean(each.delay for each in figures):.1f}",
+        f"{100.0 * refused:.1f} %",
+    )
+
+
+def _sizes(form: Form) -> list[tuple[int, int]]:
+    """Numbers of tests, each with how many runs."""
+    return {
+        Form.QUICK: [(100, 4)],
+        Form.USUAL: [(100, 16), (1_000, 2)],
+        Form.FULL: [(100, 16), (1_000, 4), (10_000, 1)],
+    }[form]
+
+
+def limits(bench: Bench) -> list[Table]:
+    """Alone in the organization, default limits."""
+    scenarios = {
+        f"{tests} {layers} {aligned}": sampled(Scenario("alone", tests, layers, aligned=aligned), runs)
+        for tests, runs in _sizes(bench.form)
+        for layers in (1, 2, 3)
+        for aligned in (True, False)
+    }
+    rows = [summed(scenarios[name][0], figures) for name, figures in bench.groups(scenarios).items()]
+    return [
+        Table(
+            "Default limits, nobody else",
+            "240 calls and 24 creations a minute; medians 18, 30 and 50 s by test type.",
+            HEAD,
+            tuple(rows),
+        )
+    ]
+
+
+def troubles(bench: Bench) -> list[Table]:
+    """Others spend, clocks are wrong, answers are late or lost, latencies are not as expected."""
+    runs = {Form.QUICK: 2, Form.USUAL: 8, Form.FULL: 16}[bench.form]
+    large = {Form.QUICK: 300, Form.USUAL: 1_000, Form.FULL: 1_000}[bench.form]
+    few = 1 if bench.form is Form.QUICK else 2
+    return [_others(bench, runs, large, few), _wrong(bench, runs, large, few)]
+
+
+def _others(bench: Bench, runs: int, large: int, few: int) -> Table:
+    scenarios = {
+        f"{tests} {layers} {aligned}": sampled(
+            Scenario("others", tests, layers, aligned=aligned, others=OTHERS), times
+        )
+        for tests, times in ((100, runs), (large, few))
+        for layers in (1, 2, 3)
+        for aligned in (True, False)
+    }
+    groups = bench.groups(scenarios)
+    every = [each for figures in groups.values() for each in figures]
+    per_thousand = 1000.0 * sum(each.own_429 for each in every) / sum(each.requests for each in every)
+    return Table(
+        "Others spend 30 % of the organization's calls",
+        f"At random times, whatever we do. Own 429s per 1,000 requests, over all rows: {per_thousand:.2f}.",
+        HEAD,
+        tuple(summed(scenarios[name][0], figures) for name, figures in groups.items()),
+    )
+
+
+def _wrong(bench: Bench, runs: int, large: int, few: int) -> Table:
+    small, big = Scenario("", 100, 3), Scenario("", large, 3)
+    cases: dict[str, tuple[Scenario, int]] = {
+        "nothing wrong": (small, runs),
+        "our clock an hour ahead": (replace(small, clock_off=HOUR), runs),
+        "our clock an hour behind": (replace(small, clock_off=-HOUR), runs),
+        "latencies other than expected": (replace(small, prior_wrong=True), runs),
+        f"nothing wrong, {large:,} tests": (big, few),
+        "a third of the answers 2 s late, 5 % 8 s: overtaking": (replace(big, faults=SLOW), few),
+        "3.3 % of the looks taken, their answers lost": (replace(big, faults=LOST_LOOKS), few),
+        "2 % of the creations taken, their answers lost": (replace(big, faults=LOST_CREATIONS), few),
+        "5 % errors of servers and proxies, headers missing": (replace(big, faults=ERRORS), few),
+        "all of that, and others spend 30 %": (
+            replace(
+                big, faults=(*SLOW, *LOST_LOOKS, *LOST_CREATIONS, *ERRORS), others=OTHERS, clock_off=HOUR
+            ),
+            few,
+        ),
+    }
+    groups = bench.groups({name: sampled(scenario, times) for name, (scenario, times) in cases.items()})
+    rows = []
+    for name, figures in groups.items():
+        scenario = cases[name][0]
+        missing = scenario.tests * scenario.layers * len(figures) - sum(each.complete for each in figures)
+        rows.append((name, str(len(figures)), *_figures(figures), f"{missing:,}"))
+    return Table(
+        "Wrong clocks, late and lost answers",
+        "Three layers, aligned windows. A lost creation is never repeated: its layers stay without answers.",
+        ("what is wrong", "runs", *HEAD[5:], "layers without answers"),
+        tuple(rows),
+    )
+
+
+def side_by_side(bench: Bench) -> list[Table]:
+    """The same worlds, met in other ways."""
+    sizes = (100,) if bench.form is Form.QUICK else (100, 1_000)
+    scenarios = [
+        Scenario("", tests, layers, aligned=False, others=others)
+        for tests in sizes
+        for layers in ((3,) if bench.form is Form.QUICK else (1, 3))
+        for others in (0.0, OTHERS)
+    ]
+    work: list[Callable[[], Figures]] = []
+    for scenario in scenarios:
+        work.append(partial(measure, scenario))
+        work += [partial(_peer, peer, scenario) for peer in PEERS]
+    figures = iter(bench.run(work))
+    rows = []
+    for scenario in scenarios:
+        for each in (next(figures) for _ in range(len(PEERS) + 1)):
+            world = f"{scenario.tests:,} x {scenario.layers}" + (", others 30 %" if scenario.others else "")
+            rows.append((world, each.client, *_peer_figures(each)))
+    return [
+        Table(
+            "Side by side, in one run",
+            "Anchored windows, one seed; peers look every 5 s. naive: 50 workers, exponential back-off. "
+            "aiolimiter: the nominal limits in two leaky buckets. sdk policy: 50 workers, as the vendor's SDK "
+            "one retry after the later reset.",
+            (
+                "world",
+                "client",
+                "makespan min",
+                "/ bound",
+                "own 429",
+                "looks / layer",
+                "delay s",
+                "others refused",
+            ),
+            tuple(rows),
+        )
+    ]
+
+
+def _peer(peer: type[Peer], scenario: Scenario) -> Figures:
+    return peer(scenario).measure()
+
+
+def _peer_figures(each: Figures) -> Iterable[str]:
+    return (
+        f"{each.makespan / 60.0:.1f}",
+        f"{each.ratio:.3f}",
+        f"{each.own_429:,}",
+        f"{each.looks:.2f}",
+        f"{each.delay:.1f}",
+        f"{100.0 * each.others_refused:.1f} %",
+    )
+
+
+def cost(bench: Bench) -> list[Table]:
+    """CPU per request beside a bare loop."""
+    tests, rounds = (300, 2) if bench.form is Form.QUICK else (1_000, 3)
+    costs = overhead(tests, rounds)
+    least = costs[0].micros
+    rows = tuple(
+        (
+            each.client,
+            f"{each.creations:,}",
+            f"{each.looks:,}",
+            f"{each.micros:.0f}",
+            f"{each.requests / each.cpu:,.0f}",
+            f"{each.micros / least:.2f}",
+        )
+        for each in costs
+    )
+    return [
+        Table(
+            "CPU per request, real time, no limits",
+            f"{tests:,} tests of {LAYERS} layers over loopback sockets; the API is another process. "
+            f"Each client {rounds} times in turn, the least of its times.",
+            ("client", "creations", "looks", "us / request", "requests / s of CPU", "ratio"),
+            rows,
+        )
+    ]
+
+
+def memory(bench: Bench) -> list[Table]:
+    """Peak memory by cells."""
+    sizes = (1_000, 10_000) if bench.form is Form.QUICK else (1_000, 10_000, 100_000)
+    rows = []
+    for cells in sizes:
+        each = measure_apart(cells)
+        shown = (f"{value:.0f}" for value in (each.imported, each.stored, each.peak))
+        rows.append((f"{each.cells:,}", f"{each.tests:,}", f"{each.requests:,}", *shown))
+    return [
+        Table(
+            "Peak memory, MiB",
+            f"{AGENTS} agents in a test, three layers, default limits, virtual time; the simulated world is "
+            "in the same process and counts.",
+            ("cells", "tests", "requests", "all imported", "plan stored", "peak of the run"),
+            tuple(rows),
+        )
+    ]
+
+
+def endurance(bench: Bench) -> list[Table]:
+    """The soak."""
+    each = soak({Form.QUICK: 500, Form.USUAL: 2_000, Form.FULL: 20_000}[bench.form])
+    rows = tuple((name, text) for name, text in _books(each))
+    return [
+        Table(
+            "Soak: every fault at once",
+            "Virtual time, three layers, two agents a test, others spend 10 %. What the world and the wire "
+            "witnessed, against what the store has.",
+            ("book", "figure"),
+            rows,
+        )
+    ]
+
+
+def _books(each: Soaked) -> Iterable[tuple[str, str]]:
+    ends = ", ".join(f"{state} {count:,}" for state, count in sorted(each.ends.items()))
+    cells = ", ".join(f"{state} {count:,}" for state, count in sorted(each.cell_ends.items()))
+    yield "tests planned = sum of their ends", f"{each.planned:,} = {ends}"
+    yield "cells planned = sum of their ends", f"{each.cells_planned:,} = {cells}"
+    yield "simulated hours, requests", f"{each.seconds / 3600.0:.1f}, {each.requests:,}"
+    yield "tests created by the world", f"{each.created:,}"
+    yield "of them created twice", f"{each.twice:,}"
+    yield "of them neither followed nor unknown", f"{each.forgotten:,}"
+    yield "rows that reached the client whole", f"{each.served:,}"
+    yield "of them not in the store", f"{each.lost:,}"
+    yield "429s, those that are faults included", f"{each.own_429:,}"
+    yield "MiB at each quarter of the creations, and at the end", ", ".join(f"{m:.0f}" for m in each.memory)
+    yield "verdict", "sound" if each.sound else "NOT SOUND"
+
+
+PARTS: Mapping[str, Callable[[Bench], list[Table]]] = {
+    "limits": limits,
+    "troubles": troubles,
+    "peers": side_by_side,
+    "overhead": cost,
+    "memory": memory,
+    "soak": endurance,
+}

@@ -1,0 +1,137 @@
+"""The benchmark's gates in a short form. What is measured is virtual time, so a busy machine changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import mean
+
+import pytest
+from bounds import lower_bound
+from measure import Figures, measure
+from memory import measure_apart
+from parts import ERRORS, HOUR, LOST_CREATIONS, LOST_LOOKS, OTHERS, SLOW, sampled
+from peers import Limited, Peer, Sdk
+from scenarios import Scenario
+from soak import soak
+from tables import Table
+
+
+def held(figures: Sequence[Figures], *, ratio: float, missing: int = 0) -> None:
+    """Everything was collected, within ``ratio`` of the bound, without a 429 of our own."""
+    for each in figures:
+        assert each.ratio <= ratio, f"{each.ratio:.3f} of the bound: {each}"
+        assert each.ratio >= 1.0, f"faster than the bound, so the bound is wrong: {each}"
+        assert each.own_429 == 0, f"{each.own_429} 429s of our own making: {each}"
+    assert missing == 0
+
+
+def measured(scenario: Scenario, runs: int) -> list[Figures]:
+    found = [measure(each) for each in sampled(scenario, runs)]
+    for each in found:
+        assert each.complete == scenario.tests * scenario.layers, f"not everything was collected: {each}"
+    return found
+
+
+@pytest.mark.parametrize("aligned", [True, False], ids=["aligned", "anchored"])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_a_hundred_tests_end_within_three_percent_of_the_bound(layers: int, aligned: bool) -> None:
+    figures = measured(Scenario("gate", 100, layers, aligned=aligned), 4)
+    held(figures, ratio=1.03)
+    assert mean(each.delay for each in figures) <= 5.0, "answers were found late"
+    if layers == 3:
+        assert mean(each.looks for each in figures) <= 2.0, "too many looks per layer"
+
+
+@pytest.mark.parametrize("aligned", [True, False], ids=["aligned", "anchored"])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_a_thousand_tests_end_within_three_percent_of_the_bound(layers: int, aligned: bool) -> None:
+    figures = measured(Scenario("gate", 1000, layers, aligned=aligned), 1)
+    held(figures, ratio=1.03)
+    assert figures[0].delay <= 5.0, "answers were found late"
+    if layers == 3:
+        assert figures[0].looks <= 2.0, "too many looks per layer"
+
+
+def test_with_others_spending_a_third_hardly_anybody_meets_a_429() -> None:
+    figures = [
+        each
+        for layers in (1, 3)
+        for aligned in (True, False)
+        for each in measured(Scenario("others", 150, layers, aligned=aligned, others=OTHERS), 2)
+    ]
+    for each in figures:
+        assert each.ratio <= 1.04, f"{each.ratio:.3f} of the bound: {each}"
+    requests = sum(each.requests for each in figures)
+    assert sum(each.own_429 for each in figures) <= requests / 1000.0, (
+        "more than one own 429 per 1,000 requests"
+    )
+    assert mean(each.others_refused for each in figures) <= 0.01, "others were refused because of us"
+
+
+@pytest.mark.parametrize("off", [HOUR, -HOUR], ids=["ahead", "behind"])
+def test_a_client_clock_that_is_an_hour_off_changes_no_figure(off: float) -> None:
+    scenario = Scenario("clock", 60, 3)
+    right, wrong = measure(scenario), measure(replace(scenario, clock_off=off))
+    assert replace(wrong, real=0.0) == replace(right, real=0.0)
+
+
+@pytest.mark.parametrize(
+    ("faults", "lost_tests"),
+    [
+        pytest.param(SLOW, 0.0, id="late"),
+        pytest.param(LOST_LOOKS, 0.0, id="lost"),
+        pytest.param((*SLOW, *LOST_CREATIONS, *ERRORS), 0.08, id="broken"),
+    ],
+)
+def test_late_lost_and_broken_answers_cost_no_429_and_little_time(
+    faults: tuple[object, ...], lost_tests: float
+) -> None:
+    scenario = Scenario("faults", 600, 3, faults=faults)  # type: ignore[arg-type] # a parameter of one test
+    figures = measure(scenario)
+    held([figures], ratio=1.06)
+    assert figures.complete >= (1.0 - lost_tests) * scenario.tests * scenario.layers
+
+
+def test_latencies_other_than_expected_are_learned() -> None:
+    figures = measured(Scenario("prior", 100, 3, prior_wrong=True), 2)
+    held(figures, ratio=1.03)
+    assert mean(each.looks for each in figures) <= 2.2
+
+
+@pytest.mark.parametrize("peer", [Peer, Limited, Sdk])
+def test_the_world_refuses_those_who_do_not_heed_the_headers(peer: type[Peer]) -> None:
+    figures = peer(Scenario("peer", 100, 3, aligned=False, others=OTHERS)).measure()
+    assert figures.complete == 300, "a peer that does not finish proves nothing"
+    assert figures.own_429 > 100
+    assert figures.others_refused > 0.1
+
+
+def test_nothing_is_lost_or_done_twice_when_everything_goes_wrong() -> None:
+    books = soak(400, seed=3)
+    assert books.sound, f"the books do not add up: {books}"
+    assert books.unknown > 0, "no creation was lost, so nothing was proved"
+    assert books.served > 1000
+
+
+def test_memory_does_not_grow_with_the_size_of_the_plan_beyond_its_specs() -> None:
+    small, large = measure_apart(1_000), measure_apart(8_000)
+    per_cell = (large.peak - small.peak) / (large.cells - small.cells)
+    assert per_cell * 100_000 + small.peak < 200.0, f"{small} {large}"
+
+
+def test_the_bound_is_what_no_scheduler_can_beat() -> None:
+    one = {"organization": 240.0, "instant": 24, "aligned": False, "phase": 0.0}
+    assert lower_bound([10.0] * 24, 1, **one) == 10.0  # type: ignore[arg-type] # as named
+    assert lower_bound([10.0] * 25, 1, **one) == 70.0  # type: ignore[arg-type] # as named
+    # 240 creations and 720 looks are four windows of calls; creations alone need ten.
+    assert lower_bound([10.0] * 240, 3, **one) == 550.0  # type: ignore[arg-type] # as named
+    # With many layers the organization's limit binds: 24 tests of 19 layers are two windows of calls.
+    assert lower_bound([10.0] * 24, 19, **one) == 60.0  # type: ignore[arg-type] # as named
+    aligned = {**one, "aligned": True, "phase": 50.0}
+    assert lower_bound([10.0] * 25, 1, **aligned) == 20.0  # type: ignore[arg-type] # as named
+
+
+def test_a_table_is_aligned_markdown() -> None:
+    shown = Table("Title", "About.", ("name", "n"), (("a", "1"), ("bb", "22"))).markdown()
+    assert shown == "### Title\n\nAbout.\n\n| name |  n |\n| ---- | -: |\n| a    |  1 |\n| bb   | 22 |\n"
