@@ -17,6 +17,7 @@ import json
 import math
 import os
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,10 +47,15 @@ def budget_key(origin: str, account: str) -> str:
 
 def boot_id(path: Path = Path("/proc/sys/kernel/random/boot_id")) -> str:
     """What changes when the host's monotonic clock restarts; empty where the system does not tell."""
-    try:
+    with suppress(OSError):
         return path.read_text().strip()
-    except OSError:
-        return ""
+    # The BSDs and macOS have no such file, but a time of the boot that does not move with the clock.
+    with suppress(OSError, subprocess.SubprocessError):
+        told = subprocess.run(
+            ["/usr/sbin/sysctl", "-n", "kern.boottime"], capture_output=True, text=True, timeout=5, check=True
+        )
+        return told.stdout.strip()
+    return ""
 
 
 def process_namespace() -> str:

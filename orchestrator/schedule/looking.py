@@ -90,7 +90,8 @@ class Looking:
         done = {layer for layer in layers if progress.complete(layer)}
         left = [layer for layer in layers if layer not in done]
         sentinel = SENTINEL if SENTINEL in left else (left or layers)[-1]
-        test = _Open(spec, progress, created, deadline, sentinel, done=done)
+        # The time for the last look counts from now if the deadline passed while nobody looked.
+        test = _Open(spec, progress, created, max(deadline, now), sentinel, done=done)
         self._open[spec.key] = test
         self._open_layers += len(left)
         self.want_details(spec.key, details, now)

@@ -87,6 +87,8 @@ def _huge(reply: SimReply, fault: Fault) -> SimReply:
 
 def _jump(reply: SimReply, fault: Fault) -> SimReply:
     seconds = _JUMP if fault.value is None else fault.value
+    if "Date" not in reply.headers:
+        return reply
     shown = parsedate_to_datetime(reply.headers["Date"]).timestamp()
     return _with(reply, {"Date": formatdate(shown + seconds, usegmt=True)})
 

@@ -219,8 +219,8 @@ def side_by_side(bench: Bench) -> list[Table]:
         Table(
             "Side by side, in one run",
             "Anchored windows, one seed; peers look every 5 s. naive: 50 workers, exponential back-off. "
-            "aiolimiter: the nominal limits in two leaky buckets. sdk policy: 50 workers, as the vendor's SDK "
-            "one retry after the later reset.",
+            "aiolimiter: the nominal limits in two leaky buckets. sdk policy: 50 workers, as the vendor's "
+            "SDK one retry after the later reset.",
             (
                 "world",
                 "client",

@@ -1,4 +1,4 @@
-"""The benchmark's gates in a short form. What is measured is virtual time, so a busy machine changes nothing."""
+"""The benchmark's gates in a short form. It measures virtual time, so a busy machine changes nothing."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from soak import soak
 from tables import Table
 
 
-def held(figures: Sequence[Figures], *, ratio: float, missing: int = 0) -> None:
+def held(figures: Sequence[Figures], *, ratio: float) -> None:
     """Everything was collected, within ``ratio`` of the bound, without a 429 of our own."""
     for each in figures:
         assert each.ratio <= ratio, f"{each.ratio:.3f} of the bound: {each}"
         assert each.ratio >= 1.0, f"faster than the bound, so the bound is wrong: {each}"
         assert each.own_429 == 0, f"{each.own_429} 429s of our own making: {each}"
-    assert missing == 0
 
 
 def measured(scenario: Scenario, runs: int) -> list[Figures]:
@@ -58,14 +57,12 @@ def test_with_others_spending_a_third_hardly_anybody_meets_a_429() -> None:
         each
         for layers in (1, 3)
         for aligned in (True, False)
-        for each in measured(Scenario("others", 150, layers, aligned=aligned, others=OTHERS), 2)
+        for each in measured(Scenario("others", 120, layers, aligned=aligned, others=OTHERS), 2)
     ]
     for each in figures:
         assert each.ratio <= 1.04, f"{each.ratio:.3f} of the bound: {each}"
-    requests = sum(each.requests for each in figures)
-    assert sum(each.own_429 for each in figures) <= requests / 1000.0, (
-        "more than one own 429 per 1,000 requests"
-    )
+    own, requests = sum(each.own_429 for each in figures), sum(each.requests for each in figures)
+    assert own <= requests / 1000.0, f"{own} own 429s in {requests} requests"
     assert mean(each.others_refused for each in figures) <= 0.01, "others were refused because of us"
 
 
@@ -115,7 +112,7 @@ def test_nothing_is_lost_or_done_twice_when_everything_goes_wrong() -> None:
 
 
 def test_memory_does_not_grow_with_the_size_of_the_plan_beyond_its_specs() -> None:
-    small, large = measure_apart(1_000), measure_apart(8_000)
+    small, large = measure_apart(1_000), measure_apart(5_000)
     per_cell = (large.peak - small.peak) / (large.cells - small.cells)
     assert per_cell * 100_000 + small.peak < 200.0, f"{small} {large}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from process_world import World, plan_text, states, sums
@@ -73,6 +74,21 @@ def test_a_look_that_hangs_is_tried_again(make_world: Callable[..., World]) -> N
     assert done.document["tests"]["complete"] == 4
 
 
+def test_a_run_that_is_resumed_long_after_its_deadlines_still_collects_what_was_paid_for(
+    make_world: Callable[..., World],
+) -> None:
+    # As after a night without power: a deadline of 10 s, and the two minutes for last looks, are long over.
+    world = make_world(speed=300.0, latency=0.2, shortest=1.0)
+    plan = world.plan(plan_text(sites=3, deadline="10s"))
+    assert world.do("run", plan, PROCESS_KILL="created.after:3").code == -9
+    waiting = states(world.store)["waiting"]
+    assert waiting >= 1
+    time.sleep(0.7)
+    done = world.do("resume", "last", "--json")
+    tests = done.document["tests"]
+    assert (tests["complete"], tests["complete"] + tests["unknown"]) == (waiting, 3), str(done)
+
+
 HANGS = ("silent-before", "endless-body", "silent-after")
 
 
@@ -83,5 +99,5 @@ def test_an_api_that_never_answers_ends_the_command_before_anything_is_created(
     done = world.do("run", world.plan(plan_text()), PROCESS_TIMEOUT=0.2)
     assert done.code == 3, str(done)
     assert "0.2 s" in done.err
-    assert "doctor" in done.err
+    assert "hint: check the origin" in done.err
     assert world.creations() == []

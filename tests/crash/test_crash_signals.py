@@ -10,13 +10,17 @@ import pytest
 from process_world import World, ended, plan_text, states, sums, until
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
-# So few creations a minute that a run of six specs is interrupted in the middle of its creations.
+# So few creations a minute that a run is interrupted in the middle of its creations, even if a new minute
+# begins just before the signal comes.
 FEW = {"instant_limit": 3, "speed": 20.0}
 
 
+SITES = 8
+
+
 def begin(world: World, creations: int, *options: str) -> subprocess.Popen[str]:
-    """A run of six specs that has created so many."""
-    process = world.start("run", world.plan(plan_text(sites=6)), "--json", *options)
+    """A run of eight specs that has created so many."""
+    process = world.start("run", world.plan(plan_text(sites=SITES)), "--json", *options)
     until(lambda: len(world.creations()) >= creations, f"{creations} creations")
     return process
 
@@ -33,16 +37,17 @@ def test_the_first_signal_stops_creations_collects_what_is_paid_for_and_can_be_r
     assert f"{number.name}: no more creations" in done.err
     run = done.document["run"]
     assert f"orchestrator resume {run}" in done.err
-    assert len(world.creations()) == 3, "created after the signal"
+    created = len(world.creations())
+    assert created < SITES, "went on creating after the signal"
     assert done.document["state"] == "interrupted"
     tests = done.document["tests"]
-    assert (tests["complete"], tests["not_run"]) == (3, 3), f"paid for but not collected: {tests}"
+    assert tests["complete"] == created, f"paid for but not collected: {tests}"
+    assert tests["not_run"] == SITES - created
     assert sums(done.document) == []
 
     resumed = world.do("resume", run, "--json")
     assert resumed.code == 0, str(resumed)
-    assert resumed.document["tests"]["complete"] == 6
-    assert len(world.creations()) == 6
+    assert resumed.document["tests"]["complete"] == len(world.creations()) == SITES
     assert world.duplicates() == []
 
 
@@ -52,7 +57,7 @@ def test_the_second_signal_leaves_at_once_and_the_resume_collects_what_was_paid_
 ) -> None:
     world = make_world(**FEW)
     process = begin(world, 3, "--grace", "100000")
-    until(lambda: states(world.store).get("waiting") == 3, "three outcomes in the store")
+    until(lambda: states(world.store).get("waiting", 0) >= 3, "three outcomes in the store")
     process.send_signal(number)
     # The first one is heard: it says so.
     assert process.stderr is not None
@@ -66,8 +71,9 @@ def test_the_second_signal_leaves_at_once_and_the_resume_collects_what_was_paid_
     assert (shown["state"], shown["exit_code"], sums(shown)) == ("interrupted", code, [])
 
     resumed = world.do("resume", "--json")
-    assert resumed.code == 0, str(resumed)
-    assert len(world.creations()) == 6
+    unknown = resumed.document["tests"]["unknown"]
+    assert resumed.code == (3 if unknown else 0), str(resumed)
+    assert resumed.document["tests"]["complete"] == SITES - unknown
     assert world.duplicates() == []
 
 
@@ -83,10 +89,15 @@ def test_a_creation_that_was_under_way_when_the_second_signal_came_is_unknown_an
         assert process.poll() is None, "ended before the first signal was heard"
     process.send_signal(signal.SIGINT)
     assert ended(process, 15.0).code == 130
-    assert states(world.store)["creating"] == 1
+    # That one for sure, and one more where the machine is busy.
+    lost = states(world.store)["creating"]
+    assert lost >= 1
     resumed = world.do("resume", "--json")
     assert resumed.code == 3, str(resumed)
-    assert (resumed.document["tests"]["unknown"], resumed.document["tests"]["complete"]) == (1, 5)
+    assert (resumed.document["tests"]["unknown"], resumed.document["tests"]["complete"]) == (
+        lost,
+        SITES - lost,
+    )
     assert sums(resumed.document) == []
     assert world.duplicates() == []
 
@@ -94,14 +105,14 @@ def test_a_creation_that_was_under_way_when_the_second_signal_came_is_unknown_an
 def test_a_look_that_hangs_does_not_outlast_the_grace(make_world: Callable[..., World]) -> None:
     # Requests time out after a real minute, which is longer than this test waits.
     world = make_world(faults=[{"kind": "silent-before", "match": "read"}])
-    process = begin(world, 6, "--grace", "40")
+    process = begin(world, SITES, "--grace", "40")
     until(lambda: world.witness()["requests"].get("read", 0) > 0, "a look that hangs")
     process.send_signal(signal.SIGTERM)
     done = ended(process, 20.0)
     assert done.code == 143, str(done)
     assert sums(done.document) == []
-    assert done.document["tests"]["timed_out"] == 6, "created, and nothing came"
-    assert states(world.store) == {"waiting": 6}, "an interruption is no deadline"
+    assert done.document["tests"]["timed_out"] == SITES, "created, and nothing came"
+    assert states(world.store) == {"waiting": SITES}, "an interruption is no deadline"
 
 
 def test_a_signal_before_anything_is_stored_ends_quietly(make_world: Callable[..., World]) -> None:

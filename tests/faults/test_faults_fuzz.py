@@ -128,7 +128,7 @@ async def everything_shown(simulated: Simulated, ran: Ran) -> None:
 
 
 @settings(
-    max_examples=90, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+    max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
 )
 @given(
     seed=st.integers(0, 2**32),

@@ -11,12 +11,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 from command_line import CommandLine, Said
 from mirror import mirror
 from process_clock import Pace, ProcessClock
 from simulated_run import TOKEN
 
+from orchestrator.cli import COMMANDS, cli
 from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Fault
@@ -209,8 +211,8 @@ async def test_secrets_of_a_plan_are_shown_nowhere(tmp_path: Path) -> None:
         said.append(await line("--log-level", "debug", "run", plan, "--json"))
         assert said[-1].code in {0, 1, 3}, str(said[-1])
         assert len(service.witness()["creations"]) == 3
-        for command in (*all_commands(plan)[6:-2], ("show",), ("explain", "last", "registrar")):
-            said.append(await line(*command))
+        more = (*all_commands(plan)[6:-2], ("show",), ("explain", "last", "registrar"))
+        said += [await line(*command) for command in more]
     reports = [(str(place), place.read_bytes()) for place in tmp_path.glob("report.*")]
     assert len(reports) == 2
     assert plan_leaks(said, reports) == []
@@ -232,3 +234,16 @@ async def test_a_problem_with_a_secret_field_does_not_show_its_value(tmp_path: P
     assert said.code == 2, str(said)
     assert b"password" in said.err
     assert plan_leaks([said], []) == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_command_takes_the_token_where_the_process_list_shows_it(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    options = {
+        option
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+        if "token" in option or "password" in option or "secret" in option
+    }
+    assert options <= {"--token-file", "token_file"}

@@ -1,4 +1,4 @@
-"""A hostile API: it says back whatever it is told, the token included, wrapped in texts that try to break out.
+"""A hostile API: it says back what it is told, the token included, wrapped in texts that try to break out.
 
 Both versions, as little of them as a run of http-server tests needs: agents, labels, account groups, one
 creation that succeeds and then refusals, and answers that are error rows.
