@@ -117,13 +117,13 @@ class Dispatcher:
         async with anyio.create_task_group() as tasks:
             while True:
                 now = context.clock.now()
-                await self._heed_stops(now)
+                await self._or_break(self._heed_stops(now))
                 while (key := context.schedule.looking.closable()) is not None:
                     self._start(tasks, close, context, key)
                 if self._over(now):
                     break
                 if not self._broken:
-                    await self._keep_facts(now)
+                    await self._or_break(self._keep_facts(now))
                 if not self._slot:
                     await self._pacer.slot()
                     self._slot = True
@@ -258,7 +258,6 @@ class Dispatcher:
 
     def _start(self, tasks: anyio.abc.TaskGroup, step: Callable[..., object], *arguments: object) -> None:
         self._in_flight += 1
-        context = self._context
 
         async def perform() -> None:
             scope = anyio.CancelScope()
@@ -266,17 +265,25 @@ class Dispatcher:
                 self._reading.add(scope)
             try:
                 with scope:
-                    await step(*arguments)  # type: ignore[misc] # every step is a coroutine function
-            except StoreProblem as problem:
-                # The run cannot go on; but creations under way are paid for, so their answers may come in.
-                self._broken.append(problem)
-                context.stop.sending = context.stop.sending or problem.message
+                    await self._or_break(step(*arguments))  # type: ignore[arg-type] # steps are coroutines
             finally:
                 self._reading.discard(scope)
                 self._in_flight -= 1
                 self.wake()
 
         tasks.start_soon(perform)
+
+    async def _or_break(self, work: Awaitable[None]) -> None:
+        """When the store fails the run cannot go on.
+
+        But creations under way are paid for, so their answers may come in: perhaps they can be stored, and if
+        not, their ids are told.
+        """
+        try:
+            await work
+        except StoreProblem as problem:
+            self._broken.append(problem)
+            self._context.stop.sending = self._context.stop.sending or problem.message
 
     async def _sleep(self, until: float) -> None:
         context = self._context

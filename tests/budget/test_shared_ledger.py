@@ -305,7 +305,7 @@ def test_a_missing_boot_id_and_a_dead_process_are_told(tmp_path: Path) -> None:
 def start(folder: Path, name: str, seconds: float) -> subprocess.Popen[bytes]:
     root = str(Path(orchestrator.__file__).parents[1]) if orchestrator.__file__ else str(Path.cwd())
     worker = Path(__file__).with_name("shared_ledger_worker.py")
-    return subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
+    return subprocess.Popen(
         [sys.executable, str(worker), str(folder), name, str(seconds)],
         env={**os.environ, "PYTHONPATH": root},
     )

@@ -167,7 +167,7 @@ def loaded(statement: str, *modules: str) -> str:
     """Which of the modules a fresh interpreter has after the statement."""
     code = f"{statement}; print([name for name in {modules!r} if name in sys.modules])"
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - our own code
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_reports_and_logs_import_neither_the_http_client_nor_the_store() -> None:
