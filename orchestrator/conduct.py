@@ -181,11 +181,15 @@ class Conductor:
                 await durably(store.give_up(run.id, key, clock.wall()))
             # What was given up is not tried again: somebody has decided that it is not worth paying twice.
             retry = state is SpecState.UNKNOWN and self._unknown == "retry" and not test.given_up
-            if retry or state is SpecState.NOT_RUN:
+            # A refused creation was not paid for, and what refused it (a permission) may be mended by now.
+            if retry or state in {SpecState.NOT_RUN, SpecState.FAILED}:
                 await durably(store.move(run.id, key, SpecState.PLANNED, clock.wall()))
             elif state in {SpecState.PARTIAL, SpecState.TIMED_OUT}:
                 await durably(store.move(run.id, key, SpecState.WAITING, clock.wall()))
         self._created_before = (await store.counts(run.id)).created
+        # Of a killed session only the intentions are certain: each was durable before its request left.
+        sent = sum(event.kind == "intended" for event in await store.events(run.id))
+        self._counted_before["creations" if run.parent is None else "reruns"] = sent
         return await store.tests(run.id, [SpecState.PLANNED, SpecState.WAITING])
 
     def _fill(self, tests: Sequence[TestRecord]) -> None:

@@ -10,7 +10,7 @@
 
     unknown ──> waiting   (adopted: a test id was found)
     unknown ──> planned   (the user's policy is to try again)
-    not_run ──> planned   (resume)
+    not_run, failed ──> planned               (resume: nothing was created, nothing was paid)
     partial, timed_out ──> waiting            (resume: one more look)
 """
 
@@ -49,6 +49,7 @@ MOVES: frozenset[tuple[SpecState, SpecState]] = frozenset(
         (_S.UNKNOWN, _S.WAITING),
         (_S.UNKNOWN, _S.PLANNED),
         (_S.NOT_RUN, _S.PLANNED),
+        (_S.FAILED, _S.PLANNED),
         (_S.PARTIAL, _S.WAITING),
         (_S.TIMED_OUT, _S.WAITING),
     }

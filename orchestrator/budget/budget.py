@@ -58,7 +58,7 @@ BLIND_ROOM = 1_000_000  # what is free in blind mode, where the caller's pacer r
 LARGEST_LIMIT = 100_000  # published limits reach 1,000; more than this is not believed
 LARGEST_SHARE = 0.6  # of a window left to others, however much they spend: ours must end too
 ALIGNED_GUARD = 0.25  # seconds after Reset where it is exact; for limiters that tick a little apart
-ALIGNED_SEEN = 5  # windows in a row whose Reset is a multiple of the window's length
+ALIGNED_SEEN = 3  # windows that cannot have begun with our request, until Reset is believed to be exact
 LARGEST_GUARD = 5.0
 TICK = 0.001  # seconds; epoch seconds are floats of 0.2 us, and who wakes a hair too early would spin
 STALE = 1.0  # seconds that what we know of others is old, by the time that a request of ours is counted
@@ -309,7 +309,7 @@ class Budget:
         self.state.unreadable = 0
         heard = self._place(reading.reset)
         if heard is Heard.NEW_WINDOW:
-            self._open(reading, now)
+            self._open(reading, sent, now)
         elif heard is Heard.SAME_WINDOW:
             self._merge(reading)
             if was_probe:
@@ -359,11 +359,10 @@ class Budget:
             return Heard.NEW_WINDOW
         return Heard.SAME_WINDOW if reset >= current - self.window / 2 else Heard.OLD_WINDOW
 
-    def _open(self, reading: LimitReading, now: float) -> None:
+    def _open(self, reading: LimitReading, sent: float, now: float) -> None:
         state = self.state
         self._account_for_others()
-        aligned = abs(reading.reset - round(reading.reset / self.window) * self.window) < 1e-6
-        state.aligned = state.aligned + 1 if aligned else 0
+        self._learn_alignment(reading, sent)
         state.limit, state.reset = min(reading.limit, LARGEST_LIMIT), reading.reset
         state.remaining = min(reading.remaining, state.limit)
         state.mine, state.wait, state.hold = 0, 2.0, None
@@ -372,6 +371,22 @@ class Budget:
             state.known = False  # so late an answer that its window is over; a probe may be out for the next
         else:
             state.known, state.probing = True, None
+
+    def _learn_alignment(self, reading: LimitReading, sent: float) -> None:
+        """Whether windows end with the clock's minute, so that Reset is exact.
+
+        A multiple of the window's length is not enough: windows that begin with their first request drift by
+        a fraction of a second each, and a dozen in a row are truncated to the same full minute. What such a
+        window cannot do is to be begun by our request and yet end sooner than its length after it.
+        """
+        if abs(reading.reset - round(reading.reset / self.window) * self.window) > 1e-6:
+            self.state.aligned = 0
+        elif reading.remaining == reading.limit - 1 and reading.reset <= self._soonest_end(sent):
+            self.state.aligned += 1
+
+    def _soonest_end(self, sent: float) -> float:
+        """The least Reset, truncated, of a window that began with a request of ours."""
+        return self.clock.at_least(sent) + self.window - 1.0
 
     def _account_for_others(self) -> None:
         state = self.state

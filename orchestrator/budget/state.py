@@ -28,7 +28,7 @@ class BudgetState:
     unreadable: int = 0  # successful answers in a row without usable headers
     began: float | None = None  # when its first answer came to us: the window had begun by then
     guard: float = FIRST_GUARD
-    aligned: int = 0  # windows in a row that ended with a whole window's multiple
+    aligned: int = 0  # windows seen to end with the clock's minute, whoever began them
     jitter: float = 0.0  # seconds added to the rollover when other processes are known
 
     def dump(self) -> dict[str, Any]:

@@ -78,6 +78,9 @@ def cli(context: click.Context, log_level: str | None, log_json: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: every way out has its exit code, and no traceback reaches a user by default."""
+    # Closed by the caller (`>&-`): nobody listens, and that is no reason to stop.
+    sys.stdout = sys.stdout or io.StringIO()
+    sys.stderr = sys.stderr or io.StringIO()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that this locale cannot write must not end a report.
@@ -96,6 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader of our output has gone (`| head`); Python must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = Exit.OK
+    except OSError as error:
+        click.echo(f"error: {error.strerror or error}", err=True)
+        click.echo("hint: what was collected is kept; check where the output goes", err=True)
+        code = Exit.INCOMPLETE
     except Exception as error:
         tell_defect(error)
         code = Exit.DEFECT

@@ -76,8 +76,7 @@ async def _examine(options: dict[str, Any], findings: list[Finding]) -> Exit:
 async def _store(opened: Any) -> Finding:
     from orchestrator.store.database import journal_mode  # noqa: PLC0415 - loaded when called
 
-    # Opening it has taken the write lock once, if there was something to migrate; this takes it now.
-    await opened.doors.store.save_latencies(opened.settings.origin, {})
+    await opened.doors.store.probe()
     mode = journal_mode(sqlite3.sqlite_version_info[:3])
     return Finding(
         "store",

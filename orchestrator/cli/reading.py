@@ -21,6 +21,7 @@ from orchestrator.cli.common import (
     store_option,
 )
 from orchestrator.cli.masking import mask
+from orchestrator.errors import UsageProblem
 from orchestrator.settings import pick_store
 
 run_argument = click.argument("run", default="last")
@@ -132,10 +133,14 @@ def results(
         from orchestrator.model import AnswerStatus, Verdict  # noqa: PLC0415 - loaded when called
         from orchestrator.report import results as writers  # noqa: PLC0415 - as above
         from orchestrator.report.console import make_console, painter  # noqa: PLC0415 - as above
+        from orchestrator.testtypes import METRICS  # noqa: PLC0415 - as above
 
         wrong = [verdict for verdict in verdicts if verdict not in list(Verdict)]
         if wrong:
             raise click.UsageError(f"--verdict takes {', '.join(Verdict)}, not {wrong[0]!r}")
+        unknown = [layer for layer in layers if layer not in METRICS]
+        if unknown:
+            raise click.UsageError(f"--layer takes {', '.join(METRICS)}, not {unknown[0]!r}")
         keep = writers.Filter(
             layers, tuple(map(Verdict, verdicts)), tuple(map(AnswerStatus, statuses)), agents, targets
         )
@@ -194,7 +199,10 @@ def report(run: str, form: str, output: Path | None, store: str | None) -> None:
     try:
         output.write_bytes(content)
     except OSError as error:
-        raise click.FileError(str(output), error.strerror or str(error)) from error
+        raise UsageProblem(
+            f"the report cannot be written to {output}: {error.strerror or error}",
+            hint="name a file in a folder that you may write to",
+        ) from error
 
 
 @click.command()
@@ -220,7 +228,6 @@ def explain(run: str, cell: str, agent: str | None, as_json: bool, store: str | 
 
 
 async def _explain(opened: Any, record: Any, cell: str, agent: str | None, *, as_json: bool) -> None:
-    from orchestrator.errors import UsageProblem  # noqa: PLC0415 - loaded when called
     from orchestrator.report.explain import explanation, steps  # noqa: PLC0415 - as above
     from orchestrator.report.times import utc  # noqa: PLC0415 - as above
 

@@ -56,7 +56,11 @@ def run(plan: str, **options: Any) -> None:
         async with (
             session(options, reserve=loaded.budget.reserve, account=loaded.account_group) as opened,
             plan_lock(
-                opened.settings.store, loaded.name, opened.doors.clock, wait=options["wait"], told=told
+                opened.settings.store,
+                loaded.name,
+                opened.doors.clock,
+                wait=options["wait"],
+                told=silent if options["quiet"] else told,
             ),
         ):
             prepared = await prepare(opened, loaded, seed=options["seed"])
@@ -131,7 +135,13 @@ async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: boo
     assert isinstance(reserve, int | float)  # noqa: S101 - stored by us
     async with (
         session(options, reserve=float(reserve), account=record.account) as opened,
-        plan_lock(opened.settings.store, record.plan, opened.doors.clock, wait=options["wait"], told=told),
+        plan_lock(
+            opened.settings.store,
+            record.plan,
+            opened.doors.clock,
+            wait=options["wait"],
+            told=silent if options["quiet"] else told,
+        ),
     ):
         # Whoever held the lock has gone on with it meanwhile.
         record = await opened.doors.store.run(record.id)
@@ -146,6 +156,10 @@ async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: boo
             unknown=options.get("unknown", "keep"),
             grace=options["grace"],
         )
+
+
+def silent(text: str) -> None:
+    """No word."""
 
 
 def told(text: str) -> None:

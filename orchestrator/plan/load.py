@@ -21,7 +21,7 @@ from orchestrator.plan.variables import read_vars, substitute
 
 
 def load_plan(
-    path: Path,
+    path: Path | str,
     *,
     environ: Mapping[str, str],
     sets: Mapping[str, str] | None = None,
@@ -34,6 +34,7 @@ def load_plan(
     API. CSV files are looked for in ``base``, by default the plan's own folder, and nowhere else. Raises
     :class:`PlanInvalid` with every problem and its place.
     """
+    path = Path(path)
     problems = Problems()
     text = _read(path, problems)
     problems.raise_if_any()

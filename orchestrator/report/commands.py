@@ -37,6 +37,7 @@ def next_commands(run: RunRecord, counts: Counts, unknown: bool) -> list[tuple[s
     if not _simulated(run):
         tests = tests_group(counts)
         unfinished = tests["not_run"] + tests["partial"] + tests["timed_out"]
+        unfinished += tests["failed"]
         if run.state in (RunState.INTERRUPTED, RunState.INCOMPLETE, RunState.REFUSED) and unfinished:
             commands.append(("go on", f"{PROGRAM} resume {name}"))
         if unknown:

@@ -76,7 +76,8 @@ def table(
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     grid.show_header = bool(headings)
     for column in range(columns):
-        grid.add_column(headings[column] if headings else "", overflow="fold")
+        # The first column is what one copies: a run's id, a name.
+        grid.add_column(headings[column] if headings else "", overflow="fold", no_wrap=column == 0)
     for row in cells:
         grid.add_row(*(Text(cell, STYLES.get(cell, "") if n == styled else "") for n, cell in enumerate(row)))
     indented = Padding(grid, (0, 0, 0, indent), expand=False)

@@ -261,5 +261,8 @@ class Store(Protocol):
     async def save_latencies(self, origin: str, samples: Mapping[str, Sequence[float]]) -> None:
         """Replace what was learned."""
 
+    async def probe(self) -> None:
+        """Prove that the store can be written."""
+
     async def close(self) -> None:
         """Release the store."""

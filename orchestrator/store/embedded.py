@@ -253,5 +253,14 @@ class EmbeddedStore(EmbeddedReader):
 
         await self._write(work)
 
+    async def probe(self) -> None:
+        """Write to the disk and take it back. Raises :class:`StoreProblem` where a run could not write."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("CREATE TABLE probe (x)")
+            db.execute("DROP TABLE probe")
+
+        await self._write(work)
+
     async def close(self) -> None:
         await self._do(self._database.close)

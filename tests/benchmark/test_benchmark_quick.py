@@ -45,11 +45,13 @@ def test_a_hundred_tests_end_within_three_percent_of_the_bound(layers: int, alig
 @pytest.mark.parametrize("aligned", [True, False], ids=["aligned", "anchored"])
 @pytest.mark.parametrize("layers", [1, 3])
 def test_a_thousand_tests_end_within_three_percent_of_the_bound(layers: int, aligned: bool) -> None:
-    figures = measured(Scenario("gate", 1000, layers, aligned=aligned), 1)
-    held(figures, ratio=1.03)
-    assert figures[0].delay <= 5.0, "answers were found late"
+    # Begun so late in a minute that anchored windows drift over a full minute on their way.
+    figures = measure(Scenario("gate", 1000, layers, aligned=aligned, phase=57.0))
+    held([figures], ratio=1.03)
+    assert figures.complete == 1000 * layers
+    assert figures.delay <= 5.0, "answers were found late"
     if layers == 3:
-        assert figures[0].looks <= 2.0, "too many looks per layer"
+        assert figures.looks <= 2.0, "too many looks per layer"
 
 
 def test_with_others_spending_a_third_hardly_anybody_meets_a_429() -> None:

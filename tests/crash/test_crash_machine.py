@@ -50,7 +50,7 @@ LEGAL = {
     "partial": {"waiting"},
     "timed_out": {"waiting"},
     "complete": set(),
-    "failed": set(),
+    "failed": {"planned"},
 }
 ENDS = {"complete", "partial", "timed_out", "failed", "unknown", "not_run"}
 

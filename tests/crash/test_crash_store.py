@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -89,16 +90,18 @@ def test_a_file_that_may_not_grow_is_like_a_full_disk(world: World) -> None:
     finished(world)
 
 
-def test_a_test_whose_id_cannot_be_stored_is_named_so_that_it_can_be_adopted(world: World) -> None:
+def test_a_test_whose_id_cannot_be_stored_is_named_so_that_it_can_be_adopted(
+    make_world: Callable[..., World],
+) -> None:
+    # The creation is taken at once, and its answer comes a real second later.
+    world = make_world(faults=[{"kind": "slow-headers", "match": "create", "value": 40.0}])
     plan = world.plan(plan_text(sites=1))
     # The lock is taken by somebody else while the answer of the creation is on its way.
     process = world.start("run", plan, PROCESS_BUSY=0.3)
     until(lambda: states_if_any(world) == {"creating": 1}, "an intention")
-    other = sqlite3.connect(world.store, isolation_level=None, timeout=5.0)
-    other.execute("BEGIN IMMEDIATE")
-    done = ended(process)
-    other.execute("ROLLBACK")
-    other.close()
+    with closing(sqlite3.connect(world.store, isolation_level=None, timeout=5.0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = ended(process)
     (created,) = world.creations()
     told(done, "database is locked", "first say which test it was: orchestrator reconcile ")
     command = done.err[done.err.index("orchestrator reconcile ") :].split()[1:5]
@@ -118,11 +121,10 @@ def states_if_any(world: World) -> dict[str, int]:
 def test_a_locked_store_is_told_and_nothing_is_created(world: World) -> None:
     plan = world.plan(plan_text())
     begin_with_a_store(world)
-    other = sqlite3.connect(world.store, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    done = world.do("run", plan, PROCESS_BUSY=0.2)
+    with closing(sqlite3.connect(world.store, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = world.do("run", plan, PROCESS_BUSY=0.2)
     told(done, "locked", "another process")
-    other.close()
     assert world.creations() == []
     assert world.do("run", plan).code == 0
 

@@ -78,6 +78,7 @@ class World:
         self.folder, self.pace = folder, Pace.from_now(speed)
         self._settings = {"seed": 7, "network_delay": 0.5, "enterprise_agents": 4, "clusters": 0} | settings
         self._process: subprocess.Popen[str] | None = None
+        self._started: list[subprocess.Popen[str]] = []
         self.origin = ""
         self.store = folder / "store" / "runs.db"
 
@@ -95,6 +96,10 @@ class World:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for left in self._started:
+            if _unread(left):  # a test that failed in the middle
+                left.kill()
+                left.communicate()
         process, self._process = self._process, None
         if process is None:
             return
@@ -137,7 +142,7 @@ class World:
             command += ["--base-url", self.origin]
         if "--store" not in arguments:
             command += ["--store", str(store or self.store)]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             env=self.environment(**environment),
             stdin=subprocess.DEVNULL,
@@ -146,6 +151,8 @@ class World:
             text=True,
             **options,
         )
+        self._started = [*filter(_unread, self._started), process]
+        return process
 
     def do(self, *arguments: str | Path, **options: Any) -> Ended:
         """Run a command to its end."""
@@ -178,6 +185,10 @@ class World:
             found = json.load(answer)
         assert isinstance(found, dict)
         return found
+
+
+def _unread(process: subprocess.Popen[str]) -> bool:
+    return process.stdout is not None and not process.stdout.closed
 
 
 def until(happened: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
