@@ -65,9 +65,11 @@ def table(
     *,
     styled: int | None = None,
     indent: int = 0,
+    keep_first: bool = False,
 ) -> None:
     """Aligned columns without a frame; the cells must be escaped already.
 
+    ``keep_first`` never folds the first column: an id is copied.
     ``styled`` is the column whose word chooses its colour. On a terminal long cells are folded, elsewhere
     every row is one line without trailing blanks.
     """
@@ -76,8 +78,8 @@ def table(
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     grid.show_header = bool(headings)
     for column in range(columns):
-        # The first column is what one copies: a run's id, a name.
-        grid.add_column(headings[column] if headings else "", overflow="fold", no_wrap=column == 0)
+        whole = keep_first and column == 0
+        grid.add_column(headings[column] if headings else "", overflow="fold", no_wrap=whole)
     for row in cells:
         grid.add_row(*(Text(cell, STYLES.get(cell, "") if n == styled else "") for n, cell in enumerate(row)))
     indented = Padding(grid, (0, 0, 0, indent), expand=False)

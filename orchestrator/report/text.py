@@ -173,7 +173,13 @@ def print_runs(console: Console, runs: Iterable[RunRecord]) -> None:
     if not rows:
         say(console, "There are no runs yet.")
         return
-    table(console, ("run", "plan", "state", "exit", "started", "took", "api", "rerun of"), rows, styled=2)
+    table(
+        console,
+        ("run", "plan", "state", "exit", "started", "took", "api", "rerun of"),
+        rows,
+        styled=2,
+        keep_first=True,
+    )
 
 
 def print_agents(

@@ -54,7 +54,7 @@ def test_check_tells_what_a_plan_would_take(make: Make) -> None:
         "  creations 3; one per cell would be 6 (3 saved)",
         "  reads     about 14",
         "  units     about 0.6 (an estimate after a price list)",
-        f"{finish} (the vendor's defaults, none seen yet)",
+        f"{finish} (the vendor's defaults where none was seen yet)",
         "Left out",
         "  the agent is offline: 1 cell, branch-07",
         "",
