@@ -44,7 +44,12 @@ def pace(load: Load, *, to_create: int, open_tests: int, open_layers: int, layer
     readable = max(1.0, (load.organization_limit or PLANNED_ORGANIZATION) - load.reserve)
     if to_create == 0:
         return Pace(
-            risk=polling.risk_at_the_end(readable, open_tests, layers_per_test),
+            risk=polling.risk_at_the_end(
+                readable,
+                open_tests,
+                layers_per_test,
+                crowded=load.reserve > polling.CROWDED * (readable + load.reserve),
+            ),
             may_create=False,
             set_aside=0,
             longest_gap=polling.longest_gap_at_the_end(readable, open_tests, WINDOW),

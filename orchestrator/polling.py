@@ -14,6 +14,8 @@ from orchestrator.latency import LONGEST_GAP, SHORTEST_GAP
 EAGEREST, FRUGALEST = 0.2, 0.7  # risk of a look: 4 and 0.4 wasted looks per layer
 WASTED_PER_LAYER = 0.6  # wasted looks that a layer may cost us while there is still something to create
 LAST_FEW = 3  # tests; below that, the end of the run is what counts
+CROWDED = 0.2  # reserve, as part of the limit, from which others are taken to spend in earnest
+LAST_GAP = 0.4  # of the usual gap between creations, when all that are left fit into this window
 OPEN_WINDOWS = 2.0  # work in progress: so many windows' worth of looks
 FEWEST_OPEN = 8
 
@@ -53,13 +55,19 @@ def risk_while_creating(readable: float, creations_per_window: float, layers_per
     return min(FRUGALEST, 1.0 / (1.0 + wasted))
 
 
-def risk_at_the_end(readable: float, open_tests: int, layers_per_test: float) -> float:
+def risk_at_the_end(
+    readable: float, open_tests: int, layers_per_test: float, *, crowded: bool = False
+) -> float:
     """The same when nothing is left to create: all that can be read is for the tests still open.
 
-    Only the last few tests decide when the run ends; being eager with all of them would only cost looks.
+    Only the last few tests decide when the run ends; being eager with all of them would only cost looks. Where
+    the budget is ``crowded`` by others, the looks of this window are soon gone, and the last tests would wait
+    for the next one.
     """
     wasted = max(0.0, readable / max(1, open_tests) - layers_per_test)
-    if open_tests > LAST_FEW:
+    if open_tests > LAST_FEW and crowded:
+        wasted = min(wasted, 1.0)
+    elif open_tests > LAST_FEW:
         wasted = min(wasted, max(2.0, WASTED_PER_LAYER * layers_per_test))
     return max(EAGEREST, min(0.5, 1.0 / (1.0 + wasted)))
 
@@ -74,12 +82,17 @@ def longest_gap_at_the_end(readable: float, open_tests: int, window: float) -> f
     return min(LONGEST_GAP, max(SHORTEST_GAP, 2.0 * window * open_tests / max(1.0, readable)))
 
 
-def creation_gap(usual: float, creations: int, seconds_left: float) -> float:
+def creation_gap(usual: float, creations: int, seconds_left: float, *, last: bool = False) -> float:
     """Seconds between two creations: ``usual``, or less where the window would end before its tokens do.
 
     A run that begins late in a clock minute would otherwise leave tokens behind that no later minute gives
     back. Half of the time left, because answers take a while and the end is not known to the instant.
+
+    ``last``: these are the last creations of the run. In every other window a gap costs nothing, because the
+    next one has to be waited for anyway; here it makes the run end later.
     """
+    if last:
+        usual *= LAST_GAP
     if creations <= 0:
         return usual
     return max(0.0, min(usual, 0.5 * seconds_left / creations))

@@ -226,8 +226,10 @@ class Dispatcher:
         left = WINDOW
         if instant.known and instant.reset is not None and math.isfinite(view.server_time):
             left = instant.reset - view.server_time
-        creations = min(self._context.schedule.creations.left, instant.free)
-        opens_at = self._pacer.creation_opens_at(creations, left)
+        to_create = self._context.schedule.creations.left
+        opens_at = self._pacer.creation_opens_at(
+            min(to_create, instant.free), left, last=to_create <= instant.free
+        )
         if opens_at > now:
             self._waiting_for = self._waiting_for or "pacer"
         return opens_at

@@ -45,9 +45,12 @@ class Pacer:
         if self._wire is not None:
             await self._wire.acquire()
 
-    def creation_opens_at(self, creations: int, seconds_left: float) -> float:
-        """When the next of ``creations`` in this window may go (monotonic); it ends in ``seconds_left``."""
-        return self._last_creation + creation_gap(self._gaps.creation, creations, seconds_left)
+    def creation_opens_at(self, creations: int, seconds_left: float, *, last: bool) -> float:
+        """When the next of ``creations`` in this window may go (monotonic); it ends in ``seconds_left``.
+
+        ``last``: no later window will have any.
+        """
+        return self._last_creation + creation_gap(self._gaps.creation, creations, seconds_left, last=last)
 
     def open(self, *, instant: bool, blind: bool) -> bool:
         """Whether such a request may go now, as far as blind mode is concerned."""

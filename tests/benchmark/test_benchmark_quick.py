@@ -59,7 +59,7 @@ def test_with_others_spending_a_third_hardly_anybody_meets_a_429() -> None:
         each
         for layers in (1, 3)
         for aligned in (True, False)
-        for each in measured(Scenario("others", 120, layers, aligned=aligned, others=OTHERS), 2)
+        for each in measured(Scenario("others", 100, layers, aligned=aligned, others=OTHERS), 2)
     ]
     for each in figures:
         assert each.ratio <= 1.04, f"{each.ratio:.3f} of the bound: {each}"

@@ -82,6 +82,18 @@ def test_creations_hurry_when_a_window_ends_before_its_tokens_do() -> None:
     assert polling.creation_gap(0.5, 0, 1.0) == 0.5
 
 
+def test_the_last_creations_of_a_run_are_closer_together() -> None:
+    assert polling.creation_gap(0.5, 24, 60.0, last=True) == pytest.approx(0.2)
+    assert polling.creation_gap(0.5, 24, 2.4, last=True) == pytest.approx(0.05)
+
+
+def test_where_others_spend_in_earnest_the_end_is_less_eager_but_for_the_last_few() -> None:
+    assert polling.risk_at_the_end(150.0, 20, 3.0, crowded=True) == 0.5
+    assert polling.risk_at_the_end(150.0, 20, 3.0) < 0.4
+    last_few = polling.risk_at_the_end(150.0, 2, 3.0)
+    assert polling.risk_at_the_end(150.0, 2, 3.0, crowded=True) == last_few
+
+
 def test_a_change_of_policy_only_brings_looks_forward() -> None:
     due = 40.0
     for completion in range(30):  # each completion asks anew, a little later every time
