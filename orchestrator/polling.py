@@ -60,9 +60,9 @@ def risk_at_the_end(
 ) -> float:
     """The same when nothing is left to create: all that can be read is for the tests still open.
 
-    Only the last few tests decide when the run ends; being eager with all of them would only cost looks. Where
-    the budget is ``crowded`` by others, the looks of this window are soon gone, and the last tests would wait
-    for the next one.
+    Only the last few tests decide when the run ends; being eager with all of them would only cost looks.
+    Where others spend in earnest (``crowded``), the looks of this window are soon gone, and the last tests
+    would wait for the next one.
     """
     wasted = max(0.0, readable / max(1, open_tests) - layers_per_test)
     if open_tests > LAST_FEW and crowded:

@@ -21,8 +21,10 @@ from orchestrator.simulator.settings import Fault
 
 OTHERS = 0.3
 HOUR = 3600.0
+# Four windows of creations, the last one full: the worst case for the end of a run.
+FULL_LAST = 96
 # The run begins so many seconds into a clock minute.
-PHASES = (3.0, 23.0, 41.0, 57.0)
+PHASES = (57.0, 3.0, 23.0, 41.0)
 SLOW = (Fault("slow-headers", probability=0.3, value=2.0), Fault("slow-headers", probability=0.05, value=8.0))
 LOST_LOOKS = (
     Fault("reset-after", "read", probability=0.03),
@@ -111,8 +113,8 @@ def _sizes(form: Form) -> list[tuple[int, int]]:
     """Numbers of tests, each with how many runs."""
     return {
         Form.QUICK: [(100, 4)],
-        Form.USUAL: [(100, 16), (1_000, 2)],
-        Form.FULL: [(100, 16), (1_000, 4), (10_000, 1)],
+        Form.USUAL: [(FULL_LAST, 8), (100, 16), (1_000, 2)],
+        Form.FULL: [(FULL_LAST, 16), (100, 16), (1_000, 2), (10_000, 1)],
     }[form]
 
 
@@ -137,7 +139,7 @@ def limits(bench: Bench) -> list[Table]:
 
 def troubles(bench: Bench) -> list[Table]:
     """Others spend, clocks are wrong, answers are late or lost, latencies are not as expected."""
-    runs = {Form.QUICK: 2, Form.USUAL: 8, Form.FULL: 16}[bench.form]
+    runs = 2 if bench.form is Form.QUICK else 8
     large = {Form.QUICK: 300, Form.USUAL: 1_000, Form.FULL: 1_000}[bench.form]
     few = 1 if bench.form is Form.QUICK else 2
     return [_others(bench, runs, large, few), _wrong(bench, runs, large, few)]
@@ -148,7 +150,7 @@ def _others(bench: Bench, runs: int, large: int, few: int) -> Table:
         f"{tests} {layers} {aligned}": sampled(
             Scenario("others", tests, layers, aligned=aligned, others=OTHERS), times
         )
-        for tests, times in ((100, runs), (large, few))
+        for tests, times in ((FULL_LAST, runs), (100, runs), (large, few))
         for layers in (1, 2, 3)
         for aligned in (True, False)
     }

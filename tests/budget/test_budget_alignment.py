@@ -44,7 +44,7 @@ def test_windows_that_end_with_the_minute_whoever_began_them_are_exact() -> None
     believed = []
     for window in range(ALIGNED_SEEN):
         begin = SERVER + 60.0 * window
-        alone.meet(begin + 1.3, begin + 60.0)
+        alone.meet(begin + 3.3, begin + 60.0)
         believed.append(alone.exact)
     assert believed == [False] * (ALIGNED_SEEN - 1) + [True]
 
@@ -71,7 +71,7 @@ def test_one_window_that_ends_elsewhere_ends_the_belief() -> None:
     alone = Alone()
     begins = [SERVER + 60.0 * window for window in range(ALIGNED_SEEN)]
     for begin in begins:
-        alone.meet(begin + 1.3, begin + 60.0)
+        alone.meet(begin + 3.3, begin + 60.0)
     assert alone.exact
     alone.meet(begins[-1] + 61.0, begins[-1] + 121.0)
     assert not alone.exact
