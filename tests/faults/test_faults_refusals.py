@@ -81,5 +81,6 @@ def test_a_refused_permission_causes_no_creation_after_its_first_refusal(tmp_pat
     assert len(creations) > 2, "only one was under way, so this test shows nothing"
     assert [reply for reply in creations if reply.sent > first] == []
     refused = len(creations) - 1
-    assert ran.states() == {"complete": 1, "failed": refused, "not_run": 20 - refused}
+    wanted = {"complete": 1, "failed": refused, "not_run": 20 - refused}
+    assert ran.states() == {state: count for state, count in wanted.items() if count}
     assert len(ran.created_names()) == 1, "what was created before is still collected"
