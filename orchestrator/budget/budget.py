@@ -140,13 +140,10 @@ class Budget:
         largest = LARGEST_SHARE * (self.state.limit or 0)
         expected = min(largest, others) * (fraction + STALE / self.window)
         chance = expected + 2.5 * math.sqrt(expected)
-        return max(self.floor, int(max(self._reserve(others) * fraction, min(largest, chance)) + 0.5))
+        return max(self.floor, int(max(self.reserve_tokens(others) * fraction, min(largest, chance)) + 0.5))
 
-    def reserve_tokens(self, now: float) -> float:
-        """Tokens of a whole window to leave to others, by what they are seen to spend."""
-        return self._reserve(self.others(now))
-
-    def _reserve(self, others: float) -> float:
+    def reserve_tokens(self, others: float) -> float:
+        """Tokens of a whole window to leave to ``others``, by what they are seen to spend."""
         limit = self.state.limit or 0
         return min(LARGEST_SHARE * limit, max(self.share * limit, 1.2 * others))
 
@@ -223,8 +220,9 @@ class Budget:
     def advance(self, now: float) -> None:
         """Expire what nobody settled, forgive old debts, notice a rollover. Cheap; called by everything."""
         state = self.state
-        for request in [request for request, deadline in state.flying.items() if deadline <= now]:
-            self.lost(request, now)
+        if state.flying and min(state.flying.values()) <= now:
+            for request in [request for request, deadline in state.flying.items() if deadline <= now]:
+                self.lost(request, now)
         if state.limbo:
             state.limbo = [then for then in state.limbo if now < then + self._forgiven_after()]
         if state.known and self._over(now):

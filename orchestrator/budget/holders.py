@@ -9,7 +9,7 @@ wants nothing, sleeps past its time, or is dead.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -105,7 +105,15 @@ class Holders:
     def dump(self) -> dict[str, Any]:
         """As JSON values."""
         return {
-            "all": {name: asdict(holder) for name, holder in self.all.items()},
+            "all": {
+                name: {
+                    "seen": holder.seen,
+                    "urgent": holder.urgent,
+                    "wants": holder.wants,
+                    "taken": holder.taken,
+                }
+                for name, holder in self.all.items()
+            },
             "tickets": [[request, *rest] for request, rest in self.tickets.items()],
             "windows": self._windows,
         }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from orchestrator.budget.budget import BLIND_AFTER, EXPIRY, TRANSIT, WINDOW, Budget, Heard
 from orchestrator.budget.clock import ClockState, ServerClock
@@ -42,13 +42,11 @@ class Ticket:
     probes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetView:
+class BudgetView(NamedTuple):
     """One budget as it stands.
 
-    ``remaining`` is what the server last said; ``free`` is less what is in flight and lost, ``keep`` what of
-    it is left to others. ``reset`` is epoch seconds; ``opens_at`` and ``paused_until`` are monotonic seconds,
-    ``opens_at`` is ``inf`` when only an answer can open it. ``others``, ``reserve``: tokens per window.
+    ``remaining`` is what the server last said; ``free`` is less what is in flight and lost. ``reset`` is
+    epoch seconds. ``others`` (what they spend) and ``reserve`` (left to them) are tokens per window.
     """
 
     limit: int | None
@@ -56,18 +54,14 @@ class BudgetView:
     reset: float | None
     known: bool
     free: int
-    keep: int
-    opens_at: float
     others: float
     reserve: float
     mine: int
     blind: bool
-    paused_until: float | None
     in_flight: int
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerView:
+class LedgerView(NamedTuple):
     """Both budgets; ``server_time`` is epoch seconds certainly reached, ``-inf`` before any answer."""
 
     organization: BudgetView
@@ -82,6 +76,20 @@ class Refusals:
     organization: int = 0
     instant_test: int = 0
     bare: int = 0
+
+    def __add__(self, other: Refusals) -> Refusals:
+        return Refusals(
+            self.organization + other.organization,
+            self.instant_test + other.instant_test,
+            self.bare + other.bare,
+        )
+
+    def __sub__(self, other: Refusals) -> Refusals:
+        return Refusals(
+            self.organization - other.organization,
+            self.instant_test - other.instant_test,
+            self.bare - other.bare,
+        )
 
 
 class Ledger(Protocol):
@@ -310,21 +318,16 @@ class LocalLedger:
 
 
 def _view(budget: Budget, now: float) -> BudgetView:
-    free, keep = budget.free(now), budget.keep(now)
-    state = budget.state
-    has_room = free > (keep if state.known else 0)
+    free, others, state = budget.free(now), budget.others(now), budget.state
     return BudgetView(
         limit=state.limit,
         remaining=state.remaining if state.known else None,
         reset=state.reset,
         known=state.known,
         free=free,
-        keep=keep,
-        opens_at=now if has_room else budget.opens_at(now),
-        others=budget.others(now),
-        reserve=budget.reserve_tokens(now),
+        others=others,
+        reserve=budget.reserve_tokens(others),
         mine=state.mine,
         blind=budget.blind,
-        paused_until=state.paused if budget.paused(now) else None,
         in_flight=len(state.flying),
     )

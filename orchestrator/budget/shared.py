@@ -111,6 +111,9 @@ class SharedLedger:
         self._urgent, self._alive = urgent, alive
         self._db: sqlite3.Connection | None = None
         self._inode: int | None = None
+        # What the file held after our last transaction, and SQLite's number for "another process changed it".
+        self._mirror: tuple[LocalLedger, Holders] | None = None
+        self._version = 0
         self._alone: LocalLedger | None = None
         self._failures = 0
         self._late: list[Callable[[LocalLedger, Holders], None]] = []
@@ -186,7 +189,7 @@ class SharedLedger:
         return self._look(lambda ledger: ledger.view(now))
 
     def refused(self) -> Refusals:
-        return self._refused if self._alone is None else _sum(self._refused, self._alone.refused())
+        return self._refused if self._alone is None else self._refused + self._alone.refused()
 
     @property
     def shared(self) -> bool:
@@ -212,21 +215,38 @@ class SharedLedger:
     def _look(self, read: Callable[[LocalLedger], T]) -> T:
         if self._alone is not None:
             return read(self._alone)
+        if (unchanged := self._unchanged()) is not None:
+            return read(unchanged)
         found: list[T] = []
         self._change(lambda ledger, _: found.append(read(ledger)), None)
         return found[0] if found else read(self._fresh())
+
+    def _unchanged(self) -> LocalLedger | None:
+        """The values of our last transaction, if no other process has changed them since.
+
+        Looking at them may roll a window over, which is a matter of time alone and needs no transaction.
+        """
+        if self._mirror is None or self._late:
+            return None
+        try:
+            version = _data_version(self._connect())
+        except (sqlite3.Error, OSError):
+            return None  # the transaction that follows will tell
+        # Connecting again forgets the mirror.
+        mirror: tuple[LocalLedger, Holders] | None = self._mirror
+        return mirror[0] if mirror is not None and version == self._version else None
 
     def _change(self, change: Callable[[LocalLedger, Holders], T], busy: T) -> T:
         """The result of ``change`` on the shared values, or ``busy`` when it could not be done now."""
         try:
             with self._transaction() as (ledger, holders):
-                late = list(self._late)
+                late, refused = list(self._late), ledger.refused()
                 for each in late:
                     each(ledger, holders)
                 result = change(ledger, holders)
             # Only now: a transaction that failed is done again.
             del self._late[: len(late)]
-            self._refused = _sum(self._refused, ledger.refused())
+            self._refused += ledger.refused() - refused
         except (sqlite3.Error, OSError) as problem:
             self._failed(problem)
             return busy
@@ -238,7 +258,10 @@ class SharedLedger:
         db = self._connect()
         db.execute("BEGIN IMMEDIATE")
         try:
-            ledger, holders = self._read(db)
+            version = _data_version(db)
+            if self._mirror is None or version != self._version:
+                self._mirror, self._version = self._read(db), version
+            ledger, holders = self._mirror
             yield ledger, holders
             body = json.dumps({"ledger": ledger.dump(), "holders": holders.dump()})
             db.execute(
@@ -248,6 +271,7 @@ class SharedLedger:
             )
             db.execute("COMMIT")
         except BaseException:
+            self._mirror = None  # it has what the file has not
             with suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
             raise
@@ -287,7 +311,7 @@ class SharedLedger:
         if self._db is not None:
             with suppress(sqlite3.Error):
                 self._db.close()
-        self._db = None
+        self._db = self._mirror = None
 
     # When the file fails.
 
@@ -321,9 +345,15 @@ class SharedLedger:
         self._late.clear()
 
 
+def _data_version(db: sqlite3.Connection) -> int:
+    """Changes when another connection has committed; our own commits leave it."""
+    version: int = db.execute("PRAGMA data_version").fetchone()[0]
+    return version
+
+
 def _inode(path: Path) -> int | None:
     try:
-        return path.stat().st_ino
+        return os.stat(path).st_ino  # noqa: PTH116 - asked before every request, and half the price
     except OSError:
         return None
 
@@ -339,11 +369,3 @@ def _is_busy(problem: Exception) -> bool:
 
 def _may_heal(problem: Exception) -> bool:
     return _is_corrupt(problem) or _is_busy(problem) or "no such table" in str(problem)
-
-
-def _sum(one: Refusals, other: Refusals) -> Refusals:
-    return Refusals(
-        one.organization + other.organization,
-        one.instant_test + other.instant_test,
-        one.bare + other.bare,
-    )

@@ -40,6 +40,9 @@ CIRCUIT_OPENS_AT = 5
 # After the run's deadline the last looks have this long (seconds).
 DEADLINE_GRACE = 30.0
 
+# What may be cut short when the grace after an interruption is over.
+READS: tuple[object, ...] = (look, detail)
+
 
 class End(Enum):
     """How the loop ended."""
@@ -258,22 +261,26 @@ class Dispatcher:
         else:
             self._start(tasks, detail, self._context, step, ticket)
 
-    def _start(self, tasks: anyio.abc.TaskGroup, step: Callable[..., object], *arguments: object) -> None:
+    def _start(
+        self, tasks: anyio.abc.TaskGroup, step: Callable[..., Awaitable[None]], *arguments: object
+    ) -> None:
         self._in_flight += 1
+        tasks.start_soon(self._perform, step, *arguments)
 
-        async def perform() -> None:
-            scope = anyio.CancelScope()
-            if step in {look, detail}:
-                self._reading.add(scope)
-            try:
-                with scope:
-                    await self._or_break(step(*arguments))  # type: ignore[arg-type] # steps are coroutines
-            finally:
-                self._reading.discard(scope)
-                self._in_flight -= 1
-                self.wake()
-
-        tasks.start_soon(perform)
+    async def _perform(self, step: Callable[..., Awaitable[None]], *arguments: object) -> None:
+        try:
+            if step in READS:
+                with anyio.CancelScope() as scope:
+                    self._reading.add(scope)
+                    try:
+                        await self._or_break(step(*arguments))
+                    finally:
+                        self._reading.discard(scope)
+            else:
+                await self._or_break(step(*arguments))
+        finally:
+            self._in_flight -= 1
+            self.wake()
 
     async def _or_break(self, work: Awaitable[None]) -> None:
         """When the store fails the run cannot go on.

@@ -17,10 +17,8 @@ LIMIT = 40.0
 
 async def durably(write: Awaitable[T]) -> T:
     """Await a write of the store under a shield. Raises :class:`StoreProblem` when it takes too long."""
-    try:
-        with anyio.fail_after(LIMIT, shield=True):
-            return await write
-    except TimeoutError as error:
-        raise StoreProblem(
-            f"the store did not answer for {LIMIT:.0f} s", hint="check its disk; the run can be resumed"
-        ) from error
+    with anyio.CancelScope(deadline=anyio.current_time() + LIMIT, shield=True):
+        return await write
+    raise StoreProblem(
+        f"the store did not answer for {LIMIT:.0f} s", hint="check its disk; the run can be resumed"
+    )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 # Plain ASCII digits: int() would also take "2_4", " 24 " and digits of other scripts.
 _WHOLE = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
@@ -73,6 +74,8 @@ def _seconds(text: str | None) -> float | None:
     return float(text) if text is not None and _SECONDS.match(text.strip(" \t")) else None
 
 
+# All answers of one second say the same.
+@lru_cache(maxsize=64)
 def _date(text: str | None) -> float | None:
     if text is None or len(text) > 64:
         return None

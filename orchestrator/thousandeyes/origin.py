@@ -79,8 +79,11 @@ def below(href: str, origin: str, version: str) -> Place | None:
         return None
     try:
         parts = urlsplit(href)
-        query = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=50)
-        at_home = not (parts.scheme or parts.netloc) or _origin_of(parts) == origin
+        query = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=50) if parts.query else []
+        # Nearly every link is written in the normal form, which needs no taking apart.
+        at_home = (
+            href.startswith(f"{origin}/") or not (parts.scheme or parts.netloc) or _origin_of(parts) == origin
+        )
     except ValueError:
         return None
     return Place(parts.path, tuple(query)) if at_home and _plain(parts.path, version) else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from datetime import UTC, datetime
 
 from orchestrator.model import Json, JsonObject
@@ -22,9 +23,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
 def parse_object(body: bytes, what: str) -> JsonObject:
     """Return the JSON object of a body. Raises :class:`BadAnswer` naming ``what`` was expected."""
     try:
-        value: Json = json.loads(
-            body.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
-        )
+        value: Json = _DECODER.decode(body.removeprefix(BOM_UTF8).decode("utf-8"))
     except UnicodeDecodeError:
         raise BadAnswer(f"expected {what}, got bytes that are not UTF-8: {excerpt(body)}") from None
     except RecursionError:
@@ -93,7 +92,7 @@ def number(value: Json) -> int | float | None:
             return None
         value = int(found) if found.lstrip("-").isdigit() else float(found)
     if isinstance(value, int):
-        return value if -_WIDEST <= value < _WIDEST else float(value)
+        return value if -_WIDEST <= value < _WIDEST else _rounded(value)
     return value if isinstance(value, float) and math.isfinite(value) else None
 
 
@@ -134,7 +133,12 @@ def _finite(digits: str) -> float:
     return value
 
 
-def _whole(digits: str) -> int:
-    if len(digits) > 300:
-        raise ValueError("a number is too large")
-    return int(digits)
+def _rounded(value: int) -> float | None:
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
+# Python itself refuses integers of more than 4,300 digits.
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)

@@ -19,7 +19,14 @@ import pytest
 import orchestrator
 from orchestrator.budget.holders import ASK_AGAIN
 from orchestrator.budget.ledger import Ticket
-from orchestrator.budget.shared import FAILURES_IN_A_ROW, SharedLedger, boot_id, budget_key, is_alive
+from orchestrator.budget.shared import (
+    BUSY_TIMEOUT,
+    FAILURES_IN_A_ROW,
+    SharedLedger,
+    boot_id,
+    budget_key,
+    is_alive,
+)
 from orchestrator.thousandeyes.limits import LimitReading, Limits
 
 SERVER = 1_700_000_040.0
@@ -83,6 +90,36 @@ def test_what_one_process_learned_and_spent_the_other_knows(make: Make) -> None:
     assert view.organization.free == 238
     assert view.instant_test.free == 23
     assert view.organization.in_flight == 1
+
+
+def test_what_another_process_spends_is_seen_between_two_looks_of_ours(make: Make) -> None:
+    one, other = make(1), make(2)
+    opened(one)
+    assert one.view(1.0).organization.free == 239
+    assert other.try_reserve(1.0, instant=False) is not None
+    assert one.view(1.0).organization.free == 238
+
+
+def test_a_look_waits_for_no_process_that_is_writing(make: Make, tmp_path: Path) -> None:
+    ledger = make(1)
+    opened(ledger)
+    writer = sqlite3.connect(tmp_path / "budget.db", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    assert [ledger.view(1.0).organization.free for _ in range(20)] == [239] * 20
+    writer.close()
+    assert ledger.shared
+
+
+def test_a_reservation_that_could_not_be_stored_is_not_counted(make: Make, tmp_path: Path) -> None:
+    ledger = make(1)
+    opened(ledger)
+    reader = sqlite3.connect(tmp_path / "budget.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM budget").fetchall()
+    stored = ledger.try_reserve(1.0, instant=False)
+    reader.close()
+    in_flight = ledger.view(1.0).organization.in_flight
+    assert in_flight == (0 if stored is None else 1), "tokens leak when the file is busy"
 
 
 def test_only_one_of_all_processes_probes(make: Make) -> None:

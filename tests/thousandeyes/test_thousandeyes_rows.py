@@ -319,13 +319,13 @@ def test_numbers_may_come_as_strings() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["NaN", "Infinity", "", "twelve", None, True, [], {}, "1e999", "0x10", "1_0"]
+    "value", ["NaN", "Infinity", "", "twelve", None, True, [], {}, "1e999", "0x10", "1_0", 10**400]
 )
 def test_what_is_no_number_is_no_metric(value: object) -> None:
     assert read_v7("network", loss=0, avgLatency=value).metrics == {"loss": 0}
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" * 400])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" * 5000])
 def test_a_body_with_a_number_that_json_does_not_have_is_a_bad_answer(number: str) -> None:
     for dialect, body in (
         (V7(), f'{{"results": [{{"loss": {number}}}], "test": {{}}}}'),
