@@ -20,7 +20,6 @@ import orchestrator
 from orchestrator.budget.holders import ASK_AGAIN
 from orchestrator.budget.ledger import Ticket
 from orchestrator.budget.shared import (
-    BUSY_TIMEOUT,
     FAILURES_IN_A_ROW,
     SharedLedger,
     boot_id,
