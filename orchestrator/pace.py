@@ -5,6 +5,7 @@ The arithmetic is in ``polling``; this joins it for one moment of a run.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from orchestrator import polling
@@ -18,12 +19,18 @@ PLANNED_ORGANIZATION, PLANNED_INSTANT = 240, 24
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the budgets say, for planning. ``reserve`` is tokens of a window left to other tools."""
+    """What the budgets say, for planning. ``reserve`` is tokens of a window left to other tools.
+
+    ``room``: what may be spent of the organization's window now, ``None`` if unknown; it ends in
+    ``seconds_left``.
+    """
 
     organization_limit: int | None
     instant_limit: int | None
     instant_free: int
     reserve: float
+    room: int | None = None
+    seconds_left: float = WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +49,24 @@ class Pace:
 def pace(load: Load, *, to_create: int, open_tests: int, open_layers: int, layers_per_test: float) -> Pace:
     """The policy for now."""
     readable = max(1.0, (load.organization_limit or PLANNED_ORGANIZATION) - load.reserve)
+    set_aside = 0
+    if to_create:
+        set_aside = polling.set_aside(to_create, load.instant_free, open_layers, readable, layers_per_test)
+    affordable = math.inf
+    if load.room is not None and load.reserve > polling.CROWDED * (readable + load.reserve):
+        affordable = polling.affordable_waste(
+            load.room - set_aside, load.seconds_left, readable, open_tests, open_layers, window=WINDOW
+        )
     if to_create == 0:
         return Pace(
-            risk=polling.risk_at_the_end(
-                readable,
-                open_tests,
-                layers_per_test,
-                crowded=load.reserve > polling.CROWDED * (readable + load.reserve),
-            ),
+            risk=polling.risk_at_the_end(readable, open_tests, layers_per_test, affordable=affordable),
             may_create=False,
             set_aside=0,
             longest_gap=polling.longest_gap_at_the_end(readable, open_tests, WINDOW),
         )
     instant = load.instant_limit or PLANNED_INSTANT
     return Pace(
-        risk=polling.risk_while_creating(readable, instant, layers_per_test),
+        risk=polling.risk_while_creating(readable, instant, layers_per_test, affordable=affordable),
         may_create=polling.may_create(open_layers, round(layers_per_test), readable),
-        set_aside=polling.set_aside(to_create, load.instant_free, open_layers, readable, layers_per_test),
+        set_aside=set_aside,
     )

@@ -45,8 +45,9 @@ class Ticket:
 class BudgetView(NamedTuple):
     """One budget as it stands.
 
-    ``remaining`` is what the server last said; ``free`` is less what is in flight and lost. ``reset`` is
-    epoch seconds. ``others`` (what they spend) and ``reserve`` (left to them) are tokens per window.
+    ``remaining`` is what the server last said; ``free`` is less what is in flight and lost, ``room`` less
+    what is kept for others too. ``reset`` is epoch seconds. ``others`` (what they spend) and ``reserve``
+    (left to them) are tokens per window.
     """
 
     limit: int | None
@@ -54,6 +55,7 @@ class BudgetView(NamedTuple):
     reset: float | None
     known: bool
     free: int
+    room: int
     others: float
     reserve: float
     mine: int
@@ -325,6 +327,7 @@ def _view(budget: Budget, now: float) -> BudgetView:
         reset=state.reset,
         known=state.known,
         free=free,
+        room=max(0, free - budget.keep(now)) if state.known else free,
         others=others,
         reserve=budget.reserve_tokens(others),
         mine=state.mine,

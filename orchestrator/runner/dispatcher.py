@@ -16,7 +16,7 @@ import anyio
 
 from orchestrator.budget.budget import WINDOW
 from orchestrator.budget.holders import ASK_AGAIN
-from orchestrator.budget.ledger import Ledger, LedgerView, Ticket
+from orchestrator.budget.ledger import BudgetView, Ledger, LedgerView, Ticket
 from orchestrator.errors import StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.outcomes import backoff
@@ -226,9 +226,7 @@ class Dispatcher:
         if not candidate.instant:
             return now
         instant = view.instant_test
-        left = WINDOW
-        if instant.known and instant.reset is not None and math.isfinite(view.server_time):
-            left = instant.reset - view.server_time
+        left = _seconds_left(instant, view.server_time)
         to_create = self._context.schedule.creations.left
         opens_at = self._pacer.creation_opens_at(
             min(to_create, instant.free), left, last=to_create <= instant.free
@@ -315,12 +313,21 @@ def _told_together(problems: Sequence[StoreProblem]) -> StoreProblem:
     return told
 
 
+def _seconds_left(budget: BudgetView, server_time: float) -> float:
+    """Of the budget's window; a whole window where nothing is known."""
+    if not budget.known or budget.reset is None or not math.isfinite(server_time):
+        return WINDOW
+    return budget.reset - server_time
+
+
 def _load(view: LedgerView) -> Load:
     return Load(
         organization_limit=view.organization.limit,
         instant_limit=view.instant_test.limit,
         instant_free=view.instant_test.free,
         reserve=view.organization.reserve,
+        room=view.organization.room if view.organization.known else None,
+        seconds_left=_seconds_left(view.organization, view.server_time),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,11 +89,33 @@ def test_the_last_creations_of_a_run_are_closer_together() -> None:
     assert polling.creation_gap(0.5, 24, 2.4, last=True) == pytest.approx(0.05)
 
 
-def test_where_others_spend_in_earnest_the_end_is_less_eager_but_for_the_last_few() -> None:
-    assert polling.risk_at_the_end(150.0, 20, 3.0, crowded=True) == 0.5
-    assert polling.risk_at_the_end(150.0, 20, 3.0) < 0.4
-    last_few = polling.risk_at_the_end(150.0, 2, 3.0)
-    assert polling.risk_at_the_end(150.0, 2, 3.0, crowded=True) == last_few
+def test_looks_are_as_eager_as_the_tokens_of_the_next_half_minute_allow() -> None:
+    def afford(room: float, seconds_left: float, tests: int) -> float:
+        return polling.affordable_waste(room, seconds_left, 150.0, tests, 3 * tests, window=60.0)
+
+    assert afford(150.0, 50.0, 10) > afford(80.0, 50.0, 10) > 0.0
+    assert afford(40.0, 40.0, 10) == 0.0, "the open layers need all that is left"
+    assert afford(40.0, 5.0, 10) > 1.0, "the next window is near"
+    risks = [polling.risk_at_the_end(150.0, 20, 3.0, affordable=waste) for waste in (0.0, 1.0, math.inf)]
+    assert risks[0] == polling.FRUGALEST
+    assert risks[1] == 0.5
+    assert risks[2] < 0.4
+    assert polling.risk_while_creating(216.0, 24, 3, affordable=0.5) == pytest.approx(1 / 1.5)
+
+
+@given(
+    room=st.floats(-50, 300),
+    left=st.floats(-5, 60),
+    readable=st.floats(1, 1000),
+    tests=st.integers(0, 300),
+    layers=st.integers(0, 900),
+)
+def test_what_looks_may_waste_is_never_negative_and_more_tokens_never_mean_less(
+    room: float, left: float, readable: float, tests: int, layers: int
+) -> None:
+    one = polling.affordable_waste(room, left, readable, tests, layers, window=60.0)
+    more = polling.affordable_waste(room + 10.0, left, readable, tests, layers, window=60.0)
+    assert 0.0 <= one <= more
 
 
 def test_a_change_of_policy_only_brings_looks_forward() -> None:
