@@ -82,3 +82,27 @@ def backoff(failures: int, jitter: float) -> float:
     Half of it is jitter, so that many requests that failed together do not come back together.
     """
     return min(30.0, 2.0 * 2.0 ** min(failures - 1, 10)) * (0.5 + 0.5 * jitter)
+
+
+class Patience:
+    """How long to wait for the answer to a read, in real seconds.
+
+    A read may be asked again, so an answer that was lost should not cost a whole time-out. But a slow server
+    must not be asked ever more for what it is about to say: the wait is several times what answers were seen
+    to take, and doubles with each try.
+    """
+
+    FIRST, LONGEST = 10.0, 60.0
+    TIMES = 4.0  # the slowest answer seen, which is forgotten by and by
+    FORGET = 0.95
+
+    def __init__(self) -> None:
+        self._slowest = 0.0
+
+    def answered(self, seconds: float) -> None:
+        """An answer took so long."""
+        self._slowest = max(seconds, self.FORGET * self._slowest)
+
+    def wait(self, tries: int) -> float:
+        """For how long to wait after ``tries`` that failed."""
+        return min(self.LONGEST, max(self.FIRST, self.TIMES * self._slowest) * 2.0 ** min(tries, 10))

@@ -9,6 +9,7 @@ from orchestrator.budget.ledger import Note, silent
 from orchestrator.clock import Clock
 from orchestrator.collect import Progress
 from orchestrator.model import JsonObject
+from orchestrator.outcomes import Patience
 from orchestrator.runner.wire import Wire
 from orchestrator.schedule.schedule import Schedule
 from orchestrator.store.base import Event, RunRecord, Store, TestRecord
@@ -61,6 +62,7 @@ class Context:
     answers: int = 0
     error_rows: int = 0
     unreachable: int = 0
+    patience: Patience = field(default_factory=Patience)
     _events: list[Event] = field(default_factory=list)
 
     def note(self, kind: str, spec: str | None = None, **facts: object) -> None:

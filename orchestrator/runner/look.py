@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import anyio
+
 from orchestrator.budget.ledger import Ticket
 from orchestrator.collect import FLOOR
 from orchestrator.lifecycle import SpecState
@@ -32,7 +34,7 @@ async def look(context: Context, step: Look, ticket: Ticket) -> None:
         context.note("refused", step.key, layer=step.layer, detail="the next page is not at the API's origin")
         await _failed(context, step, again=False)
         return
-    outcome, reply, problem = await _read(context, test, request, ticket)
+    outcome, reply, problem = await _read(context, test, request, ticket, step.tries)
     page = None
     if outcome is ReadOutcome.ROWS and reply is not None:
         try:
@@ -56,7 +58,7 @@ async def detail(context: Context, step: Detail, ticket: Ticket) -> None:
     request = context.dialect.path_detail(
         test.record.test_id, step.agent_id, step.round_id, context.run.account
     )
-    outcome, reply, problem = await _read(context, test, request, ticket)
+    outcome, reply, problem = await _read(context, test, request, ticket, step.tries)
     rows: tuple[Answer, ...] = ()
     if outcome is ReadOutcome.ROWS and reply is not None:
         try:
@@ -86,14 +88,16 @@ def _request(context: Context, test: InHand, step: Look) -> Request | None:
 
 
 async def _read(
-    context: Context, test: InHand, request: Request, ticket: Ticket
+    context: Context, test: InHand, request: Request, ticket: Ticket, tries: int
 ) -> tuple[ReadOutcome, Reply | None, str]:
     context.wire.tally.reads += 1
+    asked = anyio.current_time()
     try:
-        reply = await context.wire.send(ticket, request)
+        reply = await context.wire.send(ticket, request, patience=context.patience.wait(tries))
     except TransportError as error:
         context.unreachable += 1
         return ReadOutcome.AGAIN, None, str(error)
+    context.patience.answered(anyio.current_time() - asked)
     outcome = read_outcome(reply.status, context.clock.now() - test.created)
     if outcome is ReadOutcome.ROWS:
         context.unreachable = 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+import anyio
 
 from orchestrator.budget.ledger import Ledger, Ticket
 from orchestrator.clock import Clock
 from orchestrator.thousandeyes.limits import read_limits
-from orchestrator.thousandeyes.protocol import NotSent, Reply, Request, Transport
+from orchestrator.thousandeyes.protocol import NoAnswer, NotSent, Reply, Request, Transport
 
 
 @dataclass(slots=True)
@@ -30,13 +33,14 @@ class Wire:
         self._clock = clock
         self.tally = tally
 
-    async def send(self, ticket: Ticket, request: Request) -> Reply:
+    async def send(self, ticket: Ticket, request: Request, *, patience: float = math.inf) -> Reply:
         """Return the reply, whatever its status. The ticket is ended in every case, cancellation included.
 
-        Raises ``NotSent`` or ``NoAnswer``.
+        ``patience`` is real seconds, for a read; the transport has its own time-outs. Raises ``NotSent`` or
+        ``NoAnswer``.
         """
         try:
-            reply = await self._transport.send(request)
+            reply = await self._answer(request, patience)
         except NotSent:
             self._ledger.release(ticket, self._clock.now())
             self.tally.errors += 1
@@ -54,6 +58,11 @@ class Wire:
         elif reply.status >= 400:
             self.tally.errors += 1
         return reply
+
+    async def _answer(self, request: Request, patience: float) -> Reply:
+        with anyio.CancelScope(deadline=anyio.current_time() + patience):
+            return await self._transport.send(request)
+        raise NoAnswer(f"{request.method} {request.path}: no answer within {patience:g} s")
 
     def unused(self, ticket: Ticket) -> None:
         """The ticket's request was never sent."""
