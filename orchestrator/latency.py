@@ -22,6 +22,8 @@ REMEMBERED = 400  # newest samples kept
 LONGEST_LATENCY = 3600.0  # seconds; more is not a latency but a stopped clock
 SHORTEST_GAP = 1.0  # seconds between two looks at one layer
 LONGEST_GAP = 20.0  # seconds between two looks, so that a wrong model costs little delay
+# Part of the seconds beyond all known latencies, between two looks: who is that late may never answer.
+OVERDUE = 0.25
 BESIDE = 0.1  # part of a known latency by which a new sample may differ from it
 DRAWS = 8  # from what is known, until a sample is drawn from the bracket alone
 SPREAD = 0.5  # sigma of the lognormal prior, wide on purpose
@@ -112,7 +114,8 @@ class LatencyModel:
         if part * (len(self._known) + 1) >= len(self._known) or wanted <= age:
             wanted = max(wanted, age * (1.0 + 0.5 * risk) + 0.5)
         if age > 0.0:
-            wanted = min(wanted, age + longest_gap)
+            overdue = OVERDUE * (age - self._known[-1])
+            wanted = min(wanted, age + min(LONGEST_GAP, max(longest_gap, overdue)))
         return max(wanted, age + SHORTEST_GAP)
 
     def dump(self) -> list[float]:

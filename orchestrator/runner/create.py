@@ -129,6 +129,7 @@ async def _ambiguous(context: Context, test: InHand, error: str, *, rerun: bool)
     key = test.record.spec.key
     context.note("lost", key, error=error)
     wait = _trouble(context)
+    context.schedule.creations.doubted(context.clock.now())
     if rerun and test.record.test_id is not None:
         await _open(context, test, Created(test.record.test_id, test.record.links))
         return

@@ -25,9 +25,9 @@ from orchestrator.runner.close import close
 from orchestrator.runner.context import EVENTS_BUFFERED, Context
 from orchestrator.runner.create import create, end_uncreated
 from orchestrator.runner.journal import durably
-from orchestrator.runner.look import detail, look
+from orchestrator.runner.look import detail, look, probe
 from orchestrator.runner.pacer import Pacer
-from orchestrator.schedule.steps import Candidate, Create, Look, Step
+from orchestrator.schedule.steps import Candidate, Create, Look, Probe, Step
 
 # Steps under way at once; far above what the limits allow, and a bound for memory and sockets.
 MAX_IN_FLIGHT = 64
@@ -41,7 +41,7 @@ CIRCUIT_OPENS_AT = 5
 DEADLINE_GRACE = 30.0
 
 # What may be cut short when the grace after an interruption is over.
-READS: tuple[object, ...] = (look, detail)
+READS: tuple[object, ...] = (look, detail, probe)
 
 
 class End(Enum):
@@ -207,14 +207,16 @@ class Dispatcher:
             if opens_at <= now:
                 ticket = self._ledger.try_reserve(now, instant=candidate.instant, spare=candidate.spare)
                 if ticket is not None:
-                    context.schedule.take(candidate.step)
+                    context.schedule.take(candidate.step, now)
                     return (candidate.step, ticket, _blind(view, candidate)), now
                 opens_at = self._ledger.opens_at(now, instant=candidate.instant, spare=candidate.spare)
                 if opens_at <= now:
                     opens_at = now + ASK_AGAIN  # another process of this host goes first
                 self._waiting_for = self._waiting_for or _scarcer(view, candidate)
             wake_at = min(wake_at, opens_at)
-        if self._waiting_for is None and context.schedule.held_back:
+        if self._waiting_for is None and context.schedule.creations.hesitates(now):
+            self._waiting_for = "circuit"
+        elif self._waiting_for is None and context.schedule.held_back:
             self._waiting_for = "wip"
         return None, min(wake_at, context.schedule.wake(now))
 
@@ -256,6 +258,8 @@ class Dispatcher:
             self._start(tasks, create, self._context, step.key, ticket)
         elif isinstance(step, Look):
             self._start(tasks, look, self._context, step, ticket)
+        elif isinstance(step, Probe):
+            self._start(tasks, probe, self._context, ticket)
         else:
             self._start(tasks, detail, self._context, step, ticket)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from orchestrator.budget.ledger import Ticket
 from orchestrator.collect import FLOOR
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, AnswerStatus
-from orchestrator.outcomes import ReadOutcome, read_outcome
+from orchestrator.outcomes import ReadOutcome, backoff, read_outcome
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import UNAUTHORIZED_HINT, end_uncreated
 from orchestrator.runner.journal import durably
@@ -34,7 +35,9 @@ async def look(context: Context, step: Look, ticket: Ticket) -> None:
         context.note("refused", step.key, layer=step.layer, detail="the next page is not at the API's origin")
         await _failed(context, step, again=False)
         return
-    outcome, reply, problem = await _read(context, test, request, ticket, step.tries)
+    outcome, reply, problem = await _read(
+        context, request, ticket, age=asked - test.created, tries=step.tries
+    )
     page = None
     if outcome is ReadOutcome.ROWS and reply is not None:
         try:
@@ -58,7 +61,9 @@ async def detail(context: Context, step: Detail, ticket: Ticket) -> None:
     request = context.dialect.path_detail(
         test.record.test_id, step.agent_id, step.round_id, context.run.account
     )
-    outcome, reply, problem = await _read(context, test, request, ticket, step.tries)
+    outcome, reply, problem = await _read(
+        context, request, ticket, age=context.clock.now() - test.created, tries=step.tries
+    )
     rows: tuple[Answer, ...] = ()
     if outcome is ReadOutcome.ROWS and reply is not None:
         try:
@@ -77,6 +82,16 @@ async def detail(context: Context, step: Detail, ticket: Ticket) -> None:
     context.schedule.looking.detail_ended(step, context.clock.now(), again=again, limited=limited)
 
 
+async def probe(context: Context, ticket: Ticket) -> None:
+    """Ask something harmless after a creation whose answer was lost."""
+    request = context.dialect.account_groups()
+    outcome, _, problem = await _read(context, request, ticket, age=math.inf, tries=0)
+    answered = outcome is not ReadOutcome.AGAIN
+    context.note("probe", None, status="answered" if answered else "failed", detail=problem)
+    wait = backoff(context.unreachable, context.jitter())
+    context.schedule.creations.probed(context.clock.now(), wait=wait)
+
+
 def _request(context: Context, test: InHand, step: Look) -> Request | None:
     origin = context.run.origin
     if step.href is not None:
@@ -88,7 +103,7 @@ def _request(context: Context, test: InHand, step: Look) -> Request | None:
 
 
 async def _read(
-    context: Context, test: InHand, request: Request, ticket: Ticket, tries: int
+    context: Context, request: Request, ticket: Ticket, *, age: float, tries: int
 ) -> tuple[ReadOutcome, Reply | None, str]:
     context.wire.tally.reads += 1
     asked = anyio.current_time()
@@ -98,7 +113,9 @@ async def _read(
         context.unreachable += 1
         return ReadOutcome.AGAIN, None, str(error)
     context.patience.answered(anyio.current_time() - asked)
-    outcome = read_outcome(reply.status, context.clock.now() - test.created)
+    outcome = read_outcome(reply.status, age)
+    if outcome is not ReadOutcome.AGAIN:
+        context.schedule.creations.heard()
     if outcome is ReadOutcome.ROWS:
         context.unreachable = 0
         return outcome, reply, ""

@@ -1,4 +1,9 @@
-"""Tests that are still to be created or run again. Pure; times are monotonic seconds."""
+"""Tests that are still to be created or run again. Pure; times are monotonic seconds.
+
+A creation whose answer was lost is in doubt for ever, so no more are risked than must be. After one of them
+the next waits until the API has answered something harmless, and each further one in a row waits longer. And
+while a creation is under way for much longer than they usually take, no other is sent after it.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +16,15 @@ from random import Random
 
 from orchestrator.model import Spec
 from orchestrator.outcomes import backoff
-from orchestrator.schedule.steps import Candidate, Create, Look, Purpose, Step
+from orchestrator.schedule.steps import Candidate, Create, Look, Probe, Purpose, Step
 
 # A look before a re-run is tried this often.
 TRIES = 3
+# A creation is late after this many seconds, or this many times the slowest of the last ones.
+LATE, TIMES = 5.0, 2.0
+FORGET = 0.95
+# The longest pause between two creations when all come to nothing (seconds).
+LONGEST_PAUSE = 300.0
 # How many re-runs may be prepared (their newest rounds read) ahead of the budget.
 PREPARED_RERUNS = 40
 
@@ -29,7 +39,11 @@ class Creations:
         self._reruns: deque[Look] = deque()
         self._baselines: list[tuple[float, int, Look]] = []
         self._preparing = 0
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, float] = {}
+        self._slowest = 0.0
+        self._doubts = 0  # creations in a row that may or may not have been taken
+        self._unheard = False  # and nothing was answered since the last of them
+        self._probing = False
         self._not_before = 0.0
         self._specs = self._layers = 0
 
@@ -62,19 +76,29 @@ class Creations:
 
     def candidates(self, now: float, *, allowed: bool, set_aside: int) -> Iterator[Candidate]:
         """The next creation, the next re-run to prepare, a preparation that goes on."""
-        if allowed and now >= self._not_before:
-            if self._queue:
+        if allowed and now >= self._not_before and not self._late(now):
+            if self._unheard:
+                if self.left and not self._probing:
+                    yield Candidate(Probe(), instant=False, spare=0)
+            elif self._queue:
                 yield Candidate(Create(self._queue[0]), instant=True, spare=0)
             if self._reruns and self._preparing + len(self._queue) < PREPARED_RERUNS:
                 yield Candidate(self._reruns[0], instant=False, spare=set_aside)
         if self._baselines and self._baselines[0][0] <= now:
             yield Candidate(self._baselines[0][2], instant=False, spare=set_aside)
 
-    def take(self, step: Step) -> bool:
+    def _late(self, now: float) -> bool:
+        """Whether a creation should have been answered by now. The first under way is the oldest."""
+        sent = next(iter(self._under_way.values()), now)
+        return now - sent > max(LATE, TIMES * self._slowest)
+
+    def take(self, step: Step, now: float) -> bool:
         """Whether the step was one of these; it leaves its queue."""
         if isinstance(step, Create):
             self._queue.popleft()
-            self._under_way.add(step.key)
+            self._under_way[step.key] = now
+        elif isinstance(step, Probe):
+            self._probing = True
         elif self._reruns and self._reruns[0] is step:
             self._reruns.popleft()
             self._preparing += 1
@@ -97,8 +121,31 @@ class Creations:
 
     def ended(self, key: str, now: float, *, wait: float = 0.0) -> None:
         """A creation came to an end. After one that failed or was lost the others ``wait`` a little."""
-        self._under_way.discard(key)
+        self._under_way.pop(key, None)
         self._not_before = max(self._not_before, now + wait)
+
+    def created(self, key: str, now: float) -> None:
+        """A creation was answered as it should be."""
+        self._slowest = max(now - self._under_way.get(key, now), FORGET * self._slowest)
+        self._doubts = 0
+        self.ended(key, now)
+
+    def doubted(self, now: float) -> None:
+        """A creation may or may not have been taken."""
+        pause = min(LONGEST_PAUSE, 2.0 * 2.0 ** min(self._doubts, 10)) * (0.5 + 0.5 * self._rng.random())
+        self._doubts += 1
+        self._unheard = True
+        self._not_before = max(self._not_before, now + pause)
+
+    def heard(self) -> None:
+        """The API has answered something."""
+        self._unheard = False
+
+    def probed(self, now: float, *, wait: float) -> None:
+        """A probe came to an end; if it was not :meth:`heard`, the next waits a little."""
+        self._probing = False
+        if self._unheard:
+            self._not_before = max(self._not_before, now + wait)
 
     def baselined(self, key: str) -> None:
         """The newest rounds before a re-run are known: it may go."""
@@ -118,6 +165,10 @@ class Creations:
             return True
         self._preparing -= 1
         return False
+
+    def hesitates(self, now: float) -> bool:
+        """Whether creations wait because one of them went wrong, or takes long."""
+        return self.left > 0 and (self._unheard or now < self._not_before or self._late(now))
 
     @property
     def left(self) -> int:

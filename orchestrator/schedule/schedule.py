@@ -65,12 +65,12 @@ class Schedule:
 
         See :meth:`orchestrator.schedule.looking.Looking.opened`.
         """
-        self.creations.ended(spec.key, now)
+        self.creations.created(spec.key, now)
         self.looking.opened(spec, progress, created=created, deadline=deadline, now=now, details=details)
 
-    def take(self, step: Step) -> None:
+    def take(self, step: Step, now: float) -> None:
         """A candidate is on its way: it leaves its queue."""
-        if not self.creations.take(step):
+        if not self.creations.take(step, now):
             self.looking.take(step)
 
     def wake(self, now: float) -> float:

@@ -55,7 +55,12 @@ class Detail:
     tries: int = 0
 
 
-Step = Create | Look | Detail
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask something harmless: does the API answer again?"""
+
+
+Step = Create | Look | Detail | Probe
 
 
 @dataclass(frozen=True, slots=True)

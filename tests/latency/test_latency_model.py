@@ -85,7 +85,7 @@ def test_a_test_older_than_anything_known_is_looked_at_in_growing_steps() -> Non
 
 def test_the_longest_gap_can_be_made_shorter() -> None:
     model = LatencyModel(prior("http-server"), [10.0] * 30)
-    assert model.next_age(100.0, 0.5, longest_gap=2.0) == 102.0
+    assert model.next_age(15.0, 0.5, longest_gap=2.0) == 17.0
 
 
 def test_until_twenty_samples_the_prior_has_its_say() -> None:
@@ -157,3 +157,14 @@ def test_the_chance_grows_with_age_and_never_reaches_certainty() -> None:
     assert chances == sorted(chances)
     assert chances[0] == 0.0
     assert chances[-1] < 1.0
+
+
+def test_a_test_far_older_than_any_other_is_looked_at_ever_more_rarely_even_at_the_end() -> None:
+    model = LatencyModel(prior("http-server"), [30.0] * 50)
+    looks, age = 0, 30.0
+    while age < 300.0:
+        following = model.next_age(age, 0.2, SHORTEST_GAP)
+        assert SHORTEST_GAP <= following - age <= LONGEST_GAP
+        looks, age = looks + 1, following
+    assert looks <= 40, f"{looks} looks at a test that never answers"
+    assert model.next_age(32.0, 0.2, SHORTEST_GAP) == 33.0, "one that is a little late is looked at soon"

@@ -11,9 +11,10 @@ from orchestrator.latency import models
 from orchestrator.model import Answer, Spec
 from orchestrator.order import creation_order
 from orchestrator.pace import Load
+from orchestrator.schedule.creations import LONGEST_PAUSE
 from orchestrator.schedule.looking import CLOSING_GRACE, LAST_TRIES
 from orchestrator.schedule.schedule import Schedule
-from orchestrator.schedule.steps import Create, Detail, Look, Purpose, Step
+from orchestrator.schedule.steps import Create, Detail, Look, Probe, Purpose, Step
 from orchestrator.testtypes import TEST_TYPES
 
 LOAD = Load(organization_limit=240, instant_limit=24, instant_free=24, reserve=24.0)
@@ -32,7 +33,7 @@ def steps(schedule: Schedule, now: float) -> list[Step]:
 
 def take(schedule: Schedule, now: float) -> Step:
     step = next(schedule.candidates(now, LOAD)).step
-    schedule.take(step)
+    schedule.take(step, now)
     return step
 
 
@@ -167,7 +168,7 @@ def test_one_silent_agent_does_not_keep_back_what_the_others_have() -> None:
         for candidate in list(schedule.candidates(now, LOAD)):
             look = candidate.step
             assert isinstance(look, Look)
-            schedule.take(look)
+            schedule.take(look, now)
             layers.add(look.layer)
             looked(schedule, progress, look, rows(look.layer, "1"), now)
     assert layers == {"path-vis", "http-server", "network"}
@@ -251,3 +252,60 @@ def test_slow_types_go_first_and_blocks_and_targets_take_turns() -> None:
     ordered = [spec.key for spec in creation_order(specs, median.__getitem__)]
     assert ordered == ["b1", "c1", "b3", "b2", "a1"]
     assert [s.key for s in creation_order(specs, median.__getitem__, in_order=True)] == [s.key for s in specs]
+
+
+def creations_due(schedule: Schedule, now: float) -> list[Step]:
+    return [step for step in steps(schedule, now) if isinstance(step, Create | Probe)]
+
+
+def test_after_a_creation_in_doubt_the_next_waits_until_something_was_answered() -> None:
+    schedule = make_schedule(make_spec("a"), make_spec("b"))
+    assert take(schedule, 0.0) == Create("a")
+    schedule.creations.doubted(1.0)
+    schedule.creations.ended("a", 1.0)
+    assert creations_due(schedule, 1.5) == [], "the next was offered at once"
+    assert creations_due(schedule, 3.0) == [Probe()]
+    assert take(schedule, 3.0) == Probe()
+    assert creations_due(schedule, 3.0) == [], "one probe is enough"
+    schedule.creations.probed(4.0, wait=20.0)
+    assert creations_due(schedule, 23.0) == []
+    assert take(schedule, 24.0) == Probe()
+    schedule.creations.heard()
+    schedule.creations.probed(25.0, wait=20.0)
+    assert creations_due(schedule, 25.0) == [Create("b")]
+
+
+def test_each_creation_in_doubt_after_another_doubles_the_pause_and_one_that_came_ends_it() -> None:
+    schedule = make_schedule(*(make_spec(name) for name in "abcdefghijklmno"))
+    now, pauses = 0.0, []
+    for _ in range(12):
+        step = take(schedule, now)
+        assert isinstance(step, Create)
+        schedule.creations.doubted(now)
+        schedule.creations.ended(step.key, now)
+        schedule.creations.heard()
+        due = schedule.wake(now)
+        pauses.append(due - now)
+        now = due
+    assert all(2.0**n <= pause <= 2.0 * 2.0**n for n, pause in enumerate(pauses[:8])), pauses
+    assert max(pauses) <= LONGEST_PAUSE
+    opened(schedule, make_spec(take_create(schedule, now)), now)
+    schedule.creations.doubted(now)
+    assert schedule.wake(now) - now <= 2.0
+
+
+def take_create(schedule: Schedule, now: float) -> str:
+    step = next(step for step in steps(schedule, now) if isinstance(step, Create))
+    schedule.take(step, now)
+    return step.key
+
+
+def test_while_a_creation_takes_much_longer_than_others_did_no_other_is_sent() -> None:
+    schedule = make_schedule(*(make_spec(name) for name in "abcdef"))
+    key = take_create(schedule, 0.0)
+    assert creations_due(schedule, 4.0)
+    assert creations_due(schedule, 6.0) == []
+    schedule.creations.created(key, 8.0)  # it took eight seconds, so ...
+    take_create(schedule, 10.0)
+    assert creations_due(schedule, 25.0), "creations that take long are not late"
+    assert creations_due(schedule, 27.0) == []
