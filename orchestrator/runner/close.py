@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from orchestrator.expect import judge_cell, parsed
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Answer, CellResult, CellState
+from orchestrator.model import Answer, CellResult, CellState, Spec
 from orchestrator.runner.context import Context
 from orchestrator.runner.journal import durably
 
 
 async def close(context: Context, key: str) -> None:
-    """Close a test that is complete or whose deadline has come. The answers are read from the store: it is
-    what a report will read, and an open test's answers need not be in memory."""
+    """Close a test that is complete or whose deadline has come. It is judged by the answers in the store:
+    they are what a report will read, and an open test's answers need not be in memory."""
     test = context.tests[key]
     spec = test.record.spec
-    by_agent: dict[str, list[Answer]] = {agent_id: [] for agent_id in spec.agents}
-    for answer in await context.store.answers(context.run.id, key):
-        by_agent.setdefault(answer.agent_id, []).append(answer)
-    expectations = parsed(spec)
     missing = test.progress.missing()
     why = tuple(f"{layer}: {test.problems[layer]}" for layer in missing if layer in test.problems)
-    judged = (judge_cell(spec, agent_id, by_agent[agent_id], expectations) for agent_id in spec.agents)
-    cells = [_explained(cell, why) for cell in judged]
     if not missing:
         state, error = SpecState.COMPLETE, None
     else:
@@ -34,8 +30,20 @@ async def close(context: Context, key: str) -> None:
     context.note("closed", key, state=state.value)
     events = context.take_events()
     wall = context.clock.wall()
-    await durably(context.store.close_test(context.run.id, key, state, cells, wall, error, events))
+    judge = partial(_judged, spec, why)
+    await durably(context.store.close_test(context.run.id, key, state, judge, wall, error, events))
     del context.tests[key]
+
+
+def _judged(spec: Spec, why: tuple[str, ...], answers: Sequence[Answer]) -> list[CellResult]:
+    by_agent: dict[str, list[Answer]] = {agent_id: [] for agent_id in spec.agents}
+    for answer in answers:
+        by_agent.setdefault(answer.agent_id, []).append(answer)
+    expectations = parsed(spec)
+    return [
+        _explained(judge_cell(spec, agent_id, by_agent[agent_id], expectations), why)
+        for agent_id in spec.agents
+    ]
 
 
 def _explained(cell: CellResult, why: tuple[str, ...]) -> CellResult:

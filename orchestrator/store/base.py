@@ -5,7 +5,7 @@ Whatever a method returned from is durable. Times are epoch seconds (wall clock)
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -143,6 +143,10 @@ class Counts:
     pending_sent: int = 0
 
 
+# Makes the ends of a spec's cells of its answers.
+Judge = Callable[[Sequence[Answer]], Sequence[CellResult]]
+
+
 class Store(Protocol):
     """See the module's docstring.
 
@@ -222,12 +226,15 @@ class Store(Protocol):
         run: str,
         key: str,
         state: SpecState,
-        cells: Sequence[CellResult],
+        cells: Sequence[CellResult] | Judge,
         at: float,
         error: str | None = None,
         events: Sequence[Event] = (),
     ) -> None:
-        """The end of a spec with the ends of its cells, in one transaction."""
+        """The end of a spec with the ends of its cells, in one transaction.
+
+        A judge makes the ends of the answers that are stored; it is called in the store's thread.
+        """
 
     async def update_run(
         self,

@@ -11,9 +11,17 @@ from typing import TypeVar
 from orchestrator.lifecycle import MOVES, SpecState, check_move
 from orchestrator.model import Agent, Answer, CellResult, Json, NotRun
 from orchestrator.store import rows
-from orchestrator.store.base import Event, RunRecord, RunState, TestRecord
+from orchestrator.store.base import Event, Judge, RunRecord, RunState, TestRecord
 from orchestrator.store.database import Database
-from orchestrator.store.embedded_reads import EmbeddedReader, InThread, Offload, in_place, spec_number
+from orchestrator.store.embedded_reads import (
+    EmbeddedReader,
+    InThread,
+    Offload,
+    answers_of,
+    in_place,
+    spec_number,
+    understood,
+)
 from orchestrator.store.group import GroupCommit
 
 T = TypeVar("T")
@@ -191,13 +199,19 @@ class EmbeddedStore(EmbeddedReader):
         run: str,
         key: str,
         state: SpecState,
-        cells: Sequence[CellResult],
+        cells: Sequence[CellResult] | Judge,
         at: float,
         error: str | None = None,
         events: Sequence[Event] = (),
     ) -> None:
         def work(db: sqlite3.Connection) -> None:
             spec_n, run_n = spec_number(db, run, key)
+            if isinstance(cells, Sequence):
+                judged = cells
+            else:
+                with understood(self._database.path):
+                    found = answers_of(db, spec_n)
+                judged = cells(found)
             _move(db, spec_n, state, {"closed": at, "error": rows.safe(error)})
             db.executemany(
                 "UPDATE cells SET state = ?, verdict = ?, reasons = ? WHERE spec_n = ? AND agent_id = ?",
@@ -209,7 +223,7 @@ class EmbeddedStore(EmbeddedReader):
                         spec_n,
                         c.agent_id,
                     )
-                    for c in cells
+                    for c in judged
                 ),
             )
             _add_events(db, run_n, events)

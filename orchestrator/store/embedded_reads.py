@@ -7,7 +7,9 @@ Every call runs its SQL in a worker thread, one at a time. Under a virtual clock
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -42,6 +44,28 @@ class InThread:
         return await anyio.to_thread.run_sync(work, limiter=self._one)
 
 
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """SQLite has no checksums: a damaged page can hold what is no JSON or no state of ours."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreProblem(
+            f"store {path}: what is stored cannot be understood ({error})",
+            hint="the file is damaged: move it away, or use another --store",
+        ) from error
+
+
+def answers_of(db: sqlite3.Connection, spec_n: int) -> list[Answer]:
+    """The answers of one spec."""
+    found = db.execute(
+        f"SELECT {rows.ANSWER_COLUMNS} FROM answers WHERE spec_n = ? "
+        "ORDER BY agent_id, layer, server, direction, round_id",
+        (spec_n,),
+    )
+    return [rows.answer_record(row) for row in found]
+
+
 def spec_number(db: sqlite3.Connection, run: str, key: str) -> tuple[int, int]:
     """The row numbers of a spec and of its run. Raises ``UsageProblem`` if there is no such spec."""
     row = db.execute(
@@ -66,15 +90,8 @@ class EmbeddedReader:
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def reading() -> T:
-            with self._database.reading() as db:
-                try:
-                    return work(db)
-                except (KeyError, TypeError, ValueError) as error:
-                    # SQLite has no checksums: a damaged page can hold what is no JSON or no state of ours.
-                    raise StoreProblem(
-                        f"store {self._database.path}: what is stored cannot be understood ({error})",
-                        hint="the file is damaged: move it away, or use another --store",
-                    ) from error
+            with self._database.reading() as db, understood(self._database.path):
+                return work(db)
 
         return await self._do(reading)
 
@@ -153,16 +170,7 @@ class EmbeddedReader:
         return await self._read(work)
 
     async def answers(self, run: str, key: str) -> list[Answer]:
-        def work(db: sqlite3.Connection) -> list[Answer]:
-            spec_n, _ = spec_number(db, run, key)
-            found = db.execute(
-                f"SELECT {rows.ANSWER_COLUMNS} FROM answers WHERE spec_n = ? "
-                "ORDER BY agent_id, layer, server, direction, round_id",
-                (spec_n,),
-            )
-            return [rows.answer_record(row) for row in found]
-
-        return await self._read(work)
+        return await self._read(lambda db: answers_of(db, spec_number(db, run, key)[0]))
 
     async def events(self, run: str, spec: str | None = None) -> list[Event]:
         def work(db: sqlite3.Connection) -> list[Event]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from builders import make_agent, make_answer, make_run, make_spec, make_tests
 
 from orchestrator.errors import StoreProblem, UsageProblem
 from orchestrator.lifecycle import IllegalMove, SpecState
-from orchestrator.model import AnswerStatus, CellResult, CellState, NotRun, Verdict
+from orchestrator.model import Answer, AnswerStatus, CellResult, CellState, NotRun, Verdict
 from orchestrator.store import database
 from orchestrator.store.base import Event, RunState
 from orchestrator.store.database import Database, journal_mode, migrations
@@ -259,3 +259,33 @@ def test_a_full_disk_is_told_and_what_was_stored_is_kept(tmp_path: Path) -> None
     assert "resume" in (caught.value.hint or "")
     assert opened.connection.execute("SELECT count(*) FROM latencies").fetchone() == (1,)
     opened.close()
+
+
+async def test_a_judge_is_given_the_stored_answers_and_its_ends_are_stored(store: EmbeddedStore) -> None:
+    await stored_run(store)
+    await store.intend(RUN, "k0", "name", 1.0)
+    await store.created(RUN, "k0", "77", {}, 2.0)
+    answers = [make_answer("network", "1"), make_answer("path-vis", "2")]
+    await store.add_answers(RUN, "k0", answers)
+
+    def judge(found: Sequence[Answer]) -> list[CellResult]:
+        assert sorted(answer.layer for answer in found) == ["network", "path-vis"]
+        return [CellResult(answer.agent_id, CellState.ANSWERED, Verdict.PASS) for answer in found]
+
+    await store.close_test(RUN, "k0", SpecState.COMPLETE, judge, 3.0)
+    assert (await store.counts(RUN)).cells[CellState.ANSWERED] == 2
+
+
+async def test_damaged_answers_are_a_store_problem_when_a_test_is_judged(tmp_path: Path) -> None:
+    path = tmp_path / "o.db"
+    store = await EmbeddedStore.open(path)
+    await stored_run(store)
+    await store.intend(RUN, "k0", "name", 1.0)
+    await store.created(RUN, "k0", "77", {}, 2.0)
+    await store.add_answers(RUN, "k0", [make_answer("network", "1")])
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE answers SET metrics = '{\"loss\": '")
+    with pytest.raises(StoreProblem, match="cannot be understood"):
+        await store.close_test(RUN, "k0", SpecState.COMPLETE, lambda _: [], 3.0)
+    assert (await store.test(RUN, "k0")).state is SpecState.WAITING
+    await store.close()
