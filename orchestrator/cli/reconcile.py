@@ -139,6 +139,10 @@ def _tell(record: Any, unknown: list[Any], *, as_json: bool) -> None:
         for test in unknown
     ]
     table(console, ("spec", "sent", "name in the product", "what happened"), lines)
+    example = unknown[0].spec.key
+    _say(f"found in the product:  orchestrator reconcile {record.id} --adopt {example}=TESTID")
+    _say(f"certainly not there:   orchestrator reconcile {record.id} --give-up {example}")
+    _say(f"create them all anew:  orchestrator resume {record.id} --unknown retry")
 
 
 __all__ = ["reconcile"]

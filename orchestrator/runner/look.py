@@ -124,6 +124,8 @@ async def _read(
         context.refuse(f"the API refused the token (401): {problem}", UNAUTHORIZED_HINT, everything=True)
     elif outcome is ReadOutcome.AGAIN:
         context.unreachable += 1
+    elif reply.status == 403:
+        problem = f"{problem} (reading results needs the permission 'View tests')"
     return outcome, reply, f"status {reply.status}: {problem}"
 
 
