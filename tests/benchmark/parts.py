@@ -14,7 +14,7 @@ from memory import AGENTS, measure_apart
 from overhead import LAYERS, overhead
 from peers import PEERS, Peer
 from scenarios import Scenario
-from soak import Soaked, soak
+from soak import Soaked, soak, traced_soak
 from tables import Table
 
 from orchestrator.simulator.settings import Fault
@@ -302,7 +302,9 @@ def memory(bench: Bench) -> list[Table]:
 def endurance(bench: Bench) -> list[Table]:
     """The soak."""
     each = soak({Form.QUICK: 500, Form.USUAL: 2_000, Form.FULL: 20_000}[bench.form])
-    rows = tuple((name, text) for name, text in _books(each))
+    traced = traced_soak({Form.QUICK: 100, Form.USUAL: 500, Form.FULL: 1_000}[bench.form])
+    held = ", ".join(f"{mebibytes:.1f}" for mebibytes in traced.memory)
+    rows = (*_books(each), (f"the client's own MiB likewise, in a soak of {traced.tests:,} tests", held))
     return [
         Table(
             "Soak: every fault at once",
@@ -326,7 +328,10 @@ def _books(each: Soaked) -> Iterable[tuple[str, str]]:
     yield "rows that reached the client whole", f"{each.served:,}"
     yield "of them not in the store", f"{each.lost:,}"
     yield "429s, those that are faults included", f"{each.own_429:,}"
-    yield "MiB at each quarter of the creations, and at the end", ", ".join(f"{m:.0f}" for m in each.memory)
+    yield (
+        "MiB of the process at each quarter of the creations, world and witness included",
+        ", ".join(f"{m:.0f}" for m in each.memory),
+    )
     yield "verdict", "sound" if each.sound else "NOT SOUND"
 
 
