@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from process_world import World, ended, plan_text, sums, until
 
-INSTANT, ORGANIZATION, SITES = 4, 40, 7
+INSTANT, ORGANIZATION, SITES = 4, 40, 9
 
 
 def test_two_runs_share_the_limits_and_when_one_is_killed_the_other_goes_on(tmp_path: Path) -> None:
     with World(tmp_path, speed=20.0, instant_limit=INSTANT, organization_limit=ORGANIZATION) as world:
-        runs = {
-            name: world.start(
-                "run", world.plan(plan_text(name, sites=SITES, deadline="10m"), f"{name}.yaml"), "--json"
-            )
-            for name in ("victim", "survivor")
-        }
+        runs = {}
         try:
-            until(lambda: created(world) > 6 and created(world, "victim") >= 2, "creations of both runs")
+            # One after the other: on a slow machine the survivor must not be done before the other begins.
+            for name, sites in (("victim", 4 * SITES), ("survivor", SITES)):
+                text = plan_text(name, sites=sites, deadline="20m")
+                runs[name] = world.start("run", world.plan(text, f"{name}.yaml"), "--json")
+                until(partial(has_created, world, name), f"creations of the {name}")
             runs["victim"].send_signal(signal.SIGKILL)
             assert runs["victim"].wait(10.0) == -signal.SIGKILL
             before = created(world, "survivor")
@@ -48,3 +48,8 @@ def test_two_runs_share_the_limits_and_when_one_is_killed_the_other_goes_on(tmp_
 def created(world: World, plan: str = "") -> int:
     """How many tests exist, of one plan or of all."""
     return sum(str(made["name"]).startswith(plan) for made in world.creations())
+
+
+def has_created(world: World, plan: str) -> bool:
+    """Whether a test of the plan exists."""
+    return created(world, plan) > 0
