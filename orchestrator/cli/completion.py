@@ -11,7 +11,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print the completion script of a shell.
+    """Print the completion script of a shell: commands, options, runs.
 
     \b
     bash:  eval "$(orchestrator completion bash)"        in ~/.bashrc

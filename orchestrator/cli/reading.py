@@ -21,10 +21,9 @@ from orchestrator.cli.common import (
     store_option,
 )
 from orchestrator.cli.masking import mask
+from orchestrator.cli.runnames import required_run_argument, run_argument
 from orchestrator.errors import UsageProblem
 from orchestrator.settings import pick_store
-
-run_argument = click.argument("run", default="last")
 
 
 @click.command()
@@ -206,7 +205,7 @@ def report(run: str, form: str, output: Path | None, store: str | None) -> None:
 
 
 @click.command()
-@click.argument("run")
+@required_run_argument
 @click.argument("cell")
 @click.option("--agent", help="Which agent of the cell (id or name).")
 @json_option

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from orchestrator.cli.common import json_option, reading, run_async, set_up_logging, store_option
+from orchestrator.cli.runnames import run_argument
 from orchestrator.errors import UsageProblem
 from orchestrator.settings import pick_store
 
@@ -18,7 +19,7 @@ NO_ANSWER = "no answer is recorded: its run goes on, or ended in the middle"
 
 
 @click.command()
-@click.argument("run", default="last")
+@run_argument
 @click.option(
     "--adopt",
     "adopted",

@@ -18,6 +18,7 @@ from orchestrator.cli.common import (
     settings_of,
     simulate_options,
 )
+from orchestrator.cli.runnames import run_argument
 from orchestrator.conduct import UNKNOWN_POLICIES
 from orchestrator.errors import Exit, UsageProblem
 
@@ -75,7 +76,7 @@ def run(plan: str, **options: Any) -> None:
 
 
 @click.command()
-@click.argument("run", default="last")
+@run_argument
 @click.option(
     "--unknown",
     type=click.Choice(UNKNOWN_POLICIES),
@@ -95,7 +96,7 @@ def resume(run: str, **options: Any) -> None:
 
 
 @click.command()
-@click.argument("run", default="last")
+@run_argument
 @click.option("--failed", is_flag=True, help="Only tests that failed or are incomplete.")
 @click.option("--in-order", is_flag=True, help="In the order of the plan.")
 @priority_option
