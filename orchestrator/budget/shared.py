@@ -1,7 +1,8 @@
 """Both budgets shared by all processes of one host that talk to the same organization.
 
 The same values as in :mod:`orchestrator.budget.ledger`, loaded, changed and stored in one transaction of a
-small SQLite file of its own. Requests are few (four a second), so single requests are reserved, not blocks:
+small SQLite file of its own; they are loaded again only when SQLite tells that another process has changed
+them, and to look at them takes no transaction. Requests are few (four a second), so single requests are reserved, not blocks:
 a process that is killed owes only what it had in flight, and gives that back by doing nothing. The file is a
 cache: it may be lost or deleted at any time, after which one probe learns everything again. It is never
 synced, and never in WAL mode on an SQLite that can corrupt it (before 3.51.3, two writers at one instant).
