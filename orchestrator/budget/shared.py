@@ -2,10 +2,11 @@
 
 The same values as in :mod:`orchestrator.budget.ledger`, loaded, changed and stored in one transaction of a
 small SQLite file of its own; they are loaded again only when SQLite tells that another process has changed
-them, and to look at them takes no transaction. Requests are few (four a second), so single requests are reserved, not blocks:
-a process that is killed owes only what it had in flight, and gives that back by doing nothing. The file is a
-cache: it may be lost or deleted at any time, after which one probe learns everything again. It is never
-synced, and never in WAL mode on an SQLite that can corrupt it (before 3.51.3, two writers at one instant).
+them, and to look at them takes no transaction. Requests are few (four a second), so single requests are
+reserved, not blocks: a process that is killed owes only what it had in flight, and gives that back by doing
+nothing. The file is a cache: it may be lost or deleted at any time, after which one probe learns everything
+again. It is never synced, and never in WAL mode on an SQLite that can corrupt it (before 3.51.3, two writers
+at one instant).
 
 Processes of one host share the monotonic clock; a reboot restarts it, so a state of another boot is dropped.
 When the file cannot be used at all, this process goes on alone with what the headers tell it.
