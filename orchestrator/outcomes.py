@@ -92,7 +92,7 @@ class Patience:
     to take, and doubles with each try.
     """
 
-    FIRST, LONGEST = 10.0, 60.0
+    FIRST, LONGEST = 15.0, 60.0  # the first is longer than connecting may take, which tells more
     TIMES = 4.0  # the slowest answer seen, which is forgotten by and by
     FORGET = 0.95
 

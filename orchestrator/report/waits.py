@@ -13,6 +13,7 @@ WAITS: Mapping[str, str] = {
     "pacer": "the spacing of requests",
     "wip": "open tests to finish",
     "circuit": "the API to answer again",
+    "doubt": "creations to be answered again",
 }
 
 

@@ -88,6 +88,7 @@ async def _created(context: Context, test: InHand, reply: Reply, *, rerun: bool)
         await _ambiguous(context, test, f"created, but its answer is unreadable: {error}", rerun=False)
         return
     context.unreachable = 0
+    context.schedule.creations.created(record.spec.key, context.clock.now())
     context.note("rerun" if rerun else "created", record.spec.key, test_id=made.test_id, status=reply.status)
     await _open(context, test, made)
 
@@ -129,7 +130,7 @@ async def _ambiguous(context: Context, test: InHand, error: str, *, rerun: bool)
     key = test.record.spec.key
     context.note("lost", key, error=error)
     wait = _trouble(context)
-    context.schedule.creations.doubted(context.clock.now())
+    context.schedule.creations.doubted(key, context.clock.now())
     if rerun and test.record.test_id is not None:
         await _open(context, test, Created(test.record.test_id, test.record.links))
         return

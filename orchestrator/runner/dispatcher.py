@@ -215,7 +215,7 @@ class Dispatcher:
                 self._waiting_for = self._waiting_for or _scarcer(view, candidate)
             wake_at = min(wake_at, opens_at)
         if self._waiting_for is None and context.schedule.creations.hesitates(now):
-            self._waiting_for = "circuit"
+            self._waiting_for = "doubt"
         elif self._waiting_for is None and context.schedule.held_back:
             self._waiting_for = "wip"
         return None, min(wake_at, context.schedule.wake(now))
@@ -259,7 +259,7 @@ class Dispatcher:
         elif isinstance(step, Look):
             self._start(tasks, look, self._context, step, ticket)
         elif isinstance(step, Probe):
-            self._start(tasks, probe, self._context, ticket)
+            self._start(tasks, probe, self._context, step, ticket)
         else:
             self._start(tasks, detail, self._context, step, ticket)
 

@@ -16,7 +16,7 @@ from orchestrator.outcomes import ReadOutcome, backoff, read_outcome
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import UNAUTHORIZED_HINT, end_uncreated
 from orchestrator.runner.journal import durably
-from orchestrator.schedule.steps import Detail, Look, Purpose
+from orchestrator.schedule.steps import Detail, Look, Probe, Purpose
 from orchestrator.thousandeyes.limits import read_limits
 from orchestrator.thousandeyes.protocol import BadAnswer, Page, Reply, Request, TransportError
 from orchestrator.thousandeyes.rows import DETAIL
@@ -38,6 +38,8 @@ async def look(context: Context, step: Look, ticket: Ticket) -> None:
     outcome, reply, problem = await _read(
         context, request, ticket, age=asked - test.created, tries=step.tries
     )
+    if reply is not None and reply.status == 403:
+        problem = f"{problem} (reading results needs the permission 'View tests')"
     page = None
     if outcome is ReadOutcome.ROWS and reply is not None:
         try:
@@ -82,10 +84,10 @@ async def detail(context: Context, step: Detail, ticket: Ticket) -> None:
     context.schedule.looking.detail_ended(step, context.clock.now(), again=again, limited=limited)
 
 
-async def probe(context: Context, ticket: Ticket) -> None:
+async def probe(context: Context, step: Probe, ticket: Ticket) -> None:
     """Ask something harmless after a creation whose answer was lost."""
     request = context.dialect.account_groups()
-    outcome, _, problem = await _read(context, request, ticket, age=math.inf, tries=0)
+    outcome, _, problem = await _read(context, request, ticket, age=math.inf, tries=step.tries)
     answered = outcome is not ReadOutcome.AGAIN
     context.note("probe", None, status="answered" if answered else "failed", detail=problem)
     wait = backoff(context.unreachable, context.jitter())
@@ -124,8 +126,6 @@ async def _read(
         context.refuse(f"the API refused the token (401): {problem}", UNAUTHORIZED_HINT, everything=True)
     elif outcome is ReadOutcome.AGAIN:
         context.unreachable += 1
-    elif reply.status == 403:
-        problem = f"{problem} (reading results needs the permission 'View tests')"
     return outcome, reply, f"status {reply.status}: {problem}"
 
 

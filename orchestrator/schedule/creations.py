@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,8 +24,8 @@ TRIES = 3
 # A creation is late after this many seconds, or this many times the slowest of the last ones.
 LATE, TIMES = 5.0, 2.0
 FORGET = 0.95
-# The longest pause between two creations when all come to nothing (seconds).
-LONGEST_PAUSE = 300.0
+# The longest pause between two creations while each is left in doubt (seconds): about one in a window.
+LONGEST_PAUSE = 60.0
 # How many re-runs may be prepared (their newest rounds read) ahead of the budget.
 PREPARED_RERUNS = 40
 
@@ -41,20 +42,25 @@ class Creations:
         self._preparing = 0
         self._under_way: dict[str, float] = {}
         self._slowest = 0.0
-        self._doubts = 0  # creations in a row that may or may not have been taken
-        self._unheard = False  # and nothing was answered since the last of them
+        self._types: dict[str, str] = {}
+        self._doubts = 0  # incidents in a row that left creations in doubt
+        self._doubted_at = -math.inf
+        self._unheard = False  # nothing was answered since the last of them
         self._probing = False
+        self._probes = 0  # in a row that were not answered
         self._not_before = 0.0
         self._specs = self._layers = 0
 
     def add(self, spec: Spec) -> None:
         """A spec to create, behind those that are there."""
         self._queue.append(spec.key)
+        self._types[spec.key] = spec.type
         self._count(spec)
 
     def add_rerun(self, spec: Spec, *, layer: str) -> None:
         """A test to run again: first its newest rounds are read in ``layer``."""
         self._reruns.append(Look(spec.key, layer, Purpose.BASELINE))
+        self._types[spec.key] = spec.type
         self._count(spec)
 
     def _count(self, spec: Spec) -> None:
@@ -79,7 +85,7 @@ class Creations:
         if allowed and now >= self._not_before and not self._late(now):
             if self._unheard:
                 if self.left and not self._probing:
-                    yield Candidate(Probe(), instant=False, spare=0)
+                    yield Candidate(Probe(self._probes), instant=False, spare=0)
             elif self._queue:
                 yield Candidate(Create(self._queue[0]), instant=True, spare=0)
             if self._reruns and self._preparing + len(self._queue) < PREPARED_RERUNS:
@@ -125,26 +131,38 @@ class Creations:
         self._not_before = max(self._not_before, now + wait)
 
     def created(self, key: str, now: float) -> None:
-        """A creation was answered as it should be."""
+        """A creation was answered as it should be, so whatever was wrong is over."""
         self._slowest = max(now - self._under_way.get(key, now), FORGET * self._slowest)
         self._doubts = 0
+        self._not_before = min(self._not_before, now)
+        self.heard()
         self.ended(key, now)
 
-    def doubted(self, now: float) -> None:
-        """A creation may or may not have been taken."""
-        pause = min(LONGEST_PAUSE, 2.0 * 2.0 ** min(self._doubts, 10)) * (0.5 + 0.5 * self._rng.random())
-        self._doubts += 1
+    def doubted(self, key: str, now: float) -> None:
+        """A creation may or may not have been taken. Those that were under way together count once.
+
+        Others of its type go behind the rest: it may be the type that the API cannot create, and then the
+        rest must not wait for it.
+        """
+        if self._under_way.get(key, now) > self._doubted_at:
+            pause = min(LONGEST_PAUSE, 2.0 * 2.0 ** min(self._doubts, 10)) * (0.5 + 0.5 * self._rng.random())
+            self._doubts += 1
+            self._doubted_at = now
+            self._not_before = max(self._not_before, now + pause)
         self._unheard = True
-        self._not_before = max(self._not_before, now + pause)
+        suspect = self._types.get(key)
+        self._queue = deque(sorted(self._queue, key=lambda other: self._types.get(other) == suspect))
 
     def heard(self) -> None:
         """The API has answered something."""
         self._unheard = False
+        self._probes = 0
 
     def probed(self, now: float, *, wait: float) -> None:
         """A probe came to an end; if it was not :meth:`heard`, the next waits a little."""
         self._probing = False
         if self._unheard:
+            self._probes += 1
             self._not_before = max(self._not_before, now + wait)
 
     def baselined(self, key: str) -> None:

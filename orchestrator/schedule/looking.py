@@ -206,6 +206,8 @@ class Looking:
         if test is None:
             return
         tries = look.tries if limited else look.tries + 1
+        # One odd answer, of a replica that lags or of a gateway, is not the end of a layer.
+        again = again or tries < LAST_TRIES
         test.failures += not limited
         retry = replace(look, tries=tries)
         if look.page > 1 and not limited:

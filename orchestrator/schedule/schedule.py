@@ -65,7 +65,7 @@ class Schedule:
 
         See :meth:`orchestrator.schedule.looking.Looking.opened`.
         """
-        self.creations.created(spec.key, now)
+        self.creations.ended(spec.key, now)
         self.looking.opened(spec, progress, created=created, deadline=deadline, now=now, details=details)
 
     def take(self, step: Step, now: float) -> None:

@@ -42,7 +42,7 @@ class Look:
         """The look at the next page, or ``None`` where pages loop or never end."""
         if self.page >= MAX_PAGES or href in self.trail:
             return None
-        return replace(self, href=href, page=self.page + 1, tries=0, trail=self.trail | {href})
+        return replace(self, href=href, page=self.page + 1, trail=self.trail | {href})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,9 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Ask something harmless: does the API answer again?"""
+    """Ask something harmless: does the API answer again? ``tries`` probes before it were not answered."""
+
+    tries: int = 0
 
 
 Step = Create | Look | Detail | Probe

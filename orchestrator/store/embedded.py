@@ -14,13 +14,14 @@ from orchestrator.store import rows
 from orchestrator.store.base import Event, Judge, RunRecord, RunState, TestRecord
 from orchestrator.store.database import Database
 from orchestrator.store.embedded_reads import (
+    Damaged,
     EmbeddedReader,
     InThread,
     Offload,
     answers_of,
+    decoding,
     in_place,
     spec_number,
-    understood,
 )
 from orchestrator.store.group import GroupCommit
 
@@ -209,7 +210,7 @@ class EmbeddedStore(EmbeddedReader):
             if isinstance(cells, Sequence):
                 judged = cells
             else:
-                with understood(self._database.path):
+                with decoding():
                     found = answers_of(db, spec_n)
                 judged = cells(found)
             _move(db, spec_n, state, {"closed": at, "error": rows.safe(error)})
@@ -228,7 +229,11 @@ class EmbeddedStore(EmbeddedReader):
             )
             _add_events(db, run_n, events)
 
-        await self._write(work)
+        try:
+            await self._write(work)
+        except Damaged as damage:
+            # Only now a problem of the store: the writes that shared the commit were done without this one.
+            raise damage.told(self._database.path) from damage
 
     async def add_answers(
         self, run: str, key: str, answers: Sequence[Answer], events: Sequence[Event] = ()

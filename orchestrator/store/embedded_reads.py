@@ -44,16 +44,24 @@ class InThread:
         return await anyio.to_thread.run_sync(work, limiter=self._one)
 
 
+class Damaged(Exception):
+    """What is stored is no JSON, or no state of ours: SQLite has no checksums."""
+
+    def told(self, path: Path) -> StoreProblem:
+        """In words for people."""
+        return StoreProblem(
+            f"store {path}: what is stored cannot be understood ({self})",
+            hint="the file is damaged: move it away, or use another --store",
+        )
+
+
 @contextmanager
-def understood(path: Path) -> Iterator[None]:
-    """SQLite has no checksums: a damaged page can hold what is no JSON or no state of ours."""
+def decoding() -> Iterator[None]:
+    """Raise :class:`Damaged` for what cannot be decoded."""
     try:
         yield
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreProblem(
-            f"store {path}: what is stored cannot be understood ({error})",
-            hint="the file is damaged: move it away, or use another --store",
-        ) from error
+        raise Damaged(str(error)) from error
 
 
 def answers_of(db: sqlite3.Connection, spec_n: int) -> list[Answer]:
@@ -90,10 +98,13 @@ class EmbeddedReader:
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def reading() -> T:
-            with self._database.reading() as db, understood(self._database.path):
+            with self._database.reading() as db, decoding():
                 return work(db)
 
-        return await self._do(reading)
+        try:
+            return await self._do(reading)
+        except Damaged as error:
+            raise error.told(self._database.path) from error
 
     async def run(self, name: str) -> RunRecord:
         def work(db: sqlite3.Connection) -> list[RunRecord]:

@@ -149,10 +149,13 @@ def test_a_creation_that_did_not_happen_goes_first_again_after_its_wait() -> Non
 
 def test_a_layer_that_will_never_come_hands_the_sentinel_over() -> None:
     schedule = make_schedule()
-    opened(schedule, make_spec("a"), 0.0)
-    look = first_look(schedule, 60.0)
-    schedule.looking.look_failed(look, 60.0, again=False)
-    following = first_look(schedule, 120.0)
+    opened(schedule, make_spec("a"), 0.0, deadline=1000.0)
+    for refusal in range(LAST_TRIES):
+        now = 60.0 + 60.0 * refusal
+        look = first_look(schedule, now)
+        assert look.layer == "path-vis", "one odd answer ended a layer"
+        schedule.looking.look_failed(look, now, again=False)
+    following = first_look(schedule, 300.0)
     assert following.layer == "network"
     assert following.purpose is Purpose.SENTINEL
 
@@ -261,7 +264,7 @@ def creations_due(schedule: Schedule, now: float) -> list[Step]:
 def test_after_a_creation_in_doubt_the_next_waits_until_something_was_answered() -> None:
     schedule = make_schedule(make_spec("a"), make_spec("b"))
     assert take(schedule, 0.0) == Create("a")
-    schedule.creations.doubted(1.0)
+    schedule.creations.doubted("a", 1.0)
     schedule.creations.ended("a", 1.0)
     assert creations_due(schedule, 1.5) == [], "the next was offered at once"
     assert creations_due(schedule, 3.0) == [Probe()]
@@ -269,7 +272,7 @@ def test_after_a_creation_in_doubt_the_next_waits_until_something_was_answered()
     assert creations_due(schedule, 3.0) == [], "one probe is enough"
     schedule.creations.probed(4.0, wait=20.0)
     assert creations_due(schedule, 23.0) == []
-    assert take(schedule, 24.0) == Probe()
+    assert take(schedule, 24.0) == Probe(tries=1), "each probe is waited for longer"
     schedule.creations.heard()
     schedule.creations.probed(25.0, wait=20.0)
     assert creations_due(schedule, 25.0) == [Create("b")]
@@ -281,17 +284,46 @@ def test_each_creation_in_doubt_after_another_doubles_the_pause_and_one_that_cam
     for _ in range(12):
         step = take(schedule, now)
         assert isinstance(step, Create)
-        schedule.creations.doubted(now)
+        now += 0.5
+        schedule.creations.doubted(step.key, now)
         schedule.creations.ended(step.key, now)
         schedule.creations.heard()
         due = schedule.wake(now)
         pauses.append(due - now)
         now = due
-    assert all(2.0**n <= pause <= 2.0 * 2.0**n for n, pause in enumerate(pauses[:8])), pauses
+    assert all(2.0**n <= pause <= 2.0 * 2.0**n for n, pause in enumerate(pauses[:5])), pauses
     assert max(pauses) <= LONGEST_PAUSE
-    opened(schedule, make_spec(take_create(schedule, now)), now)
-    schedule.creations.doubted(now)
-    assert schedule.wake(now) - now <= 2.0
+    schedule.creations.created(take_create(schedule, now), now + 1.0)
+    schedule.creations.doubted(take_create(schedule, now + 2.0), now + 3.0)
+    assert schedule.wake(now + 3.0) - now - 3.0 <= 2.0
+
+
+def test_creations_that_were_lost_together_are_one_incident() -> None:
+    schedule = make_schedule(*(make_spec(f"k{number}") for number in range(20)))
+    keys = [take_create(schedule, 0.5 * number) for number in range(8)]
+    for key in keys:
+        schedule.creations.doubted(key, 4.0)
+        schedule.creations.ended(key, 4.0)
+    assert schedule.wake(4.0) - 4.0 <= 2.0, "each of them made the pause longer"
+
+
+def test_a_creation_that_came_ends_the_pause_of_one_that_was_lost() -> None:
+    schedule = make_schedule(make_spec("a"), make_spec("b"), make_spec("c"))
+    lost, came = take_create(schedule, 0.0), take_create(schedule, 0.5)
+    schedule.creations.doubted(lost, 1.0)
+    assert creations_due(schedule, 1.0) == []
+    schedule.creations.created(came, 1.1)
+    assert creations_due(schedule, 1.1) == [Create("c")]
+
+
+def test_a_type_whose_creation_was_lost_goes_behind_the_others() -> None:
+    pages = [make_spec(f"p{n}", type="page-load", layers=("page-load",)) for n in range(3)]
+    schedule = make_schedule(*pages, make_spec("a"), make_spec("b"))
+    lost = take_create(schedule, 0.0)
+    schedule.creations.doubted(lost, 1.0)
+    schedule.creations.ended(lost, 1.0)
+    schedule.creations.heard()
+    assert [take_create(schedule, 10.0) for _ in range(4)] == ["a", "b", "p1", "p2"]
 
 
 def take_create(schedule: Schedule, now: float) -> str:
@@ -309,3 +341,12 @@ def test_while_a_creation_takes_much_longer_than_others_did_no_other_is_sent() -
     take_create(schedule, 10.0)
     assert creations_due(schedule, 25.0), "creations that take long are not late"
     assert creations_due(schedule, 27.0) == []
+
+
+def test_a_re_run_in_doubt_is_collected_and_the_next_one_waits_all_the_same() -> None:
+    schedule = make_schedule(make_spec("a"), make_spec("b"))
+    schedule.creations.doubted(take_create(schedule, 0.0), 1.0)
+    opened(schedule, make_spec("a"), 1.0)
+    assert schedule.creations.under_way == 0
+    assert creations_due(schedule, 1.0) == []
+    assert creations_due(schedule, 3.0) == [Probe()]

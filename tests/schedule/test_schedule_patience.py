@@ -13,12 +13,13 @@ from virtual_time import run_virtual
 from virtual_world import Ran, run_in_virtual_time
 
 from orchestrator.outcomes import Patience
+from orchestrator.schedule.steps import Look, Purpose
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Fault, Settings
 
 
 def test_each_try_is_waited_for_twice_as_long_up_to_the_longest() -> None:
-    assert [Patience().wait(tries) for tries in range(5)] == [10.0, 20.0, 40.0, 60.0, 60.0]
+    assert [Patience().wait(tries) for tries in range(5)] == [15.0, 30.0, 60.0, 60.0, 60.0]
 
 
 def test_a_slow_server_is_waited_for_longer_and_forgiven_by_and_by() -> None:
@@ -59,3 +60,10 @@ def test_answers_that_take_nine_seconds_are_not_asked_for_twice(tmp_path: Path) 
     facts = ran.outcome.run.facts["requests"]
     assert isinstance(facts, dict)
     assert facts["errors"] == 0
+
+
+def test_a_page_after_one_that_had_to_be_asked_again_is_waited_for_as_long() -> None:
+    look = Look("a", "network", Purpose.SENTINEL, tries=2)
+    following = look.following("/v7/next")
+    assert following is not None
+    assert following.tries == 2, "a slow second page would never be read"

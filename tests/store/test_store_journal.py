@@ -7,6 +7,7 @@ import stat
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import anyio
 import pytest
 from builders import make_agent, make_answer, make_run, make_spec, make_tests
 
@@ -276,16 +277,26 @@ async def test_a_judge_is_given_the_stored_answers_and_its_ends_are_stored(store
     assert (await store.counts(RUN)).cells[CellState.ANSWERED] == 2
 
 
-async def test_damaged_answers_are_a_store_problem_when_a_test_is_judged(tmp_path: Path) -> None:
+async def test_damaged_answers_of_one_test_fail_its_judgement_and_no_other_write(tmp_path: Path) -> None:
     path = tmp_path / "o.db"
     store = await EmbeddedStore.open(path)
-    await stored_run(store)
-    await store.intend(RUN, "k0", "name", 1.0)
-    await store.created(RUN, "k0", "77", {}, 2.0)
+    await stored_run(store, 3)
+    for key, test_id in (("k0", "77"), ("k1", ""), ("k2", "")):
+        await store.intend(RUN, key, "name", 1.0)
+        if test_id:
+            await store.created(RUN, key, test_id, {}, 2.0)
     await store.add_answers(RUN, "k0", [make_answer("network", "1")])
     with sqlite3.connect(path) as other:
         other.execute("UPDATE answers SET metrics = '{\"loss\": '")
-    with pytest.raises(StoreProblem, match="cannot be understood"):
-        await store.close_test(RUN, "k0", SpecState.COMPLETE, lambda _: [], 3.0)
-    assert (await store.test(RUN, "k0")).state is SpecState.WAITING
+
+    async def close() -> None:
+        with pytest.raises(StoreProblem, match="cannot be understood"):
+            await store.close_test(RUN, "k0", SpecState.COMPLETE, lambda _: [], 3.0)
+
+    async with anyio.create_task_group() as tasks:  # together, so that they share a commit
+        tasks.start_soon(store.created, RUN, "k1", "78", {}, 3.0)
+        tasks.start_soon(close)
+        tasks.start_soon(store.created, RUN, "k2", "79", {}, 3.0)
+    states = [(test.state, test.test_id) for test in await store.tests(RUN)]
+    assert states == [(SpecState.WAITING, "77"), (SpecState.WAITING, "78"), (SpecState.WAITING, "79")]
     await store.close()
