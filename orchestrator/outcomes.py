@@ -12,6 +12,8 @@ answer                 a creation or a re-run          a read
 nothing was sent       back to its queue, later        again, later
 other 3xx, 4xx         failed                          failed
 =====================  ==============================  =========================================
+
+A read has failed when it was refused three times: one odd answer is not the end of a layer.
 """
 
 from __future__ import annotations
