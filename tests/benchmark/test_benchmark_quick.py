@@ -68,6 +68,12 @@ def test_with_others_spending_a_third_hardly_anybody_meets_a_429() -> None:
     assert mean(each.others_refused for each in figures) <= 0.01, "others were refused because of us"
 
 
+def test_with_others_spending_a_third_the_last_looks_do_not_wait_for_another_window() -> None:
+    # Five windows of creations to the brim: where looks are wasted, the last ones are out of tokens.
+    figures = measured(Scenario("brim", 120, 3, others=OTHERS), 4)
+    held(figures, ratio=1.04)
+
+
 @pytest.mark.parametrize("off", [HOUR, -HOUR], ids=["ahead", "behind"])
 def test_a_client_clock_that_is_an_hour_off_changes_no_figure(off: float) -> None:
     scenario = Scenario("clock", 60, 3)
