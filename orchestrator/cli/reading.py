@@ -227,7 +227,7 @@ def explain(run: str, cell: str, agent: str | None, as_json: bool, store: str | 
 
 
 async def _explain(opened: Any, record: Any, cell: str, agent: str | None, *, as_json: bool) -> None:
-    from orchestrator.report.explain import explanation, steps  # noqa: PLC0415 - as above
+    from orchestrator.report.explain import explanation, never_planned, steps  # noqa: PLC0415 - as above
     from orchestrator.report.times import utc  # noqa: PLC0415 - as above
 
     planned = await opened.tests(record.id)
@@ -240,14 +240,13 @@ async def _explain(opened: Any, record: Any, cell: str, agent: str | None, *, as
         for test in planned
         if test.spec.target == cell or (len(cell) >= 4 and test.spec.key.startswith(cell))
     ] or [test for test in planned if cell.lower() in test.spec.target.lower()]
-    cells = [
-        one
-        async for one in opened.cells(record.id)
-        if one.spec in {test.spec.key for test in tests} and agent in {None, one.agent_id, one.agent}
-    ]
+    keys = {test.spec.key for test in tests}
+    asked = [one async for one in opened.cells(record.id) if agent in {None, one.agent_id, one.agent}]
+    cells = [one for one in asked if one.spec in keys]
+    left_out = [one for one in asked if one.spec is None and cell.lower() in one.target.lower()]
     if agent is not None:
         tests = [test for test in tests if test.spec.key in {one.spec for one in cells}]
-    if not tests:
+    if not tests and not left_out:
         raise UsageProblem(
             f"run {record.id} has no cell {cell!r}" + (f" with agent {agent!r}" if agent else ""),
             hint="give a target's name or a spec's key as `orchestrator results` shows them",
@@ -267,7 +266,14 @@ async def _explain(opened: Any, record: Any, cell: str, agent: str | None, *, as
                 click.echo(mask(line))
             click.echo()
     if as_json:
-        print_json({"schema": 1, "run": record.id, "tests": documents})
+        missing = [
+            {"test": one.test, "target": one.target, "agent_id": one.agent_id, "reasons": list(one.reasons)}
+            for one in left_out
+        ]
+        print_json({"schema": 1, "run": record.id, "tests": documents, "left_out": missing})
+        return
+    for one in left_out:
+        click.echo(mask(never_planned(one)))
 
 
 def print_json(document: object) -> None:

@@ -173,3 +173,10 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Json]], str]] = {
     "closed": lambda facts: f"closed as {_fact(facts, 'state').replace('_', ' ')}",
     "rerun": lambda facts: f"run again{_rest(facts)}",
 }
+
+
+def never_planned(cell: CellRecord) -> str:
+    """Why a cell was left out before anything was created, in one line, escaped."""
+    reasons = terminal("; ".join(cell.reasons)) or "no reason is recorded"
+    agent = terminal(cell.agent or cell.agent_id)
+    return f"{terminal(cell.target)} on {agent} was left out of test {terminal(cell.test)}: {reasons}"
