@@ -103,7 +103,7 @@ class Conductor:
             dialect=dialect,
             wire=doors.wire,
             clock=doors.clock,
-            schedule=Schedule(self._latencies, doors.rng),
+            schedule=Schedule(self._latencies, doors.rng, in_order=run.settings.get("in_order") is True),
             tests={},
             jitter=doors.rng.random,
             log=doors.log,

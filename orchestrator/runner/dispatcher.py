@@ -91,7 +91,7 @@ class Dispatcher:
         self._in_flight = 0
         self._slot = False
         self._leave_at: float | None = None
-        self._reading: set[anyio.CancelScope] = set()
+        self._reading: dict[anyio.CancelScope, object] = {}
         self._deadline_passed = False
         self._pause_until = 0.0
         self._circuit = 0
@@ -163,10 +163,10 @@ class Dispatcher:
             context.schedule.looking.hasten(now)
         if now >= self._deadline + DEADLINE_GRACE:
             context.schedule.looking.give_up()
-        if self._leaving(now):
-            # What was read already is being stored under a shield. A creation's answer is waited for (its
-            # request has a time-out): leaving without it would make the creation unknown.
-            for scope in self._reading:
+        # What was read already is being stored under a shield. A creation's answer is waited for (its request
+        # has a time-out): leaving without it would make the creation unknown. Nobody waits for a probe.
+        for scope, reads in self._reading.items():
+            if self._leaving(now) or (reads is probe and context.stop.creating is not None):
                 scope.cancel()
         if context.stop.creating is None:
             return
@@ -273,11 +273,11 @@ class Dispatcher:
         try:
             if step in READS:
                 with anyio.CancelScope() as scope:
-                    self._reading.add(scope)
+                    self._reading[scope] = step
                     try:
                         await self._or_break(step(*arguments))
                     finally:
-                        self._reading.discard(scope)
+                        del self._reading[scope]
             else:
                 await self._or_break(step(*arguments))
         finally:

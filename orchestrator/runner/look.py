@@ -77,7 +77,7 @@ async def detail(context: Context, step: Detail, ticket: Ticket) -> None:
             await _store(context, test, rows)
         elif outcome is ReadOutcome.ROWS:
             outcome, problem = ReadOutcome.NOT_YET, "no hops yet"
-    again = outcome in {ReadOutcome.AGAIN, ReadOutcome.NOT_YET, ReadOutcome.LIMITED}
+    again = outcome is not ReadOutcome.ROWS
     if outcome is not ReadOutcome.ROWS:
         context.note("look", step.key, layer=DETAIL, status="failed", detail=problem)
     limited = outcome is ReadOutcome.LIMITED
@@ -141,7 +141,7 @@ async def _failed(context: Context, step: Look, *, again: bool, limited: bool = 
     if step.purpose is not Purpose.BASELINE:
         context.schedule.looking.look_failed(step, now, again=again, limited=limited)
         return
-    if not context.schedule.creations.baseline_failed(step, now, again=again, limited=limited):
+    if not context.schedule.creations.baseline_failed(step, now, limited=limited):
         reason = "its newest rounds could not be read, so a new round could not be told from an old one"
         await end_uncreated(context, context.tests[step.key], SpecState.NOT_RUN, reason)
 

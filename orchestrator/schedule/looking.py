@@ -50,6 +50,7 @@ class _Open:
     first_done: bool = False
     siblings_asked: bool = False
     details: int = 0
+    under_way: int = 0  # looks and details that were sent and have not returned
     closing: bool = False
     last_looks: set[str] = field(default_factory=set)  # layers whose last look is still to be answered
 
@@ -110,7 +111,7 @@ class Looking:
 
     def give_up(self) -> None:
         """Close every open test with what is there."""
-        self._closable.extend(self._open)
+        self._closable.extend(key for key in self._open if self._may_close(key))
 
     # -- choice -------------------------------------------------------------------------------------
 
@@ -132,6 +133,8 @@ class Looking:
 
     def take(self, step: Step) -> None:
         """A candidate is on its way: it leaves its queue."""
+        if isinstance(step, Look | Detail) and step.key in self._open:
+            self._open[step.key].under_way += 1
         if self._last and self._last[0] is step:
             self._last.popleft()
             return
@@ -142,21 +145,30 @@ class Looking:
 
     def wakes(self) -> Iterator[float]:
         """Times at which something here becomes due by itself."""
-        if self._closable:
+        if any(self._may_close(key) for key in self._closable):
             yield float("-inf")
         yield from (heap[0][0] for heap in (self._ready, self._due, self._deadlines) if heap)
         yield from (self._open[key].deadline + CLOSING_GRACE for key in self._closing)
 
     def closable(self) -> str | None:
-        """The next test that is to be closed, if any; it leaves the schedule."""
-        while self._closable:
+        """The next test that is to be closed, if any; it leaves the schedule.
+
+        One with looks under way waits for them: their rows would be stored after the verdict.
+        """
+        for _ in range(len(self._closable)):
             key = self._closable.popleft()
+            if not self._may_close(key):
+                self._closable.append(key)
+                continue
             test = self._open.pop(key, None)
             self._closing.discard(key)
             if test is not None:
                 self._open_layers -= len(self._left(test))
                 return key
         return None
+
+    def _may_close(self, key: str) -> bool:
+        return key not in self._open or not self._open[key].under_way
 
     def bring_forward(self, now: float) -> None:
         """Nothing is left to create, so more may be spent on the tests that are open: look sooner.
@@ -182,7 +194,7 @@ class Looking:
 
     def looked(self, look: Look, harvest: Harvest, next_href: str | None, asked: float, now: float) -> None:
         """A look brought rows (or none). ``asked`` is when it was sent."""
-        test = self._open.get(look.key)
+        test = self._returned(look)
         if test is None:
             return
         test.failures = 0
@@ -201,34 +213,46 @@ class Looking:
         self._check_closable(test)
 
     def look_failed(self, look: Look, now: float, *, again: bool, limited: bool = False) -> None:
-        """A look brought nothing: ``again`` or never; ``limited`` is a 429, which spends no try."""
-        test = self._open.get(look.key)
+        """A look brought nothing. Not ``again``: it was refused. ``limited``: a 429, which spends no try."""
+        test = self._returned(look)
         if test is None:
             return
-        tries = look.tries if limited else look.tries + 1
-        # One odd answer, of a replica that lags or of a gateway, is not the end of a layer.
-        again = again or tries < LAST_TRIES
-        test.failures += not limited
-        retry = replace(look, tries=tries)
-        if look.page > 1 and not limited:
-            # Where the next page cannot be had, the layer may still be read from its beginning.
-            again, retry = True, Look(look.key, look.layer, look.purpose, tries=tries)
-        wait = 0.0 if limited else backoff(test.failures, self._rng.random())
+        if limited:
+            self._limited(look, now)
+            return
+        tries, refusals = look.tries + 1, look.refusals + (not again)
+        test.failures += 1
+        # Where the next page cannot be had, the layer may still be read from its beginning.
+        begun = look if look.page == 1 else Look(look.key, look.layer, look.purpose)
+        retry = replace(begun, tries=tries, refusals=refusals)
+        due = now + backoff(max(test.failures, tries), self._rng.random())
         if look.purpose is Purpose.LAST:
-            if limited:
-                self._last.append(retry)
-                return
-            if again and tries < LAST_TRIES:
-                heapq.heappush(self._ready, (now + wait, next(self._order), retry))
+            if tries < LAST_TRIES:
+                heapq.heappush(self._ready, (due, next(self._order), retry))
                 return
             test.last_looks.discard(look.layer)
-        elif not again:
+        # One odd answer, of a replica that lags or of a gateway, is not the end of a layer.
+        elif refusals >= LAST_TRIES:
             self._layer_failed(test, look.layer, now)
-        elif look.purpose is Purpose.SENTINEL:
-            heapq.heappush(self._due, (now + wait, next(self._order), retry))
         else:
-            heapq.heappush(self._ready, (now + wait, next(self._order), retry))
+            heap = self._due if look.purpose is Purpose.SENTINEL else self._ready
+            heapq.heappush(heap, (due, next(self._order), retry))
         self._check_closable(test)
+
+    def _limited(self, look: Look, now: float) -> None:
+        """Back to its queue."""
+        if look.purpose is Purpose.LAST:
+            self._last.append(look)
+            return
+        heap = self._due if look.purpose is Purpose.SENTINEL else self._ready
+        heapq.heappush(heap, (now, next(self._order), look))
+
+    def _returned(self, step: Look | Detail) -> _Open | None:
+        """The test of a step that is no longer under way, if it is still open."""
+        test = self._open.get(step.key)
+        if test is not None:
+            test.under_way = max(0, test.under_way - 1)
+        return test
 
     def want_details(self, key: str, rounds: Iterable[tuple[str, int]], now: float) -> None:
         """Hop details to fetch: agent and round."""
@@ -241,7 +265,7 @@ class Looking:
 
     def detail_ended(self, detail: Detail, now: float, *, again: bool, limited: bool = False) -> None:
         """A detail came, or failed and may be tried ``again``."""
-        test = self._open.get(detail.key)
+        test = self._returned(detail)
         if test is None:
             return
         tries = detail.tries if limited else detail.tries + 1
@@ -292,7 +316,11 @@ class Looking:
             test.last_looks = set(left)
             self._last.extend(Look(key, layer, Purpose.LAST) for layer in left)
             self._check_closable(test)
-        self._closable.extend(key for key in self._closing if now >= self._open[key].deadline + CLOSING_GRACE)
+        self._closable.extend(
+            key
+            for key in self._closing
+            if now >= self._open[key].deadline + CLOSING_GRACE and self._may_close(key)
+        )
 
     def _check_closable(self, test: _Open) -> None:
         if test.details == 0 and (not self._left(test) or (test.closing and not test.last_looks)):
@@ -314,6 +342,7 @@ class Looking:
         if layer in test.done:
             return
         test.done.add(layer)
+        test.last_looks.discard(layer)
         self._open_layers -= 1
         left = self._left(test)
         if layer == test.sentinel and left:

@@ -29,8 +29,8 @@ from orchestrator.schedule.steps import Candidate, Step
 class Schedule:
     """What is to do, by due time. All times are monotonic seconds."""
 
-    def __init__(self, latencies: Mapping[str, LatencyModel], rng: Random) -> None:
-        self.creations = Creations(rng)
+    def __init__(self, latencies: Mapping[str, LatencyModel], rng: Random, *, in_order: bool = False) -> None:
+        self.creations = Creations(rng, in_order=in_order)
         self.looking = Looking(latencies, rng)
 
     def candidates(self, now: float, load: Load) -> Iterator[Candidate]:

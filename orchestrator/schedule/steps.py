@@ -27,7 +27,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Read one page of one layer."""
+    """Read one page of one layer. ``tries`` and ``refusals`` came to nothing before this one."""
 
     key: str
     layer: str
@@ -35,6 +35,7 @@ class Look:
     href: str | None = None
     page: int = 1
     tries: int = 0
+    refusals: int = 0
     # Links that led here: a page that is named twice is a loop, and has been read.
     trail: frozenset[str] = frozenset()
 

@@ -11,7 +11,7 @@ from orchestrator.latency import models
 from orchestrator.model import Answer, Spec
 from orchestrator.order import creation_order
 from orchestrator.pace import Load
-from orchestrator.schedule.creations import LONGEST_PAUSE
+from orchestrator.schedule.creations import LONGEST_PAUSE, SUSPECTED_FOR
 from orchestrator.schedule.looking import CLOSING_GRACE, LAST_TRIES
 from orchestrator.schedule.schedule import Schedule
 from orchestrator.schedule.steps import Create, Detail, Look, Probe, Purpose, Step
@@ -316,14 +316,54 @@ def test_a_creation_that_came_ends_the_pause_of_one_that_was_lost() -> None:
     assert creations_due(schedule, 1.1) == [Create("c")]
 
 
-def test_a_type_whose_creation_was_lost_goes_behind_the_others() -> None:
-    pages = [make_spec(f"p{n}", type="page-load", layers=("page-load",)) for n in range(3)]
-    schedule = make_schedule(*pages, make_spec("a"), make_spec("b"))
-    lost = take_create(schedule, 0.0)
-    schedule.creations.doubted(lost, 1.0)
-    schedule.creations.ended(lost, 1.0)
+def lose(schedule: Schedule, now: float) -> str:
+    """The next creation is left in doubt, and something else is answered."""
+    key = take_create(schedule, now)
+    schedule.creations.doubted(key, now + 0.1)
+    schedule.creations.ended(key, now + 0.1)
     schedule.creations.heard()
-    assert [take_create(schedule, 10.0) for _ in range(4)] == ["a", "b", "p1", "p2"]
+    return key
+
+
+def page_loads_and_others(*, in_order: bool = False) -> Schedule:
+    pages = [make_spec(f"p{n}", type="page-load", layers=("page-load",)) for n in range(5)]
+    schedule = Schedule(models({}, TEST_TYPES), Random(1), in_order=in_order)
+    for spec in (*pages, make_spec("a"), make_spec("b")):
+        schedule.creations.add(spec)
+    return schedule
+
+
+def test_a_type_that_was_left_in_doubt_twice_in_a_row_goes_behind_the_others() -> None:
+    schedule = page_loads_and_others()
+    assert [lose(schedule, 0.0), lose(schedule, 10.0)] == ["p0", "p1"], "one loss says nothing of a type"
+    assert [take_create(schedule, 20.0) for _ in range(5)] == ["a", "b", "p2", "p3", "p4"]
+
+
+def test_a_type_that_came_or_has_waited_long_enough_has_its_place_back() -> None:
+    schedule = page_loads_and_others()
+    lose(schedule, 0.0), lose(schedule, 10.0)
+    assert take_create(schedule, 20.0) == "a"
+    schedule.creations.created("a", 20.5)
+    assert take_create(schedule, 10.1 + SUSPECTED_FOR) == "p2"
+    schedule.creations.created("p2", 140.0)
+    assert [take_create(schedule, 141.0) for _ in range(3)] == ["p3", "p4", "b"]
+
+
+def test_in_order_is_in_order_whatever_happens() -> None:
+    schedule = page_loads_and_others(in_order=True)
+    lose(schedule, 0.0), lose(schedule, 10.0)
+    assert [take_create(schedule, 30.0) for _ in range(3)] == ["p2", "p3", "p4"]
+
+
+def test_a_re_run_of_a_suspect_type_is_prepared_after_the_others() -> None:
+    schedule = page_loads_and_others()
+    for number in range(3):
+        page = make_spec(f"q{number}", type="page-load", layers=("page-load",))
+        schedule.creations.add_rerun(page, layer="page-load")
+    schedule.creations.add_rerun(make_spec("healthy"), layer="network")
+    lose(schedule, 0.0), lose(schedule, 10.0)
+    looks = [step.key for step in steps(schedule, 10.2) if isinstance(step, Look)]
+    assert looks == ["healthy"], "re-runs are prepared while creations pause, the suspect ones last"
 
 
 def take_create(schedule: Schedule, now: float) -> str:
@@ -350,3 +390,42 @@ def test_a_re_run_in_doubt_is_collected_and_the_next_one_waits_all_the_same() ->
     assert schedule.creations.under_way == 0
     assert creations_due(schedule, 1.0) == []
     assert creations_due(schedule, 3.0) == [Probe()]
+
+
+def test_a_test_is_not_closed_while_a_look_at_it_is_under_way() -> None:
+    schedule = make_schedule()
+    progress = opened(schedule, make_spec("a", layers=("network",)), 0.0)
+    look = first_look(schedule, 60.0)
+    schedule.looking.give_up()
+    assert schedule.looking.closable() is None, "its rows would be stored after the verdict"
+    looked(schedule, progress, look, rows("network", "1", "2"), 70.0)
+    assert schedule.looking.closable() == "a"
+
+
+def test_failures_of_a_gateway_do_not_count_as_refusals_of_a_layer() -> None:
+    schedule = make_schedule()
+    opened(schedule, make_spec("a", layers=("network",)), 0.0, deadline=10_000.0)
+    now = 60.0
+    for again in (True, True, True, False, True, False):
+        look = first_look(schedule, now)
+        schedule.looking.look_failed(look, now, again=again)
+        now += 60.0
+    assert schedule.looking.layers == 1, "an outage ended a layer"
+    schedule.looking.look_failed(first_look(schedule, now), now, again=False)
+    assert schedule.looking.layers == 0
+
+
+def test_a_page_that_is_never_to_be_had_ends_its_layer() -> None:
+    schedule = make_schedule()
+    progress = opened(schedule, make_spec("a", layers=("network",)), 0.0, deadline=10_000.0)
+    now, looks = 60.0, 0
+    while schedule.looking.layers and looks < 20:
+        look = first_look(schedule, now)
+        looks += 1
+        if look.page == 1:
+            harvest = progress.accept("network", rows("network", "1"))
+            schedule.looking.looked(look, harvest, "/v7/next", now, now)
+        else:
+            schedule.looking.look_failed(look, now, again=False)
+        now += 60.0
+    assert looks == 2 * LAST_TRIES
