@@ -1,1 +1,1 @@
-"""What to send next: ``schedule`` joins the queue of ``creations`` and the tests of ``looking``."""
+"""What to send next: ``schedule`` joins the line of ``creations``, sent with ``caution``, and ``looking``."""

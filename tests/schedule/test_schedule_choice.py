@@ -11,7 +11,8 @@ from orchestrator.latency import models
 from orchestrator.model import Answer, Spec
 from orchestrator.order import creation_order
 from orchestrator.pace import Load
-from orchestrator.schedule.creations import LONGEST_PAUSE, SUSPECTED_FOR
+from orchestrator.schedule.caution import LONGEST_PAUSE
+from orchestrator.schedule.creations import SUSPECTED_FOR
 from orchestrator.schedule.looking import CLOSING_GRACE, LAST_TRIES
 from orchestrator.schedule.schedule import Schedule
 from orchestrator.schedule.steps import Create, Detail, Look, Probe, Purpose, Step
