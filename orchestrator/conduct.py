@@ -55,7 +55,10 @@ class Pacing:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a run stands, for whoever shows it. Counts of tests; ``elapsed`` in seconds."""
+    """How a run stands, for whoever shows it. Counts of tests; ``elapsed`` in seconds.
+
+    ``now`` and ``last_creation`` (the beginning, if there was none) are monotonic seconds.
+    """
 
     planned: int
     created: int
@@ -68,6 +71,7 @@ class Standing:
     situation: Situation
     open_layers: int
     to_create: int
+    last_creation: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +257,7 @@ class Conductor:
                 situation=situation,
                 open_layers=schedule.looking.layers,
                 to_create=schedule.creations.left,
+                last_creation=max(self._began, self._context.last_creation),
             )
         )
 

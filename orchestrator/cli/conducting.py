@@ -116,13 +116,18 @@ def _say(text: str, *, quiet: bool) -> None:
 def _snapshot(standing: Standing) -> Snapshot:
     view = standing.situation.view
     instant, organization = view.instant_test, view.organization
-    eta = finish_seconds(
+    eta: float | None
+    eta = total = finish_seconds(
         creations=standing.to_create,
         open_layers=standing.open_layers,
         layers_per_test=max(1.0, standing.open_layers / max(1, standing.open)),
         organization_limit=organization.limit,
         instant_limit=instant.limit,
     )
+    if not standing.to_create:
+        # What is left is the last answer, which has been waited for since the last creation.
+        left = total - (standing.now - standing.last_creation)
+        eta = left if left > 0.0 else None
     return Snapshot(
         planned=standing.planned,
         created=standing.created,

@@ -59,18 +59,24 @@ async def _examine(options: dict[str, Any], findings: list[Finding]) -> Exit:
             await _reach(opened, Api(options["api"]), findings)
             findings.extend(await _limits(opened))
     except Refused as error:
-        findings.append(Finding("account", "failed", f"{error.message} ({error.hint})"))
+        findings.append(Finding("account", "failed", _said(error)))
         return Exit.REFUSED
     except UsageProblem as error:
-        findings.append(Finding("settings", "failed", f"{error.message} ({error.hint})"))
+        findings.append(Finding("settings", "failed", _said(error)))
         return Exit.USAGE
     except StoreProblem as error:
-        findings.append(Finding("store", "failed", f"{error.message} ({error.hint})"))
+        findings.append(Finding("store", "failed", _said(error)))
         return error.exit_code
     except OrchestratorError as error:
-        findings.append(Finding("origin", "failed", f"{error.message} ({error.hint})"))
+        findings.append(Finding("origin", "failed", _said(error)))
         return error.exit_code
     return Exit.REFUSED if any(found.state == "failed" for found in findings) else Exit.OK
+
+
+def _said(error: OrchestratorError) -> str:
+    """The message, and the hint unless it is to call the doctor."""
+    hint = error.hint if error.hint and "orchestrator doctor" not in error.hint else None
+    return error.message if hint is None else f"{error.message} ({hint})"
 
 
 async def _store(opened: Any) -> Finding:

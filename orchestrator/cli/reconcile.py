@@ -64,7 +64,9 @@ def reconcile(
 async def _change(opened: Any, run: str, adopted: Sequence[tuple[str, str]], given_up: Sequence[str]) -> None:
     """All or nothing: a name that fits no creation is found out before anything is changed."""
     lost = await _lost(opened, run)
-    found = [(_one(lost, key), test_id) for key, test_id in adopted]
+    mistaken = await _adopted_in_vain(opened, run) if adopted else {}
+    found = [(_one({**lost, **mistaken}, key), test_id) for key, test_id in adopted]
+    await _unclaimed(opened, run, found)
     left = [_one(lost, key) for key in given_up]
     named = [test.spec.key for test in (*(test for test, _ in found), *left)]
     if len(set(named)) < len(named):
@@ -77,6 +79,28 @@ async def _change(opened: Any, run: str, adopted: Sequence[tuple[str, str]], giv
     for test in left:
         await opened.give_up(run, test.spec.key, time.time())
         _say(f"gave up {test.spec.key}")
+
+
+async def _unclaimed(opened: Any, run: str, found: Sequence[tuple[Any, str]]) -> None:
+    """One test cannot be the answer to two creations: its answers would be counted for both targets."""
+    owners = {test.test_id: test.spec for test in await opened.tests(run) if test.test_id is not None}
+    for test, test_id in found:
+        owner = owners.setdefault(test_id, test.spec)
+        if owner.key != test.spec.key:
+            raise UsageProblem(
+                f"test {test_id} is that of {owner.target} ({owner.key}), not of {test.spec.target}",
+                hint="look for the marker in square brackets in the test's name; nothing was changed",
+            )
+
+
+async def _adopted_in_vain(opened: Any, run: str) -> dict[str, Any]:
+    """Specs whose adopted test has brought nothing: the id may have been wrong, and can be put right."""
+    from orchestrator.lifecycle import SpecState  # noqa: PLC0415 - loaded when called
+
+    adopted = {event.spec for event in await opened.events(run) if event.kind == "adopted"}
+    tests = await opened.tests(run, [SpecState.WAITING, SpecState.TIMED_OUT])
+    candidates = [test for test in tests if test.spec.key in adopted]
+    return {test.spec.key: test for test in candidates if not await opened.answers(run, test.spec.key)}
 
 
 async def _lost(opened: Any, run: str) -> dict[str, Any]:

@@ -27,8 +27,10 @@ def headline(run: RunRecord, counts: Counts) -> str:
         parts.append(f"{many(warned, 'warning')}")
     if cells["partial"]:
         parts.append(f"{cells['partial']} partial")
-    if cells["missing"]:
-        parts.append(f"{cells['missing']} without an answer")
+    if cells["missing"] - counts.pending_sent:
+        parts.append(f"{cells['missing'] - counts.pending_sent} without an answer")
+    if counts.pending_sent:
+        parts.append(f"{counts.pending_sent} still open")
     if cells["not_run"] - counts.left_out:
         parts.append(f"{cells['not_run'] - counts.left_out} not run")
     if counts.left_out:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent
 from orchestrator.report.commands import next_commands
 from orchestrator.report.console import STYLES, say, table
@@ -42,8 +43,14 @@ def print_summary(
     stopped = run.facts.get("stopped")
     if isinstance(stopped, str):
         say(console, f"  stopped: {terminal(stopped)}", "yellow")
-    for group in ("tests", "cells", "verdicts"):
-        say(console, f"  {group:<9} {_counted(document[group])}")
+    # The documents count what is open as if the run had stopped; people are told that it is open.
+    waiting = counts.tests.get(SpecState.WAITING, 0)
+    for group, name, still_open in (
+        ("tests", "timed_out", waiting),
+        ("cells", "missing", counts.pending_sent),
+        ("verdicts", "no-answer", counts.pending_sent),
+    ):
+        say(console, f"  {group:<9} {_counted(document[group], name, still_open)}")
     say(console, f"  requests  {_requests(document['requests'])}")
     for line in budget_lines(run):
         say(console, f"  {line}")
@@ -82,9 +89,13 @@ def budget_lines(run: RunRecord) -> list[str]:
     return [*lines, f"waited    {', '.join(waited)}"] if waited else lines
 
 
-def _counted(group: object) -> str:
-    """``12 planned, 12 created: 11 complete, 1 partial``; ends that did not occur are left out."""
+def _counted(group: object, name: str, still_open: int) -> str:
+    """``12 planned, 12 created: 11 complete, 1 open``; ends that did not occur are left out.
+
+    ``still_open`` are counted among those that are called ``name``.
+    """
     assert isinstance(group, dict)  # noqa: S101 - the summary's own shape
+    group = {**group, name: group[name] - still_open, "open": still_open}
     head = ", ".join(f"{group[name]} {name}" for name in ("planned", "created") if name in group)
     ends = ", ".join(
         f"{count} {name.replace('_', ' ')}"

@@ -59,6 +59,7 @@ class Context:
     log: Note = silent
     stop: Stop = field(default_factory=Stop)
     created: int = 0
+    last_creation: float = 0.0
     answers: int = 0
     error_rows: int = 0
     unreachable: int = 0

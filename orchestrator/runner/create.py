@@ -112,6 +112,7 @@ async def _open(context: Context, test: InHand, made: Created) -> None:
     )
     test.created = now
     context.created += 1
+    context.last_creation = now
     test.progress = Progress(spec, record.baseline)
     context.schedule.opened(spec, test.progress, created=now, deadline=now + spec.deadline, now=now)
 

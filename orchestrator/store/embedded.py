@@ -171,10 +171,13 @@ class EmbeddedStore(EmbeddedReader):
     async def adopt(self, run: str, key: str, test_id: str, at: float) -> None:
         def work(db: sqlite3.Connection) -> None:
             spec_n, run_n = spec_number(db, run, key)
-            sent = db.execute("SELECT intended FROM specs WHERE n = ?", (spec_n,)).fetchone()[0]
+            sent, state = db.execute("SELECT intended, state FROM specs WHERE n = ?", (spec_n,)).fetchone()
             # Its deadline counts from when it was sent: the resume has one look, not a new deadline.
             columns = {"test_id": test_id, "created": sent, "closed": None, "error": None}
-            _move(db, spec_n, SpecState.WAITING, columns)
+            if state == SpecState.WAITING.value:  # adopted before, under an id that was wrong
+                db.execute("UPDATE specs SET test_id = ? WHERE n = ?", (test_id, spec_n))
+            else:
+                _move(db, spec_n, SpecState.WAITING, columns)
             _reopen_cells(db, spec_n)
             _add_events(db, run_n, [Event(at, key, "adopted", {"test_id": test_id})])
 

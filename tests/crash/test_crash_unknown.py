@@ -93,6 +93,24 @@ def test_an_adopted_test_is_collected_by_the_resume(world: World, resumed_before
     assert len(lost(world)) == never_left
 
 
+def test_an_id_of_another_test_is_refused_and_one_that_was_a_mistake_is_put_right(world: World) -> None:
+    killed(world)
+    assert world.do("resume").code == 3
+    ids = {test["name"]: test["test_id"] for test in world.creations()}
+    lost_names = {creation["name"] for creation in lost(world)}
+    creation = next(creation for creation in lost(world) if creation["name"] in ids)
+    others = next(found for name, found in ids.items() if name not in lost_names)
+    refused = world.do("reconcile", "--adopt", f"{creation['spec']}={others}")
+    assert refused.code == 2, str(refused)
+    assert f"test {others} is that of" in refused.err
+    for found in ("1", ids[creation["name"]]):
+        done = world.do("reconcile", "--adopt", f"{creation['spec']}={found}")
+        assert done.code == 0, str(done)
+    resumed = world.do("resume", "--json")
+    assert resumed.document["tests"]["complete"] == 4 - len(lost(world)), str(resumed)
+    assert creation["spec"] not in {other["spec"] for other in lost(world)}
+
+
 def test_a_creation_that_was_given_up_is_listed_no_more(world: World) -> None:
     killed(world)
     assert world.do("resume").code == 3

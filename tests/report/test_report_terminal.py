@@ -366,3 +366,19 @@ def test_an_empty_digest_says_nothing_is_wrong(make: Make) -> None:
     output = written(lambda console: print_summary(console, make.run(), make.counts(), Digest()))
     assert "wrong" not in output
     assert "all answers" in output
+
+
+async def test_what_is_still_open_is_called_open_and_not_timed_out(make: Make) -> None:
+    run = make.run(state=RunState.INTERRUPTED, facts={})
+    counts = make.counts(
+        tests={SpecState.WAITING: 2, SpecState.TIMED_OUT: 1},
+        cells={CellState.PENDING: 4, CellState.MISSING: 2},
+        verdicts={Verdict.NO_ANSWER: 2},
+        pending_sent=4,
+    )
+    found = await digest(make.stream([]))
+    text = written(lambda console: print_summary(console, run, counts, found))
+    assert "2 without an answer, 4 still open" in text
+    assert "1 timed out, 2 open" in text
+    assert "6 planned: 2 missing, 4 open" in text
+    assert "2 no-answer, 4 open" in text
