@@ -160,7 +160,7 @@ class Conductor:
         if self._interrupted is not None:
             self._dispatcher.interrupt("interrupted", self._grace)
         end = await self._dispatcher.run()
-        if run.settings.get("simulated") is not True:
+        if not run.simulated:
             samples = {name: model.dump() for name, model in self._latencies.items() if len(model)}
             await durably(store.save_latencies(run.origin, samples))
         return await self._finish(end)

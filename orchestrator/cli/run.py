@@ -120,7 +120,7 @@ async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: boo
     async with reading(options["store"]) as store:
         record = await store.run(name)
     origin = settings_of(options).origin
-    if record.settings.get("simulated") is True:
+    if record.simulated:
         raise UsageProblem(
             f"run {record.id} was simulated, and its world has ended with it",
             hint="serve a world that lasts with `orchestrator simulator`, and name it with --base-url",

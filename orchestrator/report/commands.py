@@ -25,7 +25,7 @@ def repeat_command(run: RunRecord) -> str | None:
     sets = run.settings.get("sets")
     for name, value in mask_secrets("", sets).items() if isinstance(sets, Mapping) else ():
         words += ["--set", f"{name}={value}"]
-    if _simulated(run):
+    if run.simulated:
         words.append("--simulate")
     return shlex.join(words)
 
@@ -34,7 +34,7 @@ def next_commands(run: RunRecord, counts: Counts, unknown: bool) -> list[tuple[s
     """What for, and the command; the most useful first. The world of a simulated run ended with it."""
     name = shlex.quote(run.id)
     commands = []
-    if not _simulated(run):
+    if not run.simulated:
         tests = tests_group(counts)
         unfinished = tests["not_run"] + tests["partial"] + tests["timed_out"]
         unfinished += tests["failed"]
@@ -46,7 +46,3 @@ def next_commands(run: RunRecord, counts: Counts, unknown: bool) -> list[tuple[s
             commands.append(("run the failed tests again", f"{PROGRAM} rerun {name} --failed"))
     commands.append(("all answers", f"{PROGRAM} results {name}"))
     return commands
-
-
-def _simulated(run: RunRecord) -> bool:
-    return run.settings.get("simulated") is True

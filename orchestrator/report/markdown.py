@@ -32,7 +32,7 @@ def ticket(
     document = summary(run, counts, now=now)
     seconds = document["seconds"]
     parts = [
-        f"# {markdown(run.plan)}, {people(run.started)}",
+        f"# {markdown(run.plan)}, {people(run.started)}{' (simulated)' if run.simulated else ''}",
         f"**{headline(run, counts)}** ({span(seconds if isinstance(seconds, float) else None)})",
         _counts(document),
         _troubles(digest),

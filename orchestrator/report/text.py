@@ -39,7 +39,8 @@ def print_summary(
     say(console, f"{terminal(run.plan)}  {headline(run, counts)}", STYLES.get(run.state.value, ""))
     seconds = document["seconds"]
     took = f", took {span(seconds)}" if isinstance(seconds, float) else ""
-    say(console, f"  run {terminal(run.id)}, started {people(run.started)}{took}")
+    where = ", simulated" if run.simulated else ""
+    say(console, f"  run {terminal(run.id)}, started {people(run.started)}{took}{where}")
     stopped = run.facts.get("stopped")
     if isinstance(stopped, str):
         say(console, f"  stopped: {terminal(stopped)}", "yellow")
@@ -176,7 +177,7 @@ def print_runs(console: Console, runs: Iterable[RunRecord]) -> None:
             "-" if run.exit_code is None else str(run.exit_code),
             people(run.started),
             "-" if run.finished is None else span(run.finished - run.started),
-            run.api.value,
+            f"{run.api.value}, simulated" if run.simulated else run.api.value,
             terminal(run.parent or "-"),
         )
         for run in runs

@@ -59,6 +59,11 @@ class RunRecord:
     settings: Mapping[str, Json] = field(default_factory=dict)
     facts: Mapping[str, Json] = field(default_factory=dict)
 
+    @property
+    def simulated(self) -> bool:
+        """Whether its world was the built-in simulator's: its tests exist nowhere."""
+        return self.settings.get("simulated") is True
+
 
 @dataclass(frozen=True, slots=True)
 class TestRecord:

@@ -15,6 +15,7 @@ from orchestrator.report.console import make_console, painter, table
 from orchestrator.report.digest import Digest, digest
 from orchestrator.report.explain import explanation, steps, waits
 from orchestrator.report.live import BudgetLine, Progress, Snapshot
+from orchestrator.report.markdown import ticket
 from orchestrator.report.text import print_agents, print_runs, print_summary
 from orchestrator.report.times import span, utc
 from orchestrator.store.base import Event, RunState
@@ -382,3 +383,11 @@ async def test_what_is_still_open_is_called_open_and_not_timed_out(make: Make) -
     assert "1 timed out, 2 open" in text
     assert "6 planned: 2 missing, 4 open" in text
     assert "2 no-answer, 4 open" in text
+
+
+async def test_a_simulated_run_is_called_so_wherever_people_read_of_it(make: Make) -> None:
+    run = make.run(settings={"simulated": True})
+    counts, found = make.counts(), await digest(make.stream([]))
+    assert ", simulated" in written(lambda console: print_summary(console, run, counts, found))
+    assert "simulated" in written(lambda console: print_runs(console, [run]))
+    assert "(simulated)" in ticket(run, counts, found).splitlines()[0]
