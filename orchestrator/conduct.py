@@ -100,6 +100,7 @@ class Conductor:
     ) -> None:
         self._doors, self._pacing, self._show, self._unknown = doors, pacing, show, unknown
         self._run = run
+        self._in_order = run.settings.get("in_order") is True
         self._latencies = models({}, TEST_TYPES)
         self._context = Context(
             run=run,
@@ -107,7 +108,7 @@ class Conductor:
             dialect=dialect,
             wire=doors.wire,
             clock=doors.clock,
-            schedule=Schedule(self._latencies, doors.rng, in_order=run.settings.get("in_order") is True),
+            schedule=Schedule(self._latencies, doors.rng, in_order=self._in_order),
             tests={},
             jitter=doors.rng.random,
             log=doors.log,
@@ -205,7 +206,7 @@ class Conductor:
         order = creation_order(
             planned,
             lambda kind: self._latencies[kind].quantile(0.5),
-            in_order=run.settings.get("in_order") is True,
+            in_order=self._in_order,
         )
         for spec in order:
             if run.parent is None or by_key[spec.key].test_id is None:

@@ -78,12 +78,25 @@ def read_outcome(status: int, age: float) -> ReadOutcome:
     return ReadOutcome.AGAIN if status >= 500 or status < 200 else ReadOutcome.FAILED
 
 
-def backoff(failures: int, jitter: float) -> float:
-    """Seconds before the next try after ``failures`` in a row: 2, 4, 8, 16, 30, with jitter in [0, 1).
+def backoff(failures: int, jitter: float, longest: float = 30.0) -> float:
+    """Seconds before the next try after ``failures`` in a row: 2, 4, 8, .. ``longest``, jitter in [0, 1).
 
     Half of it is jitter, so that many requests that failed together do not come back together.
     """
-    return min(30.0, 2.0 * 2.0 ** min(failures - 1, 10)) * (0.5 + 0.5 * jitter)
+    return min(longest, 2.0 * 2.0 ** min(failures - 1, 10)) * (0.5 + 0.5 * jitter)
+
+
+class Slowest:
+    """The seconds that the slowest of the last answers took, forgotten by and by."""
+
+    FORGET = 0.95
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def took(self, seconds: float) -> None:
+        """One more answer."""
+        self.seconds = max(seconds, self.FORGET * self.seconds)
 
 
 class Patience:
@@ -95,16 +108,15 @@ class Patience:
     """
 
     FIRST, LONGEST = 15.0, 60.0  # the first is longer than connecting may take, which tells more
-    TIMES = 4.0  # the slowest answer seen, which is forgotten by and by
-    FORGET = 0.95
+    TIMES = 4.0  # the slowest answer
 
     def __init__(self) -> None:
-        self._slowest = 0.0
+        self._slowest = Slowest()
 
     def answered(self, seconds: float) -> None:
         """An answer took so long."""
-        self._slowest = max(seconds, self.FORGET * self._slowest)
+        self._slowest.took(seconds)
 
     def wait(self, tries: int) -> float:
         """For how long to wait after ``tries`` that failed."""
-        return min(self.LONGEST, max(self.FIRST, self.TIMES * self._slowest) * 2.0 ** min(tries, 10))
+        return min(self.LONGEST, max(self.FIRST, self.TIMES * self._slowest.seconds) * 2.0 ** min(tries, 10))

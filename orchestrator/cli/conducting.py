@@ -56,7 +56,7 @@ async def conduct(
         progress.stop()
     if outcome is None:
         code = left_by[0]
-        _say(f"left at once; go on with: orchestrator resume {run.id}", quiet=False)
+        say(f"left at once; go on with: orchestrator resume {run.id}", quiet=False)
         await conductor.abandon(code)
         return code
     try:
@@ -96,16 +96,17 @@ async def _tell(session: Session, outcome: Outcome, *, quiet: bool, as_json: boo
     if as_json:
         print_json(summary(run, outcome.counts, now=session.doors.clock.wall()))
     if outcome.refused is not None:
-        _say(f"error: {outcome.refused}", quiet=False)
-        _say(f"hint: {outcome.hint}", quiet=False)
-        _say(f"once that is put right, go on with: orchestrator resume {run.id}", quiet=False)
+        say(f"error: {outcome.refused}", quiet=False)
+        say(f"hint: {outcome.hint}", quiet=False)
+        say(f"once that is put right, go on with: orchestrator resume {run.id}", quiet=False)
     if outcome.exit_code in SIGNALS.values():
-        _say(f"interrupted; go on with: orchestrator resume {run.id}", quiet=False)
+        say(f"interrupted; go on with: orchestrator resume {run.id}", quiet=False)
     if not as_json and not (quiet and outcome.exit_code is Exit.OK):
         await tell_summary(store, run, sys.stderr if quiet else sys.stdout)
 
 
-def _say(text: str, *, quiet: bool) -> None:
+def say(text: str, *, quiet: bool) -> None:
+    """A word on stderr, masked and escaped."""
     from orchestrator.cli.masking import mask  # noqa: PLC0415 - only where something is said
     from orchestrator.report.safe import visible  # noqa: PLC0415 - as above
 
@@ -116,8 +117,7 @@ def _say(text: str, *, quiet: bool) -> None:
 def _snapshot(standing: Standing) -> Snapshot:
     view = standing.situation.view
     instant, organization = view.instant_test, view.organization
-    eta: float | None
-    eta = total = finish_seconds(
+    left = finish_seconds(
         creations=standing.to_create,
         open_layers=standing.open_layers,
         layers_per_test=max(1.0, standing.open_layers / max(1, standing.open)),
@@ -126,8 +126,7 @@ def _snapshot(standing: Standing) -> Snapshot:
     )
     if not standing.to_create:
         # What is left is the last answer, which has been waited for since the last creation.
-        left = total - (standing.now - standing.last_creation)
-        eta = left if left > 0.0 else None
+        left -= standing.now - standing.last_creation
     return Snapshot(
         planned=standing.planned,
         created=standing.created,
@@ -137,7 +136,7 @@ def _snapshot(standing: Standing) -> Snapshot:
         errors=standing.errors,
         organization=_line(organization, view.server_time),
         instant_test=_line(instant, view.server_time),
-        eta_seconds=eta,
+        eta_seconds=left if left > 0.0 else None,
         waiting_for=standing.situation.waiting_for,
         elapsed=standing.elapsed,
     )

@@ -241,9 +241,14 @@ async def _explain(opened: Any, record: Any, cell: str, agent: str | None, *, as
         if test.spec.target == cell or (len(cell) >= 4 and test.spec.key.startswith(cell))
     ] or [test for test in planned if cell.lower() in test.spec.target.lower()]
     keys = {test.spec.key for test in tests}
-    asked = [one async for one in opened.cells(record.id) if agent in {None, one.agent_id, one.agent}]
-    cells = [one for one in asked if one.spec in keys]
-    left_out = [one for one in asked if one.spec is None and cell.lower() in one.target.lower()]
+    asked = [
+        one
+        async for one in opened.cells(record.id)
+        if agent in {None, one.agent_id, one.agent}
+        and (one.spec in keys if one.spec is not None else cell.lower() in one.target.lower())
+    ]
+    cells = [one for one in asked if one.spec is not None]
+    left_out = [one for one in asked if one.spec is None]
     if agent is not None:
         tests = [test for test in tests if test.spec.key in {one.spec for one in cells}]
     if not tests and not left_out:

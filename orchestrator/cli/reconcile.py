@@ -64,9 +64,11 @@ def reconcile(
 async def _change(opened: Any, run: str, adopted: Sequence[tuple[str, str]], given_up: Sequence[str]) -> None:
     """All or nothing: a name that fits no creation is found out before anything is changed."""
     lost = await _lost(opened, run)
-    mistaken = await _adopted_in_vain(opened, run) if adopted else {}
-    found = [(_one({**lost, **mistaken}, key), test_id) for key, test_id in adopted]
-    await _unclaimed(opened, run, found)
+    found = []
+    if adopted:
+        adoptable = {**lost, **await _adopted_in_vain(opened, run)}
+        found = [(_one(adoptable, key), test_id) for key, test_id in adopted]
+        await _unclaimed(opened, run, found)
     left = [_one(lost, key) for key in given_up]
     named = [test.spec.key for test in (*(test for test, _ in found), *left)]
     if len(set(named)) < len(named):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +53,11 @@ def run(plan: str, **options: Any) -> None:
 
     async def work() -> Exit:
         from orchestrator.cli.conducting import conduct  # noqa: PLC0415 - loaded when called
-        from orchestrator.lock import plan_lock  # noqa: PLC0415 - as above
         from orchestrator.start import Wishes, check_ceilings, prepare, store_run  # noqa: PLC0415 - as above
 
         async with (
             session(options, reserve=loaded.budget.reserve, account=loaded.account_group) as opened,
-            plan_lock(
-                opened.settings.store,
-                loaded.name,
-                opened.doors.clock,
-                wait=options["wait"],
-                told=silent if options["quiet"] else told,
-            ),
+            _locked(opened, loaded.name, options),
         ):
             prepared = await prepare(opened, loaded, seed=options["seed"])
             check_ceilings(prepared)
@@ -114,7 +109,6 @@ def rerun(run: str, *, failed: bool, **options: Any) -> None:
 async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: bool) -> Exit:
     from orchestrator.cli.common import reading  # noqa: PLC0415 - loaded when called
     from orchestrator.cli.conducting import conduct  # noqa: PLC0415 - as above
-    from orchestrator.lock import plan_lock  # noqa: PLC0415 - as above
     from orchestrator.start import Wishes, store_rerun  # noqa: PLC0415 - as above
 
     async with reading(options["store"]) as store:
@@ -136,13 +130,7 @@ async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: boo
     assert isinstance(reserve, int | float)  # noqa: S101 - stored by us
     async with (
         session(options, reserve=float(reserve), account=record.account) as opened,
-        plan_lock(
-            opened.settings.store,
-            record.plan,
-            opened.doors.clock,
-            wait=options["wait"],
-            told=silent if options["quiet"] else told,
-        ),
+        _locked(opened, record.plan, options),
     ):
         # Whoever held the lock has gone on with it meanwhile.
         record = await opened.doors.store.run(record.id)
@@ -159,13 +147,13 @@ async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: boo
         )
 
 
-def silent(text: str) -> None:
-    """No word."""
+def _locked(opened: Any, plan: str, options: dict[str, Any]) -> AbstractAsyncContextManager[None]:
+    """The lock of the plan; with ``--wait`` it says, unless quiet, for whom it waits."""
+    from orchestrator.cli.conducting import say  # noqa: PLC0415 - loaded when called
+    from orchestrator.lock import plan_lock  # noqa: PLC0415 - as above
 
-
-def told(text: str) -> None:
-    """A word on stderr."""
-    click.echo(text, err=True)
+    told = partial(say, quiet=options["quiet"])
+    return plan_lock(opened.settings.store, plan, opened.doors.clock, wait=options["wait"], told=told)
 
 
 __all__ = ["rerun", "resume", "run"]

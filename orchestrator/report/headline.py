@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from orchestrator.lifecycle import SpecState
 from orchestrator.model import Verdict
-from orchestrator.report.summary import cells_group, tests_group
+from orchestrator.report.summary import cells_group, tests_group, verdicts_group
 from orchestrator.store.base import Counts, RunRecord, RunState
 
 _STATES = {
@@ -17,7 +20,7 @@ _STATES = {
 
 def headline(run: RunRecord, counts: Counts) -> str:
     """For example ``complete: 90 of 92 cells collected, 2 failed an expectation``; without data of others."""
-    cells = cells_group(counts)
+    cells = groups(counts)["cells"]
     wanted = cells["planned"] - counts.left_out
     parts = [f"{cells['answered'] + cells['errors']} of {many(wanted, 'cell')} collected"]
     failed, warned = counts.verdicts.get(Verdict.FAIL, 0), counts.verdicts.get(Verdict.WARN, 0)
@@ -27,10 +30,10 @@ def headline(run: RunRecord, counts: Counts) -> str:
         parts.append(f"{many(warned, 'warning')}")
     if cells["partial"]:
         parts.append(f"{cells['partial']} partial")
-    if cells["missing"] - counts.pending_sent:
-        parts.append(f"{cells['missing'] - counts.pending_sent} without an answer")
-    if counts.pending_sent:
-        parts.append(f"{counts.pending_sent} still open")
+    if cells["missing"]:
+        parts.append(f"{cells['missing']} without an answer")
+    if cells["open"]:
+        parts.append(f"{cells['open']} still open")
     if cells["not_run"] - counts.left_out:
         parts.append(f"{cells['not_run'] - counts.left_out} not run")
     if counts.left_out:
@@ -39,6 +42,32 @@ def headline(run: RunRecord, counts: Counts) -> str:
     if unknown:
         parts.append(f"{many(unknown, 'creation')} with unknown outcome")
     return f"{_STATES[run.state]}: {', '.join(parts)}"
+
+
+def groups(counts: Counts) -> dict[str, dict[str, int]]:
+    """The groups of the summary document as people read them.
+
+    The document counts what is open as if the run had stopped; people are told that it is open.
+    """
+    waiting, pending = counts.tests.get(SpecState.WAITING, 0), counts.pending_sent
+    return {
+        "tests": _open_apart(tests_group(counts), "timed_out", waiting),
+        "cells": _open_apart(cells_group(counts), "missing", pending),
+        "verdicts": _open_apart(verdicts_group(counts), "no-answer", pending),
+    }
+
+
+def _open_apart(group: Mapping[str, int], name: str, still_open: int) -> dict[str, int]:
+    return {**group, name: group[name] - still_open, "open": still_open}
+
+
+def ends(group: Mapping[str, int]) -> str:
+    """``11 complete, 1 open``; ends that did not occur are left out."""
+    return ", ".join(
+        f"{count} {name.replace('_', ' ')}"
+        for name, count in group.items()
+        if count and name not in ("planned", "created")
+    )
 
 
 def many(number: int, word: str) -> str:

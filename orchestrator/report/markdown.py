@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from orchestrator.report.commands import next_commands, repeat_command
 from orchestrator.report.digest import Digest, Group
-from orchestrator.report.headline import headline, many
+from orchestrator.report.headline import ends, groups, headline, many
 from orchestrator.report.safe import markdown, markdown_link
 from orchestrator.report.summary import summary
 from orchestrator.report.times import people, span
@@ -34,7 +34,7 @@ def ticket(
     parts = [
         f"# {markdown(run.plan)}, {people(run.started)}{' (simulated)' if run.simulated else ''}",
         f"**{headline(run, counts)}** ({span(seconds if isinstance(seconds, float) else None)})",
-        _counts(document),
+        _counts(counts),
         _troubles(digest),
         _groups("Left out before the start", digest.left_out),
         _groups("Not run", digest.not_run),
@@ -44,18 +44,11 @@ def ticket(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _counts(document: dict[str, object]) -> str:
+def _counts(counts: Counts) -> str:
     lines = ["| what | planned | came to |", "| --- | ---: | --- |"]
-    for group in ("tests", "cells", "verdicts"):
-        numbers = document[group]
-        assert isinstance(numbers, dict)  # noqa: S101 - the summary's own shape
-        ends = ", ".join(
-            f"{number} {name.replace('_', ' ')}"
-            for name, number in numbers.items()
-            if number and name not in ("planned", "created")
-        )
-        planned = numbers.get("planned", sum(numbers.values()))
-        lines.append(f"| {group} | {planned} | {ends or '-'} |")
+    for name, group in groups(counts).items():
+        planned = group.get("planned", sum(group.values()))
+        lines.append(f"| {name} | {planned} | {ends(group) or '-'} |")
     return "\n".join(lines)
 
 

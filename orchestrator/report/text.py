@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent
 from orchestrator.report.commands import next_commands
 from orchestrator.report.console import STYLES, say, table
 from orchestrator.report.digest import Digest, Group
-from orchestrator.report.headline import headline, many
+from orchestrator.report.headline import ends, groups, headline, many
 from orchestrator.report.safe import terminal
 from orchestrator.report.summary import BUDGETS, number, summary
 from orchestrator.report.times import clock_time, people, span
@@ -44,14 +43,8 @@ def print_summary(
     stopped = run.facts.get("stopped")
     if isinstance(stopped, str):
         say(console, f"  stopped: {terminal(stopped)}", "yellow")
-    # The documents count what is open as if the run had stopped; people are told that it is open.
-    waiting = counts.tests.get(SpecState.WAITING, 0)
-    for group, name, still_open in (
-        ("tests", "timed_out", waiting),
-        ("cells", "missing", counts.pending_sent),
-        ("verdicts", "no-answer", counts.pending_sent),
-    ):
-        say(console, f"  {group:<9} {_counted(document[group], name, still_open)}")
+    for name, group in groups(counts).items():
+        say(console, f"  {name:<9} {_counted(group)}")
     say(console, f"  requests  {_requests(document['requests'])}")
     for line in budget_lines(run):
         say(console, f"  {line}")
@@ -90,20 +83,10 @@ def budget_lines(run: RunRecord) -> list[str]:
     return [*lines, f"waited    {', '.join(waited)}"] if waited else lines
 
 
-def _counted(group: object, name: str, still_open: int) -> str:
-    """``12 planned, 12 created: 11 complete, 1 open``; ends that did not occur are left out.
-
-    ``still_open`` are counted among those that are called ``name``.
-    """
-    assert isinstance(group, dict)  # noqa: S101 - the summary's own shape
-    group = {**group, name: group[name] - still_open, "open": still_open}
+def _counted(group: Mapping[str, int]) -> str:
+    """``12 planned, 12 created: 11 complete, 1 open``."""
     head = ", ".join(f"{group[name]} {name}" for name in ("planned", "created") if name in group)
-    ends = ", ".join(
-        f"{count} {name.replace('_', ' ')}"
-        for name, count in group.items()
-        if count and name not in ("planned", "created")
-    )
-    return ": ".join(part for part in (head, ends) if part) or "none"
+    return ": ".join(part for part in (head, ends(group)) if part) or "none"
 
 
 def _requests(group: object) -> str:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from random import Random
 
+from orchestrator.outcomes import Slowest, backoff
+
 # A creation is late after this many seconds, or this many times the slowest of the last ones.
 LATE, TIMES = 5.0, 2.0
-FORGET = 0.95
-# The pause after the first incident, and the longest while each creation is left in doubt: one in a window.
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
+# The longest pause while each creation is left in doubt (seconds): about one in a window.
+LONGEST_PAUSE = 60.0
 
 
 class Caution:
@@ -23,7 +24,7 @@ class Caution:
     def __init__(self, rng: Random) -> None:
         self._rng = rng
         self._under_way: dict[str, float] = {}
-        self._slowest = 0.0
+        self._slowest = Slowest()
         self._incidents = 0  # in a row
         self._last_incident = -math.inf
         self._unheard = False  # nothing was answered since the last of them
@@ -56,7 +57,7 @@ class Caution:
     def _late(self, now: float) -> bool:
         """Whether a creation should have been answered by now. The first under way is the oldest."""
         sent = next(iter(self._under_way.values()), now)
-        return now - sent > max(LATE, TIMES * self._slowest)
+        return now - sent > max(LATE, TIMES * self._slowest.seconds)
 
     def sent(self, key: str, now: float) -> None:
         """A creation is on its way."""
@@ -69,7 +70,7 @@ class Caution:
 
     def created(self, key: str, now: float) -> None:
         """A creation was answered as it should be, so whatever was wrong is over."""
-        self._slowest = max(now - self._under_way.pop(key, now), FORGET * self._slowest)
+        self._slowest.took(now - self._under_way.pop(key, now))
         self._incidents = 0
         self.not_before = min(self.not_before, now)
         self.heard()
@@ -82,10 +83,10 @@ class Caution:
         self._unheard = True
         if self._under_way.get(key, now) <= self._last_incident:
             return False
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._incidents, 10))
         self._incidents += 1
         self._last_incident = now
-        self.not_before = max(self.not_before, now + pause * (0.5 + 0.5 * self._rng.random()))
+        pause = backoff(self._incidents, self._rng.random(), LONGEST_PAUSE)
+        self.not_before = max(self.not_before, now + pause)
         return True
 
     def heard(self) -> None:

@@ -217,8 +217,11 @@ class Looking:
         test = self._returned(look)
         if test is None:
             return
+        if limited and look.purpose is Purpose.LAST:
+            self._last.append(look)
+            return
         if limited:
-            self._limited(look, now)
+            self._later(now, look)
             return
         tries, refusals = look.tries + 1, look.refusals + (not again)
         test.failures += 1
@@ -228,24 +231,15 @@ class Looking:
         due = now + backoff(max(test.failures, tries), self._rng.random())
         if look.purpose is Purpose.LAST:
             if tries < LAST_TRIES:
-                heapq.heappush(self._ready, (due, next(self._order), retry))
+                self._later(due, retry)
                 return
             test.last_looks.discard(look.layer)
         # One odd answer, of a replica that lags or of a gateway, is not the end of a layer.
         elif refusals >= LAST_TRIES:
             self._layer_failed(test, look.layer, now)
         else:
-            heap = self._due if look.purpose is Purpose.SENTINEL else self._ready
-            heapq.heappush(heap, (due, next(self._order), retry))
+            self._later(due, retry)
         self._check_closable(test)
-
-    def _limited(self, look: Look, now: float) -> None:
-        """Back to its queue."""
-        if look.purpose is Purpose.LAST:
-            self._last.append(look)
-            return
-        heap = self._due if look.purpose is Purpose.SENTINEL else self._ready
-        heapq.heappush(heap, (now, next(self._order), look))
 
     def _returned(self, step: Look | Detail) -> _Open | None:
         """The test of a step that is no longer under way, if it is still open."""
@@ -261,7 +255,7 @@ class Looking:
             return
         for agent_id, round_id in rounds:
             test.details += 1
-            heapq.heappush(self._ready, (now, next(self._order), Detail(key, agent_id, round_id)))
+            self._later(now, Detail(key, agent_id, round_id))
 
     def detail_ended(self, detail: Detail, now: float, *, again: bool, limited: bool = False) -> None:
         """A detail came, or failed and may be tried ``again``."""
@@ -272,7 +266,7 @@ class Looking:
         if again and tries < LAST_TRIES:
             wait = 0.0 if limited else backoff(tries, self._rng.random())
             retry = Detail(detail.key, detail.agent_id, detail.round_id, tries)
-            heapq.heappush(self._ready, (now + wait, next(self._order), retry))
+            self._later(now + wait, retry)
             return
         test.details -= 1
         self._check_closable(test)
@@ -288,6 +282,10 @@ class Looking:
         return self._open_layers
 
     # -- within -------------------------------------------------------------------------------------
+
+    def _later(self, due: float, step: Look | Detail) -> None:
+        sentinel = isinstance(step, Look) and step.purpose is Purpose.SENTINEL
+        heapq.heappush(self._due if sentinel else self._ready, (due, next(self._order), step))
 
     def _left(self, test: _Open) -> list[str]:
         return [layer for layer in test.spec.layers if layer not in test.done]
@@ -353,12 +351,11 @@ class Looking:
         test.siblings_asked = True
         for layer in self._left(test):
             if layer != test.sentinel:
-                look = Look(test.spec.key, layer, Purpose.READY)
-                heapq.heappush(self._ready, (now, next(self._order), look))
+                self._later(now, Look(test.spec.key, layer, Purpose.READY))
 
     def _plan_sentinel(self, test: _Open, age: float, now: float) -> None:
         look = Look(test.spec.key, test.sentinel, Purpose.SENTINEL)
-        heapq.heappush(self._due, (self._sentinel_due(test, age, now), next(self._order), look))
+        self._later(self._sentinel_due(test, age, now), look)
 
     def _sentinel_due(self, test: _Open, age: float, now: float) -> float:
         model = self._latencies[test.spec.type]
@@ -378,5 +375,4 @@ class Looking:
         if not test.first_done:
             return  # read early; its turn comes with the sentinel or at the deadline
         looks = test.looks[look.layer] = test.looks.get(look.layer, 0) + 1
-        again = Look(look.key, look.layer, Purpose.READY)
-        heapq.heappush(self._ready, (now + lagging_look(looks), next(self._order), again))
+        self._later(now + lagging_look(looks), Look(look.key, look.layer, Purpose.READY))

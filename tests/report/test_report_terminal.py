@@ -383,6 +383,7 @@ async def test_what_is_still_open_is_called_open_and_not_timed_out(make: Make) -
     assert "1 timed out, 2 open" in text
     assert "6 planned: 2 missing, 4 open" in text
     assert "2 no-answer, 4 open" in text
+    assert "| tests | 3 | 1 timed out, 2 open |" in ticket(run, counts, found), "two reports, two stories"
 
 
 async def test_a_simulated_run_is_called_so_wherever_people_read_of_it(make: Make) -> None:
