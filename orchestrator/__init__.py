@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.model import Answer, Api, CellState, Verdict
     from orchestrator.plan.load import load_plan
     from orchestrator.plan.model import Plan
-    from orchestrator.store.base import CellRecord, StoredAnswer
+    from orchestrator.records import CellRecord, StoredAnswer
 
 __all__ = [
     "Answer",
@@ -64,7 +64,7 @@ _HOMES = {
     "orchestrator.model": ("Answer", "Api", "CellState", "Verdict"),
     "orchestrator.plan.load": ("load_plan",),
     "orchestrator.plan.model": ("Plan",),
-    "orchestrator.store.base": ("CellRecord", "StoredAnswer"),
+    "orchestrator.records": ("CellRecord", "StoredAnswer"),
 }
 
 

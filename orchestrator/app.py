@@ -9,21 +9,23 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeVar
 
-from orchestrator.ask import ask
-from orchestrator.budget.ledger import Ledger, LocalLedger, Note
+from orchestrator.budget.ledger import LocalLedger
+from orchestrator.budget.permits import Ledger, Note
 from orchestrator.budget.shared import SharedLedger
 from orchestrator.clock import Clock, LoopClock
-from orchestrator.conduct import Doors, Pacing
 from orchestrator.credentials import Credentials
 from orchestrator.model import Agent, Api
+from orchestrator.runner.ask import ask
+from orchestrator.runner.conductor import Doors, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Tally, Wire
-from orchestrator.settings import SHARED_BUDGET, Settings
+from orchestrator.settings import Settings
 from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.base import Store
-from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.store.opening import SHARED_BUDGET
+from orchestrator.store.sqlite.journal import SqliteStore
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.protocol import Dialect, Reply, Request, Transport
@@ -90,7 +92,7 @@ async def connect(
     clock = LoopClock()
     rng = Random(secrets.randbits(64) if seed is None else seed)  # noqa: S311 - jitter, no secret
     async with AsyncExitStack() as stack:
-        store = await EmbeddedStore.open(settings.store)
+        store = await SqliteStore.open(settings.store)
         stack.push_async_callback(store.close)
         transport = await stack.enter_async_context(
             HttpTransport(settings.origin, credentials, now=clock.now, allow_http=settings.allow_http)
@@ -123,7 +125,7 @@ async def simulate(
     rng = Random(seed)  # noqa: S311 - repeatable on purpose
     service = Service(world or World(seed=seed))
     async with AsyncExitStack() as stack:
-        store = await EmbeddedStore.open(settings.store)
+        store = await SqliteStore.open(settings.store)
         stack.push_async_callback(store.close)
         origin = await stack.enter_async_context(serve(service, clock.wall, clock.sleep))
         transport = await stack.enter_async_context(

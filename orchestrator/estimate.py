@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.expand import Expansion
-from orchestrator.latency import LatencyModel, prior
 from orchestrator.model import Agent, AgentType, Spec
 from orchestrator.plan.model import Plan
+from orchestrator.schedule.latency import LatencyModel, prior
 from orchestrator.testtypes import PRICE_SOURCE, milliunits
 
 # The vendor's defaults (api-facts 5.1), used until an answer's headers told the real ones.
@@ -17,8 +17,8 @@ ORGANIZATION_LIMIT = 240
 INSTANT_LIMIT = 24
 WINDOW = 60.0  # seconds
 
-# Looks at a test that find it unfinished; two are what the polling policy wastes on average.
-WASTED_LOOKS = 2.0
+# Polls of a test that find it unfinished; two are what the polling policy wastes on average.
+WASTED_POLLS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def finish_seconds(
     """
     if creations <= 0 and open_layers <= 0:
         return 0.0
-    reads = creations * (1 + layers_per_test + WASTED_LOOKS) + open_layers
+    reads = creations * (1 + layers_per_test + WASTED_POLLS) + open_layers
     windows = max(
         creations / max(1, instant_limit or INSTANT_LIMIT),
         reads / max(1, organization_limit or ORGANIZATION_LIMIT),
@@ -117,12 +117,12 @@ def _milliunits(spec: Spec, kinds: dict[str, AgentType]) -> float:
 
 
 def _reads(specs: Sequence[Spec]) -> int:
-    """Looks at each layer, looks that are too early, hop details of each agent, the listing of agents."""
+    """Polls of each layer, polls that are too early, hop details of each agent, the listing of agents."""
     if not specs:
         return 1
-    looks = sum(len(spec.layers) + WASTED_LOOKS for spec in specs)
+    polls = sum(len(spec.layers) + WASTED_POLLS for spec in specs)
     details = sum(len(spec.agents) for spec in specs if spec.path_details)
-    return math.ceil(looks + details) + 1
+    return math.ceil(polls + details) + 1
 
 
 def _finish(

@@ -12,11 +12,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.agents import Selection, Selector, by_id, explain_nothing, select, uses_labels
 from orchestrator.model import Agent, AgentType, Json, NotRun, Spec, Target
 from orchestrator.plan.fields import merged
 from orchestrator.plan.model import AgentsRef, Plan, TestBlock
 from orchestrator.plan.problems import Place, Problems, nearest, quoted
+from orchestrator.plan.selectors import Selection, Selector, by_id, explain_nothing, select, uses_labels
 from orchestrator.plan.targets import completed
 from orchestrator.testtypes import TEST_TYPES, time_limit
 

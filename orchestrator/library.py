@@ -8,17 +8,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.actions.prepare import Wishes, check_ceilings, prepare, store_run
 from orchestrator.app import SIMULATED_SPEED, Session, connect, simulate
-from orchestrator.conduct import Conductor
 from orchestrator.credentials import Credentials, find_credentials
 from orchestrator.errors import Exit
-from orchestrator.lock import plan_lock
 from orchestrator.plan.model import Plan
+from orchestrator.records import CellRecord, StoredAnswer
 from orchestrator.report.summary import summary
-from orchestrator.settings import Settings, pick_account, pick_origin, pick_store
-from orchestrator.start import Wishes, check_ceilings, prepare, store_run
-from orchestrator.store.base import CellRecord, StoredAnswer
-from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.runner.conductor import Conductor
+from orchestrator.settings import Settings, pick_account, pick_origin
+from orchestrator.store.lock import plan_lock
+from orchestrator.store.opening import pick_store
+from orchestrator.store.sqlite.journal import SqliteStore
 from orchestrator.thousandeyes.origin import parse_origin
 
 
@@ -100,8 +101,8 @@ async def _session(
 
 
 @asynccontextmanager
-async def _reading(path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(path)
+async def _reading(path: Path) -> AsyncIterator[SqliteStore]:
+    store = await SqliteStore.open(path)
     try:
         yield store
     finally:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.budget.clock import ServerClock
-    from orchestrator.thousandeyes.limits import LimitReading
+    from orchestrator.budget.readings import LimitReading
 
 WINDOW = 60.0  # seconds; both documented windows are one minute
 EXPIRY = 90.0  # seconds until a reservation that nobody settled becomes a loss; above any request timeout

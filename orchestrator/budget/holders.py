@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestrator.budget.ledger import LocalLedger, Ticket
+    from orchestrator.budget.ledger import LocalLedger
+    from orchestrator.budget.permits import Permit
 
 ASK_AGAIN = 0.4  # seconds between two requests for a token when others go first
 WANTED_FOR = 1.5  # seconds that a wish lasts, from when it could first be granted
@@ -38,7 +39,7 @@ class Holders:
 
     def __init__(self) -> None:
         self.all: dict[str, Holder] = {}
-        self.tickets: dict[int, tuple[str, bool, float]] = {}
+        self.permits: dict[int, tuple[str, bool, float]] = {}
         self._windows: list[float | None] = [None, None]
 
     def wants(self, name: str, now: float, opens: float, *, instant: bool, urgent: bool) -> None:
@@ -62,15 +63,15 @@ class Holders:
         equals = [other.taken[kind] for other in waiting if other.urgent == me.urgent]
         return not equals or me.taken[kind] <= min(equals) + LEAD
 
-    def took(self, name: str, ticket: Ticket) -> None:
+    def took(self, name: str, permit: Permit) -> None:
         """The token was taken."""
         holder = self.all[name]
-        holder.taken[not ticket.instant] += 1
-        self.tickets[ticket.id] = (name, ticket.instant, ticket.sent)
+        holder.taken[not permit.instant] += 1
+        self.permits[permit.id] = (name, permit.instant, permit.sent)
 
-    def ended(self, ticket: Ticket) -> None:
+    def ended(self, permit: Permit) -> None:
         """Its request came to its end."""
-        self.tickets.pop(ticket.id, None)
+        self.permits.pop(permit.id, None)
 
     def leave(self, name: str) -> None:
         """The process will take no more."""
@@ -78,14 +79,14 @@ class Holders:
 
     def bury(self, ledger: LocalLedger, now: float, dead: Callable[[str], bool]) -> None:
         """Requests of a dead process are lost now, not when they expire: its probe must not stop others."""
-        gone = {name for name in {*self.all, *(name for name, _, _ in self.tickets.values())} if dead(name)}
-        for request, (name, instant, sent) in list(self.tickets.items()):
+        gone = {name for name in {*self.all, *(name for name, _, _ in self.permits.values())} if dead(name)}
+        for request, (name, instant, sent) in list(self.permits.items()):
             if name in gone:
                 ledger.organization.lost(request, now, sent)
                 if instant:
                     ledger.instant_test.lost(request, now, sent)
             if name in gone or request not in ledger.organization.state.flying:
-                del self.tickets[request]
+                del self.permits[request]
         for name in gone:
             self.all.pop(name, None)
 
@@ -114,16 +115,16 @@ class Holders:
                 }
                 for name, holder in self.all.items()
             },
-            "tickets": [[request, *rest] for request, rest in self.tickets.items()],
+            "permits": [[request, *rest] for request, rest in self.permits.items()],
             "windows": self._windows,
         }
 
     def load(self, data: Mapping[str, Any]) -> None:
         """Take over what :meth:`dump` gave. Raises ``ValueError``, ``KeyError`` or ``TypeError``."""
         self.all = {str(name): Holder(**holder) for name, holder in data["all"].items()}
-        self.tickets = {
+        self.permits = {
             int(request): (str(name), bool(instant), float(sent))
-            for request, name, instant, sent in data["tickets"]
+            for request, name, instant, sent in data["permits"]
         }
         creations, reads = data["windows"]
         self._windows = [creations, reads]

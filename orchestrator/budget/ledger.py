@@ -1,6 +1,6 @@
 """The two budgets of an organization together: what a request needs is reserved in both or in none.
 
-Every request that goes out has a :class:`Ticket`, and every ticket ends in exactly one of ``settle`` (it was
+Every request that goes out has a :class:`Permit`, and every permit ends in exactly one of ``settle`` (it was
 answered, whatever the status), ``lost`` (it may have been taken) or ``release`` (it certainly never left this
 host). Call the latter two in a ``finally``, so that a cancellation cannot leak a reservation.
 """
@@ -8,126 +8,24 @@ host). Call the latter two in a ``finally``, so that a cancellation cannot leak 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.budget.budget import BLIND_AFTER, EXPIRY, TRANSIT, WINDOW, Budget, Heard
 from orchestrator.budget.clock import ClockState, ServerClock
+from orchestrator.budget.permits import BudgetView, LedgerView, Note, Permit, Refusals, silent
 
 if TYPE_CHECKING:
     from random import Random
 
-    from orchestrator.thousandeyes.limits import LimitReading, Limits
+    from orchestrator.budget.readings import LimitReading, Limits
 
 BARE_IN_A_ROW = 3  # 429s without headers and without a success between them: not one of our limits any more
 BARE_PAUSE = 60.0  # seconds, doubled with each further one
 LONGEST_BARE_PAUSE = 600.0
 LONGEST_RETRY_AFTER = 900.0  # seconds; more is taken for garbage
 PEER_JITTER = 0.5  # seconds; spreads the probes of processes that do not share a ledger
-
-Note = Callable[[str, Mapping[str, object]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """Leave to send one request. ``instant``: a creation or a re-run. ``probes``: the windows it asks about.
-
-    ``sent`` is the monotonic second of the reservation, which is not later than the sending.
-    """
-
-    id: int
-    instant: bool
-    sent: float
-    probes: tuple[str, ...] = ()
-
-
-class BudgetView(NamedTuple):
-    """One budget as it stands.
-
-    ``remaining`` is what the server last said; ``free`` is less what is in flight and lost, ``room`` less
-    what is kept for others too. ``reset`` is epoch seconds. ``others`` (what they spend) and ``reserve``
-    (left to them) are tokens per window.
-    """
-
-    limit: int | None
-    remaining: int | None
-    reset: float | None
-    known: bool
-    free: int
-    room: int
-    others: float
-    reserve: float
-    mine: int
-    blind: bool
-    in_flight: int
-
-
-class LedgerView(NamedTuple):
-    """Both budgets; ``server_time`` is epoch seconds certainly reached, ``-inf`` before any answer."""
-
-    organization: BudgetView
-    instant_test: BudgetView
-    server_time: float
-
-
-@dataclass(frozen=True, slots=True)
-class Refusals:
-    """Own requests that were answered 429, by the limit that was to blame, and those that named none."""
-
-    organization: int = 0
-    instant_test: int = 0
-    bare: int = 0
-
-    def __add__(self, other: Refusals) -> Refusals:
-        return Refusals(
-            self.organization + other.organization,
-            self.instant_test + other.instant_test,
-            self.bare + other.bare,
-        )
-
-    def __sub__(self, other: Refusals) -> Refusals:
-        return Refusals(
-            self.organization - other.organization,
-            self.instant_test - other.instant_test,
-            self.bare - other.bare,
-        )
-
-
-class Ledger(Protocol):
-    """See the module's docstring. ``now`` is monotonic seconds of our clock and never goes back."""
-
-    def try_reserve(self, now: float, *, instant: bool, spare: int = 0) -> Ticket | None:
-        """A ticket if the budgets allow one request now, else ``None``.
-
-        ``spare`` is how many organization tokens must remain besides the reserve, for requests that are to
-        go first. A probe of an unknown window needs neither.
-        """
-
-    def settle(self, ticket: Ticket, limits: Limits, now: float, *, status: int) -> None:
-        """The request was answered at ``now``."""
-
-    def lost(self, ticket: Ticket, now: float) -> None:
-        """No answer will come: a time-out, a reset, a cancellation after sending."""
-
-    def release(self, ticket: Ticket, now: float) -> None:
-        """The request was certainly never sent."""
-
-    def opens_at(self, now: float, *, instant: bool, spare: int = 0) -> float:
-        """When to ask again; ``now`` if there is room, ``inf`` if only an answer of ours can help."""
-
-    def view(self, now: float) -> LedgerView:
-        """Both budgets as they stand."""
-
-    def refused(self) -> Refusals:
-        """The 429s of this process."""
-
-    def close(self) -> None:
-        """No more requests of this process."""
-
-
-def silent(event: str, facts: Mapping[str, object]) -> None:
-    """The note that nobody reads."""
 
 
 class LocalLedger:
@@ -181,7 +79,7 @@ class LocalLedger:
 
     # Before sending.
 
-    def try_reserve(self, now: float, *, instant: bool, spare: int = 0) -> Ticket | None:
+    def try_reserve(self, now: float, *, instant: bool, spare: int = 0) -> Permit | None:
         if self.organization.room(now, spare) < 1:
             return None
         if instant and self.instant_test.room(now) < 1:
@@ -191,7 +89,7 @@ class LocalLedger:
         probes = tuple(name for name, budget in self._of(instant) if budget.reserve(request, now))
         if probes:
             self._note("budget.probe", {"kinds": list(probes)})
-        return Ticket(request, instant, now, probes)
+        return Permit(request, instant, now, probes)
 
     def opens_at(self, now: float, *, instant: bool, spare: int = 0) -> float:
         opens = self.organization.opens_at(now, spare)
@@ -203,14 +101,14 @@ class LocalLedger:
 
     # After sending.
 
-    def settle(self, ticket: Ticket, limits: Limits, now: float, *, status: int) -> None:
-        self._learn_the_time(ticket, limits, now)
+    def settle(self, permit: Permit, limits: Limits, now: float, *, status: int) -> None:
+        self._learn_the_time(permit, limits, now)
         refused = status == 429
-        blamed = self._blamed(ticket, limits)
-        for name, budget in self._of(ticket.instant):
+        blamed = self._blamed(permit, limits)
+        for name, budget in self._of(permit.instant):
             reading = limits.organization if name == "organization" else limits.instant_test
             believed = budget.free(now)
-            heard = self._hear(name, budget, ticket, reading, now, status)
+            heard = self._hear(name, budget, permit, reading, now, status)
             if refused and name == blamed:
                 budget.refuse(heard, now)
                 self._count_refusal(name, budget, heard is Heard.NOTHING, believed)
@@ -219,19 +117,19 @@ class LocalLedger:
         elif status < 400:
             self._bare = 0
 
-    def _learn_the_time(self, ticket: Ticket, limits: Limits, now: float) -> None:
-        self.clock.observe(limits.date, ticket.sent, now)
+    def _learn_the_time(self, permit: Permit, limits: Limits, now: float) -> None:
+        self.clock.observe(limits.date, permit.sent, now)
         if limits.date is None:
             for reading in (limits.organization, limits.instant_test):
                 if reading is not None:
-                    self.clock.observe_reset(reading.reset, self._window, ticket.sent, now)
+                    self.clock.observe_reset(reading.reset, self._window, permit.sent, now)
 
     def _hear(
-        self, name: str, budget: Budget, ticket: Ticket, reading: LimitReading | None, now: float, status: int
+        self, name: str, budget: Budget, permit: Permit, reading: LimitReading | None, now: float, status: int
     ) -> Heard:
         before = budget.state
         ended = {"kind": name, "limit": before.limit, "unused": before.remaining, "mine": before.mine}
-        heard = budget.settle(ticket.id, reading, sent=ticket.sent, now=now, status=status)
+        heard = budget.settle(permit.id, reading, sent=permit.sent, now=now, status=status)
         state = budget.state
         if heard is Heard.NEW_WINDOW:
             state.jitter = self._rng.uniform(0.0, PEER_JITTER) if self.peers else 0.0
@@ -241,11 +139,11 @@ class LocalLedger:
             self._note("budget.stale", {"kind": name})
         return heard
 
-    def _blamed(self, ticket: Ticket, limits: Limits) -> str:
+    def _blamed(self, permit: Permit, limits: Limits) -> str:
         """Which limit a 429 is about: the one with nothing left, else the scarcer that was asked."""
         if limits.organization is not None and limits.organization.remaining == 0:
             return "organization"
-        return "instant_test" if ticket.instant else "organization"
+        return "instant_test" if permit.instant else "organization"
 
     def _count_refusal(self, name: str, budget: Budget, bare: bool, believed: int) -> None:
         counts = asdict(self._refused)
@@ -272,14 +170,14 @@ class LocalLedger:
                 each.pause(now + pause)
             self._note("budget.paused", {"seconds": pause, "refusals": self._bare})
 
-    def lost(self, ticket: Ticket, now: float) -> None:
-        for _, budget in self._of(ticket.instant):
-            budget.lost(ticket.id, now, ticket.sent)
-        self._note("budget.lost", {"instant": ticket.instant, "seconds": now - ticket.sent})
+    def lost(self, permit: Permit, now: float) -> None:
+        for _, budget in self._of(permit.instant):
+            budget.lost(permit.id, now, permit.sent)
+        self._note("budget.lost", {"instant": permit.instant, "seconds": now - permit.sent})
 
-    def release(self, ticket: Ticket, now: float) -> None:
-        for _, budget in self._of(ticket.instant):
-            budget.release(ticket.id)
+    def release(self, permit: Permit, now: float) -> None:
+        for _, budget in self._of(permit.instant):
+            budget.release(permit.id)
 
     # To look at.
 
@@ -292,7 +190,7 @@ class LocalLedger:
         return self._refused
 
     def close(self) -> None:
-        """Nothing to give back: a ticket's end is its own."""
+        """Nothing to give back: a permit's end is its own."""
 
     # Kept outside the process.
 

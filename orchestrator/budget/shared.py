@@ -26,13 +26,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.budget.holders import Holders
-from orchestrator.budget.ledger import LedgerView, LocalLedger, Note, Refusals, Ticket, silent
+from orchestrator.budget.ledger import LocalLedger
+from orchestrator.budget.permits import LedgerView, Note, Permit, Refusals, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-    from orchestrator.thousandeyes.limits import Limits
+    from orchestrator.budget.readings import Limits
 
 BUSY_TIMEOUT = 0.25  # seconds; the event loop stands still meanwhile, a transaction takes about a millisecond
 FAILURES_IN_A_ROW = 8  # busy or failed transactions until this process goes on alone
@@ -130,7 +131,7 @@ class SharedLedger:
             window=self._window,
             peers=peers,
             note=self._note,
-            # A state that begins anew must not take an old one's tickets for its own.
+            # A state that begins anew must not take an old one's permits for its own.
             first=self._rng.getrandbits(48),
         )
 
@@ -141,42 +142,42 @@ class SharedLedger:
 
     # The ledger's face.
 
-    def try_reserve(self, now: float, *, instant: bool, spare: int = 0) -> Ticket | None:
+    def try_reserve(self, now: float, *, instant: bool, spare: int = 0) -> Permit | None:
         if self._alone is not None:
             return self._alone.try_reserve(now, instant=instant, spare=spare)
 
-        def reserve(ledger: LocalLedger, holders: Holders) -> Ticket | None:
+        def reserve(ledger: LocalLedger, holders: Holders) -> Permit | None:
             holders.bury(ledger, now, self._is_dead)
             opens = ledger.opens_at(now, instant=instant, spare=spare)
             holders.wants(self._holder, now, opens, instant=instant, urgent=self._urgent)
             windows = (ledger.organization.state.reset, ledger.instant_test.state.reset)
             if not holders.may_take(self._holder, now, windows, instant=instant):
                 return None
-            ticket = ledger.try_reserve(now, instant=instant, spare=spare)
-            if ticket is not None:
-                holders.took(self._holder, ticket)
-            return ticket
+            permit = ledger.try_reserve(now, instant=instant, spare=spare)
+            if permit is not None:
+                holders.took(self._holder, permit)
+            return permit
 
         return self._change(reserve, None)
 
-    def settle(self, ticket: Ticket, limits: Limits, now: float, *, status: int) -> None:
+    def settle(self, permit: Permit, limits: Limits, now: float, *, status: int) -> None:
         def settle(ledger: LocalLedger, holders: Holders) -> None:
-            holders.ended(ticket)
-            ledger.settle(ticket, limits, now, status=status)
+            holders.ended(permit)
+            ledger.settle(permit, limits, now, status=status)
 
         self._surely(settle)
 
-    def lost(self, ticket: Ticket, now: float) -> None:
+    def lost(self, permit: Permit, now: float) -> None:
         def lose(ledger: LocalLedger, holders: Holders) -> None:
-            holders.ended(ticket)
-            ledger.lost(ticket, now)
+            holders.ended(permit)
+            ledger.lost(permit, now)
 
         self._surely(lose)
 
-    def release(self, ticket: Ticket, now: float) -> None:
+    def release(self, permit: Permit, now: float) -> None:
         def release(ledger: LocalLedger, holders: Holders) -> None:
-            holders.ended(ticket)
-            ledger.release(ticket, now)
+            holders.ended(permit)
+            ledger.release(permit, now)
 
         self._surely(release)
 

@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def tell_error(error: OrchestratorError) -> None:
     """What happened and what to do next, escaped, on stderr."""
     from orchestrator.cli.masking import mask  # noqa: PLC0415 - not needed where nothing goes wrong
-    from orchestrator.report.safe import hide_userinfo, visible  # noqa: PLC0415 - as above
+    from orchestrator.safe import hide_userinfo, visible  # noqa: PLC0415 - as above
 
     # The problems of a plan begin with file, line and column, as editors and compilers expect.
     prefix = "" if isinstance(error, PlanInvalid | NothingToDo) else "error: "
@@ -127,7 +127,7 @@ def tell_defect(error: Exception) -> None:
     import traceback  # noqa: PLC0415 - not needed where nothing goes wrong
 
     from orchestrator.cli.masking import mask  # noqa: PLC0415 - as above
-    from orchestrator.report.safe import visible  # noqa: PLC0415 - as above
+    from orchestrator.safe import visible  # noqa: PLC0415 - as above
 
     click.echo(f"defect: {type(error).__name__}: {visible(mask(str(error)))}", err=True)
     if os.environ.get("ORCHESTRATOR_LOG", "").lower() == "debug" or "debug" in sys.argv:

@@ -36,7 +36,7 @@ from orchestrator.model import AgentState, AgentType, Api
 @api_options
 def agents(**options: Any) -> None:
     """List agents: all, those that options match, or those of a selector in a plan."""
-    from orchestrator.agents import select, uses_labels  # noqa: PLC0415 - loaded when called
+    from orchestrator.plan.selectors import select, uses_labels  # noqa: PLC0415 - loaded when called
 
     set_up_logging()
     selector, api, account = _selector(options)
@@ -51,7 +51,7 @@ def agents(**options: Any) -> None:
 
 
 def _selector(options: dict[str, Any]) -> tuple[Any, Api, str | None]:
-    from orchestrator.agents import Selector  # noqa: PLC0415 - loaded when called
+    from orchestrator.plan.selectors import Selector  # noqa: PLC0415 - loaded when called
 
     if options["plan"] is None:
         if options["selector"]:
@@ -78,8 +78,8 @@ def _selector(options: dict[str, Any]) -> tuple[Any, Api, str | None]:
 
 def _tell(selection: Any, *, as_json: bool) -> None:
     from orchestrator.cli.reading import print_json  # noqa: PLC0415 - loaded when called
-    from orchestrator.report.console import make_console  # noqa: PLC0415 - as above
-    from orchestrator.report.text import print_agents  # noqa: PLC0415 - as above
+    from orchestrator.terminal.console import make_console  # noqa: PLC0415 - as above
+    from orchestrator.terminal.text import print_agents  # noqa: PLC0415 - as above
 
     if not as_json:
         print_agents(make_console(sys.stdout), selection.agents, selection.left_out)

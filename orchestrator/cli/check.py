@@ -28,14 +28,15 @@ from orchestrator.errors import Exit
 @api_options
 def check(plan: str, **options: Any) -> None:
     """Validate PLAN, resolve its agents, expand it, and estimate what it takes. Creates nothing."""
-    from orchestrator.report.check import check_document, print_check  # noqa: PLC0415 - as above
-    from orchestrator.report.console import make_console  # noqa: PLC0415 - as above
+    from orchestrator.report.check import check_document  # noqa: PLC0415 - as above
+    from orchestrator.terminal.check import print_check  # noqa: PLC0415 - as above
+    from orchestrator.terminal.console import make_console  # noqa: PLC0415 - as above
 
     set_up_logging()
     loaded = read_plan(plan, options)
 
     async def work() -> Any:
-        from orchestrator.start import prepare  # noqa: PLC0415 - loaded when called
+        from orchestrator.actions.prepare import prepare  # noqa: PLC0415 - loaded when called
 
         async with session(options, reserve=loaded.budget.reserve, account=loaded.account_group) as opened:
             return await prepare(opened, loaded, seed=options["seed"])

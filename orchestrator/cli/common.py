@@ -17,11 +17,12 @@ import click
 from orchestrator.cli.masking import add_mask, mask
 from orchestrator.errors import OrchestratorError, UsageProblem
 from orchestrator.model import Api
-from orchestrator.settings import Settings, pick_account, pick_origin, pick_store
+from orchestrator.settings import Settings, pick_account, pick_origin
+from orchestrator.store.opening import pick_store
 
 if TYPE_CHECKING:
     from orchestrator.plan.model import Plan
-    from orchestrator.store.base import RunRecord
+    from orchestrator.records import RunRecord
 
 T = TypeVar("T")
 Command = Callable[..., Any]
@@ -113,7 +114,7 @@ def settings_of(options: Mapping[str, Any], plan_account: str | None = None) -> 
 
 def set_up_logging() -> None:
     """Logs to stderr, masked."""
-    from orchestrator.log import configure_logging, level_of  # noqa: PLC0415 - start-up stays light
+    from orchestrator.listeners.log import configure_logging, level_of  # noqa: PLC0415 - start-up stays light
 
     wanted = click.get_current_context().obj or {}
     level = level_of(wanted.get("log_level"), os.environ)
@@ -161,7 +162,7 @@ def like_a_filter() -> None:
 @asynccontextmanager
 async def reading(store: str | None) -> AsyncIterator[Any]:
     """The store alone, for commands that only read; they do not make one. Raises ``UsageProblem``."""
-    from orchestrator.store.embedded import EmbeddedStore  # noqa: PLC0415 - start-up stays light
+    from orchestrator.store.sqlite.journal import SqliteStore  # noqa: PLC0415 - start-up stays light
 
     path = pick_store(store, os.environ)
     if not path.exists():
@@ -169,7 +170,7 @@ async def reading(store: str | None) -> AsyncIterator[Any]:
             f"there is no store at {path}, so there is no run yet",
             hint="run a plan, or name another store with --store",
         )
-    opened = await EmbeddedStore.open(path)
+    opened = await SqliteStore.open(path)
     try:
         yield opened
     finally:
@@ -178,8 +179,8 @@ async def reading(store: str | None) -> AsyncIterator[Any]:
 
 def as_it_stands(record: RunRecord, store: str | None) -> RunRecord:
     """A run that is said to go on, while nobody holds its lock, was killed: it is interrupted."""
-    from orchestrator.lock import is_held  # noqa: PLC0415 - start-up stays light
-    from orchestrator.store.base import RunState  # noqa: PLC0415 - as above
+    from orchestrator.records import RunState  # noqa: PLC0415 - as above
+    from orchestrator.store.lock import is_held  # noqa: PLC0415 - start-up stays light
 
     if record.state is RunState.RUNNING and not is_held(pick_store(store, os.environ), record.plan):
         return replace(record, state=RunState.INTERRUPTED)

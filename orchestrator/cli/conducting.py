@@ -11,14 +11,14 @@ import anyio
 import click
 
 from orchestrator.app import Session
-from orchestrator.budget.ledger import BudgetView
+from orchestrator.budget.permits import BudgetView
 from orchestrator.cli.reading import print_json, tell_summary
-from orchestrator.conduct import Conductor, Outcome, Standing
 from orchestrator.errors import Exit
 from orchestrator.estimate import finish_seconds
-from orchestrator.report.live import BudgetLine, Progress, Snapshot
+from orchestrator.records import RunRecord
 from orchestrator.report.summary import summary
-from orchestrator.store.base import RunRecord
+from orchestrator.runner.conductor import Conductor, Outcome, Standing
+from orchestrator.terminal.live import BudgetLine, Progress, Snapshot
 
 # After the first signal: how long what is paid for is still collected (seconds).
 GRACE = 30.0
@@ -108,7 +108,7 @@ async def _tell(session: Session, outcome: Outcome, *, quiet: bool, as_json: boo
 def say(text: str, *, quiet: bool) -> None:
     """A word on stderr, masked and escaped."""
     from orchestrator.cli.masking import mask  # noqa: PLC0415 - only where something is said
-    from orchestrator.report.safe import visible  # noqa: PLC0415 - as above
+    from orchestrator.safe import visible  # noqa: PLC0415 - as above
 
     if not quiet:
         click.echo(visible(mask(text)), err=True)

@@ -42,7 +42,7 @@ def doctor(**options: Any) -> None:
 
         print_json({"schema": 1, "exit_code": int(code), "findings": [asdict(found) for found in findings]})
     else:
-        from orchestrator.report.safe import terminal  # noqa: PLC0415 - loaded when called
+        from orchestrator.safe import terminal  # noqa: PLC0415 - loaded when called
 
         for found in findings:
             click.echo(f"{MARKS[found.state]}  {found.what:<14} {terminal(found.text, 400)}")
@@ -80,7 +80,7 @@ def _said(error: OrchestratorError) -> str:
 
 
 async def _store(opened: Any) -> Finding:
-    from orchestrator.store.database import journal_mode  # noqa: PLC0415 - loaded when called
+    from orchestrator.store.sqlite.database import journal_mode  # noqa: PLC0415 - loaded when called
 
     await opened.doors.store.probe()
     mode = journal_mode(sqlite3.sqlite_version_info[:3])
@@ -140,9 +140,7 @@ async def _limits(opened: Any) -> list[Finding]:
 
 async def _instant_limit_of_last_run(opened: Any) -> int | None:
     for run in await opened.doors.store.runs(20):
-        budgets = run.facts.get("budgets")
-        if run.origin == opened.settings.origin and isinstance(budgets, dict):
-            budget = budgets.get("instant_test")
-            if isinstance(budget, dict) and isinstance(budget.get("limit"), int):
-                return int(budget["limit"])
+        seen = run.facts.instant_test
+        if run.origin == opened.settings.origin and seen is not None and seen.limit is not None:
+            return int(seen.limit)
     return None

@@ -23,7 +23,7 @@ from orchestrator.cli.common import (
 from orchestrator.cli.masking import mask
 from orchestrator.cli.runnames import required_run_argument, run_argument
 from orchestrator.errors import UsageProblem
-from orchestrator.settings import pick_store
+from orchestrator.store.opening import pick_store
 
 
 @click.command()
@@ -37,8 +37,8 @@ def runs(limit: int, plan: str | None, as_json: bool, store: str | None) -> None
     """List the runs in the store, newest first."""
 
     async def work() -> None:
-        from orchestrator.report.console import make_console  # noqa: PLC0415 - loaded when called
-        from orchestrator.report.text import print_runs  # noqa: PLC0415 - as above
+        from orchestrator.terminal.console import make_console  # noqa: PLC0415 - loaded when called
+        from orchestrator.terminal.text import print_runs  # noqa: PLC0415 - as above
 
         found = []
         if pick_store(store, os.environ).exists():
@@ -94,9 +94,9 @@ def show(run: str, as_json: bool, store: str | None) -> None:
 async def tell_summary(opened: Any, record: Any, stream: Any) -> None:
     """The summary for people, with what is wrong and what to do next."""
     from orchestrator.lifecycle import SpecState  # noqa: PLC0415 - loaded when called
-    from orchestrator.report.console import make_console  # noqa: PLC0415 - as above
     from orchestrator.report.digest import digest  # noqa: PLC0415 - as above
-    from orchestrator.report.text import print_summary  # noqa: PLC0415 - as above
+    from orchestrator.terminal.console import make_console  # noqa: PLC0415 - as above
+    from orchestrator.terminal.text import print_summary  # noqa: PLC0415 - as above
 
     counts = await opened.counts(record.id)
     what = await digest(opened.cells(record.id))
@@ -131,7 +131,7 @@ def results(
     async def work() -> None:
         from orchestrator.model import AnswerStatus, Verdict  # noqa: PLC0415 - loaded when called
         from orchestrator.report import results as writers  # noqa: PLC0415 - as above
-        from orchestrator.report.console import make_console, painter  # noqa: PLC0415 - as above
+        from orchestrator.terminal.console import make_console, painter  # noqa: PLC0415 - as above
         from orchestrator.testtypes import METRICS  # noqa: PLC0415 - as above
 
         wrong = [verdict for verdict in verdicts if verdict not in list(Verdict)]

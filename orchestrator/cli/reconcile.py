@@ -13,7 +13,7 @@ import click
 from orchestrator.cli.common import json_option, reading, run_async, set_up_logging, store_option
 from orchestrator.cli.runnames import run_argument
 from orchestrator.errors import UsageProblem
-from orchestrator.settings import pick_store
+from orchestrator.store.opening import pick_store
 
 NO_ANSWER = "no answer is recorded: its run goes on, or ended in the middle"
 
@@ -56,7 +56,7 @@ def reconcile(
 
     set_up_logging()
     from orchestrator.clock import LoopClock  # noqa: PLC0415 - loaded when called
-    from orchestrator.lock import plan_lock  # noqa: PLC0415 - as above
+    from orchestrator.store.lock import plan_lock  # noqa: PLC0415 - as above
 
     run_async(work)
 
@@ -139,9 +139,9 @@ def _one(unknown: dict[str, Any], key: str) -> Any:
 
 def _tell(record: Any, unknown: list[Any], *, as_json: bool) -> None:
     from orchestrator.cli.reading import print_json  # noqa: PLC0415 - loaded when called
-    from orchestrator.report.console import make_console, say, table  # noqa: PLC0415 - as above
-    from orchestrator.report.safe import terminal  # noqa: PLC0415 - as above
     from orchestrator.report.times import people, utc  # noqa: PLC0415 - as above
+    from orchestrator.safe import terminal  # noqa: PLC0415 - as above
+    from orchestrator.terminal.console import make_console, say, table  # noqa: PLC0415 - as above
 
     if as_json:
         rows = [

@@ -21,8 +21,8 @@ from orchestrator.cli.common import (
     simulate_options,
 )
 from orchestrator.cli.runnames import run_argument
-from orchestrator.conduct import UNKNOWN_POLICIES
 from orchestrator.errors import Exit, UsageProblem
+from orchestrator.runner.conductor import UNKNOWN_POLICIES
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
 wait_option = click.option("--wait", is_flag=True, help="Wait for another run of the plan to end.")
@@ -52,8 +52,8 @@ def run(plan: str, **options: Any) -> None:
     loaded = read_plan(plan, options)
 
     async def work() -> Exit:
+        from orchestrator.actions.prepare import Wishes, check_ceilings, prepare, store_run  # noqa: PLC0415 - as above
         from orchestrator.cli.conducting import conduct  # noqa: PLC0415 - loaded when called
-        from orchestrator.start import Wishes, check_ceilings, prepare, store_run  # noqa: PLC0415 - as above
 
         async with (
             session(options, reserve=loaded.budget.reserve, account=loaded.account_group) as opened,
@@ -107,9 +107,9 @@ def rerun(run: str, *, failed: bool, **options: Any) -> None:
 
 
 async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: bool) -> Exit:
+    from orchestrator.actions.prepare import Wishes, store_rerun  # noqa: PLC0415 - as above
     from orchestrator.cli.common import reading  # noqa: PLC0415 - loaded when called
     from orchestrator.cli.conducting import conduct  # noqa: PLC0415 - as above
-    from orchestrator.start import Wishes, store_rerun  # noqa: PLC0415 - as above
 
     async with reading(options["store"]) as store:
         record = await store.run(name)
@@ -124,12 +124,10 @@ async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: boo
             f"run {record.id} belongs to {record.origin}, not to {origin}",
             hint=f"give --base-url {record.origin}",
         )
-    if record.settings.get("urgent") is True and not again:
+    if record.settings.urgent and not again:
         options = {**options, "priority": True}
-    reserve = record.settings.get("reserve", 0.1)
-    assert isinstance(reserve, int | float)  # noqa: S101 - stored by us
     async with (
-        session(options, reserve=float(reserve), account=record.account) as opened,
+        session(options, reserve=record.settings.reserve, account=record.account) as opened,
         _locked(opened, record.plan, options),
     ):
         # Whoever held the lock has gone on with it meanwhile.
@@ -150,7 +148,7 @@ async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: boo
 def _locked(opened: Any, plan: str, options: dict[str, Any]) -> AbstractAsyncContextManager[None]:
     """The lock of the plan; with ``--wait`` it says, unless quiet, for whom it waits."""
     from orchestrator.cli.conducting import say  # noqa: PLC0415 - loaded when called
-    from orchestrator.lock import plan_lock  # noqa: PLC0415 - as above
+    from orchestrator.store.lock import plan_lock  # noqa: PLC0415 - as above
 
     told = partial(say, quiet=options["quiet"])
     return plan_lock(opened.settings.store, plan, opened.doors.clock, wait=options["wait"], told=told)

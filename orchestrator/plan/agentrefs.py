@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.agents import Sample, Selector
 from orchestrator.plan.document import SelectorDocument, check
 from orchestrator.plan.model import AgentsRef
 from orchestrator.plan.problems import Place, Problems, listing, nearest, quoted
+from orchestrator.plan.selectors import Sample, Selector
 from orchestrator.plan.source import Entries, Items, Node, Scalar
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from orchestrator.agents import Selector
-from orchestrator.expect import ExpectationInvalid, parse_expectation
 from orchestrator.model import Api, Json, Target
 from orchestrator.plan.agentrefs import read_refs
 from orchestrator.plan.document import TestDocument, check
 from orchestrator.plan.fields import FieldReader, conflict, merged
 from orchestrator.plan.model import TestBlock
 from orchestrator.plan.problems import Place, Problems, nearest, quoted
+from orchestrator.plan.selectors import Selector
 from orchestrator.plan.source import Entries, Items, Node, Scalar, find
 from orchestrator.plan.targets import Groups, ReadCsv, Written, choose, completed, missing_fields, resolve
 from orchestrator.testtypes import TEST_TYPES, TestType, layers_of
+from orchestrator.verdict.expect import ExpectationInvalid, parse_expectation
 
 
 def read_tests(

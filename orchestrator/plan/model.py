@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.agents import Selector
 from orchestrator.model import Api, Json, Target
 from orchestrator.plan.problems import Place
+from orchestrator.plan.selectors import Selector
 
 
 @dataclass(frozen=True, slots=True)

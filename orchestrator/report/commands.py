@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 
-from orchestrator.report.safe import mask_secrets
-from orchestrator.report.summary import exit_code, tests_group
-from orchestrator.store.base import Counts, RunRecord, RunState
+from orchestrator.records import Counts, RunRecord, RunState
+from orchestrator.testtypes.secrets import mask_secrets
+from orchestrator.verdict.counts import exit_code, tests_group
 
 PROGRAM = "orchestrator"
 
@@ -22,8 +21,7 @@ def repeat_command(run: RunRecord) -> str | None:
     if not run.plan_path:
         return None
     words = [PROGRAM, "run", run.plan_path]
-    sets = run.settings.get("sets")
-    for name, value in mask_secrets("", sets).items() if isinstance(sets, Mapping) else ():
+    for name, value in mask_secrets("", run.settings.sets).items():
         words += ["--set", f"{name}={value}"]
     if run.simulated:
         words.append("--simulate")

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field, replace
 
 from orchestrator.model import Answer, CellState, NotRun, Verdict
-from orchestrator.store.base import CellRecord
+from orchestrator.records import CellRecord
 
 LIMIT = 50
 _NAMES = 12

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Json
-from orchestrator.report.safe import terminal
+from orchestrator.records import CellRecord, Event, RunRecord, TestRecord
 from orchestrator.report.summary import number
 from orchestrator.report.times import clock_time, people, span
 from orchestrator.report.waits import awaited
-from orchestrator.store.base import CellRecord, Event, RunRecord, TestRecord
+from orchestrator.safe import terminal
 
 _CAME_TO = {
     SpecState.PLANNED: "not created yet",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Verdict
-from orchestrator.report.summary import cells_group, tests_group, verdicts_group
-from orchestrator.store.base import Counts, RunRecord, RunState
+from orchestrator.records import Counts, RunRecord, RunState
+from orchestrator.verdict.counts import cells_group, tests_group, verdicts_group
 
 _STATES = {
     RunState.RUNNING: "still running",

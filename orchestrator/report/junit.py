@@ -12,9 +12,9 @@ from collections.abc import AsyncIterable
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from orchestrator.model import CellState, Verdict
-from orchestrator.report.safe import xml_attribute, xml_text
+from orchestrator.records import CellRecord, RunRecord
 from orchestrator.report.times import utc
-from orchestrator.store.base import CellRecord, RunRecord
+from orchestrator.safe import xml_attribute, xml_text
 
 _WITHOUT_ANSWER = {
     CellState.MISSING: "no answer came",

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.records import Counts, RunRecord, TestRecord
 from orchestrator.report.commands import next_commands, repeat_command
 from orchestrator.report.digest import Digest, Group
 from orchestrator.report.headline import ends, groups, headline, many
-from orchestrator.report.safe import markdown, markdown_link
 from orchestrator.report.summary import summary
 from orchestrator.report.times import people, span
-from orchestrator.store.base import Counts, RunRecord, TestRecord
+from orchestrator.safe import markdown, markdown_link
 
 UNKNOWN_LIMIT = 20
 _WHAT_LIMIT = 300

@@ -15,9 +15,9 @@ from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 from orchestrator.model import Answer, AnswerStatus, Metric, Verdict
-from orchestrator.report.safe import clip, csv_cell, json_line, terminal
+from orchestrator.records import StoredAnswer
 from orchestrator.report.summary import SCHEMA
-from orchestrator.store.base import StoredAnswer
+from orchestrator.safe import clip, csv_cell, json_line, terminal
 from orchestrator.testtypes.layers import BOOL, COUNT, METRICS, PLAIN, TEXT
 
 Rows: TypeAlias = "Callable[[], AsyncIterator[StoredAnswer]]"

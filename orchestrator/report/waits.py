@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.report.safe import terminal
+from orchestrator.safe import terminal
 
 WAITS: Mapping[str, str] = {
     "instant_test": "the instant-test budget",

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from orchestrator.expect import judge_cell, parsed
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, CellResult, CellState, Spec
 from orchestrator.runner.context import Context
 from orchestrator.runner.journal import durably
+from orchestrator.verdict.expect import judge_cell, parsed
 
 
 async def close(context: Context, key: str) -> None:
@@ -47,7 +47,7 @@ def _judged(spec: Spec, why: tuple[str, ...], answers: Sequence[Answer]) -> list
 
 
 def _explained(cell: CellResult, why: tuple[str, ...]) -> CellResult:
-    """A cell that lacks answers says what the last looks met; that a row never came needs no reason."""
+    """A cell that lacks answers says what the last polls met; that a row never came needs no reason."""
     if cell.state not in {CellState.MISSING, CellState.PARTIAL}:
         return cell
     return replace(cell, reasons=(*cell.reasons, *why))

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from orchestrator.budget.ledger import Note, silent
+from orchestrator.budget.permits import Note, silent
 from orchestrator.clock import Clock
-from orchestrator.collect import Progress
 from orchestrator.model import JsonObject
-from orchestrator.outcomes import Patience
+from orchestrator.records import Event, RunRecord, TestRecord
 from orchestrator.runner.wire import Wire
+from orchestrator.schedule.backoff import Patience
+from orchestrator.schedule.progress import Progress
 from orchestrator.schedule.schedule import Schedule
-from orchestrator.store.base import Event, RunRecord, Store, TestRecord
+from orchestrator.store.base import Store
 from orchestrator.thousandeyes.protocol import Dialect
 
-# Events wait for the next write of the store, so that a look that brought nothing costs no commit.
+# Events wait for the next write of the store, so that a poll that brought nothing costs no commit.
 EVENTS_BUFFERED = 200
 
 
@@ -23,7 +24,7 @@ EVENTS_BUFFERED = 200
 class InHand:
     """A test that the run works on. ``created`` is monotonic, for ages; the store keeps wall times.
 
-    ``problems`` says by layer why its last look brought nothing.
+    ``problems`` says by layer why its last poll brought nothing.
     """
 
     record: TestRecord

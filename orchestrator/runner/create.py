@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from orchestrator.budget.ledger import Ticket
-from orchestrator.collect import Progress
+from orchestrator.budget.permits import Permit
 from orchestrator.errors import StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import CellResult, CellState, Verdict
-from orchestrator.naming import test_name
-from orchestrator.outcomes import CreationOutcome, backoff, creation_outcome
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.journal import durably
+from orchestrator.runner.naming import test_name
+from orchestrator.schedule.backoff import backoff
+from orchestrator.schedule.progress import Progress
+from orchestrator.thousandeyes.outcomes import CreationOutcome, creation_outcome
 from orchestrator.thousandeyes.protocol import BadAnswer, Created, NoAnswer, NotSent, Reply
 
 PERMISSION_HINT = (
@@ -25,7 +26,7 @@ UNAUTHORIZED_HINT = (
 )
 
 
-async def create(context: Context, key: str, ticket: Ticket) -> None:
+async def create(context: Context, key: str, permit: Permit) -> None:
     """Create the test of a spec, or run its test again. Every outcome becomes a state in the store."""
     test = context.tests[key]
     spec = test.record.spec
@@ -36,7 +37,7 @@ async def create(context: Context, key: str, ticket: Ticket) -> None:
         events = context.take_events()
         await durably(context.store.intend(context.run.id, key, name, context.clock.wall(), events))
     except BaseException:
-        context.wire.unused(ticket)
+        context.wire.unused(permit)
         raise
     if rerun and test.record.test_id is not None:
         context.wire.tally.reruns += 1
@@ -45,7 +46,7 @@ async def create(context: Context, key: str, ticket: Ticket) -> None:
         context.wire.tally.creations += 1
         request = context.dialect.create(spec, name, context.run.account)
     try:
-        reply = await context.wire.send(ticket, request)
+        reply = await context.wire.send(permit, request)
     except NotSent as error:
         await _not_created(context, key, f"nothing was sent: {error}", wait=_trouble(context))
     except NoAnswer as error:

@@ -1,7 +1,7 @@
 """The one loop that sends: it waits for the wire, chooses, reserves in the same step, and starts the step.
 
 Nobody else sends and nothing is retried where it failed: what is to be tried again goes back to the
-schedule. The loop sleeps until the next thing that can change: an answer, a due look, a pacer's slot, a
+schedule. The loop sleeps until the next thing that can change: an answer, a due poll, a pacer's slot, a
 budget's opening, a deadline, or a word from outside.
 """
 
@@ -16,18 +16,18 @@ import anyio
 
 from orchestrator.budget.budget import WINDOW
 from orchestrator.budget.holders import ASK_AGAIN
-from orchestrator.budget.ledger import BudgetView, Ledger, LedgerView, Ticket
+from orchestrator.budget.permits import BudgetView, Ledger, LedgerView, Permit
 from orchestrator.errors import StoreProblem
 from orchestrator.lifecycle import SpecState
-from orchestrator.outcomes import backoff
-from orchestrator.pace import Load
 from orchestrator.runner.close import close
 from orchestrator.runner.context import EVENTS_BUFFERED, Context
 from orchestrator.runner.create import create, end_uncreated
 from orchestrator.runner.journal import durably
-from orchestrator.runner.look import detail, look, probe
 from orchestrator.runner.pacer import Pacer
-from orchestrator.schedule.steps import Candidate, Create, Look, Probe, Step
+from orchestrator.runner.poll import detail, poll, probe
+from orchestrator.schedule.backoff import backoff
+from orchestrator.schedule.pace import Load
+from orchestrator.schedule.steps import Candidate, Create, Poll, Probe, Step
 
 # Steps under way at once; far above what the limits allow, and a bound for memory and sockets.
 MAX_IN_FLIGHT = 64
@@ -37,11 +37,11 @@ LONGEST_SLEEP = 5.0
 KEEP_EVERY = 10.0
 # Answers that failed in a row before everybody pauses.
 CIRCUIT_OPENS_AT = 5
-# After the run's deadline the last looks have this long (seconds).
+# After the run's deadline the last polls have this long (seconds).
 DEADLINE_GRACE = 30.0
 
 # What may be cut short when the grace after an interruption is over.
-READS: tuple[object, ...] = (look, detail, probe)
+READS: tuple[object, ...] = (poll, detail, probe)
 
 
 class End(Enum):
@@ -121,7 +121,7 @@ class Dispatcher:
             while True:
                 now = context.clock.now()
                 await self._or_break(self._heed_stops(now))
-                while (key := context.schedule.looking.closable()) is not None:
+                while (key := context.schedule.polls.closable()) is not None:
                     self._start(tasks, close, context, key)
                 if self._over(now):
                     break
@@ -149,7 +149,7 @@ class Dispatcher:
             return False
         if schedule.idle or stop.sending is not None:
             return True
-        return self._leave_at is not None and (self._leaving(now) or not schedule.looking.tests)
+        return self._leave_at is not None and (self._leaving(now) or not schedule.polls.tests)
 
     def _leaving(self, now: float) -> bool:
         """Whether the grace after an interruption is over: nothing more is sent."""
@@ -160,9 +160,9 @@ class Dispatcher:
         if now >= self._deadline and not self._deadline_passed:
             self._deadline_passed = True
             context.stop.creating = context.stop.creating or "the run's deadline was reached"
-            context.schedule.looking.hasten(now)
+            context.schedule.polls.hasten(now)
         if now >= self._deadline + DEADLINE_GRACE:
-            context.schedule.looking.give_up()
+            context.schedule.polls.give_up()
         # What was read already is being stored under a shield. A creation's answer is waited for (its request
         # has a time-out): leaving without it would make the creation unknown. Nobody waits for a probe.
         for scope, reads in self._reading.items():
@@ -186,8 +186,8 @@ class Dispatcher:
 
     # -- choice -------------------------------------------------------------------------------------
 
-    def _choose(self, now: float) -> tuple[tuple[Step, Ticket, bool] | None, float]:
-        """The first candidate that may go, with its ticket; else when to look again."""
+    def _choose(self, now: float) -> tuple[tuple[Step, Permit, bool] | None, float]:
+        """The first candidate that may go, with its permit; else when to look again."""
         context = self._context
         wake_at = min(
             now + LONGEST_SLEEP, self._deadline if not self._deadline_passed else now + LONGEST_SLEEP
@@ -205,10 +205,10 @@ class Dispatcher:
         for candidate in context.schedule.candidates(now, _load(view)):
             opens_at = self._affordable(candidate, view, now)
             if opens_at <= now:
-                ticket = self._ledger.try_reserve(now, instant=candidate.instant, spare=candidate.spare)
-                if ticket is not None:
+                permit = self._ledger.try_reserve(now, instant=candidate.instant, spare=candidate.spare)
+                if permit is not None:
                     context.schedule.take(candidate.step, now)
-                    return (candidate.step, ticket, _blind(view, candidate)), now
+                    return (candidate.step, permit, _blind(view, candidate)), now
                 opens_at = self._ledger.opens_at(now, instant=candidate.instant, spare=candidate.spare)
                 if opens_at <= now:
                     opens_at = now + ASK_AGAIN  # another process of this host goes first
@@ -249,19 +249,19 @@ class Dispatcher:
 
     # -- doing --------------------------------------------------------------------------------------
 
-    async def _send(self, tasks: anyio.abc.TaskGroup, step: Step, ticket: Ticket, blind: bool) -> None:
-        await self._pacer.sent(instant=ticket.instant, blind=blind)
+    async def _send(self, tasks: anyio.abc.TaskGroup, step: Step, permit: Permit, blind: bool) -> None:
+        await self._pacer.sent(instant=permit.instant, blind=blind)
         if isinstance(step, Create):
             for reason, seconds in self.waited.items():
                 if seconds >= 0.5:
                     self._context.note("waited", step.key, **{"for": reason, "seconds": round(seconds, 1)})
-            self._start(tasks, create, self._context, step.key, ticket)
-        elif isinstance(step, Look):
-            self._start(tasks, look, self._context, step, ticket)
+            self._start(tasks, create, self._context, step.key, permit)
+        elif isinstance(step, Poll):
+            self._start(tasks, poll, self._context, step, permit)
         elif isinstance(step, Probe):
-            self._start(tasks, probe, self._context, step, ticket)
+            self._start(tasks, probe, self._context, step, permit)
         else:
-            self._start(tasks, detail, self._context, step, ticket)
+            self._start(tasks, detail, self._context, step, permit)
 
     def _start(
         self, tasks: anyio.abc.TaskGroup, step: Callable[..., Awaitable[None]], *arguments: object

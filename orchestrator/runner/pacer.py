@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from aiolimiter import AsyncLimiter
 
 from orchestrator.clock import Clock
-from orchestrator.pace import PLANNED_INSTANT, PLANNED_ORGANIZATION
-from orchestrator.polling import creation_gap
+from orchestrator.schedule.pace import PLANNED_INSTANT, PLANNED_ORGANIZATION
+from orchestrator.schedule.policy import creation_gap
 
 BLIND_SHARE = 0.8
 

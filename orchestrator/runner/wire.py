@@ -1,4 +1,4 @@
-"""One request with its ticket: sent, and settled whatever happens."""
+"""One request with its permit: sent, and settled whatever happens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from orchestrator.budget.ledger import Ledger, Ticket
+from orchestrator.budget.permits import Ledger, Permit
 from orchestrator.clock import Clock
 from orchestrator.thousandeyes.limits import read_limits
 from orchestrator.thousandeyes.protocol import NoAnswer, NotSent, Reply, Request, Transport
@@ -33,8 +33,8 @@ class Wire:
         self._clock = clock
         self.tally = tally
 
-    async def send(self, ticket: Ticket, request: Request, *, patience: float = math.inf) -> Reply:
-        """Return the reply, whatever its status. The ticket is ended in every case, cancellation included.
+    async def send(self, permit: Permit, request: Request, *, patience: float = math.inf) -> Reply:
+        """Return the reply, whatever its status. The permit is ended in every case, cancellation included.
 
         ``patience`` is real seconds, for a read; the transport has its own time-outs. Raises ``NotSent`` or
         ``NoAnswer``.
@@ -42,17 +42,17 @@ class Wire:
         try:
             reply = await self._answer(request, patience)
         except NotSent:
-            self._ledger.release(ticket, self._clock.now())
+            self._ledger.release(permit, self._clock.now())
             self.tally.errors += 1
             raise
         except Exception:
-            self._ledger.lost(ticket, self._clock.now())
+            self._ledger.lost(permit, self._clock.now())
             self.tally.errors += 1
             raise
         except BaseException:  # cancelled: the request may have been taken
-            self._ledger.lost(ticket, self._clock.now())
+            self._ledger.lost(permit, self._clock.now())
             raise
-        self._ledger.settle(ticket, read_limits(reply.headers), self._clock.now(), status=reply.status)
+        self._ledger.settle(permit, read_limits(reply.headers), self._clock.now(), status=reply.status)
         if reply.status == 429:
             self.tally.refused_429 += 1
         elif reply.status >= 400:
@@ -64,6 +64,6 @@ class Wire:
             return await self._transport.send(request)
         raise NoAnswer(f"{request.method} {request.path}: no answer within {patience:g} s")
 
-    def unused(self, ticket: Ticket) -> None:
-        """The ticket's request was never sent."""
-        self._ledger.release(ticket, self._clock.now())
+    def unused(self, permit: Permit) -> None:
+        """The permit's request was never sent."""
+        self._ledger.release(permit, self._clock.now())

@@ -1,1 +1,1 @@
-"""What to send next: ``schedule`` joins the line of ``creations``, sent with ``caution``, and ``looking``."""
+"""What to send next: ``schedule`` joins the line of ``creations``, sent with ``caution``, and ``polls``."""

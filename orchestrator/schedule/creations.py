@@ -9,12 +9,12 @@ from dataclasses import replace
 from random import Random
 
 from orchestrator.model import Spec
-from orchestrator.outcomes import backoff
-from orchestrator.schedule.caution import Caution
-from orchestrator.schedule.line import Line
-from orchestrator.schedule.steps import Candidate, Create, Look, Probe, Purpose, Step
+from orchestrator.schedule.backoff import backoff
+from orchestrator.schedule.breaker import Caution
+from orchestrator.schedule.lanes import Line
+from orchestrator.schedule.steps import Candidate, Create, Poll, Probe, Purpose, Step
 
-# A look before a re-run is tried this often.
+# A poll before a re-run is tried this often.
 TRIES = 3
 # After this many incidents in a row a type lets the others go first, for so long (seconds): it may be what
 # the API cannot create now.
@@ -24,7 +24,7 @@ PREPARED_RERUNS = 40
 
 
 class Creations:
-    """A line, and for re-runs the looks that must come first: their newest rounds are read."""
+    """A line, and for re-runs the polls that must come first: their newest rounds are read."""
 
     def __init__(self, rng: Random, *, in_order: bool = False) -> None:
         self._rng = rng
@@ -35,8 +35,8 @@ class Creations:
         self._incidents: dict[str, int] = {}  # in a row, by type
         self._suspects: dict[str, float] = {}  # types that go last, until when
         self._queue: Line[str] = Line(lambda key: self._types.get(key) in self._suspects)
-        self._reruns: Line[Look] = Line(lambda look: self._types.get(look.key) in self._suspects)
-        self._baselines: list[tuple[float, int, Look]] = []
+        self._reruns: Line[Poll] = Line(lambda poll: self._types.get(poll.key) in self._suspects)
+        self._baselines: list[tuple[float, int, Poll]] = []
         self._preparing = 0
         self._specs = self._layers = 0
 
@@ -48,7 +48,7 @@ class Creations:
     def add_rerun(self, spec: Spec, *, layer: str) -> None:
         """A test to run again: first its newest rounds are read in ``layer``."""
         self._count(spec)
-        self._reruns.append(Look(spec.key, layer, Purpose.BASELINE))
+        self._reruns.append(Poll(spec.key, layer, Purpose.BASELINE))
 
     def _count(self, spec: Spec) -> None:
         self._types[spec.key] = spec.type
@@ -56,11 +56,11 @@ class Creations:
         self._layers += len(spec.layers)
 
     def stop(self) -> list[str]:
-        """Create no more. Returns the keys that will not be created; looks under way tell their own end."""
+        """Create no more. Returns the keys that will not be created; polls under way tell their own end."""
         self._preparing -= len(self._baselines)
-        prepared = [look.key for _, _, look in self._baselines]
+        prepared = [poll.key for _, _, poll in self._baselines]
         self._baselines.clear()
-        return [*self._queue.clear(), *(look.key for look in self._reruns.clear()), *prepared]
+        return [*self._queue.clear(), *(poll.key for poll in self._reruns.clear()), *prepared]
 
     def candidates(self, now: float, *, allowed: bool, set_aside: int) -> Iterator[Candidate]:
         """The next creation, or the probe that must come first; the next re-run to prepare, and one whose
@@ -148,23 +148,23 @@ class Creations:
         self._queue.sort_out()
         self._reruns.sort_out()
 
-    # -- what came of a look before a re-run --------------------------------------------------------
+    # -- what came of a poll before a re-run --------------------------------------------------------
 
     def baselined(self, key: str) -> None:
         """The newest rounds before a re-run are known: it may go."""
         self._preparing -= 1
         self._queue.append(key)
 
-    def baseline_page(self, look: Look) -> None:
+    def baseline_page(self, poll: Poll) -> None:
         """One more page before a re-run."""
-        heapq.heappush(self._baselines, (0.0, next(self._order), look))
+        heapq.heappush(self._baselines, (0.0, next(self._order), poll))
 
-    def baseline_failed(self, look: Look, now: float, *, limited: bool = False) -> bool:
-        """A look before a re-run failed. Returns whether it will be tried again."""
-        tries = look.tries if limited else look.tries + 1
+    def baseline_failed(self, poll: Poll, now: float, *, limited: bool = False) -> bool:
+        """A poll before a re-run failed. Returns whether it will be tried again."""
+        tries = poll.tries if limited else poll.tries + 1
         if tries < TRIES:
             due = now if limited else now + backoff(tries, self._rng.random())
-            heapq.heappush(self._baselines, (due, next(self._order), replace(look, tries=tries)))
+            heapq.heappush(self._baselines, (due, next(self._order), replace(poll, tries=tries)))
             return True
         self._preparing -= 1
         return False

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-# A page link is followed this many times at most in one look: pages must end somewhere.
+# A page link is followed this many times at most in one poll: pages must end somewhere.
 MAX_PAGES = 500
 
 
 class Purpose(Enum):
-    """Why a layer is looked at."""
+    """Why a layer is polled."""
 
     BASELINE = auto()
     SENTINEL = auto()
@@ -26,7 +26,7 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Poll:
     """Read one page of one layer. ``tries`` and ``refusals`` came to nothing before this one."""
 
     key: str
@@ -39,8 +39,8 @@ class Look:
     # Links that led here: a page that is named twice is a loop, and has been read.
     trail: frozenset[str] = frozenset()
 
-    def following(self, href: str) -> Look | None:
-        """The look at the next page, or ``None`` where pages loop or never end."""
+    def following(self, href: str) -> Poll | None:
+        """The poll of the next page, or ``None`` where pages loop or never end."""
         if self.page >= MAX_PAGES or href in self.trail:
             return None
         return replace(self, href=href, page=self.page + 1, trail=self.trail | {href})
@@ -63,7 +63,7 @@ class Probe:
     tries: int = 0
 
 
-Step = Create | Look | Detail | Probe
+Step = Create | Poll | Detail | Probe
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,147 +6,20 @@ Whatever a method returned from is durable. Times are epoch seconds (wall clock)
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import (
-    Agent,
-    Answer,
-    Api,
-    CellResult,
-    CellState,
-    Json,
-    JsonObject,
-    NotRun,
-    Spec,
-    Verdict,
+from orchestrator.model import Agent, Answer, CellResult, NotRun
+from orchestrator.records import (
+    CellRecord,
+    Counts,
+    Event,
+    RunFacts,
+    RunRecord,
+    RunState,
+    StoredAnswer,
+    TestRecord,
 )
-
-
-class RunState(StrEnum):
-    """State of a run in documents and in the store."""
-
-    RUNNING = "running"
-    COMPLETE = "complete"
-    INCOMPLETE = "incomplete"
-    INTERRUPTED = "interrupted"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """One execution of a plan.
-
-    ``settings`` is what the run was started with and a resume needs (deadline, reserve, order, ...);
-    ``facts`` is what the summary shows besides counts: requests, budgets, units, waits.
-    """
-
-    id: str
-    plan: str
-    plan_path: str | None
-    plan_text: str
-    plan_hash: str
-    api: Api
-    origin: str
-    account: str | None
-    parent: str | None
-    started: float
-    finished: float | None = None
-    state: RunState = RunState.RUNNING
-    exit_code: int | None = None
-    settings: Mapping[str, Json] = field(default_factory=dict)
-    facts: Mapping[str, Json] = field(default_factory=dict)
-
-    @property
-    def simulated(self) -> bool:
-        """Whether its world was the built-in simulator's: its tests exist nowhere."""
-        return self.settings.get("simulated") is True
-
-
-@dataclass(frozen=True, slots=True)
-class TestRecord:
-    """One spec of a run and what came of it.
-
-    ``baseline`` is set for re-runs: the newest round of each agent before. ``given_up`` is a user's word
-    that a lost creation is not looked for any more; it stays unknown.
-    """
-
-    __test__ = False  # no test case, whatever its name looks like to pytest
-
-    run: str
-    position: int
-    spec: Spec
-    state: SpecState
-    name: str | None = None
-    test_id: str | None = None
-    links: Mapping[str, str] = field(default_factory=dict)
-    baseline: Mapping[str, int] | None = None
-    intended: float | None = None
-    created: float | None = None
-    closed: float | None = None
-    error: str | None = None
-    given_up: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CellRecord:
-    """One cell with its end."""
-
-    spec: str | None
-    test: str
-    type: str
-    target: str
-    agent_id: str
-    agent: str
-    country: str | None
-    state: CellState
-    verdict: Verdict | None
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class StoredAnswer:
-    """An answer with where it belongs and its cell's verdict: one line of the results."""
-
-    spec: str
-    test: str
-    test_id: str | None
-    type: str
-    target: str
-    answer: Answer
-    verdict: Verdict | None
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something of note in the life of a run or of one spec, for ``explain`` and for requests of note."""
-
-    at: float
-    spec: str | None
-    kind: str
-    facts: JsonObject
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What the tests and cells of a run came to, read from the store.
-
-    ``created`` counts specs whose test was created (or run again) in this run. ``left_out`` counts the cells
-    among ``not_run`` that were left out before anything was created (an offline agent, ...): they do not make
-    a run incomplete.
-    ``pending_sent`` counts the cells among ``pending`` whose spec's creation left, or may have left
-    (creating, waiting, unknown). ``verdicts`` covers every cell that is not pending.
-    """
-
-    tests: Mapping[SpecState, int]
-    created: int
-    cells: Mapping[CellState, int]
-    verdicts: Mapping[Verdict, int]
-    left_out: int = 0
-    pending_sent: int = 0
-
 
 # Makes the ends of a spec's cells of its answers.
 Judge = Callable[[Sequence[Answer]], Sequence[CellResult]]
@@ -248,7 +121,7 @@ class Store(Protocol):
         state: RunState,
         finished: float | None,
         exit_code: int | None,
-        facts: Mapping[str, Json],
+        facts: RunFacts,
     ) -> None:
         """The state of the run itself."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+
+from orchestrator.budget.readings import LimitReading, Limits
 
 # Plain ASCII digits: int() would also take "2_4", " 24 " and digits of other scripts.
 _WHOLE = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
@@ -23,25 +24,6 @@ _LARGEST_LIMIT = 1_000_000
 _EARLIEST, _LATEST = 1e9, 1e11
 # A day. Windows last a minute; a longer order to wait is not about a window.
 _LONGEST_WAIT = 86_400.0
-
-
-@dataclass(frozen=True, slots=True)
-class LimitReading:
-    """One header family. ``remaining`` is after counting; ``reset`` is epoch seconds of the rollover."""
-
-    limit: int
-    remaining: int
-    reset: float
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Both families, the server's ``Date`` (epoch seconds) and ``Retry-After`` (seconds), where they came."""
-
-    organization: LimitReading | None
-    instant_test: LimitReading | None
-    date: float | None
-    retry_after: float | None
 
 
 def read_limits(headers: Mapping[str, str]) -> Limits:

@@ -136,7 +136,7 @@ class Dialect(Protocol):
     def rerun(self, test_id: str, aid: str | None) -> Request:
         """Run an existing test once more."""
 
-    def look(
+    def poll(
         self, spec: Spec, test_id: str, layer: str, link: str | None, origin: str, aid: str | None
     ) -> Request:
         """Ask for one layer's newest round, by its link if that is of ``origin``, else by our own table."""
@@ -157,11 +157,6 @@ class Dialect(Protocol):
         """What the API says went wrong, in one line, at most 500 characters; never raises."""
 
 
-def expected_rows(spec: Spec, layer: str) -> int:
-    """How many rows each agent gives in a layer (api-facts 3.4): one, in dns-server one per server."""
-    return spec.servers if layer == "dns-server" else 1
-
-
 __all__ = [
     "AccountGroup",
     "BadAnswer",
@@ -175,5 +170,4 @@ __all__ = [
     "Timeouts",
     "Transport",
     "TransportError",
-    "expected_rows",
 ]

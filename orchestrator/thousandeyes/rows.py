@@ -42,7 +42,7 @@ _EVIDENCE: Mapping[str, frozenset[str]] = {
     "sip-server": frozenset({"availability", "totalTime", "responseTime", "responseCode"}),
     "rtp-server": frozenset({"mos", "loss", "latency"}),
 }
-# The name of the field differs by layer (api-facts 3.4); one look at all is simpler and as safe.
+# The name of the field differs by layer (api-facts 3.4); one poll of all is simpler and as safe.
 _ERROR_TEXTS = ("errorDetails", "errorDetail", "problemDetail")
 _NO_ERROR = frozenset({"", "none", "no error", "null", "-"})
 _LONGEST_LINK = 2048

@@ -84,7 +84,7 @@ class V7:
         """Run a test once more; the answer's body is empty."""
         return Request("POST", f"/v7/tests/{quoted(test_id)}/run", with_aid(aid), instant=True)
 
-    def look(
+    def poll(
         self, spec: Spec, test_id: str, layer: str, link: str | None, origin: str, aid: str | None
     ) -> Request:
         """Ask for the newest round of a layer."""

@@ -21,18 +21,18 @@ from random import Random
 from virtual_time import run_virtual
 from virtual_world import EPOCH, ORIGIN, VirtualTransport
 
+from orchestrator.actions.prepare import Wishes, prepare, store_run
 from orchestrator.app import Session
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.clock import LoopClock
-from orchestrator.conduct import Conductor, Doors, Pacing
 from orchestrator.plan.load import parse_plan
+from orchestrator.records import RunRecord
+from orchestrator.runner.conductor import Conductor, Doors, Pacing
 from orchestrator.runner.wire import Tally, Wire
 from orchestrator.settings import Settings
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
-from orchestrator.start import Wishes, prepare, store_run
-from orchestrator.store.base import RunRecord
-from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.store.sqlite.journal import SqliteStore
 
 AGENTS = 20  # in one test
 PLAN = """\
@@ -85,7 +85,7 @@ async def _run(tests: int, path: Path) -> tuple[float, int]:
     clock.wall()
     rng = Random(1)
     service = Service(World(seed=1, all_online=True, base_url=ORIGIN))
-    store = await EmbeddedStore.open(path, virtual=True)
+    store = await SqliteStore.open(path, virtual=True)
     store._database.connection.execute("PRAGMA synchronous = OFF")
     ledger, tally = LocalLedger(rng=rng), Tally()
     doors = Doors(

@@ -26,18 +26,19 @@ import anyio
 from process_clock import VARIABLE, Pace
 from scenarios import Scenario
 
-from orchestrator.budget.ledger import Ledger, LocalLedger
+from orchestrator.budget.ledger import LocalLedger
+from orchestrator.budget.permits import Ledger
 from orchestrator.budget.shared import SharedLedger
 from orchestrator.clock import LoopClock
-from orchestrator.conduct import Conductor, Doors, Pacing
 from orchestrator.credentials import Credentials
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Api, Spec
-from orchestrator.naming import test_name
+from orchestrator.records import RunRecord, RunSettings, TestRecord
+from orchestrator.runner.conductor import Conductor, Doors, Pacing
+from orchestrator.runner.naming import test_name
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Tally, Wire
-from orchestrator.store.base import RunRecord, TestRecord
-from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.store.sqlite.journal import SqliteStore
 from orchestrator.thousandeyes.client import HttpTransport
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.protocol import Request
@@ -128,7 +129,7 @@ async def bare(origin: str, specs: Sequence[Spec]) -> tuple[int, int]:
             made = await fetch(session, speaks.create(spec, test_name("bench", "1", spec), None))
             for layer in spec.layers:
                 while True:
-                    look = speaks.look(spec, str(made["testId"]), layer, None, origin, None)
+                    look = speaks.poll(spec, str(made["testId"]), layer, None, origin, None)
                     if (await fetch(session, look))["results"]:
                         break
                     await anyio.sleep(0.05)
@@ -146,7 +147,7 @@ async def ours(origin: str, specs: Sequence[Spec], folder: Path, *, shared: bool
     """The orchestrator's own path: journal, budgets, dispatcher, transport, answers, verdicts."""
     clock = LoopClock(speed=SPEED)
     rng = Random(1)
-    store = await EmbeddedStore.open(folder / "o.db")
+    store = await SqliteStore.open(folder / "o.db")
     # The types are known already; how a first run learns them is another table's business.
     await store.save_latencies(origin, {kind: [0.5] * 30 for kind in {spec.type for spec in specs}})
     ledger: Ledger = LocalLedger(rng=rng, expiry=90.0 * SPEED)
@@ -157,7 +158,7 @@ async def ours(origin: str, specs: Sequence[Spec], folder: Path, *, shared: bool
         run = RunRecord(
             id="6500000000000001", plan="bench", plan_path=None, plan_text="", plan_hash="", api=Api.V7,
             origin=origin, account=None, parent=None, started=clock.wall(),
-            settings={"deadline": 1e6, "reserve": 0.1, "in_order": False},
+            settings=RunSettings(deadline=1e6),
         )  # fmt: skip
         tests = [TestRecord(run.id, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
         await store.create_run(run, tests, (), ())

@@ -22,7 +22,7 @@ from virtual_world import EPOCH, ORIGIN, VirtualTransport
 
 from orchestrator.clock import LoopClock
 from orchestrator.model import Api, Spec
-from orchestrator.naming import test_name
+from orchestrator.runner.naming import test_name
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.limits import read_limits
 from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request
@@ -80,7 +80,7 @@ class Peer:
     async def _poll(self, spec: Spec, test_id: str, layer: str) -> None:
         while True:
             await anyio.sleep(EVERY)
-            reply = await self.insist(self.speaks.look(spec, test_id, layer, None, ORIGIN, None))
+            reply = await self.insist(self.speaks.poll(spec, test_id, layer, None, ORIGIN, None))
             if self.speaks.read_page(layer, reply.body).rows:
                 self.stored[spec.key, layer] = self.clock.wall()
                 return

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.budget.ledger import Ledger, LocalLedger, Note, silent
+from orchestrator.budget.ledger import LocalLedger
+from orchestrator.budget.permits import Ledger, Note, silent
 from orchestrator.budget.shared import SharedLedger
 
 MakeLedger = Callable[..., Ledger]

@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from orchestrator.budget.readings import LimitReading, Limits
 from orchestrator.budget.shared import SharedLedger
-from orchestrator.thousandeyes.limits import LimitReading, Limits
 
 WINDOW, LIMIT, INSTANT = 3, 40, 8
 
@@ -49,14 +49,14 @@ def main(folder: Path, name: str, seconds: float) -> None:
     with (folder / f"{name}.log").open("w", buffering=1) as log:
         while time.monotonic() < end:
             instant = rng.random() < 0.4
-            ticket = ledger.try_reserve(time.monotonic(), instant=instant)
-            if ticket is None:
+            permit = ledger.try_reserve(time.monotonic(), instant=instant)
+            if permit is None:
                 time.sleep(0.02)
                 continue
             time.sleep(rng.random() * 0.02)
             status, limits = count(server, time.time(), instant=instant)
             time.sleep(rng.random() * 0.02)
-            ledger.settle(ticket, limits, time.monotonic(), status=status)
+            ledger.settle(permit, limits, time.monotonic(), status=status)
             log.write(f"{status} {time.monotonic()}\n")
     ledger.close()
     server.close()

@@ -6,7 +6,7 @@ import math
 
 from orchestrator.budget.budget import ALIGNED_SEEN, Budget
 from orchestrator.budget.clock import ServerClock
-from orchestrator.thousandeyes.limits import LimitReading
+from orchestrator.budget.readings import LimitReading
 
 SERVER = 1_700_000_040.0  # server epoch seconds at our monotonic second 0; a multiple of 60
 DELAY = 0.1

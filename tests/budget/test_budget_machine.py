@@ -22,8 +22,9 @@ from hypothesis.stateful import (
 
 from orchestrator.budget.budget import Budget
 from orchestrator.budget.clock import ServerClock
-from orchestrator.budget.ledger import LocalLedger, Ticket
-from orchestrator.thousandeyes.limits import LimitReading, Limits
+from orchestrator.budget.ledger import LocalLedger
+from orchestrator.budget.permits import Permit
+from orchestrator.budget.readings import LimitReading, Limits
 
 TRANSIT = 10.0  # seconds within which a request has been counted or never will be
 EXPIRY = 30.0  # seconds after which an answer does not come any more
@@ -101,13 +102,13 @@ class Server:
 
 @dataclass
 class Flight:
-    """A request on its way: ``answer`` is set once it has been counted. ``ticket`` is gone when given up.
+    """A request on its way: ``answer`` is set once it has been counted. ``permit`` is gone when given up.
 
     ``limits_known``: whether any answer had told the limits when it was sent. Before, not even they are
     known: a second probe, sent after the first was lost, may be refused.
     """
 
-    ticket: Ticket | None
+    permit: Permit | None
     instant: bool
     sent: float
     limits_known: bool
@@ -157,12 +158,12 @@ class Model(RuleBasedStateMachine):
         return self.time + self.offset
 
     def send(self, instant: bool) -> None:
-        ticket = self.ledger.try_reserve(self.now, instant=instant)
-        if ticket is not None:
-            self.probes += len(ticket.probes)
+        permit = self.ledger.try_reserve(self.now, instant=instant)
+        if permit is not None:
+            self.probes += len(permit.probes)
             asked = [self.ledger.organization, *([self.ledger.instant_test] if instant else [])]
             known = all(budget.state.limit is not None for budget in asked)
-            self.flights.append(Flight(ticket, instant, self.time, known))
+            self.flights.append(Flight(permit, instant, self.time, known))
 
     def count(self, flight: Flight) -> None:
         flight.answer = self.server.take(self.time, instant=flight.instant)
@@ -174,7 +175,7 @@ class Model(RuleBasedStateMachine):
         return [flight for flight in self.flights if flight.answer is None]
 
     def answered(self) -> list[Flight]:
-        return [flight for flight in self.flights if flight.ticket is not None and flight.answer is not None]
+        return [flight for flight in self.flights if flight.permit is not None and flight.answer is not None]
 
     @rule(instant=st.booleans(), times=st.integers(1, 6))
     def ask(self, instant: bool, times: int) -> None:
@@ -219,11 +220,11 @@ class Model(RuleBasedStateMachine):
             self.answer(flight)
 
     def answer(self, flight: Flight) -> None:
-        assert flight.ticket is not None
+        assert flight.permit is not None
         assert flight.answer is not None
         status, limits = flight.answer
         self.flights.remove(flight)
-        self.ledger.settle(flight.ticket, limits, self.now, status=status)
+        self.ledger.settle(flight.permit, limits, self.now, status=status)
 
     @precondition(lambda self: self.answered())
     @rule(data=st.data())
@@ -234,24 +235,24 @@ class Model(RuleBasedStateMachine):
             flight.answer = (200, Limits(None, None, None, None))
             self.answer(flight)
 
-    @precondition(lambda self: any(flight.ticket is not None for flight in self.flights))
+    @precondition(lambda self: any(flight.permit is not None for flight in self.flights))
     @rule(data=st.data())
     def lose(self, data: st.DataObject) -> None:
         """The connection breaks; the request may have been counted, may be counted yet, or never."""
-        flight = data.draw(st.sampled_from([one for one in self.flights if one.ticket is not None]))
-        assert flight.ticket is not None
-        self.ledger.lost(flight.ticket, self.now)
-        flight.ticket = None
+        flight = data.draw(st.sampled_from([one for one in self.flights if one.permit is not None]))
+        assert flight.permit is not None
+        self.ledger.lost(flight.permit, self.now)
+        flight.permit = None
         if flight.answer is not None or data.draw(st.booleans()):
             self.flights.remove(flight)
 
-    @precondition(lambda self: any(one.ticket is not None for one in self.waiting()))
+    @precondition(lambda self: any(one.permit is not None for one in self.waiting()))
     @rule(data=st.data())
     def give_back(self, data: st.DataObject) -> None:
         """The request never left this host."""
-        flight = data.draw(st.sampled_from([one for one in self.waiting() if one.ticket is not None]))
-        assert flight.ticket is not None
-        self.ledger.release(flight.ticket, self.now)
+        flight = data.draw(st.sampled_from([one for one in self.waiting() if one.permit is not None]))
+        assert flight.permit is not None
+        self.ledger.release(flight.permit, self.now)
         self.flights.remove(flight)
 
     @rule(seconds=st.one_of(st.floats(0.01, 3), st.floats(3, 45), st.sampled_from([0.25, 1.0, 59.0, 61.5])))
@@ -266,10 +267,10 @@ class Model(RuleBasedStateMachine):
                 self.count(flight)
         self.time = end
         for flight in list(self.flights):
-            if flight.ticket is None and flight.answer is not None:
+            if flight.permit is None and flight.answer is not None:
                 self.flights.remove(flight)
-            elif flight.ticket is not None and flight.sent + EXPIRY <= end:
-                self.ledger.lost(flight.ticket, self.now)
+            elif flight.permit is not None and flight.sent + EXPIRY <= end:
+                self.ledger.lost(flight.permit, self.now)
                 self.flights.remove(flight)
 
     @rule()
@@ -303,16 +304,16 @@ class Model(RuleBasedStateMachine):
 
     @invariant()
     def tickets_and_reservations_agree(self) -> None:
-        tickets = {one.ticket.id for one in self.flights if one.ticket is not None}
-        assert set(self.ledger.organization.state.flying) <= tickets
-        assert set(self.ledger.instant_test.state.flying) <= tickets
+        permits = {one.permit.id for one in self.flights if one.permit is not None}
+        assert set(self.ledger.organization.state.flying) <= permits
+        assert set(self.ledger.instant_test.state.flying) <= permits
         probing = self.ledger.organization.state.probing
-        assert probing is None or probing in tickets, "a probe is out that nobody sent"
+        assert probing is None or probing in permits, "a probe is out that nobody sent"
 
     def teardown(self) -> None:
         for flight in list(self.flights):
-            if flight.ticket is not None:
-                self.ledger.lost(flight.ticket, self.now)
+            if flight.permit is not None:
+                self.ledger.lost(flight.permit, self.now)
         for budget in (self.ledger.organization, self.ledger.instant_test):
             assert budget.state.flying == {}
             assert budget.state.probing is None
@@ -412,12 +413,12 @@ class OurOwnClock(ServerClock):
 class ReservesWithoutAsking(LocalLedger):
     """I1: the creation's own budget is not asked"""
 
-    def try_reserve(self, now: float, *, instant: bool, spare: int = 0) -> Ticket | None:
-        ticket = super().try_reserve(now, instant=False, spare=spare)
-        if ticket is None or not instant:
-            return ticket
-        self.instant_test.reserve(ticket.id, now)
-        return Ticket(ticket.id, True, ticket.sent, ticket.probes)
+    def try_reserve(self, now: float, *, instant: bool, spare: int = 0) -> Permit | None:
+        permit = super().try_reserve(now, instant=False, spare=spare)
+        if permit is None or not instant:
+            return permit
+        self.instant_test.reserve(permit.id, now)
+        return Permit(permit.id, True, permit.sent, permit.probes)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from orchestrator.budget.budget import BLIND_ROOM, Budget, Heard
 from orchestrator.budget.clock import ServerClock
-from orchestrator.thousandeyes.limits import LimitReading
+from orchestrator.budget.readings import LimitReading
 
 SERVER = 1_700_000_040.0  # server epoch seconds at our monotonic second 0; a multiple of 60
 END = SERVER + 60.0

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from orchestrator.budget.ledger import Ledger, LocalLedger, Ticket
-from orchestrator.thousandeyes.limits import LimitReading, Limits
+from orchestrator.budget.ledger import LocalLedger
+from orchestrator.budget.permits import Ledger, Permit
+from orchestrator.budget.readings import LimitReading, Limits
 
 MakeLedger = Callable[..., Ledger]
 
@@ -35,10 +36,10 @@ def said(
     )
 
 
-def take(ledger: Ledger, now: float, *, instant: bool = False, spare: int = 0) -> Ticket:
-    ticket = ledger.try_reserve(now, instant=instant, spare=spare)
-    assert ticket is not None, f"no ticket at {now}: {ledger.view(now)}"
-    return ticket
+def take(ledger: Ledger, now: float, *, instant: bool = False, spare: int = 0) -> Permit:
+    permit = ledger.try_reserve(now, instant=instant, spare=spare)
+    assert permit is not None, f"no permit at {now}: {ledger.view(now)}"
+    return permit
 
 
 def opened(ledger: Ledger, organization: int = 239, instant: int = 23, limit: int = 240) -> Ledger:
@@ -209,9 +210,9 @@ def test_headers_that_stop_coming_make_the_budgets_blind_and_not_deaf(make_ledge
 
 def test_answers_in_any_order_end_with_the_smallest_remaining(make_ledger: MakeLedger) -> None:
     ledger = opened(make_ledger())
-    tickets = [take(ledger, 1.0) for _ in range(3)]
-    for ticket, remaining in zip(tickets, (236, 238, 237), strict=True):
-        ledger.settle(ticket, said(1.2, remaining), 1.2, status=200)
+    permits = [take(ledger, 1.0) for _ in range(3)]
+    for permit, remaining in zip(permits, (236, 238, 237), strict=True):
+        ledger.settle(permit, said(1.2, remaining), 1.2, status=200)
     assert ledger.view(1.3).organization.free == 236
 
 

@@ -18,7 +18,8 @@ import pytest
 
 import orchestrator
 from orchestrator.budget.holders import ASK_AGAIN
-from orchestrator.budget.ledger import Ticket
+from orchestrator.budget.permits import Permit
+from orchestrator.budget.readings import LimitReading, Limits
 from orchestrator.budget.shared import (
     FAILURES_IN_A_ROW,
     SharedLedger,
@@ -26,7 +27,6 @@ from orchestrator.budget.shared import (
     budget_key,
     is_alive,
 )
-from orchestrator.thousandeyes.limits import LimitReading, Limits
 
 SERVER = 1_700_000_040.0
 END = SERVER + 60.0
@@ -76,9 +76,9 @@ def make(tmp_path: Path, events: list[str]) -> Iterator[Make]:
 
 
 def opened(ledger: SharedLedger, organization: int = 239, instant: int = 23) -> None:
-    ticket = ledger.try_reserve(0.5, instant=True)
-    assert ticket is not None
-    ledger.settle(ticket, said(0.6, organization, instant), 0.6, status=201)
+    permit = ledger.try_reserve(0.5, instant=True)
+    assert permit is not None
+    ledger.settle(permit, said(0.6, organization, instant), 0.6, status=201)
 
 
 def test_what_one_process_learned_and_spent_the_other_knows(make: Make) -> None:
@@ -171,17 +171,17 @@ def test_a_ticket_of_a_state_that_was_dropped_ends_nothing_in_the_new_one(make: 
 def test_equals_share_a_window_evenly(make: Make) -> None:
     one, other = make(1), make(2)
     opened(one, instant=23)
-    taken: dict[SharedLedger, list[Ticket]] = {one: [], other: []}
+    taken: dict[SharedLedger, list[Permit]] = {one: [], other: []}
     now = 1.0
     other.try_reserve(now, instant=True)
     while now < 50:
         for ledger, tries in ((one, 5), (other, 1)):  # one asks five times as often
             for _ in range(tries):
-                ticket = ledger.try_reserve(now, instant=True)
-                if ticket is not None:
-                    taken[ledger].append(ticket)
+                permit = ledger.try_reserve(now, instant=True)
+                if permit is not None:
+                    taken[ledger].append(permit)
         now += ASK_AGAIN
-    counts = sorted(len(tickets) for tickets in taken.values())
+    counts = sorted(len(permits) for permits in taken.values())
     assert sum(counts) == 22
     assert counts[1] - counts[0] <= 6
 
@@ -236,9 +236,9 @@ def test_a_file_that_is_damaged_while_in_use_is_replaced(
     path.write_bytes(path.read_bytes()[:100] + b"\xff" * (path.stat().st_size - 100))
     for step in range(6):
         ledger.view(1.0 + step)
-    ticket = ledger.try_reserve(10.0, instant=True)
-    assert ticket is not None
-    ledger.settle(ticket, said(10.1, 230, 20), 10.1, status=201)
+    permit = ledger.try_reserve(10.0, instant=True)
+    assert permit is not None
+    ledger.settle(permit, said(10.1, 230, 20), 10.1, status=201)
     assert ledger.view(11.0).organization.free == 230
     assert ledger.shared
 
@@ -247,8 +247,8 @@ def test_a_file_that_was_deleted_is_made_anew(make: Make, tmp_path: Path) -> Non
     one, other = make(1), make(2)
     opened(one)
     (tmp_path / "budget.db").unlink()
-    ticket = one.try_reserve(1.0, instant=True)
-    assert ticket is not None
+    permit = one.try_reserve(1.0, instant=True)
+    assert permit is not None
     assert other.try_reserve(1.0, instant=True) is None, "both must have gone over to the new file"
 
 
@@ -286,11 +286,11 @@ def test_a_place_that_cannot_be_written_means_going_on_alone_and_saying_so(tmp_p
 def test_an_answer_that_came_while_the_file_was_busy_is_not_forgotten(make: Make, tmp_path: Path) -> None:
     ledger = make()
     opened(ledger)
-    ticket = ledger.try_reserve(1.0, instant=False)
-    assert ticket is not None
+    permit = ledger.try_reserve(1.0, instant=False)
+    assert permit is not None
     blocker = sqlite3.connect(tmp_path / "budget.db", isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
-    ledger.settle(ticket, said(1.1, 100), 1.1, status=429)
+    ledger.settle(permit, said(1.1, 100), 1.1, status=429)
     blocker.execute("COMMIT")
     blocker.close()
     view = ledger.view(1.2)
@@ -305,11 +305,11 @@ def test_a_file_that_stays_busy_is_given_up_and_the_answers_with_it_are_kept(
 ) -> None:
     ledger = make()
     opened(ledger)
-    ticket = ledger.try_reserve(1.0, instant=False)
-    assert ticket is not None
+    permit = ledger.try_reserve(1.0, instant=False)
+    assert permit is not None
     blocker = sqlite3.connect(tmp_path / "budget.db", isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
-    ledger.settle(ticket, said(1.1, 0), 1.1, status=429)
+    ledger.settle(permit, said(1.1, 0), 1.1, status=429)
     for _ in range(FAILURES_IN_A_ROW):
         ledger.view(1.2)
     blocker.execute("COMMIT")

@@ -9,8 +9,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from orchestrator.store.database import Database
-from orchestrator.store.group import GroupCommit
+from orchestrator.store.sqlite.database import Database
+from orchestrator.store.sqlite.group import GroupCommit
 
 
 def insert(number: int) -> Callable[[sqlite3.Connection], int]:

@@ -25,17 +25,17 @@ from scripted_network import CREATIONS, EPOCH, READS, Network, OutsideClock, sim
 from virtual_time import VirtualLoop
 
 from orchestrator.budget.ledger import LocalLedger
-from orchestrator.conduct import UNKNOWN_POLICIES, Conductor, Doors, Outcome, Pacing
 from orchestrator.errors import Exit, StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Spec
+from orchestrator.records import TestRecord
 from orchestrator.report.summary import summary
+from orchestrator.runner.conductor import UNKNOWN_POLICIES, Conductor, Doors, Outcome, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Tally, Wire
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
-from orchestrator.store.base import TestRecord
-from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.store.sqlite.journal import SqliteStore
 from orchestrator.thousandeyes.dialects import dialect
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class Lives(RuleBasedStateMachine):
         ids = iter(self.service.world.agents)
         self.agents = {agent: str(next(ids)) for agent in AGENTS}
         self.network = Network(self.service, self.clock)
-        self.store: EmbeddedStore | None = None
+        self.store: SqliteStore | None = None
         self.session: asyncio.Task[Outcome] | None = None
         self.conductor: Conductor | None = None
         self.retries = False
@@ -126,7 +126,7 @@ class Lives(RuleBasedStateMachine):
         return str(json.loads(reply.body)["testId"])
 
     def _open(self) -> None:
-        self.store = self._do(EmbeddedStore.open(self.path, virtual=True))
+        self.store = self._do(SqliteStore.open(self.path, virtual=True))
         connection = self.store._database.connection
         # Durability is tested elsewhere; here a sync for each of thousands of commits is only slow.
         connection.execute("PRAGMA synchronous = OFF")

@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 from process_world import SUPPORT, World, plan_text
 
+from orchestrator.actions.prepare import Wishes, prepare, store_run
 from orchestrator.app import Session, simulate
-from orchestrator.budget.ledger import silent
-from orchestrator.conduct import Conductor
+from orchestrator.budget.permits import silent
 from orchestrator.errors import StoreProblem
 from orchestrator.plan.load import parse_plan
+from orchestrator.runner.conductor import Conductor
 from orchestrator.settings import Settings
-from orchestrator.start import Wishes, prepare, store_run
-from orchestrator.store.database import journal_mode
-from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.store.sqlite.database import journal_mode
+from orchestrator.store.sqlite.journal import SqliteStore
 from orchestrator.thousandeyes.client import HttpTransport
 from orchestrator.thousandeyes.protocol import Reply, Request
 
@@ -64,7 +64,7 @@ async def test_every_intention_is_committed_before_its_post_is_handed_to_the_net
         return await send(self, request)
 
     def trace(session: Session) -> None:
-        assert isinstance(session.doors.store, EmbeddedStore)
+        assert isinstance(session.doors.store, SqliteStore)
         connection = session.doors.store._database.connection
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == FULL
         connection.set_trace_callback(trail.append)
@@ -94,7 +94,7 @@ async def test_nothing_is_sent_when_the_intention_cannot_be_committed(
         return await send(self, request)
 
     def fill(session: Session) -> None:
-        assert isinstance(session.doors.store, EmbeddedStore)
+        assert isinstance(session.doors.store, SqliteStore)
         connection = session.doors.store._database.connection
         # Fails in the commit of an intention, after its statements have succeeded.
         connection.executescript(

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from process_world import Ended, World, damaged, ended, plan_text, states, stored_rows, until
 
-from orchestrator.store.database import Database, migrations, statements
+from orchestrator.store.sqlite.database import Database, migrations, statements
 
 MIGRATION_STATEMENTS = sum(len(list(statements(script))) for _, script in migrations())
 # linux/prctl.h, linux/capability.h: root may write what is read-only unless it gives these up.

@@ -18,13 +18,13 @@ from simulated_run import Ran, Simulated, check_sums, in_process
 from virtual_time import run_virtual
 
 from orchestrator.errors import OrchestratorError
-from orchestrator.report.console import make_console
 from orchestrator.report.digest import digest
 from orchestrator.report.explain import explanation, steps
 from orchestrator.report.junit import junit
 from orchestrator.report.results import write_csv, write_jsonl, write_table
-from orchestrator.report.text import print_summary
 from orchestrator.simulator.settings import Settings as World
+from orchestrator.terminal.console import make_console
+from orchestrator.terminal.text import print_summary
 from orchestrator.thousandeyes.protocol import Reply, Request, Transport
 
 SCALARS = (

@@ -9,8 +9,8 @@ from fault_cases import BROKEN_BODIES, LIMITED, LOST_AFTER, LOST_BEFORE, PLAN
 from simulated_run import Ran, Simulated, check_promises, in_process, virtual_run
 from virtual_time import run_virtual
 
-from orchestrator.ask import TRIES
 from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.runner.ask import TRIES
 from orchestrator.simulator.settings import Fault
 from orchestrator.simulator.settings import Settings as World
 

@@ -15,13 +15,13 @@ import trustme
 from fault_cases import PLAN
 from simulated_run import TOKEN, Ran, check_promises, over_sockets
 
-from orchestrator.ask import Unanswered
 from orchestrator.clock import LoopClock
+from orchestrator.runner.ask import Unanswered
 from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Fault
 from orchestrator.simulator.settings import Settings as World
-from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.store.sqlite.journal import SqliteStore
 from orchestrator.thousandeyes.client import HttpTransport
 
 # Slow enough that a request's time-out is a fraction of a test's deadline.
@@ -141,7 +141,7 @@ async def test_creations_that_never_left_wait_until_the_api_is_back_and_are_crea
             World(), store=tmp_path / "store.db", speed=SPEED, origin=origin
         ) as simulated:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(EmbeddedStore, "intend", closing_once(gate))
+                patch.setattr(SqliteStore, "intend", closing_once(gate))
                 ran = await simulated.run(PLAN)
         await gate.close()
         witness = behind.service.witness()
@@ -154,7 +154,7 @@ async def test_creations_that_never_left_wait_until_the_api_is_back_and_are_crea
 
 def closing_once(gate: Gate) -> Callable[..., Awaitable[None]]:
     """The store's ``intend``; its first call closes the gate and opens it a tenth of a second later."""
-    intend = EmbeddedStore.intend
+    intend = SqliteStore.intend
     opening: list[asyncio.Future[None]] = []
 
     def open_again() -> None:

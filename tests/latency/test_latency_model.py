@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.latency import (
+from orchestrator.schedule.latency import (
     ENOUGH,
     LONGEST_GAP,
     REMEMBERED,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import polling
-from orchestrator.latency import LONGEST_GAP, SHORTEST_GAP
+from orchestrator.schedule import policy as polling
+from orchestrator.schedule.latency import LONGEST_GAP, SHORTEST_GAP
 
 
 def wasted(risk: float) -> float:
@@ -126,8 +126,8 @@ def test_a_change_of_policy_only_brings_looks_forward() -> None:
 
 
 def test_a_layer_that_lags_is_looked_at_less_and_less_but_always_again() -> None:
-    waits = [polling.lagging_look(looks) for looks in range(12)]
+    waits = [polling.lagging_poll(looks) for looks in range(12)]
     assert waits == sorted(waits)
     assert waits[0] == 1.5
     assert waits[-1] == 15.0
-    assert polling.lagging_look(10**6) == 15.0
+    assert polling.lagging_poll(10**6) == 15.0

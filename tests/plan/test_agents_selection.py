@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.agents import Sample, Selector, explain_nothing, select
 from orchestrator.expand import needs_labels
 from orchestrator.model import Agent, AgentState, AgentType
 from orchestrator.plan.model import Plan
+from orchestrator.plan.selectors import Sample, Selector, explain_nothing, select
 
 MakeAgent = Callable[..., Agent]
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.expect import ExpectationInvalid, Parsed, judge_cell, parse_expectation, parsed
 from orchestrator.model import Answer, AnswerStatus, CellResult, CellState, Metric, Spec, Verdict
 from orchestrator.testtypes import METRICS, TEST_TYPES
+from orchestrator.verdict.expect import ExpectationInvalid, Parsed, judge_cell, parse_expectation, parsed
 
 MakeAnswer = Callable[..., Answer]
 MakeSpec = Callable[..., Spec]

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agents import Sample, Selector
 from orchestrator.errors import PlanInvalid
 from orchestrator.model import AgentState, AgentType, Api, JsonObject, Target
 from orchestrator.plan.load import load_plan, parse_bundle
 from orchestrator.plan.model import Plan
+from orchestrator.plan.selectors import Sample, Selector
 
 Parse = Callable[..., Plan]
 OneTest = Callable[..., str]

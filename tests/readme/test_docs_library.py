@@ -14,7 +14,7 @@ from workplace import TOKEN, Workplace
 
 import orchestrator
 from orchestrator import Credentials, Exit, load_plan, run_plan
-from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.store.sqlite.journal import SqliteStore
 
 LIBRARY = ROOT / "docs" / "library.md"
 TEXT = LIBRARY.read_text("utf-8")
@@ -82,7 +82,7 @@ def test_a_record_is_described_with_its_fields(name: str) -> None:
 
 
 async def _creations(path: str) -> int:
-    store = await EmbeddedStore.open(Path(path))
+    store = await SqliteStore.open(Path(path))
     try:
         runs = await store.runs(1)
         return (await store.counts(runs[0].id)).created if runs else 0

@@ -89,13 +89,13 @@ def test_an_example_is_a_plan_that_the_simulated_organization_can_run(
     [("< 2s", 1999.0, True), ("< 2000", 1999.0, True), ("< 2s", 2001.0, False), ("< 0.01 min", 601.0, False)],
 )
 def test_units_mean_what_the_document_says(expectation: str, measured: float, holds: bool) -> None:
-    from orchestrator.expect import parse_expectation  # noqa: PLC0415 - the only user
+    from orchestrator.verdict.expect import parse_expectation  # noqa: PLC0415 - the only user
 
     assert parse_expectation(f"http-server.totalTime {expectation}", "http-server").holds(measured) is holds
 
 
 def test_every_unit_that_an_expectation_may_have_is_described() -> None:
-    from orchestrator.expect import _UNITS  # noqa: PLC0415 - the only user
+    from orchestrator.verdict.expect import _UNITS  # noqa: PLC0415 - the only user
 
     text = section("Expectations")
     written = {unit for factors in _UNITS.values() for unit in factors}

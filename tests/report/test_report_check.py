@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from orchestrator.estimate import Estimate
 from orchestrator.model import Agent, AgentType, Api, NotRun, Spec
-from orchestrator.report.check import check_document, print_check
-from orchestrator.report.console import make_console
+from orchestrator.report.check import check_document
+from orchestrator.terminal.check import print_check
+from orchestrator.terminal.console import make_console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

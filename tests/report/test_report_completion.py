@@ -10,7 +10,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from orchestrator.cli import cli
-from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.store.sqlite.journal import SqliteStore
 
 if TYPE_CHECKING:
     from report_rows import Make
@@ -31,7 +31,7 @@ def test_runs_are_completed_from_the_store(
     run = make.run()
 
     async def store() -> None:
-        opened = await EmbeddedStore.open(path)
+        opened = await SqliteStore.open(path)
         await opened.create_run(run, (), (), ())
         await opened.close()
 

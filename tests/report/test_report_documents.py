@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import CellState, Verdict
+from orchestrator.records import RunSettings, RunState
 from orchestrator.report.digest import Digest, digest, with_links
 from orchestrator.report.junit import junit
 from orchestrator.report.markdown import ticket
-from orchestrator.store.base import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from report_rows import Make
 
     from orchestrator.model import Answer
-    from orchestrator.store.base import CellRecord
+    from orchestrator.records import CellRecord
 
 hostile = st.text(st.characters(), max_size=30)
 
@@ -237,13 +237,13 @@ def test_the_command_to_repeat_can_be_pasted(make: Make, changes: dict[str, obje
 
 def test_the_command_to_repeat_has_what_was_set_but_no_secret(make: Make) -> None:
     sets = {"target": "https://a b", "api_token": "s3cret"}
-    text = ticket(make.run(settings={"sets": sets}), make.counts(), Digest())
+    text = ticket(make.run(settings=RunSettings(sets=sets)), make.counts(), Digest())
     command = "orchestrator run plans/branch-sweep.yaml --set 'target=https://a b' --set 'api_token=***'"
     assert f"again: `{command}`" in text
 
 
 def test_a_simulated_run_is_repeated_and_never_resumed(make: Make) -> None:
-    run = make.run(settings={"simulated": True}, state=RunState.INTERRUPTED)
+    run = make.run(settings=RunSettings(simulated=True), state=RunState.INTERRUPTED)
     counts = make.counts(tests={SpecState.NOT_RUN: 1}, created=0)
     text = ticket(run, counts, Digest())
     assert "again: `orchestrator run plans/branch-sweep.yaml --simulate`" in text

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import UsageProblem
-from orchestrator.log import configure_logging, level_of
+from orchestrator.listeners.log import configure_logging, level_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,11 +171,15 @@ def loaded(statement: str, *modules: str) -> str:
 
 
 def test_reports_and_logs_import_neither_the_http_client_nor_the_store() -> None:
-    rooms = "console digest explain headline junit live markdown results safe summary text times waits"
-    names = ", ".join(f"orchestrator.report.{room}" for room in rooms.split())
-    assert loaded(f"import sys, orchestrator.log, {names}", "aiohttp", "sqlite3") == "[]"
+    documents = "digest explain headline junit markdown results summary times waits"
+    rooms = [*(f"report.{room}" for room in documents.split()), "safe"]
+    rooms += [f"terminal.{room}" for room in ("console", "live", "text")]
+    names = ", ".join(f"orchestrator.{room}" for room in rooms)
+    assert loaded(f"import sys, orchestrator.listeners.log, {names}", "aiohttp", "sqlite3") == "[]"
 
 
 def test_formats_for_machines_and_logging_start_without_rich_and_structlog() -> None:
-    names = ", ".join(f"orchestrator.report.{room}" for room in ("results", "summary", "live"))
-    assert loaded(f"import sys, orchestrator.log, {names}", "rich", "structlog") == "[]"
+    names = ", ".join(
+        f"orchestrator.{room}" for room in ("report.results", "report.summary", "terminal.live")
+    )
+    assert loaded(f"import sys, orchestrator.listeners.log, {names}", "rich", "structlog") == "[]"

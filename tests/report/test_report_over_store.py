@@ -11,14 +11,14 @@ import pytest
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, AgentType, CellResult, CellState, NotRun, Verdict
-from orchestrator.report.console import make_console
 from orchestrator.report.digest import digest
 from orchestrator.report.junit import junit
 from orchestrator.report.markdown import ticket
 from orchestrator.report.results import write_csv, write_jsonl
 from orchestrator.report.summary import summary
-from orchestrator.report.text import print_summary
-from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.terminal.console import make_console
+from orchestrator.terminal.text import print_summary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 
     from report_rows import Make
 
-    from orchestrator.store.base import RunRecord, Store
+    from orchestrator.records import RunRecord
+    from orchestrator.store.base import Store
 
 AGENTS = (Agent("1001", "branch-01", AgentType.ENTERPRISE), Agent("1002", "branch-02", AgentType.ENTERPRISE))
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await EmbeddedStore.open(tmp_path / "store.db")
+    opened = await SqliteStore.open(tmp_path / "store.db")
     yield opened
     await opened.close()
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from report_rows import Make
 
-    from orchestrator.store.base import StoredAnswer
+    from orchestrator.records import StoredAnswer
 
 RUN = "20261121-054712-ab12"
 # A high surrogate right before a low one is one character in JSON; no JSON document can tell them apart.

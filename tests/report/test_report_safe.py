@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.report import safe
+from orchestrator import safe
 from orchestrator.testtypes import TEST_TYPES
+from orchestrator.testtypes.secrets import mask_secrets
 
 if TYPE_CHECKING:
     from orchestrator.model import Json, JsonObject
@@ -177,7 +178,7 @@ def test_secret_fields_are_masked_wherever_they_stand() -> None:
         "requests": [{"name": "r", "headers": [{"key": "Cookie", "value": "abc"}], "bearerToken": "abc"}],
     }
     # No type of the table, so that only the names count.
-    assert safe.mask_secrets("not-a-type", fields) == {
+    assert mask_secrets("not-a-type", fields) == {
         "url": "https://***@portal.example.com",
         "username": "reader",
         "password": "***",
@@ -189,7 +190,7 @@ def test_secret_fields_are_masked_wherever_they_stand() -> None:
 
 def test_the_table_of_types_says_which_part_is_secret() -> None:
     secret: JsonObject = {"port": 5060, "user": "alice", "password": "s3cret"}
-    shown = safe.mask_secrets("sip-server", {"targetSipCredentials": secret})
+    shown = mask_secrets("sip-server", {"targetSipCredentials": secret})
     assert shown == {"targetSipCredentials": {"port": 5060, "user": "alice", "password": "***"}}
 
 
@@ -200,11 +201,11 @@ def test_no_secret_of_any_type_is_shown(name: str) -> None:
         for step in reversed(path):
             inner = {step: inner}
         assert isinstance(inner, dict)
-        assert "s3cret" not in str(safe.mask_secrets(name, inner)), f"{'.'.join(path)} is shown"
+        assert "s3cret" not in str(mask_secrets(name, inner)), f"{'.'.join(path)} is shown"
 
 
 def test_a_secret_that_is_not_set_is_not_shown_as_set() -> None:
-    assert safe.mask_secrets("http-server", {"password": "", "postBody": None}) == {
+    assert mask_secrets("http-server", {"password": "", "postBody": None}) == {
         "password": "",
         "postBody": None,
     }

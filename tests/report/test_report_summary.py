@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from orchestrator.errors import Exit
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import CellState, Verdict
-from orchestrator.report.summary import end_state, exit_code, summary
-from orchestrator.store.base import Counts, RunState
+from orchestrator.records import Counts, RunState
+from orchestrator.report.summary import summary
+from orchestrator.verdict.counts import end_state, exit_code
 
 if TYPE_CHECKING:
     from report_rows import Make

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, AgentState, AgentType, CellState, Json, Verdict
-from orchestrator.report.console import make_console, painter, table
+from orchestrator.records import Event, RunSettings, RunState
 from orchestrator.report.digest import Digest, digest
 from orchestrator.report.explain import explanation, steps, waits
-from orchestrator.report.live import BudgetLine, Progress, Snapshot
 from orchestrator.report.markdown import ticket
-from orchestrator.report.text import print_agents, print_runs, print_summary
 from orchestrator.report.times import span, utc
-from orchestrator.store.base import Event, RunState
+from orchestrator.terminal.console import make_console, painter, table
+from orchestrator.terminal.live import BudgetLine, Progress, Snapshot
+from orchestrator.terminal.text import print_agents, print_runs, print_summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -387,7 +387,7 @@ async def test_what_is_still_open_is_called_open_and_not_timed_out(make: Make) -
 
 
 async def test_a_simulated_run_is_called_so_wherever_people_read_of_it(make: Make) -> None:
-    run = make.run(settings={"simulated": True})
+    run = make.run(settings=RunSettings(simulated=True))
     counts, found = make.counts(), await digest(make.stream([]))
     assert ", simulated" in written(lambda console: print_summary(console, run, counts, found))
     assert "simulated" in written(lambda console: print_runs(console, [run]))

@@ -6,16 +6,16 @@ from random import Random
 
 from builders import make_answer, make_spec
 
-from orchestrator.collect import Progress
-from orchestrator.latency import models
 from orchestrator.model import Answer, Spec
-from orchestrator.order import creation_order
-from orchestrator.pace import Load
-from orchestrator.schedule.caution import LONGEST_PAUSE
+from orchestrator.schedule.breaker import LONGEST_PAUSE
 from orchestrator.schedule.creations import SUSPECTED_FOR
-from orchestrator.schedule.looking import CLOSING_GRACE, LAST_TRIES
+from orchestrator.schedule.latency import models
+from orchestrator.schedule.order import creation_order
+from orchestrator.schedule.pace import Load
+from orchestrator.schedule.polls import CLOSING_GRACE, LAST_TRIES
+from orchestrator.schedule.progress import Progress
 from orchestrator.schedule.schedule import Schedule
-from orchestrator.schedule.steps import Create, Detail, Look, Probe, Purpose, Step
+from orchestrator.schedule.steps import Create, Detail, Poll, Probe, Purpose, Step
 from orchestrator.testtypes import TEST_TYPES
 
 LOAD = Load(organization_limit=240, instant_limit=24, instant_free=24, reserve=24.0)
@@ -48,13 +48,13 @@ def rows(layer: str, *agents: str) -> list[Answer]:
     return [make_answer(layer, agent) for agent in agents]
 
 
-def looked(schedule: Schedule, progress: Progress, look: Look, found: list[Answer], at: float) -> None:
-    schedule.looking.looked(look, progress.accept(look.layer, found), None, at, at)
+def polled(schedule: Schedule, progress: Progress, poll: Poll, found: list[Answer], at: float) -> None:
+    schedule.polls.polled(poll, progress.accept(poll.layer, found), None, at, at)
 
 
-def first_look(schedule: Schedule, now: float) -> Look:
+def first_look(schedule: Schedule, now: float) -> Poll:
     step = take(schedule, now)
-    assert isinstance(step, Look), f"expected a look, got {step}"
+    assert isinstance(step, Poll), f"expected a poll, got {step}"
     return step
 
 
@@ -64,20 +64,20 @@ def test_a_creation_goes_before_looks_and_leaves_the_queue_when_taken() -> None:
     assert take(schedule, 0.0) == Create("a")
     opened(schedule, spec, 1.0)
     assert steps(schedule, 100.0)[0] == Create("b")
-    assert isinstance(steps(schedule, 100.0)[1], Look)
+    assert isinstance(steps(schedule, 100.0)[1], Poll)
 
 
 def test_only_the_sentinel_layer_is_looked_at_until_it_is_complete() -> None:
     spec = make_spec("a")
     schedule = make_schedule()
     progress = opened(schedule, spec, 0.0)
-    look = first_look(schedule, 60.0)
-    assert (look.layer, look.purpose) == ("path-vis", Purpose.SENTINEL)
-    looked(schedule, progress, look, rows("path-vis", "1"), 60.0)
+    poll = first_look(schedule, 60.0)
+    assert (poll.layer, poll.purpose) == ("path-vis", Purpose.SENTINEL)
+    polled(schedule, progress, poll, rows("path-vis", "1"), 60.0)
     assert schedule.wake(60.0) > 60.0
     again = first_look(schedule, 80.0)
     assert again.layer == "path-vis"
-    looked(schedule, progress, again, rows("path-vis", "1", "2"), 80.0)
+    polled(schedule, progress, again, rows("path-vis", "1", "2"), 80.0)
     siblings = {first_look(schedule, 80.0).layer, first_look(schedule, 80.0).layer}
     assert siblings == {"http-server", "network"}
 
@@ -86,14 +86,14 @@ def test_a_test_is_closed_when_every_layer_is_complete() -> None:
     spec = make_spec("a")
     schedule = make_schedule()
     progress = opened(schedule, spec, 0.0)
-    assert schedule.looking.closable() is None
+    assert schedule.polls.closable() is None
     for _ in range(3):
-        look = first_look(schedule, 60.0)
-        looked(schedule, progress, look, rows(look.layer, "1", "2"), 60.0)
-    assert schedule.looking.closable() == "a"
-    assert schedule.looking.closable() is None
+        poll = first_look(schedule, 60.0)
+        polled(schedule, progress, poll, rows(poll.layer, "1", "2"), 60.0)
+    assert schedule.polls.closable() == "a"
+    assert schedule.polls.closable() is None
     assert schedule.idle
-    assert schedule.looking.layers == 0
+    assert schedule.polls.layers == 0
 
 
 def test_at_its_deadline_a_test_gets_a_last_look_at_every_missing_layer_and_is_closed() -> None:
@@ -101,11 +101,11 @@ def test_at_its_deadline_a_test_gets_a_last_look_at_every_missing_layer_and_is_c
     schedule = make_schedule()
     progress = opened(schedule, spec, 0.0, deadline=100.0)
     for _ in range(3):
-        look = first_look(schedule, 100.0)
-        assert look.purpose is Purpose.LAST
-        assert schedule.looking.closable() is None
-        looked(schedule, progress, look, [], 100.0)
-    assert schedule.looking.closable() == "a"
+        poll = first_look(schedule, 100.0)
+        assert poll.purpose is Purpose.LAST
+        assert schedule.polls.closable() is None
+        polled(schedule, progress, poll, [], 100.0)
+    assert schedule.polls.closable() == "a"
 
 
 def test_a_last_look_that_cannot_be_afforded_does_not_keep_a_test_open_for_ever() -> None:
@@ -114,7 +114,7 @@ def test_a_last_look_that_cannot_be_afforded_does_not_keep_a_test_open_for_ever(
     assert steps(schedule, 100.0)
     assert schedule.wake(100.0) <= 100.0 + CLOSING_GRACE
     list(schedule.candidates(100.0 + CLOSING_GRACE, LOAD))
-    assert schedule.looking.closable() == "a"
+    assert schedule.polls.closable() == "a"
 
 
 def test_failed_last_looks_are_tried_a_few_times_only() -> None:
@@ -123,20 +123,20 @@ def test_failed_last_looks_are_tried_a_few_times_only() -> None:
     opened(schedule, spec, 0.0, deadline=10.0)
     now = 10.0
     for _ in range(LAST_TRIES):
-        assert schedule.looking.closable() is None
-        look = first_look(schedule, now)
-        schedule.looking.look_failed(look, now, again=True)
+        assert schedule.polls.closable() is None
+        poll = first_look(schedule, now)
+        schedule.polls.poll_failed(poll, now, again=True)
         now += 60.0
-    assert schedule.looking.closable() == "a"
+    assert schedule.polls.closable() == "a"
 
 
 def test_a_429_spends_no_try_and_the_look_is_due_at_once() -> None:
     schedule = make_schedule()
     opened(schedule, make_spec("a", layers=("dnssec",), type="dnssec"), 0.0, deadline=10.0)
     for _ in range(10 * LAST_TRIES):
-        look = first_look(schedule, 10.0)
-        schedule.looking.look_failed(look, 10.0, again=True, limited=True)
-    assert schedule.looking.closable() is None
+        poll = first_look(schedule, 10.0)
+        schedule.polls.poll_failed(poll, 10.0, again=True, limited=True)
+    assert schedule.polls.closable() is None
 
 
 def test_a_creation_that_did_not_happen_goes_first_again_after_its_wait() -> None:
@@ -153,9 +153,9 @@ def test_a_layer_that_will_never_come_hands_the_sentinel_over() -> None:
     opened(schedule, make_spec("a"), 0.0, deadline=1000.0)
     for refusal in range(LAST_TRIES):
         now = 60.0 + 60.0 * refusal
-        look = first_look(schedule, now)
-        assert look.layer == "path-vis", "one odd answer ended a layer"
-        schedule.looking.look_failed(look, now, again=False)
+        poll = first_look(schedule, now)
+        assert poll.layer == "path-vis", "one odd answer ended a layer"
+        schedule.polls.poll_failed(poll, now, again=False)
     following = first_look(schedule, 300.0)
     assert following.layer == "network"
     assert following.purpose is Purpose.SENTINEL
@@ -170,11 +170,11 @@ def test_one_silent_agent_does_not_keep_back_what_the_others_have() -> None:
     while now < 300.0:
         now += 5.0
         for candidate in list(schedule.candidates(now, LOAD)):
-            look = candidate.step
-            assert isinstance(look, Look)
-            schedule.take(look, now)
-            layers.add(look.layer)
-            looked(schedule, progress, look, rows(look.layer, "1"), now)
+            poll = candidate.step
+            assert isinstance(poll, Poll)
+            schedule.take(poll, now)
+            layers.add(poll.layer)
+            polled(schedule, progress, poll, rows(poll.layer, "1"), now)
     assert layers == {"path-vis", "http-server", "network"}
 
 
@@ -182,23 +182,23 @@ def test_details_are_read_before_a_complete_test_is_closed() -> None:
     spec = make_spec("a", layers=("path-vis",), path_details=True)
     schedule = make_schedule()
     progress = opened(schedule, spec, 0.0)
-    look = first_look(schedule, 60.0)
-    schedule.looking.want_details("a", [("1", 7), ("2", 7)], 60.0)
-    looked(schedule, progress, look, rows("path-vis", "1", "2"), 60.0)
-    assert schedule.looking.closable() is None
+    poll = first_look(schedule, 60.0)
+    schedule.polls.want_details("a", [("1", 7), ("2", 7)], 60.0)
+    polled(schedule, progress, poll, rows("path-vis", "1", "2"), 60.0)
+    assert schedule.polls.closable() is None
     for _ in range(2):
         step = take(schedule, 60.0)
         assert isinstance(step, Detail)
-        schedule.looking.detail_ended(step, 60.0, again=False)
-    assert schedule.looking.closable() == "a"
+        schedule.polls.detail_ended(step, 60.0, again=False)
+    assert schedule.polls.closable() == "a"
 
 
 def test_a_rerun_waits_until_its_newest_rounds_are_known() -> None:
     spec = make_spec("a")
     schedule = make_schedule()
     schedule.creations.add_rerun(spec, layer="http-server")
-    look = first_look(schedule, 0.0)
-    assert look.purpose is Purpose.BASELINE
+    poll = first_look(schedule, 0.0)
+    assert poll.purpose is Purpose.BASELINE
     assert steps(schedule, 1.0) == []
     assert not schedule.idle
     schedule.creations.baselined("a")
@@ -363,8 +363,8 @@ def test_a_re_run_of_a_suspect_type_is_prepared_after_the_others() -> None:
         schedule.creations.add_rerun(page, layer="page-load")
     schedule.creations.add_rerun(make_spec("healthy"), layer="network")
     lose(schedule, 0.0), lose(schedule, 10.0)
-    looks = [step.key for step in steps(schedule, 10.2) if isinstance(step, Look)]
-    assert looks == ["healthy"], "re-runs are prepared while creations pause, the suspect ones last"
+    polls = [step.key for step in steps(schedule, 10.2) if isinstance(step, Poll)]
+    assert polls == ["healthy"], "re-runs are prepared while creations pause, the suspect ones last"
 
 
 def take_create(schedule: Schedule, now: float) -> str:
@@ -396,11 +396,11 @@ def test_a_re_run_in_doubt_is_collected_and_the_next_one_waits_all_the_same() ->
 def test_a_test_is_not_closed_while_a_look_at_it_is_under_way() -> None:
     schedule = make_schedule()
     progress = opened(schedule, make_spec("a", layers=("network",)), 0.0)
-    look = first_look(schedule, 60.0)
-    schedule.looking.give_up()
-    assert schedule.looking.closable() is None, "its rows would be stored after the verdict"
-    looked(schedule, progress, look, rows("network", "1", "2"), 70.0)
-    assert schedule.looking.closable() == "a"
+    poll = first_look(schedule, 60.0)
+    schedule.polls.give_up()
+    assert schedule.polls.closable() is None, "its rows would be stored after the verdict"
+    polled(schedule, progress, poll, rows("network", "1", "2"), 70.0)
+    assert schedule.polls.closable() == "a"
 
 
 def test_failures_of_a_gateway_do_not_count_as_refusals_of_a_layer() -> None:
@@ -408,25 +408,25 @@ def test_failures_of_a_gateway_do_not_count_as_refusals_of_a_layer() -> None:
     opened(schedule, make_spec("a", layers=("network",)), 0.0, deadline=10_000.0)
     now = 60.0
     for again in (True, True, True, False, True, False):
-        look = first_look(schedule, now)
-        schedule.looking.look_failed(look, now, again=again)
+        poll = first_look(schedule, now)
+        schedule.polls.poll_failed(poll, now, again=again)
         now += 60.0
-    assert schedule.looking.layers == 1, "an outage ended a layer"
-    schedule.looking.look_failed(first_look(schedule, now), now, again=False)
-    assert schedule.looking.layers == 0
+    assert schedule.polls.layers == 1, "an outage ended a layer"
+    schedule.polls.poll_failed(first_look(schedule, now), now, again=False)
+    assert schedule.polls.layers == 0
 
 
 def test_a_page_that_is_never_to_be_had_ends_its_layer() -> None:
     schedule = make_schedule()
     progress = opened(schedule, make_spec("a", layers=("network",)), 0.0, deadline=10_000.0)
-    now, looks = 60.0, 0
-    while schedule.looking.layers and looks < 20:
-        look = first_look(schedule, now)
-        looks += 1
-        if look.page == 1:
+    now, polls = 60.0, 0
+    while schedule.polls.layers and polls < 20:
+        poll = first_look(schedule, now)
+        polls += 1
+        if poll.page == 1:
             harvest = progress.accept("network", rows("network", "1"))
-            schedule.looking.looked(look, harvest, "/v7/next", now, now)
+            schedule.polls.polled(poll, harvest, "/v7/next", now, now)
         else:
-            schedule.looking.look_failed(look, now, again=False)
+            schedule.polls.poll_failed(poll, now, again=False)
         now += 60.0
-    assert looks == 2 * LAST_TRIES
+    assert polls == 2 * LAST_TRIES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.schedule.line import Line
+from orchestrator.schedule.lanes import Line
 
 
 @given(st.lists(st.integers(0, 3), max_size=30), st.lists(st.sets(st.integers(0, 3)), max_size=5))

@@ -1,4 +1,4 @@
-"""An answer to a look that was lost costs seconds, not a whole time-out; a slow server is not asked twice."""
+"""An answer to a poll that was lost costs seconds, not a whole time-out; a slow server is not asked twice."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from scenarios import Scenario
 from virtual_time import run_virtual
 from virtual_world import Ran, run_in_virtual_time
 
-from orchestrator.outcomes import Patience
-from orchestrator.schedule.steps import Look, Purpose
+from orchestrator.schedule.backoff import Patience
+from orchestrator.schedule.steps import Poll, Purpose
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Fault, Settings
 
@@ -57,13 +57,13 @@ def test_a_look_whose_answer_is_lost_is_asked_again_after_seconds(tmp_path: Path
 def test_answers_that_take_nine_seconds_are_not_asked_for_twice(tmp_path: Path) -> None:
     ran = _run(tmp_path, Fault("slow-headers", "read", value=9.0))
     assert ran.outcome.exit_code == 0
-    facts = ran.outcome.run.facts["requests"]
+    facts = ran.outcome.run.facts.requests
     assert isinstance(facts, dict)
-    assert facts["errors"] == 0
+    assert facts.errors == 0
 
 
 def test_a_page_after_one_that_had_to_be_asked_again_is_waited_for_as_long() -> None:
-    look = Look("a", "network", Purpose.SENTINEL, tries=2)
-    following = look.following("/v7/next")
+    poll = Poll("a", "network", Purpose.SENTINEL, tries=2)
+    following = poll.following("/v7/next")
     assert following is not None
     assert following.tries == 2, "a slow second page would never be read"

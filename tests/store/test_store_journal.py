@@ -14,28 +14,28 @@ from builders import make_agent, make_answer, make_run, make_spec, make_tests
 from orchestrator.errors import StoreProblem, UsageProblem
 from orchestrator.lifecycle import IllegalMove, SpecState
 from orchestrator.model import Answer, AnswerStatus, CellResult, CellState, NotRun, Verdict
-from orchestrator.store import database
-from orchestrator.store.base import Event, RunState
-from orchestrator.store.database import Database, journal_mode, migrations
-from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.records import BudgetSeen, Event, Planned, Requests, RunFacts, RunState
+from orchestrator.store.sqlite import database
+from orchestrator.store.sqlite.database import Database, journal_mode, migrations
+from orchestrator.store.sqlite.journal import SqliteStore
 
 RUN = "65000000deadbeef"
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    opened = await EmbeddedStore.open(tmp_path / "store" / "orchestrator.db")
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    opened = await SqliteStore.open(tmp_path / "store" / "orchestrator.db")
     yield opened
     await opened.close()
 
 
-async def stored_run(store: EmbeddedStore, count: int = 2) -> None:
+async def stored_run(store: SqliteStore, count: int = 2) -> None:
     specs = [make_spec(f"k{n}") for n in range(count)]
     left_out = [NotRun("web", "http-server", "https://example.com", "9", "the agent is offline")]
     await store.create_run(make_run(RUN), make_tests(specs), left_out, [make_agent("1"), make_agent("2")])
 
 
-async def test_a_creation_goes_from_intention_to_closed_cells(store: EmbeddedStore) -> None:
+async def test_a_creation_goes_from_intention_to_closed_cells(store: SqliteStore) -> None:
     await stored_run(store)
     await store.intend(RUN, "k0", "name [orc]", 1.0)
     assert (await store.test(RUN, "k0")).state is SpecState.CREATING
@@ -63,7 +63,7 @@ async def test_a_creation_goes_from_intention_to_closed_cells(store: EmbeddedSto
     }
 
 
-async def test_an_illegal_move_is_refused_and_changes_nothing(store: EmbeddedStore) -> None:
+async def test_an_illegal_move_is_refused_and_changes_nothing(store: SqliteStore) -> None:
     await stored_run(store)
     with pytest.raises(IllegalMove):
         await store.created(RUN, "k0", "77", {}, 1.0)
@@ -73,7 +73,7 @@ async def test_an_illegal_move_is_refused_and_changes_nothing(store: EmbeddedSto
         await store.intend(RUN, "k0", "n", 2.0)
 
 
-async def test_the_same_answer_is_kept_once(store: EmbeddedStore) -> None:
+async def test_the_same_answer_is_kept_once(store: SqliteStore) -> None:
     await stored_run(store)
     answer = make_answer()
     assert await store.add_answers(RUN, "k0", [answer, answer]) == 1
@@ -82,7 +82,7 @@ async def test_the_same_answer_is_kept_once(store: EmbeddedStore) -> None:
 
 
 async def test_answers_with_hostile_text_come_back_unchanged_in_their_metrics_and_error(
-    store: EmbeddedStore,
+    store: SqliteStore,
 ) -> None:
     await stored_run(store)
     nasty = "<b>\x00\x1b[31m=cmd()\ud800\u202e|`" + "x" * 100_000
@@ -97,7 +97,7 @@ async def test_answers_with_hostile_text_come_back_unchanged_in_their_metrics_an
 
 
 async def test_a_run_is_found_by_prefix_and_by_last_but_not_by_an_ambiguous_one(
-    store: EmbeddedStore,
+    store: SqliteStore,
 ) -> None:
     await store.create_run(make_run("aa01"), [], [], [])
     await store.create_run(make_run("aa02"), [], [], [])
@@ -110,9 +110,9 @@ async def test_a_run_is_found_by_prefix_and_by_last_but_not_by_an_ambiguous_one(
 
 
 async def test_cells_and_results_are_paged_without_loss_or_repetition(
-    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.store.embedded_reads.PAGE", 3)
+    monkeypatch.setattr("orchestrator.store.sqlite.archive.PAGE", 3)
     await stored_run(store, count=4)
     for n in range(4):
         rows = [make_answer(layer, agent) for layer in ("network", "http-server") for agent in ("1", "2")]
@@ -129,7 +129,7 @@ async def test_cells_and_results_are_paged_without_loss_or_repetition(
     assert found == wanted
 
 
-async def test_a_moved_back_spec_has_open_cells_again(store: EmbeddedStore) -> None:
+async def test_a_moved_back_spec_has_open_cells_again(store: SqliteStore) -> None:
     await stored_run(store)
     ends = [CellResult(agent, CellState.NOT_RUN, Verdict.NOT_RUN) for agent in ("1", "2")]
     await store.close_test(RUN, "k0", SpecState.NOT_RUN, ends, 1.0, "the deadline")
@@ -137,7 +137,7 @@ async def test_a_moved_back_spec_has_open_cells_again(store: EmbeddedStore) -> N
     assert (await store.counts(RUN)).cells[CellState.PENDING] == 4
 
 
-async def test_an_adopted_creation_waits_with_open_cells(store: EmbeddedStore) -> None:
+async def test_an_adopted_creation_waits_with_open_cells(store: SqliteStore) -> None:
     await stored_run(store)
     await store.intend(RUN, "k0", "n", 5.0)
     ends = [CellResult(agent, CellState.MISSING, Verdict.NO_ANSWER) for agent in ("1", "2")]
@@ -149,7 +149,7 @@ async def test_an_adopted_creation_waits_with_open_cells(store: EmbeddedStore) -
     assert (counts.cells[CellState.PENDING], counts.pending_sent) == (4, 2)
 
 
-async def test_events_are_read_back_in_order(store: EmbeddedStore) -> None:
+async def test_events_are_read_back_in_order(store: SqliteStore) -> None:
     await stored_run(store)
     await store.add_events(RUN, [Event(1.0, "k0", "look", {"rows": 0}), Event(2.0, None, "circuit", {})])
     await store.intend(RUN, "k1", "n", 3.0, [Event(3.0, "k1", "intended", {})])
@@ -157,7 +157,7 @@ async def test_events_are_read_back_in_order(store: EmbeddedStore) -> None:
     assert [event.kind for event in await store.events(RUN, "k0")] == ["look"]
 
 
-async def test_newest_rounds_are_those_of_the_same_test_at_the_same_origin(store: EmbeddedStore) -> None:
+async def test_newest_rounds_are_those_of_the_same_test_at_the_same_origin(store: SqliteStore) -> None:
     await stored_run(store)
     await store.intend(RUN, "k0", "n", 1.0)
     await store.created(RUN, "k0", "77", {}, 1.0)
@@ -166,16 +166,24 @@ async def test_newest_rounds_are_those_of_the_same_test_at_the_same_origin(store
     assert await store.newest_rounds("https://elsewhere.example", "77") == {}
 
 
-async def test_the_file_is_for_its_owner_only(store: EmbeddedStore, tmp_path: Path) -> None:
+async def test_the_file_is_for_its_owner_only(store: SqliteStore, tmp_path: Path) -> None:
     mode = stat.S_IMODE((tmp_path / "store" / "orchestrator.db").stat().st_mode)
     assert mode == 0o600
 
 
-async def test_run_facts_are_updated(store: EmbeddedStore) -> None:
+async def test_run_facts_are_updated(store: SqliteStore) -> None:
     await stored_run(store)
-    await store.update_run(RUN, state=RunState.COMPLETE, finished=9.0, exit_code=0, facts={"a": 1})
+    facts = RunFacts(
+        planned=Planned(2, 4),
+        units=1.5,
+        requests=Requests(creations=2, reads=9),
+        organization=BudgetSeen(limit=240, remaining=7, reset=1_700_000_060.0, others=0.5),
+        waits={"pacer": 1.5},
+        stopped="the deadline",
+    )
+    await store.update_run(RUN, state=RunState.COMPLETE, finished=9.0, exit_code=0, facts=facts)
     run = await store.run(RUN)
-    assert (run.state, run.finished, run.exit_code, run.facts) == (RunState.COMPLETE, 9.0, 0, {"a": 1})
+    assert (run.state, run.finished, run.exit_code, run.facts) == (RunState.COMPLETE, 9.0, 0, facts)
 
 
 # -- the file itself --------------------------------------------------------------------------------
@@ -262,7 +270,7 @@ def test_a_full_disk_is_told_and_what_was_stored_is_kept(tmp_path: Path) -> None
     opened.close()
 
 
-async def test_a_judge_is_given_the_stored_answers_and_its_ends_are_stored(store: EmbeddedStore) -> None:
+async def test_a_judge_is_given_the_stored_answers_and_its_ends_are_stored(store: SqliteStore) -> None:
     await stored_run(store)
     await store.intend(RUN, "k0", "name", 1.0)
     await store.created(RUN, "k0", "77", {}, 2.0)
@@ -279,7 +287,7 @@ async def test_a_judge_is_given_the_stored_answers_and_its_ends_are_stored(store
 
 async def test_damaged_answers_of_one_test_fail_its_judgement_and_no_other_write(tmp_path: Path) -> None:
     path = tmp_path / "o.db"
-    store = await EmbeddedStore.open(path)
+    store = await SqliteStore.open(path)
     await stored_run(store, 3)
     for key, test_id in (("k0", "77"), ("k1", ""), ("k2", "")):
         await store.intend(RUN, key, "name", 1.0)

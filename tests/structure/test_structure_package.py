@@ -135,7 +135,7 @@ def test_a_wheel_has_the_schema_the_migrations_and_the_type_marker(tmp_path: Pat
     data = [path for path in PACKAGE.rglob("*") if path.suffix in {".sql", ".json", ".typed", ".py"}]
     wanted = {str(path.relative_to(ROOT)) for path in data}
     assert {"orchestrator/plan/plan.schema.json", "orchestrator/py.typed"} <= wanted
-    assert any(name.startswith("orchestrator/store/migrations/") for name in wanted)
+    assert any(name.startswith("orchestrator/store/sqlite/migrations/") for name in wanted)
     assert wanted <= names, f"not in the wheel: {sorted(wanted - names)}"
     assert not [name for name in names if name.startswith(("tests/", "docs/", "plans/"))]
 

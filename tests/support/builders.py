@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, AgentType, Answer, AnswerStatus, Api, Metric, Spec
-from orchestrator.store.base import RunRecord, TestRecord
+from orchestrator.records import RunRecord, RunSettings, TestRecord
 
 
 def make_spec(key: str = "k1", **changes: object) -> Spec:
@@ -56,7 +56,7 @@ def make_run(run: str = "65000000deadbeef", **changes: object) -> RunRecord:
         "account": None,
         "parent": None,
         "started": 1_700_000_000.0,
-        "settings": {"deadline": 1800.0, "reserve": 0.1},
+        "settings": RunSettings(),
     }
     return RunRecord(**(values | changes))  # type: ignore[arg-type] # as above
 

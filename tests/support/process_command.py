@@ -32,8 +32,8 @@ from typing import Any
 from process_clock import VARIABLE, Pace, ProcessClock
 
 from orchestrator import app
-from orchestrator.conduct import Pacing
-from orchestrator.store import database, embedded
+from orchestrator.runner.conductor import Pacing
+from orchestrator.store.sqlite import database, journal
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.protocol import Reply, Request
 
@@ -69,9 +69,9 @@ class Countdown:
 
 
 def wrap_store(countdown: Countdown) -> None:
-    write = embedded.EmbeddedStore._write
+    write = journal.SqliteStore._write
 
-    async def counted(self: embedded.EmbeddedStore, work: Callable[[sqlite3.Connection], Any]) -> Any:
+    async def counted(self: journal.SqliteStore, work: Callable[[sqlite3.Connection], Any]) -> Any:
         method = work.__qualname__.split(".")[1]
 
         def inside(db: sqlite3.Connection) -> Any:
@@ -88,7 +88,7 @@ def wrap_store(countdown: Countdown) -> None:
         countdown.hit(f"{method}.after", "write.after")
         return result
 
-    replace(embedded.EmbeddedStore, "_write", counted)
+    replace(journal.SqliteStore, "_write", counted)
 
 
 def wrap_transport(countdown: Countdown) -> None:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, AnswerStatus, Api, CellState, Spec, Verdict
-from orchestrator.store.base import CellRecord, Counts, RunRecord, StoredAnswer, TestRecord
+from orchestrator.records import CellRecord, Counts, RunRecord, StoredAnswer, TestRecord
+from orchestrator.store.facts import load_facts
 
 T = TypeVar("T")
 
@@ -34,6 +35,8 @@ class Make:
             parent=None,
             started=STARTED,
         )
+        if isinstance(changes.get("facts"), dict):  # as a store keeps them
+            changes["facts"] = load_facts(changes["facts"])
         return replace(base, **changes)
 
     def cell(self, **changes: Any) -> CellRecord:

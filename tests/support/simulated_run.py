@@ -24,26 +24,27 @@ from typing import Any
 from virtual_time import run_virtual
 from virtual_world import EPOCH, ORIGIN, VirtualTransport
 
+from orchestrator.actions.prepare import Wishes, check_ceilings, prepare, store_rerun, store_run
 from orchestrator.app import Session
-from orchestrator.budget.ledger import LocalLedger, silent
+from orchestrator.budget.ledger import LocalLedger
+from orchestrator.budget.permits import silent
 from orchestrator.clock import LoopClock
-from orchestrator.conduct import Conductor, Doors, Outcome, Pacing, Standing
 from orchestrator.credentials import Credentials
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import AnswerStatus, Api
 from orchestrator.plan.load import parse_plan
+from orchestrator.records import CellRecord, Event, RunRecord, StoredAnswer, TestRecord
 from orchestrator.report.digest import digest
 from orchestrator.report.markdown import ticket
 from orchestrator.report.summary import summary
+from orchestrator.runner.conductor import Conductor, Doors, Outcome, Pacing, Standing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Tally, Wire
 from orchestrator.settings import Settings
 from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
-from orchestrator.start import Wishes, check_ceilings, prepare, store_rerun, store_run
-from orchestrator.store.base import CellRecord, Event, RunRecord, StoredAnswer, TestRecord
-from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.store.sqlite.journal import SqliteStore
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.protocol import Reply, Request, Transport
 
@@ -197,7 +198,7 @@ class Simulated:
             seconds=seconds,
             requests=self.transport.requests[first:],
             replies=self.transport.replies[answered:],
-            sent_before=_sent(before.facts),
+            sent_before=before.facts.requests.creations + before.facts.requests.reruns,
         )
 
 
@@ -220,7 +221,7 @@ async def over_sockets(
     rng = Random(world.seed)
     service = Service(world)
     server_tls, client_tls = tls if tls is not None else (None, None)
-    opened = await EmbeddedStore.open(store)
+    opened = await SqliteStore.open(store)
     try:
         async with (
             serve(service, clock.wall, clock.sleep, tls=server_tls) as served,
@@ -250,7 +251,7 @@ async def in_process(world: World, *, store: Path, epoch: float = EPOCH) -> Asyn
     clock.wall()
     rng = Random(world.seed)
     service = Service(replace(world, base_url=world.base_url or ORIGIN))
-    opened = await EmbeddedStore.open(store, virtual=True)
+    opened = await SqliteStore.open(store, virtual=True)
     try:
         transport = Recording(VirtualTransport(service, clock, clock))
         ledger = LocalLedger(reserve=0.1, rng=rng)
@@ -338,8 +339,7 @@ def _sent(facts: Mapping[str, Any]) -> int:
 
 
 def _ended_in_time(ran: Ran) -> None:
-    deadline = ran.outcome.run.settings["deadline"]
-    assert isinstance(deadline, int | float)
+    deadline = ran.outcome.run.settings.deadline
     assert ran.seconds <= deadline + DEADLINE_SLACK, f"took {ran.seconds:.0f} s of {deadline:.0f} s"
 
 

@@ -9,20 +9,21 @@ from pathlib import Path
 from random import Random
 from urllib.parse import unquote
 
-from orchestrator.budget.ledger import Ledger, LocalLedger
+from orchestrator.budget.ledger import LocalLedger
+from orchestrator.budget.permits import Ledger
 from orchestrator.clock import Clock, LoopClock
-from orchestrator.conduct import Conductor, Doors, Outcome, Pacing
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, Api, Spec
+from orchestrator.records import Event, RunRecord, RunSettings, TestRecord
+from orchestrator.runner.conductor import Conductor, Doors, Outcome, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Tally, Wire
 from orchestrator.simulator.inprocess import InProcess
 from orchestrator.simulator.messages import SimRequest
 from orchestrator.simulator.service import Service
-from orchestrator.store.base import Event, RunRecord, TestRecord
-from orchestrator.store.database import Database
-from orchestrator.store.embedded import EmbeddedStore
-from orchestrator.store.embedded_reads import in_place
+from orchestrator.store.sqlite.archive import in_place
+from orchestrator.store.sqlite.database import Database
+from orchestrator.store.sqlite.journal import SqliteStore
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request, Transport
 
@@ -55,7 +56,7 @@ class VirtualTransport:
         return Reply(reply.status, names, reply.body, sent, self._clock.now())
 
 
-class TimedStore(EmbeddedStore):
+class TimedStore(SqliteStore):
     """A store that remembers when (the world's time) each layer of each test was stored to its last row."""
 
     stored_at: dict[tuple[str, str], float]
@@ -115,7 +116,7 @@ async def run_in_virtual_time(
     run = RunRecord(
         id=RUN, plan="bench", plan_path=None, plan_text="", plan_hash="", api=Api.V7, origin=ORIGIN,
         account=None, parent=None, started=clock.wall(),
-        settings={"deadline": deadline, "reserve": 0.1, "in_order": in_order},
+        settings=RunSettings(deadline=deadline, in_order=in_order),
     )  # fmt: skip
     tests = [TestRecord(RUN, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
     await store.create_run(run, tests, (), ())

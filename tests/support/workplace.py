@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.store.embedded import EmbeddedStore
+from orchestrator.store.sqlite.journal import SqliteStore
 from orchestrator.testtypes import TEST_TYPES
 
 BIN = Path(sys.executable).parent
@@ -57,7 +57,7 @@ class Workplace:
 
     async def learn(self) -> None:
         """As after many runs: the store knows that answers come within half a second, so looks are early."""
-        store = await EmbeddedStore.open(Path(self.environment["ORCHESTRATOR_STORE"]))
+        store = await SqliteStore.open(Path(self.environment["ORCHESTRATOR_STORE"]))
         await store.save_latencies(self.origin, {name: [0.4] * 25 for name in TEST_TYPES})
         await store.close()
 

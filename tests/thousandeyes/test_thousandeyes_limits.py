@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.thousandeyes.limits import LimitReading, Limits, read_limits
+from orchestrator.budget.readings import LimitReading, Limits
+from orchestrator.thousandeyes.limits import read_limits
 
 # The published sample of a v6 creation.
 SAMPLE = {

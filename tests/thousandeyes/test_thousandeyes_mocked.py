@@ -9,8 +9,9 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 
+from orchestrator.budget.readings import LimitReading
 from orchestrator.thousandeyes.client import HttpTransport
-from orchestrator.thousandeyes.limits import LimitReading, read_limits
+from orchestrator.thousandeyes.limits import read_limits
 from orchestrator.thousandeyes.protocol import NoAnswer, NotSent, Request
 from orchestrator.thousandeyes.v7 import V7
 

@@ -55,7 +55,7 @@ async def in_world(work: Callable[[World], object], settings: Settings = SETTING
 async def rows(world: World, door: Dialect, spec: Spec, created: Created, layer: str) -> list[Answer]:
     """All pages of a layer."""
     link = created.links.get(layer)
-    request: Request | None = door.look(spec, created.test_id, layer, link, world.origin, None)
+    request: Request | None = door.poll(spec, created.test_id, layer, link, world.origin, None)
     found: list[Answer] = []
     for _ in range(20):
         assert request is not None

@@ -145,7 +145,7 @@ def creation(type_name: str, client: Any, agents: list[str], **more: Any) -> tup
 
 
 async def read_until(vendor: Any, method: Any, test_id: str, rows: int) -> Any:
-    """Look until so many rows are there; results come within some milliseconds."""
+    """Poll until so many rows are there; results come within some milliseconds."""
     for _ in range(100):
         found = await vendor.call(method, test_id)
         if len(found.results or []) >= rows:

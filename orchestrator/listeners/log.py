@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from orchestrator.errors import UsageProblem
-from orchestrator.report.safe import terminal, visible
+from orchestrator.safe import terminal, visible
 
 if TYPE_CHECKING:
     from typing import Any, TextIO

@@ -1,4 +1,4 @@
-"""What the schedule makes of the budgets: how eagerly to look, how much to have open. Pure.
+"""What the schedule makes of the budgets: how eagerly to poll, how much to have open. Pure.
 
 The arithmetic is in ``polling``; this joins it for one moment of a run.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from orchestrator import polling
 from orchestrator.budget.budget import WINDOW
-from orchestrator.latency import LONGEST_GAP
+from orchestrator.schedule import policy as polling
+from orchestrator.schedule.latency import LONGEST_GAP
 
 # The documented defaults, for planning only until a header has told the real limits; nothing is sent on
 # the strength of them.
@@ -35,9 +35,9 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """``risk``: look when the chance that rows came since the last look is this. ``set_aside``: tokens.
+    """``risk``: poll when the chance that rows came since the last poll is this. ``set_aside``: tokens.
 
-    ``longest_gap``: seconds between two looks at one layer.
+    ``longest_gap``: seconds between two polls of one layer.
     """
 
     risk: float

@@ -1,4 +1,4 @@
-"""Which rows of a look are answers to what was asked, and what is still missing. Pure."""
+"""Which rows of a poll are answers to what was asked, and what is still missing. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.model import Answer, Spec
-from orchestrator.thousandeyes.protocol import expected_rows
+from orchestrator.testtypes.layers import expected_rows
 
 # In a baseline, beside the agents' ids: the server's second when the newest rounds were read, less a little.
 FLOOR = ""

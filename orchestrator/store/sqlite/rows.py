@@ -19,7 +19,8 @@ from orchestrator.model import (
     Spec,
     Verdict,
 )
-from orchestrator.store.base import CellRecord, Event, RunRecord, RunState, StoredAnswer, TestRecord
+from orchestrator.records import CellRecord, Event, RunRecord, RunState, StoredAnswer, TestRecord
+from orchestrator.store.facts import dump_facts, dump_settings, load_facts, load_settings
 
 Row = tuple[Any, ...]
 
@@ -32,6 +33,13 @@ def dump(value: object) -> str:
 def load(text: str) -> Any:
     """The value of :func:`dump`."""
     return json.loads(text)
+
+
+def _object(text: str) -> JsonObject:
+    value = load(text)
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - told like any other damage
+    return value
 
 
 def safe(text: str | None) -> str | None:
@@ -67,8 +75,8 @@ def run_row(run: RunRecord) -> Row:
         run.finished,
         run.state.value,
         run.exit_code,
-        dump(run.settings),
-        dump(run.facts),
+        dump(dump_settings(run.settings)),
+        dump(dump_facts(run.facts)),
     )
 
 
@@ -88,8 +96,8 @@ def run_record(row: Row) -> RunRecord:
         finished=row[10],
         state=RunState(row[11]),
         exit_code=row[12],
-        settings=load(row[13]),
-        facts=load(row[14]),
+        settings=load_settings(_object(row[13])),
+        facts=load_facts(_object(row[14])),
     )
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.report.headline import many
-from orchestrator.report.safe import terminal
 from orchestrator.report.times import span
 from orchestrator.report.waits import awaited
+from orchestrator.safe import terminal
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -85,7 +85,7 @@ class Progress:
             return
         from rich.live import Live  # noqa: PLC0415 - only a terminal needs it
 
-        from orchestrator.report.console import make_console  # noqa: PLC0415 - likewise
+        from orchestrator.terminal.console import make_console  # noqa: PLC0415 - likewise
 
         console = make_console(self._stream, color=self._color)
         if not console.is_terminal or console.is_dumb_terminal:

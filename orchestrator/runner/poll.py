@@ -1,4 +1,4 @@
-"""One look at one layer, or one detail: what came is stored before anything else is done with it."""
+"""One poll of one layer, or one detail: what came is stored before anything else is done with it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import replace
 
 import anyio
 
-from orchestrator.budget.ledger import Ticket
-from orchestrator.collect import FLOOR
+from orchestrator.budget.permits import Permit
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, AnswerStatus
-from orchestrator.outcomes import ReadOutcome, backoff, read_outcome
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import UNAUTHORIZED_HINT, end_uncreated
 from orchestrator.runner.journal import durably
-from orchestrator.schedule.steps import Detail, Look, Probe, Purpose
+from orchestrator.schedule.backoff import backoff
+from orchestrator.schedule.progress import FLOOR
+from orchestrator.schedule.steps import Detail, Poll, Probe, Purpose
 from orchestrator.thousandeyes.limits import read_limits
+from orchestrator.thousandeyes.outcomes import ReadOutcome, read_outcome
 from orchestrator.thousandeyes.protocol import BadAnswer, Page, Reply, Request, TransportError
 from orchestrator.thousandeyes.rows import DETAIL
 
@@ -25,18 +26,18 @@ from orchestrator.thousandeyes.rows import DETAIL
 CLOCKS_APART = 2
 
 
-async def look(context: Context, step: Look, ticket: Ticket) -> None:
+async def poll(context: Context, step: Poll, permit: Permit) -> None:
     """Read one page of one layer and tell the schedule what it brought."""
     test = context.tests[step.key]
     request = _request(context, test, step)
     asked = context.clock.now()
     if request is None:
-        context.wire.unused(ticket)
+        context.wire.unused(permit)
         context.note("refused", step.key, layer=step.layer, detail="the next page is not at the API's origin")
         await _failed(context, step, again=False)
         return
     outcome, reply, problem = await _read(
-        context, request, ticket, age=asked - test.created, tries=step.tries
+        context, request, permit, age=asked - test.created, tries=step.tries
     )
     if reply is not None and reply.status == 403:
         problem = f"{problem} (reading results needs the permission 'View tests')"
@@ -56,7 +57,7 @@ async def look(context: Context, step: Look, ticket: Ticket) -> None:
         await _rows(context, test, step, page, asked)
 
 
-async def detail(context: Context, step: Detail, ticket: Ticket) -> None:
+async def detail(context: Context, step: Detail, permit: Permit) -> None:
     """Read one agent's hops in one round. A detail that cannot be had is noted; the cell does not need it."""
     test = context.tests[step.key]
     assert test.record.test_id is not None  # noqa: S101 - only open tests have details
@@ -64,7 +65,7 @@ async def detail(context: Context, step: Detail, ticket: Ticket) -> None:
         test.record.test_id, step.agent_id, step.round_id, context.run.account
     )
     outcome, reply, problem = await _read(
-        context, request, ticket, age=context.clock.now() - test.created, tries=step.tries
+        context, request, permit, age=context.clock.now() - test.created, tries=step.tries
     )
     rows: tuple[Answer, ...] = ()
     if outcome is ReadOutcome.ROWS and reply is not None:
@@ -81,36 +82,36 @@ async def detail(context: Context, step: Detail, ticket: Ticket) -> None:
     if outcome is not ReadOutcome.ROWS:
         context.note("look", step.key, layer=DETAIL, status="failed", detail=problem)
     limited = outcome is ReadOutcome.LIMITED
-    context.schedule.looking.detail_ended(step, context.clock.now(), again=again, limited=limited)
+    context.schedule.polls.detail_ended(step, context.clock.now(), again=again, limited=limited)
 
 
-async def probe(context: Context, step: Probe, ticket: Ticket) -> None:
+async def probe(context: Context, step: Probe, permit: Permit) -> None:
     """Ask something harmless after a creation whose answer was lost."""
     request = context.dialect.account_groups()
-    outcome, _, problem = await _read(context, request, ticket, age=math.inf, tries=step.tries)
+    outcome, _, problem = await _read(context, request, permit, age=math.inf, tries=step.tries)
     answered = outcome is not ReadOutcome.AGAIN
     context.note("probe", None, status="answered" if answered else "failed", detail=problem)
     wait = backoff(context.unreachable, context.jitter())
     context.schedule.creations.probed(context.clock.now(), wait=wait)
 
 
-def _request(context: Context, test: InHand, step: Look) -> Request | None:
+def _request(context: Context, test: InHand, step: Poll) -> Request | None:
     origin = context.run.origin
     if step.href is not None:
         return context.dialect.follow(step.href, origin)
     record = test.record
-    assert record.test_id is not None  # noqa: S101 - only tests with an id are looked at
+    assert record.test_id is not None  # noqa: S101 - only tests with an id are polled
     link = record.links.get(step.layer)
-    return context.dialect.look(record.spec, record.test_id, step.layer, link, origin, context.run.account)
+    return context.dialect.poll(record.spec, record.test_id, step.layer, link, origin, context.run.account)
 
 
 async def _read(
-    context: Context, request: Request, ticket: Ticket, *, age: float, tries: int
+    context: Context, request: Request, permit: Permit, *, age: float, tries: int
 ) -> tuple[ReadOutcome, Reply | None, str]:
     context.wire.tally.reads += 1
     asked = anyio.current_time()
     try:
-        reply = await context.wire.send(ticket, request, patience=context.patience.wait(tries))
+        reply = await context.wire.send(permit, request, patience=context.patience.wait(tries))
     except TransportError as error:
         context.unreachable += 1
         return ReadOutcome.AGAIN, None, str(error)
@@ -129,24 +130,24 @@ async def _read(
     return outcome, reply, f"status {reply.status}: {problem}"
 
 
-async def _no_page(context: Context, step: Look, outcome: ReadOutcome, problem: str) -> None:
+async def _no_page(context: Context, step: Poll, outcome: ReadOutcome, problem: str) -> None:
     limited = outcome is ReadOutcome.LIMITED
     kind = "limited" if limited else "look"
     context.note(kind, step.key, layer=step.layer, status="failed", detail=problem)
     await _failed(context, step, again=outcome is not ReadOutcome.FAILED, limited=limited)
 
 
-async def _failed(context: Context, step: Look, *, again: bool, limited: bool = False) -> None:
+async def _failed(context: Context, step: Poll, *, again: bool, limited: bool = False) -> None:
     now = context.clock.now()
     if step.purpose is not Purpose.BASELINE:
-        context.schedule.looking.look_failed(step, now, again=again, limited=limited)
+        context.schedule.polls.poll_failed(step, now, again=again, limited=limited)
         return
     if not context.schedule.creations.baseline_failed(step, now, limited=limited):
         reason = "its newest rounds could not be read, so a new round could not be told from an old one"
         await end_uncreated(context, context.tests[step.key], SpecState.NOT_RUN, reason)
 
 
-async def _baseline(context: Context, test: InHand, step: Look, page: Page, date: float | None) -> None:
+async def _baseline(context: Context, test: InHand, step: Poll, page: Page, date: float | None) -> None:
     if date is not None and step.page == 1:
         # A round's id is the second of its start: late rows of an earlier one are older than this.
         test.newest[FLOOR] = int(date) - CLOCKS_APART
@@ -164,13 +165,13 @@ async def _baseline(context: Context, test: InHand, step: Look, page: Page, date
     context.schedule.creations.baselined(step.key)
 
 
-async def _rows(context: Context, test: InHand, step: Look, page: Page, asked: float) -> None:
+async def _rows(context: Context, test: InHand, step: Poll, page: Page, asked: float) -> None:
     harvest = test.progress.accept(step.layer, page.rows)
     spec = test.record.spec
     test.problems.pop(step.layer, None)
     next_href = page.next_href
     if next_href is not None and context.dialect.follow(next_href, context.run.origin) is None:
-        # The token goes nowhere else; what the first page shows is still worth the next looks.
+        # The token goes nowhere else; what the first page shows is still worth the next polls.
         test.problems[step.layer] = "the link to its next page leaves the API's origin, and was not followed"
         context.note("refused", step.key, layer=step.layer, detail=test.problems[step.layer])
         next_href = None
@@ -191,9 +192,9 @@ async def _rows(context: Context, test: InHand, step: Look, page: Page, asked: f
     now = context.clock.now()
     if spec.path_details and step.layer == "path-vis":
         wanted = wanted_details(harvest.kept)
-        context.schedule.looking.want_details(step.key, sorted(wanted - test.detailed), now)
+        context.schedule.polls.want_details(step.key, sorted(wanted - test.detailed), now)
         test.detailed |= wanted
-    context.schedule.looking.looked(step, harvest, next_href, asked, now)
+    context.schedule.polls.polled(step, harvest, next_href, asked, now)
 
 
 def wanted_details(rows: Iterable[Answer]) -> set[tuple[str, int]]:

@@ -18,9 +18,9 @@ import anyio.to_thread
 from orchestrator.errors import StoreProblem, UsageProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, CellState, Verdict
-from orchestrator.store import rows
-from orchestrator.store.base import CellRecord, Counts, Event, RunRecord, StoredAnswer, TestRecord
-from orchestrator.store.database import Database
+from orchestrator.records import CellRecord, Counts, Event, RunRecord, StoredAnswer, TestRecord
+from orchestrator.store.sqlite import rows
+from orchestrator.store.sqlite.database import Database
 
 T = TypeVar("T")
 Offload = Callable[[Callable[[], T]], Awaitable[T]]
@@ -85,8 +85,8 @@ def spec_number(db: sqlite3.Connection, run: str, key: str) -> tuple[int, int]:
     return row[0], row[1]
 
 
-class EmbeddedReader:
-    """The reading half of :class:`orchestrator.store.base.Store`; what the methods promise is said there."""
+class SqliteArchive:
+    """The reading half of :class:`orchestrator.records.Store`; what the methods promise is said there."""
 
     def __init__(self, database: Database, offload: Offload[object] | None = None) -> None:
         self._database = database

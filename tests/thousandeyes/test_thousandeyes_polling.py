@@ -29,26 +29,26 @@ PATHS = {
 def test_every_layer_has_its_path_in_both_versions(layer: str, make_spec: MakeSpec) -> None:
     spec = make_spec("http-server")
     v7, v6 = PATHS[layer]
-    assert V7().look(spec, "5", layer, None, ORIGIN, "7").path == f"/v7/test-results/5/{v7}"
-    request = V6().look(spec, "5", layer, None, ORIGIN, "7")
+    assert V7().poll(spec, "5", layer, None, ORIGIN, "7").path == f"/v7/test-results/5/{v7}"
+    request = V6().poll(spec, "5", layer, None, ORIGIN, "7")
     assert (request.path, request.query, request.instant) == (f"/v6/{v6}/5", (("aid", "7"),), False)
 
 
 def test_a_look_asks_for_the_newest_round_only(make_spec: MakeSpec) -> None:
     link = f"{ORIGIN}/v7/test-results/5/network?window=1d&startDate=x&aid=3&expand=y"
-    request = V7().look(make_spec("http-server"), "5", "network", link, ORIGIN, "7")
+    request = V7().poll(make_spec("http-server"), "5", "network", link, ORIGIN, "7")
     assert request.query == (("expand", "y"), ("aid", "7"))
-    assert V7().look(make_spec("http-server"), "5", "network", link, ORIGIN, None).query[0] == ("aid", "3")
+    assert V7().poll(make_spec("http-server"), "5", "network", link, ORIGIN, None).query[0] == ("aid", "3")
 
 
 def test_a_link_under_another_name_of_the_layer_is_used(make_spec: MakeSpec) -> None:
     link = f"{ORIGIN}/v7/test-results/5/rtp-stream"
     assert (
-        V7().look(make_spec("voice"), "5", "rtp-server", link, ORIGIN, None).path
+        V7().poll(make_spec("voice"), "5", "rtp-server", link, ORIGIN, None).path
         == "/v7/test-results/5/rtp-stream"
     )
     link = f"{ORIGIN}/v6/web/http-server/5.json?format=json"
-    request = V6().look(make_spec("http-server"), "5", "http-server", link, ORIGIN, None)
+    request = V6().poll(make_spec("http-server"), "5", "http-server", link, ORIGIN, None)
     assert (request.path, request.query) == ("/v6/web/http-server/5.json", (("format", "json"),))
 
 
@@ -65,13 +65,13 @@ def test_a_link_under_another_name_of_the_layer_is_used(make_spec: MakeSpec) -> 
     ],
 )
 def test_a_link_to_another_place_test_or_layer_is_not_used(link: str, make_spec: MakeSpec) -> None:
-    request = V7().look(make_spec("http-server"), "5", "network", link, ORIGIN, None)
+    request = V7().poll(make_spec("http-server"), "5", "network", link, ORIGIN, None)
     assert (request.path, request.query) == ("/v7/test-results/5/network", ())
 
 
 @pytest.mark.parametrize("link", ["https://evil.example/v6/net/metrics/5", f"{ORIGIN}/v6/net/metrics/6"])
 def test_v6_links_are_checked_likewise(link: str, make_spec: MakeSpec) -> None:
-    assert V6().look(make_spec("http-server"), "5", "network", link, ORIGIN, None).path == "/v6/net/metrics/5"
+    assert V6().poll(make_spec("http-server"), "5", "network", link, ORIGIN, None).path == "/v6/net/metrics/5"
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_an_agent_to_agent_look_names_its_direction(
     make_spec: MakeSpec,
 ) -> None:
     spec = make_spec("agent-to-agent", direction=direction)
-    assert V7().look(spec, "5", layer, None, ORIGIN, None).query == v7
-    assert V6().look(spec, "5", layer, None, ORIGIN, None).query == v6
+    assert V7().poll(spec, "5", layer, None, ORIGIN, None).query == v7
+    assert V6().poll(spec, "5", layer, None, ORIGIN, None).query == v6
 
 
 def test_a_next_page_is_followed_at_home_only() -> None:
@@ -118,5 +118,5 @@ def test_hop_details_are_asked_for_by_agent_and_round() -> None:
 
 def test_an_id_cannot_change_the_path(make_spec: MakeSpec) -> None:
     for dialect in (V7(), V6()):
-        request = dialect.look(make_spec("http-server"), "5/../6?x#y", "network", None, ORIGIN, None)
+        request = dialect.poll(make_spec("http-server"), "5/../6?x#y", "network", None, ORIGIN, None)
         assert "5%2F..%2F6%3Fx%23y" in request.path

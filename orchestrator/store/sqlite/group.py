@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import anyio
 
 from orchestrator.errors import StoreProblem
-from orchestrator.store.database import Database
+from orchestrator.store.sqlite.database import Database
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]

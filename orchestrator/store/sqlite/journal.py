@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import TypeVar
 
 from orchestrator.lifecycle import MOVES, SpecState, check_move
-from orchestrator.model import Agent, Answer, CellResult, Json, NotRun
-from orchestrator.store import rows
-from orchestrator.store.base import Event, Judge, RunRecord, RunState, TestRecord
-from orchestrator.store.database import Database
-from orchestrator.store.embedded_reads import (
+from orchestrator.model import Agent, Answer, CellResult, NotRun
+from orchestrator.records import Event, RunFacts, RunRecord, RunState, TestRecord
+from orchestrator.store.base import Judge
+from orchestrator.store.facts import dump_facts
+from orchestrator.store.sqlite import rows
+from orchestrator.store.sqlite.archive import (
     Damaged,
-    EmbeddedReader,
     InThread,
     Offload,
+    SqliteArchive,
     answers_of,
     decoding,
     in_place,
     spec_number,
 )
-from orchestrator.store.group import GroupCommit
+from orchestrator.store.sqlite.database import Database
+from orchestrator.store.sqlite.group import GroupCommit
 
 T = TypeVar("T")
 
@@ -61,15 +63,15 @@ def _add_events(db: sqlite3.Connection, run_n: int, events: Sequence[Event]) -> 
         )
 
 
-class EmbeddedStore(EmbeddedReader):
-    """Implements :class:`orchestrator.store.base.Store`; what the methods promise is said there."""
+class SqliteStore(SqliteArchive):
+    """Implements :class:`orchestrator.records.Store`; what the methods promise is said there."""
 
     def __init__(self, database: Database, offload: Offload[object] | None = None) -> None:
         super().__init__(database, offload)
         self._group = GroupCommit(database, self._do)
 
     @classmethod
-    async def open(cls, path: Path, *, virtual: bool = False) -> EmbeddedStore:
+    async def open(cls, path: Path, *, virtual: bool = False) -> SqliteStore:
         """Open or make the store. Raises :class:`StoreProblem`."""
         offload: Offload[Database] = in_place if virtual else InThread()
         database = await offload(lambda: Database(path))
@@ -115,12 +117,12 @@ class EmbeddedStore(EmbeddedReader):
         state: RunState,
         finished: float | None,
         exit_code: int | None,
-        facts: Mapping[str, Json],
+        facts: RunFacts,
     ) -> None:
         def work(db: sqlite3.Connection) -> None:
             db.execute(
                 "UPDATE runs SET state = ?, finished = ?, exit_code = ?, facts = ? WHERE id = ?",
-                (state.value, finished, exit_code, rows.dump(dict(facts)), run),
+                (state.value, finished, exit_code, rows.dump(dump_facts(facts)), run),
             )
 
         await self._write(work)

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from random import Random
 
-from orchestrator.budget.ledger import BudgetView, Ledger, LedgerView, Note, silent
+from orchestrator.budget.permits import BudgetView, Ledger, Note, silent
 from orchestrator.clock import Clock
-from orchestrator.collect import Progress
 from orchestrator.errors import Exit
-from orchestrator.latency import models
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Answer, Json, JsonObject
-from orchestrator.order import creation_order
-from orchestrator.report.summary import end_state, exit_code
+from orchestrator.model import Answer
+from orchestrator.records import BudgetSeen, Counts, Requests, RunFacts, RunRecord, RunState, TestRecord
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import end_uncreated
 from orchestrator.runner.dispatcher import Dispatcher, End, Situation
 from orchestrator.runner.journal import durably
-from orchestrator.runner.look import wanted_details
 from orchestrator.runner.pacer import Gaps, Pacer
+from orchestrator.runner.poll import wanted_details
 from orchestrator.runner.wire import Wire
+from orchestrator.schedule.latency import models
+from orchestrator.schedule.order import creation_order
+from orchestrator.schedule.progress import Progress
 from orchestrator.schedule.schedule import Schedule
-from orchestrator.store.base import Counts, RunRecord, RunState, Store, TestRecord
+from orchestrator.store.base import Store
 from orchestrator.testtypes import TEST_TYPES
 from orchestrator.thousandeyes.protocol import Dialect
 from orchestrator.thousandeyes.rows import DETAIL
+from orchestrator.verdict.counts import end_state, exit_code
 
 LOST = "its creation's answer was lost when an earlier session of this run ended"
 # What a resume does with lost creations.
@@ -100,7 +101,7 @@ class Conductor:
     ) -> None:
         self._doors, self._pacing, self._show, self._unknown = doors, pacing, show, unknown
         self._run = run
-        self._in_order = run.settings.get("in_order") is True
+        self._in_order = run.settings.in_order
         self._latencies = models({}, TEST_TYPES)
         self._context = Context(
             run=run,
@@ -118,7 +119,7 @@ class Conductor:
         self._grace = 0.0
         self._began = doors.clock.now()
         self._planned = self._created_before = 0
-        self._counted_before = _tally_of(run)
+        self._counted_before = asdict(run.facts.requests)
 
     def interrupt(self, code: Exit, grace: float) -> None:
         """Create no more, collect what is paid for during ``grace`` seconds, then leave with ``code``."""
@@ -148,13 +149,11 @@ class Conductor:
         tests = await self._recover()
         self._fill(tests)
         await self._reopen([test for test in tests if test.state is SpecState.WAITING])
-        deadline = run.settings.get("deadline")
-        assert isinstance(deadline, int | float)  # noqa: S101 - every run is stored with one
         self._dispatcher = Dispatcher(
             self._context,
             self._doors.ledger,
             Pacer(clock, self._pacing.gaps, speed=self._pacing.speed),
-            deadline=self._began + deadline,
+            deadline=self._began + run.settings.deadline,
             listener=self._tell,
             keep=self._keep,
         )
@@ -244,7 +243,7 @@ class Conductor:
 
     def _tell(self, situation: Situation) -> None:
         schedule, clock = self._context.schedule, self._doors.clock
-        open_tests = schedule.looking.tests
+        open_tests = schedule.polls.tests
         self._show(
             Standing(
                 planned=self._planned,
@@ -256,7 +255,7 @@ class Conductor:
                 elapsed=clock.now() - self._began,
                 now=clock.now(),
                 situation=situation,
-                open_layers=schedule.looking.layers,
+                open_layers=schedule.polls.layers,
                 to_create=schedule.creations.left,
                 last_creation=max(self._began, self._context.last_creation),
             )
@@ -268,21 +267,20 @@ class Conductor:
             run.id, state=RunState.RUNNING, finished=None, exit_code=None, facts=self._facts(None)
         )
 
-    def _facts(self, stopped: str | None) -> JsonObject:
+    def _facts(self, stopped: str | None) -> RunFacts:
         view = self._doors.ledger.view(self._doors.clock.now())
-        waits: dict[str, Json] = {}
+        waits: dict[str, float] = {}
         if self._dispatcher is not None:
             waits = {reason: round(seconds, 1) for reason, seconds in self._dispatcher.waited.items()}
         tally = asdict(self._doors.wire.tally)
-        facts: JsonObject = {
-            **{name: value for name, value in self._run.facts.items() if name != "stopped"},
-            "requests": {name: tally[name] + self._counted_before.get(name, 0) for name in tally},
-            "budgets": _budgets(view),
-            "waits": waits,
-        }
-        if stopped is not None:
-            facts["stopped"] = stopped
-        return facts
+        return replace(
+            self._run.facts,
+            requests=Requests(**{name: tally[name] + self._counted_before[name] for name in tally}),
+            organization=_seen(view.organization),
+            instant_test=_seen(view.instant_test),
+            waits=waits,
+            stopped=stopped,
+        )
 
     # -- after --------------------------------------------------------------------------------------
 
@@ -308,25 +306,10 @@ class Conductor:
         return Outcome(record, counts, code, stop.refused, stop.hint)
 
 
-def _tally_of(run: RunRecord) -> dict[str, int]:
-    requests = run.facts.get("requests")
-    if not isinstance(requests, dict):
-        return {}
-    return {name: int(value) for name, value in requests.items() if isinstance(value, int | float)}
-
-
-def _budgets(view: LedgerView) -> JsonObject:
-    named = (("organization", view.organization), ("instant_test", view.instant_test))
-    return {name: _budget(budget) for name, budget in named if budget.limit is not None}
-
-
-def _budget(budget: BudgetView) -> JsonObject:
-    return {
-        "limit": budget.limit,
-        "remaining": budget.remaining,
-        "reset": budget.reset,
-        "others": round(budget.others, 1),
-    }
+def _seen(budget: BudgetView) -> BudgetSeen | None:
+    if budget.limit is None:
+        return None
+    return BudgetSeen(budget.limit, budget.remaining, budget.reset, round(budget.others, 1))
 
 
 __all__ = ["UNKNOWN_POLICIES", "Conductor", "Doors", "Outcome", "Pacing", "Standing"]

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.model import Agent
+from orchestrator.records import Counts, Requests, RunRecord, TestRecord
 from orchestrator.report.commands import next_commands
-from orchestrator.report.console import STYLES, say, table
 from orchestrator.report.digest import Digest, Group
 from orchestrator.report.headline import ends, groups, headline, many
-from orchestrator.report.safe import terminal
-from orchestrator.report.summary import BUDGETS, number, summary
+from orchestrator.report.summary import summary
 from orchestrator.report.times import clock_time, people, span
 from orchestrator.report.waits import awaited
-from orchestrator.store.base import Counts, RunRecord, TestRecord
+from orchestrator.safe import terminal
+from orchestrator.terminal.console import STYLES, say, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,17 +40,14 @@ def print_summary(
     took = f", took {span(seconds)}" if isinstance(seconds, float) else ""
     where = ", simulated" if run.simulated else ""
     say(console, f"  run {terminal(run.id)}, started {people(run.started)}{took}{where}")
-    stopped = run.facts.get("stopped")
-    if isinstance(stopped, str):
-        say(console, f"  stopped: {terminal(stopped)}", "yellow")
+    if run.facts.stopped is not None:
+        say(console, f"  stopped: {terminal(run.facts.stopped)}", "yellow")
     for name, group in groups(counts).items():
         say(console, f"  {name:<9} {_counted(group)}")
-    say(console, f"  requests  {_requests(document['requests'])}")
+    say(console, f"  requests  {_requests(run.facts.requests)}")
     for line in budget_lines(run):
         say(console, f"  {line}")
-    units = document["units"]
-    assert isinstance(units, dict)  # noqa: S101 - the summary's own shape
-    say(console, f"  units     {units['estimated']:g} (estimate)")
+    say(console, f"  units     {run.facts.units:g} (estimate)")
     _print_troubles(console, digest)
     print_groups(console, "Left out before the start", digest.left_out)
     print_groups(console, "Not run", digest.not_run)
@@ -62,24 +59,16 @@ def print_summary(
 def budget_lines(run: RunRecord) -> list[str]:
     """A line per budget seen: limit, remaining, reset, spent by others; one on what was waited for."""
     lines = []
-    budgets = run.facts.get("budgets")
-    for name in BUDGETS:
-        facts = budgets.get(name) if isinstance(budgets, Mapping) else None
-        if not isinstance(facts, Mapping) or number(facts.get("limit")) is None:
+    for name, seen in run.facts.budgets.items():
+        if seen is None or seen.limit is None:
             continue
-        remaining, limit = number(facts.get("remaining")), number(facts.get("limit"))
-        reset, others = number(facts.get("reset")), number(facts.get("others"))
         # A window that is over says nothing of the next one.
-        left = f"{limit:g} a window" if remaining is None else f"{remaining:g} of {limit:g} left"
-        ends = "" if remaining is None else f", resets {clock_time(reset)}"
-        spent = "" if others is None else f", others spend {others:g} a window"
+        over = seen.remaining is None
+        left = f"{seen.limit:g} a window" if over else f"{seen.remaining:g} of {seen.limit:g} left"
+        ends = "" if over else f", resets {clock_time(seen.reset)}"
+        spent = "" if seen.others is None else f", others spend {seen.others:g} a window"
         lines.append(f"budget    {BUDGET_NAMES[name]}: {left}{ends}{spent}")
-    waits = run.facts.get("waits")
-    waited = [
-        f"{span(number(seconds))} for {awaited(name)}"
-        for name, seconds in (waits.items() if isinstance(waits, Mapping) else ())
-        if number(seconds)
-    ]
+    waited = [f"{span(seconds)} for {awaited(name)}" for name, seconds in run.facts.waits.items() if seconds]
     return [*lines, f"waited    {', '.join(waited)}"] if waited else lines
 
 
@@ -89,15 +78,14 @@ def _counted(group: Mapping[str, int]) -> str:
     return ": ".join(part for part in (head, ends(group)) if part) or "none"
 
 
-def _requests(group: object) -> str:
-    assert isinstance(group, dict)  # noqa: S101 - the summary's own shape
-    parts = [many(group["creations"], "creation")]
-    if group["reruns"]:
-        parts.append(many(group["reruns"], "re-run"))
+def _requests(sent: Requests) -> str:
+    parts = [many(sent.creations, "creation")]
+    if sent.reruns:
+        parts.append(many(sent.reruns, "re-run"))
     parts += [
-        many(group["reads"], "read"),
-        f"{group['refused_429']} refused (429)",
-        many(group["errors"], "error"),
+        many(sent.reads, "read"),
+        f"{sent.refused_429} refused (429)",
+        many(sent.errors, "error"),
     ]
     return ", ".join(parts)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from random import Random
 
-from orchestrator.outcomes import Slowest, backoff
+from orchestrator.schedule.backoff import Slowest, backoff
 
 # A creation is late after this many seconds, or this many times the slowest of the last ones.
 LATE, TIMES = 5.0, 2.0

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from orchestrator.budget.ledger import Ledger, Ticket
+from orchestrator.budget.permits import Ledger, Permit
 from orchestrator.clock import Clock
 from orchestrator.errors import OrchestratorError, Refused
-from orchestrator.outcomes import ReadOutcome, backoff, read_outcome
 from orchestrator.runner.create import UNAUTHORIZED_HINT
 from orchestrator.runner.wire import Wire
+from orchestrator.schedule.backoff import backoff
+from orchestrator.thousandeyes.outcomes import ReadOutcome, read_outcome
 from orchestrator.thousandeyes.protocol import BadAnswer, Dialect, Reply, Request, TransportError
 
 T = TypeVar("T")
@@ -41,10 +42,10 @@ async def ask(
     give_up = clock.now() + LONGEST_WAIT
     failures = 0
     while True:
-        ticket = await _ticket(ledger, clock, give_up)
+        permit = await _permit(ledger, clock, give_up)
         wire.tally.reads += 1
         try:
-            reply = await wire.send(ticket, request)
+            reply = await wire.send(permit, request)
             outcome = read_outcome(reply.status, age=float("inf"))
             if outcome is ReadOutcome.ROWS:
                 return read(reply.body), reply
@@ -75,12 +76,12 @@ def _problem(dialect: Dialect, request: Request, reply: Reply) -> str:
     return f"status {reply.status}: {problem}"
 
 
-async def _ticket(ledger: Ledger, clock: Clock, give_up: float) -> Ticket:
+async def _permit(ledger: Ledger, clock: Clock, give_up: float) -> Permit:
     while True:
         now = clock.now()
-        ticket = ledger.try_reserve(now, instant=False)
-        if ticket is not None:
-            return ticket
+        permit = ledger.try_reserve(now, instant=False)
+        if permit is not None:
+            return permit
         if now >= give_up:
             if ledger.refused().bare:
                 raise Unanswered(

@@ -1,8 +1,8 @@
-"""Tests that wait for their answers: which layer to look at, when, and when to stop. Pure.
+"""Tests that wait for their answers: which layer to poll, when, and when to stop. Pure.
 
-One *sentinel* layer per test, the one that tends to finish last, is looked at until every agent has its
-row; the other layers are then most likely complete too and cost one look each. When to look at a sentinel
-is a matter of constant risk: as soon as the chance that the rows came since the last look reaches ``p``.
+One *sentinel* layer per test, the one that tends to finish last, is polled until every agent has its
+row; the other layers are then most likely complete too and cost one poll each. When to poll a sentinel
+is a matter of constant risk: as soon as the chance that the rows came since the last poll reaches ``p``.
 Times are monotonic seconds.
 """
 
@@ -15,23 +15,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from orchestrator.collect import Harvest, Progress
-from orchestrator.latency import LatencyModel
 from orchestrator.model import Spec
-from orchestrator.outcomes import backoff
-from orchestrator.pace import Pace
-from orchestrator.polling import brought_forward, lagging_look
-from orchestrator.schedule.steps import Candidate, Detail, Look, Purpose, Step
+from orchestrator.schedule.backoff import backoff
+from orchestrator.schedule.latency import LatencyModel
+from orchestrator.schedule.pace import Pace
+from orchestrator.schedule.policy import brought_forward, lagging_poll
+from orchestrator.schedule.progress import Harvest, Progress
+from orchestrator.schedule.steps import Candidate, Detail, Poll, Purpose, Step
 
 # By this part of its type's latencies a test is late, and its other layers are read with what is there.
 LATE = 0.95
-# Last looks and details are tried this often before a test is closed with what is there.
+# Last polls and details are tried this often before a test is closed with what is there.
 LAST_TRIES = 3
-# A test is closed this long after its deadline even if its last look could not be afforded: two windows.
+# A test is closed this long after its deadline even if its last poll could not be afforded: two windows.
 CLOSING_GRACE = 120.0
 SENTINEL = "path-vis"
 
-_Heap = list[tuple[float, int, Look | Detail]]
+_Heap = list[tuple[float, int, Poll | Detail]]
 
 
 @dataclass(slots=True)
@@ -44,19 +44,19 @@ class _Open:
     deadline: float
     sentinel: str
     done: set[str] = field(default_factory=set)
-    looks: dict[str, int] = field(default_factory=dict)
+    polls: dict[str, int] = field(default_factory=dict)
     failures: int = 0
     last_no: float = 0.0
     first_done: bool = False
     siblings_asked: bool = False
     details: int = 0
-    under_way: int = 0  # looks and details that were sent and have not returned
+    under_way: int = 0  # polls and details that were sent and have not returned
     closing: bool = False
-    last_looks: set[str] = field(default_factory=set)  # layers whose last look is still to be answered
+    last_polls: set[str] = field(default_factory=set)  # layers whose last poll is still to be answered
 
 
-class Looking:
-    """The open tests and the looks at them. :attr:`pace` is set anew before every choice."""
+class Polls:
+    """The open tests and the polls of them. :attr:`pace` is set anew before every choice."""
 
     def __init__(self, latencies: Mapping[str, LatencyModel], rng: Random) -> None:
         self._latencies = latencies
@@ -64,7 +64,7 @@ class Looking:
         self.pace = Pace(risk=0.33, may_create=True, set_aside=0)
         self._open: dict[str, _Open] = {}
         self._open_layers = 0
-        self._last: deque[Look] = deque()
+        self._last: deque[Poll] = deque()
         self._deadlines: list[tuple[float, int, str]] = []
         self._ready: _Heap = []
         self._due: _Heap = []
@@ -83,7 +83,7 @@ class Looking:
         now: float,
         details: Iterable[tuple[str, int]] = (),
     ) -> None:
-        """A test exists and its answers are to be collected. A deadline in the past allows one last look.
+        """A test exists and its answers are to be collected. A deadline in the past allows one last poll.
 
         ``details`` are those that an earlier session of the run still owes: agent and round.
         """
@@ -91,7 +91,7 @@ class Looking:
         done = {layer for layer in layers if progress.complete(layer)}
         left = [layer for layer in layers if layer not in done]
         sentinel = SENTINEL if SENTINEL in left else (left or layers)[-1]
-        # The time for the last look counts from now if the deadline passed while nobody looked.
+        # The time for the last poll counts from now if the deadline passed while nobody looked.
         test = _Open(spec, progress, created, max(deadline, now), sentinel, done=done)
         self._open[spec.key] = test
         self._open_layers += len(left)
@@ -103,7 +103,7 @@ class Looking:
             self._check_closable(test)
 
     def hasten(self, now: float) -> None:
-        """Have a last look at every open test now (the run's deadline, or a stop)."""
+        """Have a last poll of every open test now (the run's deadline, or a stop)."""
         for key, test in self._open.items():
             if not test.closing:
                 heapq.heappush(self._deadlines, (now, next(self._order), key))
@@ -116,9 +116,9 @@ class Looking:
     # -- choice -------------------------------------------------------------------------------------
 
     def urgent(self, now: float) -> Iterator[Candidate]:
-        """The next of the last looks, at a test whose deadline has come."""
+        """The next of the last polls, at a test whose deadline has come."""
         self._begin_closing(now)
-        # A test is closed with what is there when its last looks could not be afforded in time.
+        # A test is closed with what is there when its last polls could not be afforded in time.
         while self._last and self._last[0].key not in self._open:
             self._last.popleft()
         if self._last:
@@ -133,7 +133,7 @@ class Looking:
 
     def take(self, step: Step) -> None:
         """A candidate is on its way: it leaves its queue."""
-        if isinstance(step, Look | Detail) and step.key in self._open:
+        if isinstance(step, Poll | Detail) and step.key in self._open:
             self._open[step.key].under_way += 1
         if self._last and self._last[0] is step:
             self._last.popleft()
@@ -153,7 +153,7 @@ class Looking:
     def closable(self) -> str | None:
         """The next test that is to be closed, if any; it leaves the schedule.
 
-        One with looks under way waits for them: their rows would be stored after the verdict.
+        One with polls under way waits for them: their rows would be stored after the verdict.
         """
         for _ in range(len(self._closable)):
             key = self._closable.popleft()
@@ -171,9 +171,9 @@ class Looking:
         return key not in self._open or not self._open[key].under_way
 
     def bring_forward(self, now: float) -> None:
-        """Nothing is left to create, so more may be spent on the tests that are open: look sooner.
+        """Nothing is left to create, so more may be spent on the tests that are open: poll sooner.
 
-        Done when the pace has changed since; at the same pace every look stands where it was planned.
+        Done when the pace has changed since; at the same pace every poll stands where it was planned.
         """
         eagerness = (self.pace.risk, self.pace.longest_gap)
         if eagerness == self._planned_at:
@@ -185,63 +185,63 @@ class Looking:
             if test is None:
                 continue
             wanted = when
-            if isinstance(step, Look) and step.purpose is Purpose.SENTINEL and step.tries == 0:
+            if isinstance(step, Poll) and step.purpose is Purpose.SENTINEL and step.tries == 0:
                 age = max(test.last_no, now - test.created - 0.5)
                 wanted = self._sentinel_due(test, max(0.0, age), now)
             heapq.heappush(self._due, (brought_forward(when, wanted), order, step))
 
     # -- what came of it ----------------------------------------------------------------------------
 
-    def looked(self, look: Look, harvest: Harvest, next_href: str | None, asked: float, now: float) -> None:
-        """A look brought rows (or none). ``asked`` is when it was sent."""
-        test = self._returned(look)
+    def polled(self, poll: Poll, harvest: Harvest, next_href: str | None, asked: float, now: float) -> None:
+        """A poll brought rows (or none). ``asked`` is when it was sent."""
+        test = self._returned(poll)
         if test is None:
             return
         test.failures = 0
-        following = None if next_href is None else look.following(next_href)
-        if test.progress.complete(look.layer):
-            self._layer_done(test, look.layer, asked, now)
+        following = None if next_href is None else poll.following(next_href)
+        if test.progress.complete(poll.layer):
+            self._layer_done(test, poll.layer, asked, now)
         elif following is not None:
-            if look.purpose is Purpose.LAST:
+            if poll.purpose is Purpose.LAST:
                 self._last.appendleft(following)
                 return
             heapq.heappush(self._ready, (now, next(self._order), following))
-        elif look.purpose is not Purpose.LAST:
-            self._look_again(test, look, harvest, asked, now)
-        if look.purpose is Purpose.LAST:
-            test.last_looks.discard(look.layer)
+        elif poll.purpose is not Purpose.LAST:
+            self._poll_again(test, poll, harvest, asked, now)
+        if poll.purpose is Purpose.LAST:
+            test.last_polls.discard(poll.layer)
         self._check_closable(test)
 
-    def look_failed(self, look: Look, now: float, *, again: bool, limited: bool = False) -> None:
-        """A look brought nothing. Not ``again``: it was refused. ``limited``: a 429, which spends no try."""
-        test = self._returned(look)
+    def poll_failed(self, poll: Poll, now: float, *, again: bool, limited: bool = False) -> None:
+        """A poll brought nothing. Not ``again``: it was refused. ``limited``: a 429, which spends no try."""
+        test = self._returned(poll)
         if test is None:
             return
-        if limited and look.purpose is Purpose.LAST:
-            self._last.append(look)
+        if limited and poll.purpose is Purpose.LAST:
+            self._last.append(poll)
             return
         if limited:
-            self._later(now, look)
+            self._later(now, poll)
             return
-        tries, refusals = look.tries + 1, look.refusals + (not again)
+        tries, refusals = poll.tries + 1, poll.refusals + (not again)
         test.failures += 1
         # Where the next page cannot be had, the layer may still be read from its beginning.
-        begun = look if look.page == 1 else Look(look.key, look.layer, look.purpose)
+        begun = poll if poll.page == 1 else Poll(poll.key, poll.layer, poll.purpose)
         retry = replace(begun, tries=tries, refusals=refusals)
         due = now + backoff(max(test.failures, tries), self._rng.random())
-        if look.purpose is Purpose.LAST:
+        if poll.purpose is Purpose.LAST:
             if tries < LAST_TRIES:
                 self._later(due, retry)
                 return
-            test.last_looks.discard(look.layer)
+            test.last_polls.discard(poll.layer)
         # One odd answer, of a replica that lags or of a gateway, is not the end of a layer.
         elif refusals >= LAST_TRIES:
-            self._layer_failed(test, look.layer, now)
+            self._layer_failed(test, poll.layer, now)
         else:
             self._later(due, retry)
         self._check_closable(test)
 
-    def _returned(self, step: Look | Detail) -> _Open | None:
+    def _returned(self, step: Poll | Detail) -> _Open | None:
         """The test of a step that is no longer under way, if it is still open."""
         test = self._open.get(step.key)
         if test is not None:
@@ -283,8 +283,8 @@ class Looking:
 
     # -- within -------------------------------------------------------------------------------------
 
-    def _later(self, due: float, step: Look | Detail) -> None:
-        sentinel = isinstance(step, Look) and step.purpose is Purpose.SENTINEL
+    def _later(self, due: float, step: Poll | Detail) -> None:
+        sentinel = isinstance(step, Poll) and step.purpose is Purpose.SENTINEL
         heapq.heappush(self._due if sentinel else self._ready, (due, next(self._order), step))
 
     def _left(self, test: _Open) -> list[str]:
@@ -295,7 +295,7 @@ class Looking:
             step = heap[0][2]
             test = self._open.get(step.key)
             stale = test is None or (
-                isinstance(step, Look)
+                isinstance(step, Poll)
                 and (step.layer in test.done or (test.closing and step.purpose is not Purpose.LAST))
             )
             if not stale:
@@ -311,8 +311,8 @@ class Looking:
             test.closing = True
             self._closing.add(key)
             left = self._left(test)
-            test.last_looks = set(left)
-            self._last.extend(Look(key, layer, Purpose.LAST) for layer in left)
+            test.last_polls = set(left)
+            self._last.extend(Poll(key, layer, Purpose.LAST) for layer in left)
             self._check_closable(test)
         self._closable.extend(
             key
@@ -321,14 +321,14 @@ class Looking:
         )
 
     def _check_closable(self, test: _Open) -> None:
-        if test.details == 0 and (not self._left(test) or (test.closing and not test.last_looks)):
+        if test.details == 0 and (not self._left(test) or (test.closing and not test.last_polls)):
             self._closable.append(test.spec.key)
 
     def _layer_done(self, test: _Open, layer: str, asked: float, now: float) -> None:
         if layer in test.done:
             return
         test.done.add(layer)
-        test.last_looks.discard(layer)
+        test.last_polls.discard(layer)
         self._open_layers -= 1
         if layer == test.sentinel and not test.first_done:
             test.first_done = True
@@ -340,7 +340,7 @@ class Looking:
         if layer in test.done:
             return
         test.done.add(layer)
-        test.last_looks.discard(layer)
+        test.last_polls.discard(layer)
         self._open_layers -= 1
         left = self._left(test)
         if layer == test.sentinel and left:
@@ -351,19 +351,19 @@ class Looking:
         test.siblings_asked = True
         for layer in self._left(test):
             if layer != test.sentinel:
-                self._later(now, Look(test.spec.key, layer, Purpose.READY))
+                self._later(now, Poll(test.spec.key, layer, Purpose.READY))
 
     def _plan_sentinel(self, test: _Open, age: float, now: float) -> None:
-        look = Look(test.spec.key, test.sentinel, Purpose.SENTINEL)
-        self._later(self._sentinel_due(test, age, now), look)
+        poll = Poll(test.spec.key, test.sentinel, Purpose.SENTINEL)
+        self._later(self._sentinel_due(test, age, now), poll)
 
     def _sentinel_due(self, test: _Open, age: float, now: float) -> float:
         model = self._latencies[test.spec.type]
         return max(now, test.created + model.next_age(age, self.pace.risk, self.pace.longest_gap))
 
-    def _look_again(self, test: _Open, look: Look, harvest: Harvest, asked: float, now: float) -> None:
+    def _poll_again(self, test: _Open, poll: Poll, harvest: Harvest, asked: float, now: float) -> None:
         age = asked - test.created
-        if look.purpose is Purpose.SENTINEL and look.layer == test.sentinel:
+        if poll.purpose is Purpose.SENTINEL and poll.layer == test.sentinel:
             test.last_no = max(test.last_no, age)
             # One agent that lags, or never answers, must not keep back what the others have: when most
             # tests of this type would be complete, read the other layers once with what is there.
@@ -374,5 +374,5 @@ class Looking:
             return
         if not test.first_done:
             return  # read early; its turn comes with the sentinel or at the deadline
-        looks = test.looks[look.layer] = test.looks.get(look.layer, 0) + 1
-        self._later(now + lagging_look(looks), Look(look.key, look.layer, Purpose.READY))
+        polls = test.polls[poll.layer] = test.polls.get(poll.layer, 0) + 1
+        self._later(now + lagging_poll(polls), Poll(poll.key, poll.layer, Purpose.READY))

@@ -1,7 +1,7 @@
-"""How long results take, learned per test type, and when to look for them.
+"""How long results take, learned per test type, and when to poll for them.
 
-The rule is constant risk: look again when the chance that the answer appeared since the last look has
-reached ``risk``. It wastes ``(1 - risk) / risk`` looks on average whatever the distribution is, needs nothing
+The rule is constant risk: poll again when the chance that the answer appeared since the last poll has
+reached ``risk``. It wastes ``(1 - risk) / risk`` polls on average whatever the distribution is, needs nothing
 but quantiles, and comes within a few percent of the optimal density of checks (Keller 1974).
 """
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 ENOUGH = 20  # samples until the prior is dropped
 REMEMBERED = 400  # newest samples kept
 LONGEST_LATENCY = 3600.0  # seconds; more is not a latency but a stopped clock
-SHORTEST_GAP = 1.0  # seconds between two looks at one layer
-LONGEST_GAP = 20.0  # seconds between two looks, so that a wrong model costs little delay
-# Part of the seconds beyond all known latencies, between two looks: who is that late may never answer.
+SHORTEST_GAP = 1.0  # seconds between two polls of one layer
+LONGEST_GAP = 20.0  # seconds between two polls, so that a wrong model costs little delay
+# Part of the seconds beyond all known latencies, between two polls: who is that late may never answer.
 OVERDUE = 0.25
 BESIDE = 0.1  # part of a known latency by which a new sample may differ from it
 DRAWS = 8  # from what is known, until a sample is drawn from the bracket alone
@@ -75,9 +75,9 @@ class LatencyModel:
         """Learn from a detection: not there at age ``after``, there at age ``by``.
 
         The sample is drawn from what is known inside the bracket. The bracket's middle would drag the model:
-        late looks would make late samples, which make later looks. And it is drawn a little beside what is
+        late polls would make late samples, which make later polls. And it is drawn a little beside what is
         known: samples that only repeat earlier ones clump within a few hundred tests, and between the clumps
-        nobody looks (measured: half a second more delay for the same number of looks).
+        nobody polls (measured: half a second more delay for the same number of polls).
         """
         after = max(0.0, min(after, by))
         low, high = self.chance_by(after), self.chance_by(by)
@@ -103,9 +103,9 @@ class LatencyModel:
         return low + (known[index] - low) * (place - index)
 
     def next_age(self, age: float, risk: float, longest_gap: float = LONGEST_GAP) -> float:
-        """Age at which to look next after a look at ``age`` that saw nothing (0: none yet).
+        """Age at which to poll next after a poll of ``age`` that saw nothing (0: none yet).
 
-        At least one second later, at most ``longest_gap`` seconds later except for the first look, and in
+        At least one second later, at most ``longest_gap`` seconds later except for the first poll, and in
         growing steps when the test is older than any that was learned from.
         """
         past = self.chance_by(age)

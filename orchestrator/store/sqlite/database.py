@@ -30,7 +30,7 @@ def journal_mode(version: tuple[int, int, int]) -> str:
 
 def migrations() -> list[tuple[str, str]]:
     """Names and scripts of all migrations, in the order in which they are applied."""
-    folder = resources.files("orchestrator.store") / "migrations"
+    folder = resources.files("orchestrator.store.sqlite") / "migrations"
     files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda e: e.name)
     return [(entry.name.removesuffix(".sql"), entry.read_text("utf-8")) for entry in files]
 

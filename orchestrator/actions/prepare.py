@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.app import Session
 from orchestrator.errors import CeilingExceeded, NothingToDo, UsageProblem
 from orchestrator.estimate import Estimate, estimate, units_of
 from orchestrator.expand import Expansion, expand, needs_labels
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Agent, Json
+from orchestrator.model import Agent
 from orchestrator.plan.model import Plan
+from orchestrator.records import Planned, RunFacts, RunRecord, RunSettings, TestRecord
 from orchestrator.runner.journal import durably
-from orchestrator.store.base import RunRecord, TestRecord
-from orchestrator.store.embedded import new_run_id
+from orchestrator.store.sqlite.journal import new_run_id
 
 # Without a deadline of its own a run may take twice its estimate, at least this long (seconds).
 SHORTEST_DEADLINE = 1800.0
@@ -82,12 +81,14 @@ async def store_run(session: Session, prepared: Prepared, wishes: Wishes) -> Run
         account=session.settings.account,
         parent=None,
         started=doors.clock.wall(),
-        settings={
-            **_settings(session, wishes),
-            "deadline": plan.deadline or max(SHORTEST_DEADLINE, 2.0 * prepared.estimate.finish_seconds),
-            "reserve": plan.budget.reserve,
-            "sets": dict(plan.sets),
-        },
+        settings=RunSettings(
+            deadline=plan.deadline or max(SHORTEST_DEADLINE, 2.0 * prepared.estimate.finish_seconds),
+            reserve=plan.budget.reserve,
+            in_order=wishes.in_order,
+            urgent=wishes.urgent,
+            simulated=session.simulated,
+            sets=dict(plan.sets),
+        ),
         facts=_facts(len(specs), cells, prepared.estimate.units),
     )
     tests = [TestRecord(run.id, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
@@ -126,7 +127,12 @@ async def store_rerun(session: Session, parent: RunRecord, wishes: Wishes, *, fa
         account=parent.account,
         parent=parent.id,
         started=doors.clock.wall(),
-        settings={**parent.settings, **_settings(session, wishes)},
+        settings=replace(
+            parent.settings,
+            in_order=wishes.in_order,
+            urgent=wishes.urgent,
+            simulated=session.simulated,
+        ),
         facts=_facts(len(specs), sum(len(spec.agents) for spec in specs), units_of(specs, agents)),
     )
     again = [
@@ -146,13 +152,5 @@ async def _failed_specs(session: Session, run: RunRecord) -> set[str]:
     }
 
 
-def _settings(session: Session, wishes: Wishes) -> dict[str, Json]:
-    return {
-        "in_order": wishes.in_order,
-        "urgent": wishes.urgent,
-        "simulated": session.simulated,
-    }
-
-
-def _facts(tests: int, cells: int, units: float) -> Mapping[str, Json]:
-    return {"planned": {"tests": tests, "cells": cells}, "units": {"estimated": units}}
+def _facts(tests: int, cells: int, units: float) -> RunFacts:
+    return RunFacts(planned=Planned(tests, cells), units=units)

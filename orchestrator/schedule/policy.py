@@ -1,29 +1,29 @@
-"""How eagerly to look, and how looks and creations share the organization's budget. Arithmetic only.
+"""How eagerly to poll, and how polls and creations share the organization's budget. Arithmetic only.
 
 ``readable`` below is what we may spend of the organization's limit per window: the limit less the reserve.
-Creations per window (the instant-test limit) are usually what binds; what they and one look per layer leave
-of ``readable`` may be wasted on early looks, which is what buys a short delay.
+Creations per window (the instant-test limit) are usually what binds; what they and one poll per layer leave
+of ``readable`` may be wasted on early polls, which is what buys a short delay.
 """
 
 from __future__ import annotations
 
 import math
 
-from orchestrator.latency import LONGEST_GAP, SHORTEST_GAP
+from orchestrator.schedule.latency import LONGEST_GAP, SHORTEST_GAP
 
-EAGEREST, FRUGALEST = 0.2, 0.7  # risk of a look: 4 and 0.4 wasted looks per layer
-WASTED_PER_LAYER = 0.6  # wasted looks that a layer may cost us while there is still something to create
+EAGEREST, FRUGALEST = 0.2, 0.7  # risk of a poll: 4 and 0.4 wasted polls per layer
+WASTED_PER_LAYER = 0.6  # wasted polls that a layer may cost us while there is still something to create
 LAST_FEW = 3  # tests; below that, the end of the run is what counts
 CROWDED = 0.2  # reserve, as part of the limit, from which others are taken to spend in earnest
 HORIZON = 30.0  # seconds; about what an answer takes
-NEEDED = 1.6  # looks that an open layer will need, the unlucky ones included
+NEEDED = 1.6  # polls that an open layer will need, the unlucky ones included
 LAST_GAP = 0.4  # of the usual gap between creations, when all that are left fit into this window
-OPEN_WINDOWS = 2.0  # work in progress: so many windows' worth of looks
+OPEN_WINDOWS = 2.0  # work in progress: so many windows' worth of polls
 FEWEST_OPEN = 8
 
 
 def wip_cap(readable: float) -> float:
-    """Layers that may be open at once: no more than can be read in time, or looks would starve."""
+    """Layers that may be open at once: no more than can be read in time, or polls would starve."""
     return max(FEWEST_OPEN, OPEN_WINDOWS * readable)
 
 
@@ -35,7 +35,7 @@ def may_create(open_layers: int, layers: int, readable: float) -> bool:
 def set_aside(
     creations_left: int, instant_free: int, open_layers: int, readable: float, layers_per_test: float
 ) -> int:
-    """Organization tokens that looks must leave to the creations that may come in this window.
+    """Organization tokens that polls must leave to the creations that may come in this window.
 
     Bounded by what the work-in-progress cap still admits: tokens kept for creations that it forbids would be
     kept for nothing.
@@ -47,10 +47,10 @@ def set_aside(
 def affordable_waste(
     room: float, seconds_left: float, readable: float, open_tests: int, open_layers: int, *, window: float
 ) -> float:
-    """Wasted looks per open test that the tokens of the next :data:`HORIZON` seconds allow, in quarters.
+    """Wasted polls per open test that the tokens of the next :data:`HORIZON` seconds allow, in quarters.
 
     ``room`` is what may be spent in this window, which ends in ``seconds_left``. Where others spend in
-    earnest the tokens of a window are soon gone, and each look that was too early delays one that would bring
+    earnest the tokens of a window are soon gone, and each poll that was too early delays one that would bring
     rows: without this the last tests of a run waited for the next window (measured: 1.11 of the bound for 96
     tests instead of 1.04, and three refusals instead of none).
     """
@@ -61,11 +61,11 @@ def affordable_waste(
 def risk_while_creating(
     readable: float, creations_per_window: float, layers_per_test: float, *, affordable: float = math.inf
 ) -> float:
-    """Chance of success to wait for before a look, while there are tests to create.
+    """Chance of success to wait for before a poll, while there are tests to create.
 
     Frugal when the organization's budget binds; otherwise as eager as half of the spare tokens allow, and
-    no more than :data:`WASTED_PER_LAYER` looks wasted per layer (at least two per test). ``affordable`` are
-    wasted looks per test.
+    no more than :data:`WASTED_PER_LAYER` polls wasted per layer (at least two per test). ``affordable`` are
+    wasted polls per test.
     """
     per_test = readable / max(1.0, creations_per_window) - 1.0 - layers_per_test
     if per_test <= 0.3:
@@ -79,7 +79,7 @@ def risk_at_the_end(
 ) -> float:
     """The same when nothing is left to create: all that can be read is for the tests still open.
 
-    Only the last few tests decide when the run ends; being eager with all of them would only cost looks.
+    Only the last few tests decide when the run ends; being eager with all of them would only cost polls.
     """
     wasted = max(1.0, readable / max(1, open_tests) - layers_per_test)
     if open_tests > LAST_FEW:
@@ -89,9 +89,9 @@ def risk_at_the_end(
 
 
 def longest_gap_at_the_end(readable: float, open_tests: int, window: float) -> float:
-    """Seconds between two looks at a test that takes longer than most, when nothing is left to create.
+    """Seconds between two polls of a test that takes longer than most, when nothing is left to create.
 
-    The last few may be looked at with half of what can be read; that ends the run seconds earlier.
+    The last few may be polled with half of what can be read; that ends the run seconds earlier.
     """
     if open_tests > LAST_FEW:
         return LONGEST_GAP
@@ -115,13 +115,13 @@ def creation_gap(usual: float, creations: int, seconds_left: float, *, last: boo
 
 
 def brought_forward(planned: float, wanted: float) -> float:
-    """When to look after the policy changed: never later than planned.
+    """When to poll after the policy changed: never later than planned.
 
-    Moving looks back at each change starves them: with every completion they would be due a little later.
+    Moving polls back at each change starves them: with every completion they would be due a little later.
     """
     return min(planned, wanted)
 
 
-def lagging_look(looks: int) -> float:
-    """Seconds until the next look at a layer that lags behind its sentinel, after ``looks`` at it."""
-    return min(15.0, 1.5 * 1.6 ** min(looks, 20))
+def lagging_poll(polls: int) -> float:
+    """Seconds until the next poll of a layer that lags behind its sentinel, after ``polls`` at it."""
+    return min(15.0, 1.5 * 1.6 ** min(polls, 20))

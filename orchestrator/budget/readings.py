@@ -1,0 +1,24 @@
+"""What the limit headers of one answer say, in values. The vendor's door fills them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReading:
+    """One header family. ``remaining`` is after counting; ``reset`` is epoch seconds of the rollover."""
+
+    limit: int
+    remaining: int
+    reset: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Both families, the server's ``Date`` (epoch seconds) and ``Retry-After`` (seconds), where they came."""
+
+    organization: LimitReading | None
+    instant_test: LimitReading | None
+    date: float | None
+    retry_after: float | None

@@ -1,0 +1,204 @@
+"""What is kept of runs: the values that go into a store and come out of it. Times are epoch seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import (
+    Answer,
+    Api,
+    CellState,
+    JsonObject,
+    Spec,
+    Verdict,
+)
+
+
+class RunState(StrEnum):
+    """State of a run in documents and in the store."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    INTERRUPTED = "interrupted"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What a run was started with and a resume needs.
+
+    ``deadline`` is seconds from the start of a session, ``reserve`` the part of the organization's window
+    that is left to its other tools. ``simulated``: its world was the built-in simulator's; its tests exist
+    nowhere. ``sets`` are the plan's variables as they were set on the command line.
+    """
+
+    deadline: float = 1800.0
+    reserve: float = 0.1
+    in_order: bool = False
+    urgent: bool = False
+    simulated: bool = False
+    sets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What the plan came to at the start; the summary's sums are checked against it."""
+
+    tests: int
+    cells: int
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Counts of requests that were sent; ``errors`` are answers of 400 and above and lost answers."""
+
+    creations: int = 0
+    reruns: int = 0
+    reads: int = 0
+    refused_429: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSeen:
+    """A budget as last seen. ``reset`` is epoch seconds, ``others`` what others spend, calls a window."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset: float | None = None
+    others: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run's summary shows besides its counts; all of it may be missing (a run that was just begun).
+
+    ``waits``: seconds by what creations waited for. ``units`` is an estimate. ``stopped``: why the run ended
+    before its plan did, one line.
+    """
+
+    planned: Planned | None = None
+    units: float = 0.0
+    requests: Requests = field(default_factory=Requests)
+    organization: BudgetSeen | None = None
+    instant_test: BudgetSeen | None = None
+    waits: Mapping[str, float] = field(default_factory=dict)
+    stopped: str | None = None
+
+    @property
+    def budgets(self) -> dict[str, BudgetSeen | None]:
+        """Both budgets by their names in documents."""
+        return {"organization": self.organization, "instant_test": self.instant_test}
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One execution of a plan: ``settings`` as it was begun, ``facts`` as it stands."""
+
+    id: str
+    plan: str
+    plan_path: str | None
+    plan_text: str
+    plan_hash: str
+    api: Api
+    origin: str
+    account: str | None
+    parent: str | None
+    started: float
+    finished: float | None = None
+    state: RunState = RunState.RUNNING
+    exit_code: int | None = None
+    settings: RunSettings = field(default_factory=RunSettings)
+    facts: RunFacts = field(default_factory=RunFacts)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its world was the built-in simulator's: its tests exist nowhere."""
+        return self.settings.simulated
+
+
+@dataclass(frozen=True, slots=True)
+class TestRecord:
+    """One spec of a run and what came of it.
+
+    ``baseline`` is set for re-runs: the newest round of each agent before. ``given_up`` is a user's word
+    that a lost creation is not looked for any more; it stays unknown.
+    """
+
+    __test__ = False  # no test case, whatever its name looks like to pytest
+
+    run: str
+    position: int
+    spec: Spec
+    state: SpecState
+    name: str | None = None
+    test_id: str | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+    baseline: Mapping[str, int] | None = None
+    intended: float | None = None
+    created: float | None = None
+    closed: float | None = None
+    error: str | None = None
+    given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CellRecord:
+    """One cell with its end."""
+
+    spec: str | None
+    test: str
+    type: str
+    target: str
+    agent_id: str
+    agent: str
+    country: str | None
+    state: CellState
+    verdict: Verdict | None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """An answer with where it belongs and its cell's verdict: one line of the results."""
+
+    spec: str
+    test: str
+    test_id: str | None
+    type: str
+    target: str
+    answer: Answer
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something of note in the life of a run or of one spec, for ``explain`` and for requests of note."""
+
+    at: float
+    spec: str | None
+    kind: str
+    facts: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the tests and cells of a run came to, read from the store.
+
+    ``created`` counts specs whose test was created (or run again) in this run. ``left_out`` counts the cells
+    among ``not_run`` that were left out before anything was created (an offline agent, ...): they do not make
+    a run incomplete.
+    ``pending_sent`` counts the cells among ``pending`` whose spec's creation left, or may have left
+    (creating, waiting, unknown). ``verdicts`` covers every cell that is not pending.
+    """
+
+    tests: Mapping[SpecState, int]
+    created: int
+    cells: Mapping[CellState, int]
+    verdicts: Mapping[Verdict, int]
+    left_out: int = 0
+    pending_sent: int = 0

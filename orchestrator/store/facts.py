@@ -1,0 +1,99 @@
+"""Settings and facts of a run as JSON values, the same in every store.
+
+What was stored by another version, or damaged, gives what can be read: a missing or odd value is as if it had
+never been told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+
+from orchestrator.model import Json, JsonObject
+from orchestrator.records import BudgetSeen, Planned, Requests, RunFacts, RunSettings
+
+
+def dump_settings(settings: RunSettings) -> JsonObject:
+    """As JSON values."""
+    return {**asdict(settings), "sets": dict(settings.sets)}
+
+
+def load_settings(data: Mapping[str, Json]) -> RunSettings:
+    """What :func:`dump_settings` gave."""
+    known = RunSettings()
+    sets = data.get("sets")
+    return RunSettings(
+        deadline=_number(data.get("deadline"), known.deadline),
+        reserve=_number(data.get("reserve"), known.reserve),
+        in_order=data.get("in_order") is True,
+        urgent=data.get("urgent") is True,
+        simulated=data.get("simulated") is True,
+        sets={name: str(value) for name, value in sets.items()} if isinstance(sets, dict) else {},
+    )
+
+
+def dump_facts(facts: RunFacts) -> JsonObject:
+    """As JSON values; what was never told is left out."""
+    budgets: JsonObject = {
+        name: dict(asdict(seen)) for name, seen in facts.budgets.items() if seen is not None
+    }
+    found: JsonObject = {
+        "requests": dict(asdict(facts.requests)),
+        "budgets": budgets,
+        "waits": dict(facts.waits),
+        "units": {"estimated": facts.units},
+    }
+    if facts.planned is not None:
+        found["planned"] = dict(asdict(facts.planned))
+    if facts.stopped is not None:
+        found["stopped"] = facts.stopped
+    return found
+
+
+def load_facts(data: Mapping[str, Json]) -> RunFacts:
+    """What :func:`dump_facts` gave."""
+    planned, requests = _object(data.get("planned")), _object(data.get("requests"))
+    budgets, stopped = _object(data.get("budgets")), data.get("stopped")
+    waits = {name: _number(seconds, 0.0) for name, seconds in _object(data.get("waits")).items()}
+    return RunFacts(
+        planned=Planned(_count(planned.get("tests")), _count(planned.get("cells"))) if planned else None,
+        units=_number(_object(data.get("units")).get("estimated"), 0.0),
+        requests=Requests(**{one.name: _count(requests.get(one.name)) for one in fields(Requests)}),
+        organization=_budget(budgets.get("organization")),
+        instant_test=_budget(budgets.get("instant_test")),
+        waits=waits,
+        stopped=stopped if isinstance(stopped, str) else None,
+    )
+
+
+def _budget(data: Json) -> BudgetSeen | None:
+    told = _object(data)
+    if not told:
+        return None
+    limit, remaining = _maybe(told.get("limit")), _maybe(told.get("remaining"))
+    return BudgetSeen(
+        limit=None if limit is None else int(limit),
+        remaining=None if remaining is None else int(remaining),
+        reset=_maybe(told.get("reset")),
+        others=_maybe(told.get("others")),
+    )
+
+
+def _object(value: Json) -> JsonObject:
+    return value if isinstance(value, dict) else {}
+
+
+def _maybe(value: Json) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _number(value: Json, default: float) -> float:
+    found = _maybe(value)
+    return default if found is None else found
+
+
+def _count(value: Json) -> int:
+    return int(_number(value, 0.0))

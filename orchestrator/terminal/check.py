@@ -1,0 +1,63 @@
+"""What a plan would take, for a terminal: the answer of ``check``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.report.check import Block, blocks
+from orchestrator.report.digest import grouped
+from orchestrator.report.headline import many
+from orchestrator.report.times import span
+from orchestrator.safe import terminal
+from orchestrator.terminal.console import say, table
+from orchestrator.terminal.text import print_groups
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.estimate import Estimate
+    from orchestrator.model import Agent, NotRun, Spec
+
+
+def print_check(
+    console: Console,
+    plan: str,
+    specs: Sequence[Spec],
+    left_out: Sequence[NotRun],
+    worth: Estimate,
+    agents: Sequence[Agent] = (),
+) -> None:
+    """What a plan would take, for people: what would be created, what packing saves, what it takes, what is left out.
+
+    ``agents`` is the listing, for the names of those that are left out.
+    """
+    cells, creations = many(worth.cells, "cell"), many(worth.creations, "creation")
+    say(console, f"{terminal(plan)}  {cells} in {creations}, about {span(worth.finish_seconds)}", "bold")
+    headings = ("test", "type", "targets", "cells", "creations", "deadline", "layers")
+    table(console, headings, [_row(block) for block in blocks(specs)], indent=2)
+    saved = worth.creations_unpacked - worth.creations
+    say(
+        console,
+        f"  creations {worth.creations}; one per cell would be {worth.creations_unpacked} ({saved} saved)",
+    )
+    say(console, f"  reads     about {worth.reads}")
+    say(console, f"  units     about {worth.units:g} (an estimate after {terminal(worth.price_source)})")
+    seen = "as seen" if worth.limits_known else "the vendor's defaults where none was seen yet"
+    limits = f"{worth.instant_limit} instant tests and {worth.organization_limit} requests a minute"
+    say(console, f"  finish    about {span(worth.finish_seconds)} under limits of {limits} ({seen})")
+    print_groups(console, "Left out", grouped(left_out, {agent.id: agent.name for agent in agents}))
+    for sentence in worth.exceeded:
+        say(console, f"ceiling exceeded: {terminal(sentence)}", "bold red")
+
+
+def _row(block: Block) -> tuple[str, ...]:
+    return (
+        terminal(block.name),
+        block.type,
+        str(block.targets),
+        str(block.cells),
+        str(block.creations),
+        span(block.deadline),
+        terminal(", ".join(block.layers)),
+    )
