@@ -28,7 +28,7 @@ def print_check(
     worth: Estimate,
     agents: Sequence[Agent] = (),
 ) -> None:
-    """What a plan would take, for people: what would be created, what packing saves, what it takes, what is left out.
+    """What would be created, what packing saves, what it takes, what is left out, for people.
 
     ``agents`` is the listing, for the names of those that are left out.
     """
