@@ -16,9 +16,11 @@ from recorded_scenarios import SCENARIOS, VERSIONS, Scenario
 from simulated_run import Simulated, in_process
 from virtual_time import run_virtual
 
+from orchestrator.actions.prepare import prepare
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Api
 from orchestrator.plan.load import parse_plan
+from orchestrator.records import RunRecord
 from orchestrator.report.check import check_document
 from orchestrator.report.digest import digest, with_links
 from orchestrator.report.junit import junit
@@ -27,8 +29,6 @@ from orchestrator.report.results import write_csv, write_jsonl
 from orchestrator.report.summary import summary
 from orchestrator.simulator.scenario import read_scenario
 from orchestrator.simulator.settings import Settings as World
-from orchestrator.start import prepare
-from orchestrator.store.base import RunRecord
 
 DOCUMENTS = ("show.json", "results.jsonl", "results.csv", "report.md", "junit.xml", "check.json")
 # What stands in the documents for the ids of a run and of the run before it, which are drawn at random.
