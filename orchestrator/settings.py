@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import UsageProblem
-from orchestrator.thousandeyes.origin import PRODUCTION
+
+# The vendor's production API, without a version.
+PRODUCTION = "https://api.thousandeyes.com"
 
 
 @dataclass(frozen=True, slots=True)

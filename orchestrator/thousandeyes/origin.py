@@ -13,8 +13,6 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from orchestrator.errors import UsageProblem
 
-PRODUCTION = "https://api.thousandeyes.com"
-
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # Letters, digits, dots and dashes; international names are written in their ASCII form.
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,252}[a-z0-9_])?\.?\Z")

@@ -1,0 +1,103 @@
+"""Each line of ``house_rules`` holds, and a broken import of each kind is seen."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from house_rules import IO_LIBRARIES, PURE, RULES, Rule, inside
+from import_graph import Import, imports, modules
+
+KNOWN = modules()
+IMPORTS = imports()
+LIBRARIES = IO_LIBRARIES | {"sys", "psycopg"}
+IDS = [rule.sentence for rule in RULES]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
+def test_the_house_is_as_its_rules_say(rule: Rule) -> None:
+    assert not rule.broken_by(IMPORTS, KNOWN)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
+def test_a_broken_import_is_seen_for_each_forbidden_place(rule: Rule) -> None:
+    for place in rule.whom:
+        for who in rule.who:
+            stranger, target = _stranger_in(who), _name(place)
+            broken = _added(rule, Import(stranger, target, 7, lazy=True))
+            assert broken == {f"{stranger} -> {target} (line 7)"}, (who, place)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
+def test_a_way_through_a_friend_is_seen_where_the_rule_means_it(rule: Rule) -> None:
+    stranger, target = _stranger_in(rule.who[0]), _name(rule.whom[0])
+    friend = "orchestrator.records"  # may import nothing of this, and whoever imports it is not to blame
+    broken = _added(rule, Import(stranger, friend, 3, lazy=False), Import(friend, target, 4, lazy=True))
+    way = f"{stranger} -> {friend} -> {target} (line 4)"
+    assert (way in broken) == rule.through_others
+
+
+def _added(rule: Rule, *more: Import) -> set[str]:
+    return rule.broken_by([*IMPORTS, *more], KNOWN) - rule.broken_by(IMPORTS, KNOWN)
+
+
+def _name(place: str) -> str:
+    return place if place in LIBRARIES else f"orchestrator.{place}"
+
+
+def test_no_rule_speaks_of_a_room_that_is_gone() -> None:
+    to_come = {"worker", "web", "store.postgres", "__main__"}
+    rooms = {room for rule in RULES for room in (*rule.who, *rule.but)} - to_come - {""}
+    gone = [room for room in rooms if not any(inside(module, (room,)) for module in KNOWN)]
+    assert not gone
+
+
+def _pure_modules() -> list[str]:
+    return [module for module in KNOWN if inside(module, PURE)]
+
+
+@pytest.mark.parametrize("module", _pure_modules())
+def test_a_pure_room_reads_no_clock_and_draws_no_randomness(module: str) -> None:
+    """``Random`` may be named as the type of what is passed in; making one is for ``app``."""
+    drawn = [
+        str(one)
+        for one in IMPORTS
+        if one.module == module
+        and one.name.partition(".")[0] in {"time", "secrets", "random"}
+        and one.name != "random.Random"
+    ]
+    assert not drawn + _calls(module, "Random", "datetime.now", "datetime.utcnow", "date.today")
+
+
+def test_there_is_one_clock() -> None:
+    """``log`` stamps its lines by the wall; nothing is decided by that."""
+    readers = [
+        str(one)
+        for one in IMPORTS
+        if one.name.partition(".")[0] == "time"
+        and one.module not in {"orchestrator.clock", "orchestrator.listeners.log"}
+        and not inside(one.module, ("simulator",))
+    ]
+    assert not readers
+    loops = [
+        call
+        for module in KNOWN
+        if module != "orchestrator.clock"
+        for call in _calls(module, "*.time", "datetime.now")
+    ]
+    assert not loops
+
+
+def _calls(module: str, *wanted: str) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(KNOWN[module].read_text("utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        if called in wanted or ("*.time" in wanted and called.endswith(("loop().time", "loop.time"))):
+            found.append(f"{module}:{node.lineno} calls {called}")
+    return found
+
+
+def _stranger_in(room: str) -> str:
+    return f"orchestrator.{room}.stranger" if room else "orchestrator.stranger"

@@ -1,0 +1,173 @@
+"""The rules of the house as data: who may never reach whom. ``tests/structure`` holds each line.
+
+Imports are followed through other rooms, also those inside functions: who may not reach the terminal may not
+reach it through a friend either. Where a way through others is meant (an entrance comes to the runner by way
+of an action) a rule is about the room's own lines: ``through_others`` is false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from import_graph import Import, own_module
+
+# What draws, sends, waits, stores or asks the system; pure rooms have none of it.
+IO_LIBRARIES = frozenset(
+    {
+        *("aiohttp", "aiolimiter", "anyio", "asyncio", "click", "filelock", "rich", "socket", "sqlite3"),
+        *("ssl", "structlog", "subprocess", "threading", "platformdirs"),
+    }
+)
+PURE = (
+    *("schedule", "budget", "verdict", "plan", "expand", "estimate", "testtypes", "report"),
+    *("events", "records", "safe", "model", "lifecycle", "errors"),
+)
+ENTRANCES = ("cli", "library", "worker", "web")
+GROUND = ("records", "events", "safe", "model", "lifecycle", "errors", "clock", "settings", "credentials")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Modules of ``who`` never come to ``whom``; ``but`` may. Rooms of the package, or libraries."""
+
+    sentence: str
+    who: tuple[str, ...]
+    whom: tuple[str, ...]
+    but: tuple[str, ...] = ()
+    through_others: bool = True
+
+    def broken_by(self, imports: Iterable[Import], known: Mapping[str, Path]) -> set[str]:
+        """Every breach, as a way from module to module that a reader can follow."""
+        edges: dict[str, list[Import]] = {}
+        for one in imports:
+            edges.setdefault(one.module, []).append(one)
+        starts = [name for name in {*edges, *known} if inside(name, self.who) and not inside(name, self.but)]
+        return {way for start in starts for way in self._from(start, edges, dict(known))}
+
+    def _from(self, start: str, edges: Mapping[str, list[Import]], known: dict[str, Path]) -> Iterator[str]:
+        seen = {start}
+        ways: list[tuple[str, ...]] = [(start,)]
+        while ways:
+            way = ways.pop()
+            for one in edges.get(way[-1], ()):
+                there = own_module(one.name, known)
+                if inside(one.name, self.whom):
+                    yield f"{' -> '.join(way)} -> {one.name} (line {one.line})"
+                elif self.through_others and there is not None and there not in seen:
+                    seen.add(there)
+                    ways.append((*way, there))
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "schedule, budget, verdict and report never reach the vendor's door",
+        ("schedule", "budget", "verdict", "report"),
+        ("thousandeyes",),
+    ),
+    Rule(
+        "the runner never reaches a report, a terminal or a store's inside",
+        ("runner",),
+        ("report", "terminal", "store.sqlite", "store.postgres", "rich", "sqlite3"),
+    ),
+    Rule(
+        "actions never reach click, sys, a terminal or the command line",
+        ("actions",),
+        ("click", "terminal", "cli", "rich"),
+    ),
+    Rule("actions never touch streams", ("actions",), ("sys",), through_others=False),
+    Rule(
+        "entrances never import the runner, the schedule, the budgets or the vendor's door",
+        ENTRANCES,
+        ("runner", "schedule", "budget", "thousandeyes"),
+        through_others=False,
+    ),
+    Rule(
+        "only the opening reaches what a store is made of",
+        ("",),
+        ("store.sqlite", "store.postgres"),
+        but=("store",),
+        through_others=False,
+    ),
+    Rule(
+        "inside the stores only the opening knows which there are",
+        ("store",),
+        ("store.sqlite", "store.postgres"),
+        but=("store.opening", "store.sqlite", "store.postgres"),
+        through_others=False,
+    ),
+    Rule(
+        "nobody outside a store knows a database",
+        ("",),
+        ("sqlite3", "psycopg"),
+        but=("store.sqlite", "store.postgres"),
+        through_others=False,
+    ),
+    Rule("listeners never reach the runner", ("listeners",), ("runner",)),
+    Rule(
+        "the command line is imported by nobody but itself",
+        ("",),
+        ("cli",),
+        but=("cli", "simulator", "__main__"),
+        through_others=False,
+    ),
+    Rule(
+        "only app builds: nobody else makes the client, a ledger or opens a store",
+        ("",),
+        ("thousandeyes.client", "store.opening"),
+        but=("app", "thousandeyes", "store", "actions", "cli"),
+        through_others=False,
+    ),
+    Rule(
+        "pure rooms neither wait nor draw nor store",
+        PURE,
+        tuple(sorted(IO_LIBRARIES)),
+        but=("report.results",),
+    ),
+    Rule(
+        "the ground stands on nothing but itself",
+        GROUND,
+        (
+            "cli",
+            "library",
+            "app",
+            "terminal",
+            "actions",
+            "report",
+            "plan",
+            "expand",
+            "estimate",
+            "runner",
+            "schedule",
+            "verdict",
+            "budget",
+            "thousandeyes",
+            "store",
+            "listeners",
+            "simulator",
+        ),
+    ),
+    Rule(
+        "the vendor's door knows no store, report, runner, schedule or plan",
+        ("thousandeyes",),
+        ("store", "report", "runner", "schedule", "plan", "listeners", "terminal", "actions"),
+    ),
+    Rule(
+        "stores know no vendor, report, runner, schedule or plan",
+        ("store",),
+        ("thousandeyes", "report", "runner", "schedule", "plan", "terminal", "actions"),
+    ),
+)
+
+
+def inside(module: str, rooms: Iterable[str]) -> bool:
+    """Whether a module, or a library's name in an import, is in one of the rooms; ``""`` is the package."""
+    return any(
+        module.startswith("orchestrator")
+        if room == ""
+        else module.partition(".")[0] == room
+        or module == f"orchestrator.{room}"
+        or module.startswith(f"orchestrator.{room}.")
+        for room in rooms
+    )
