@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from orchestrator.errors import UsageProblem
 from orchestrator.model import Api
+from orchestrator.safe import MASK
 
-MASK = "***"
 _SHAPE = re.compile(r"[!-~]{1,4096}\Z")
 _EMAIL = re.compile(r"[!-9;-~]{1,320}\Z")  # no colon: it separates user and password in HTTP Basic
 _STDIN = "-"

@@ -6,16 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orchestrator.budget.readings import INSTANT_LIMIT, ORGANIZATION_LIMIT, WINDOW
 from orchestrator.expand import Expansion
 from orchestrator.model import Agent, AgentType, Spec
 from orchestrator.plan.model import Plan
 from orchestrator.schedule.latency import LatencyModel, prior
 from orchestrator.testtypes import PRICE_SOURCE, milliunits
-
-# The vendor's defaults (api-facts 5.1), used until an answer's headers told the real ones.
-ORGANIZATION_LIMIT = 240
-INSTANT_LIMIT = 24
-WINDOW = 60.0  # seconds
 
 # Polls of a test that find it unfinished; two are what the polling policy wastes on average.
 WASTED_POLLS = 2.0

@@ -42,6 +42,7 @@ import math
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.budget.readings import WINDOW
 from orchestrator.budget.state import BudgetState
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from orchestrator.budget.clock import ServerClock
     from orchestrator.budget.readings import LimitReading
 
-WINDOW = 60.0  # seconds; both documented windows are one minute
 EXPIRY = 90.0  # seconds until a reservation that nobody settled becomes a loss; above any request timeout
 TRANSIT = 10.0  # seconds that a request whose connection broke may still take to be counted
 BLIND_AFTER = 3  # successful answers in a row without usable headers

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.budget.budget import BLIND_AFTER, EXPIRY, TRANSIT, WINDOW, Budget, Heard
+from orchestrator.budget.budget import BLIND_AFTER, EXPIRY, TRANSIT, Budget, Heard
 from orchestrator.budget.clock import ClockState, ServerClock
 from orchestrator.budget.permits import BudgetView, LedgerView, Note, Permit, Refusals, silent
+from orchestrator.budget.readings import WINDOW
 
 if TYPE_CHECKING:
     from random import Random

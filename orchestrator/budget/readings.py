@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# The documented defaults (api-facts 5.1): calls a window, and its seconds. For planning, until a header has
+# told the real limits; nothing is sent on the strength of them.
+ORGANIZATION_LIMIT, INSTANT_LIMIT, WINDOW = 240, 24, 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class LimitReading:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from orchestrator.errors import PlanInvalid, PlanProblem
+from orchestrator.near import near
+from orchestrator.safe import hide_userinfo
 
 # A plan that is wrong in more places than this is wrong in one place that we do not understand.
 _SHOWN = 200
@@ -62,22 +62,17 @@ class Problems:
             raise PlanInvalid(self.listed())
 
 
-_USERINFO = re.compile(r"//[^/?#\s]*@")
-
-
 def quoted(value: object) -> str:
     """A value of the plan as a message shows it: quoted, at most 60 characters, without a URL's password."""
-    text = _USERINFO.sub("//***@", value if isinstance(value, str) else str(value))
+    text = hide_userinfo(value if isinstance(value, str) else str(value))
     text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text[:61])
     return f"'{text[:57]}...'" if len(text) > 60 else f"'{text}'"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """``, did you mean 'x'?`` if a known name is near, else the empty string."""
-    choices = list(known)
-    lower = {choice.lower(): choice for choice in reversed(choices)}
-    found = difflib.get_close_matches(name[:100].lower(), lower, n=1, cutoff=0.6)
-    return f", did you mean {quoted(lower[found[0]])}?" if found else ""
+    found = near(name, known)
+    return "" if found is None else f", did you mean {quoted(found)}?"
 
 
 def listing(names: Iterable[str], limit: int = 12) -> str:

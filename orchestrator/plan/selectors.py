@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.model import Agent, AgentState, AgentType
+from orchestrator.near import near
 
 _SAMPLED_BY: Mapping[str, Callable[[Agent], str]] = {
     "country": lambda agent: agent.country or "",
@@ -126,8 +127,6 @@ def _without_exclusions(selector: Selector, agents: Sequence[Agent]) -> bool:
 
 def _near(selector: Selector, agents: Sequence[Agent]) -> str:
     """The nearest name, country or label for a key that matches nothing by itself."""
-    import difflib  # noqa: PLC0415 - only on the way to an error message
-
     offers: tuple[tuple[tuple[str, ...], set[str]], ...] = (
         (selector.names, {agent.name for agent in agents}),
         (selector.locations, {agent.location for agent in agents if agent.location}),
@@ -135,13 +134,12 @@ def _near(selector: Selector, agents: Sequence[Agent]) -> str:
         (selector.ids, {agent.id for agent in agents}),
     )
     for wanted, known in offers:
-        lower = {one.lower(): one for one in sorted(known)}
         for pattern in wanted:
             if any(_glob(pattern, one) for one in known):
                 continue
-            found = difflib.get_close_matches(pattern.lower().strip("*"), lower, n=1, cutoff=0.5)
-            if found:
-                return f"; nearest to '{pattern}' is '{lower[found[0]]}'"
+            found = near(pattern.strip("*"), sorted(known), at_least=0.5)
+            if found is not None:
+                return f"; nearest to '{pattern}' is '{found}'"
     return ""
 
 

@@ -12,6 +12,7 @@ from orchestrator.plan.csvfile import read_rows
 from orchestrator.plan.fields import FieldReader, merged
 from orchestrator.plan.problems import Place, Problems, listing, nearest, quoted
 from orchestrator.plan.source import Entries, Items, Node, Scalar, Untyped
+from orchestrator.safe import hide_userinfo
 from orchestrator.testtypes import TEST_TYPES, TestType
 
 # A shared group may carry what each of several types needs: these are ignored where they mean nothing.
@@ -20,7 +21,6 @@ _NAME_LIMIT = 200
 _ADDRESS_LIMIT = 2_000
 _SIP_PORTS: Mapping[str, int] = {"tcp": 5060, "udp": 5060, "tls": 5061}  # RFC 3261, section 19.1.2
 # A user and a password inside a URL: the address needs them, the name is shown and sent everywhere.
-_USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#]*@")
 # What can be the name of a group, and can hardly be an address.
 _GROUP_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
@@ -61,7 +61,7 @@ def read_group(node: Node, csv: ReadCsv, problems: Problems) -> tuple[Written, .
     if isinstance(node.value, str) and node.value.strip():
         text = node.value.strip()
         _check_name(text, node.place, problems)
-        return (Written(_USERINFO.sub(r"\1***@", text), text, None, node.place),)
+        return (Written(hide_userinfo(text), text, None, node.place),)
     if isinstance(node.value, int) and not isinstance(node.value, bool):
         return (Written(str(node.value), str(node.value), None, node.place),)
     problems.add(node.place, "a target is a text, or a mapping with a name and fields")
@@ -106,7 +106,7 @@ def resolve(kind: TestType, written: Written, reader: FieldReader, problems: Pro
     before = len(problems)
     fields = _fields(kind, written, reader)
     bare = _bare_value(kind, fields)
-    name = written.name or (None if bare is None else _USERINFO.sub(r"\1***@", bare))
+    name = written.name or (None if bare is None else hide_userinfo(bare))
     if name is None:
         problems.add(written.place, f"a target for {kind.name} needs a name or {quoted(kind.bare)}")
         return None

@@ -14,9 +14,9 @@ from enum import Enum, auto
 
 import anyio
 
-from orchestrator.budget.budget import WINDOW
 from orchestrator.budget.holders import ASK_AGAIN
 from orchestrator.budget.permits import BudgetView, Ledger, LedgerView, Permit
+from orchestrator.budget.readings import WINDOW
 from orchestrator.errors import StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.runner.close import close

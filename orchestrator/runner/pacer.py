@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from aiolimiter import AsyncLimiter
 
+from orchestrator.budget.readings import INSTANT_LIMIT, ORGANIZATION_LIMIT, WINDOW
 from orchestrator.clock import Clock
-from orchestrator.schedule.pace import PLANNED_INSTANT, PLANNED_ORGANIZATION
 from orchestrator.schedule.policy import creation_gap
 
 BLIND_SHARE = 0.8
@@ -35,8 +35,8 @@ class Pacer:
         self._gaps = gaps
         self._wire = AsyncLimiter(1, gaps.wire / speed) if gaps.wire > 0 else None
         self._blind = {
-            False: AsyncLimiter(1, 60.0 / (BLIND_SHARE * PLANNED_ORGANIZATION) / speed),
-            True: AsyncLimiter(1, 60.0 / (BLIND_SHARE * PLANNED_INSTANT) / speed),
+            False: AsyncLimiter(1, WINDOW / (BLIND_SHARE * ORGANIZATION_LIMIT) / speed),
+            True: AsyncLimiter(1, WINDOW / (BLIND_SHARE * INSTANT_LIMIT) / speed),
         }
         self._last_creation = float("-inf")
 

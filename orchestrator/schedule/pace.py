@@ -8,13 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from orchestrator.budget.budget import WINDOW
+from orchestrator.budget.readings import INSTANT_LIMIT, ORGANIZATION_LIMIT, WINDOW
 from orchestrator.schedule import policy as polling
 from orchestrator.schedule.latency import LONGEST_GAP
-
-# The documented defaults, for planning only until a header has told the real limits; nothing is sent on
-# the strength of them.
-PLANNED_ORGANIZATION, PLANNED_INSTANT = 240, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ class Pace:
 
 def pace(load: Load, *, to_create: int, open_tests: int, open_layers: int, layers_per_test: float) -> Pace:
     """The policy for now."""
-    readable = max(1.0, (load.organization_limit or PLANNED_ORGANIZATION) - load.reserve)
+    readable = max(1.0, (load.organization_limit or ORGANIZATION_LIMIT) - load.reserve)
     set_aside = 0
     if to_create:
         set_aside = polling.set_aside(to_create, load.instant_free, open_layers, readable, layers_per_test)
@@ -64,7 +60,7 @@ def pace(load: Load, *, to_create: int, open_tests: int, open_layers: int, layer
             set_aside=0,
             longest_gap=polling.longest_gap_at_the_end(readable, open_tests, WINDOW),
         )
-    instant = load.instant_limit or PLANNED_INSTANT
+    instant = load.instant_limit or INSTANT_LIMIT
     return Pace(
         risk=polling.risk_while_creating(readable, instant, layers_per_test, affordable=affordable),
         may_create=polling.may_create(open_layers, round(layers_per_test), readable),

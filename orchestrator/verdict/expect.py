@@ -17,7 +17,6 @@ verdict what to make of it.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import math
 import operator
@@ -28,6 +27,7 @@ from types import MappingProxyType
 from typing import Any
 
 from orchestrator.model import Answer, AnswerStatus, CellResult, CellState, Metric, Spec, Verdict
+from orchestrator.near import near
 from orchestrator.testtypes import METRICS, TEST_TYPES
 
 _REASONS = 8  # as many as a person reads; the rest is counted
@@ -257,6 +257,5 @@ def _unquoted(text: str) -> str:
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    lower = {one.lower(): one for one in known}
-    found = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
-    return f", did you mean '{lower[found[0]]}'?" if found else ""
+    found = near(name, known)
+    return "" if found is None else f", did you mean '{found}'?"

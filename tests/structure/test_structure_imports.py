@@ -13,7 +13,7 @@ IMPORTS = imports()
 
 # From the ground up; a module may import its own layer and those below. Longer names win over shorter ones.
 LAYERS: dict[str, tuple[str, ...]] = {
-    "ground": ("errors", "clock", "model", "lifecycle", "records", "safe", "credentials"),
+    "ground": ("errors", "clock", "model", "lifecycle", "records", "safe", "near", "credentials"),
     "words": ("testtypes", "budget"),
     "thinking": (
         *("plan", "expand", "estimate", "schedule", "verdict", "report", "settings"),

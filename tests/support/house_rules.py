@@ -22,10 +22,21 @@ IO_LIBRARIES = frozenset(
 )
 PURE = (
     *("schedule", "budget", "verdict", "plan", "expand", "estimate", "testtypes", "report"),
-    *("events", "records", "safe", "model", "lifecycle", "errors"),
+    *("events", "records", "safe", "near", "model", "lifecycle", "errors"),
 )
 ENTRANCES = ("cli", "library", "worker", "web")
-GROUND = ("records", "events", "safe", "model", "lifecycle", "errors", "clock", "settings", "credentials")
+GROUND = (
+    "records",
+    "events",
+    "safe",
+    "near",
+    "model",
+    "lifecycle",
+    "errors",
+    "clock",
+    "settings",
+    "credentials",
+)
 
 
 @dataclass(frozen=True, slots=True)
