@@ -22,9 +22,10 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
-from orchestrator.credentials import MASK, Credentials
+from orchestrator.credentials import Credentials
 from orchestrator.errors import UsageProblem
 from orchestrator.model import Api
+from orchestrator.safe import MASK
 from orchestrator.thousandeyes.common import quoted
 from orchestrator.thousandeyes.faults import Stage, Twice, translate
 from orchestrator.thousandeyes.origin import is_loopback, parse_origin

@@ -58,7 +58,6 @@ def test_answers_that_take_nine_seconds_are_not_asked_for_twice(tmp_path: Path) 
     ran = _run(tmp_path, Fault("slow-headers", "read", value=9.0))
     assert ran.outcome.exit_code == 0
     facts = ran.outcome.run.facts.requests
-    assert isinstance(facts, dict)
     assert facts.errors == 0
 
 
