@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import Ledger, Note
-from orchestrator.budget.shared import SharedLedger
 from orchestrator.clock import Clock, LoopClock
 from orchestrator.credentials import Credentials
 from orchestrator.model import Agent, Api
@@ -24,8 +23,7 @@ from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.base import Store
-from orchestrator.store.opening import SHARED_BUDGET
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.opening import Opened, open_store
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.protocol import Dialect, Reply, Request, Transport
@@ -43,6 +41,7 @@ class Session:
     """A connection to one origin as one user, with a store. ``speed`` is that of the clock."""
 
     settings: Settings
+    opened: Opened
     doors: Doors
     pacing: Pacing
     simulated: bool = False
@@ -92,22 +91,21 @@ async def connect(
     clock = LoopClock()
     rng = Random(secrets.randbits(64) if seed is None else seed)  # noqa: S311 - jitter, no secret
     async with AsyncExitStack() as stack:
-        store = await SqliteStore.open(settings.store)
-        stack.push_async_callback(store.close)
+        opened = await stack.enter_async_context(open_store(settings.store))
         transport = await stack.enter_async_context(
             HttpTransport(settings.origin, credentials, now=clock.now, allow_http=settings.allow_http)
         )
-        ledger = SharedLedger(
-            settings.store.parent / SHARED_BUDGET,
-            f"{settings.origin} {settings.organization}",
-            urgent=settings.urgent,
-            reserve=reserve,
+        ledger = opened.ledger(
+            settings.origin,
+            settings.organization,
             rng=rng,
+            reserve=reserve,
+            urgent=settings.urgent,
             note=note,
         )
         stack.callback(ledger.close)
-        doors = _doors(store, transport, ledger, clock, rng, note)
-        yield Session(settings, doors, Pacing())
+        doors = _doors(opened.store, transport, ledger, clock, rng, note)
+        yield Session(settings, opened, doors, Pacing())
 
 
 @asynccontextmanager
@@ -125,16 +123,15 @@ async def simulate(
     rng = Random(seed)  # noqa: S311 - repeatable on purpose
     service = Service(world or World(seed=seed))
     async with AsyncExitStack() as stack:
-        store = await SqliteStore.open(settings.store)
-        stack.push_async_callback(store.close)
+        opened = await stack.enter_async_context(open_store(settings.store))
         origin = await stack.enter_async_context(serve(service, clock.wall, clock.sleep))
         transport = await stack.enter_async_context(
             HttpTransport(origin, Credentials(SIMULATED_TOKEN), now=clock.now)
         )
         # A reservation lives as long as a request can, which is real time, seen through the fast clock.
         ledger = LocalLedger(reserve=reserve, rng=rng, note=note, expiry=(REQUEST_TOTAL + 30.0) * speed)
-        doors = _doors(store, transport, ledger, clock, rng, note)
-        yield Session(replace(settings, origin=origin), doors, Pacing(Gaps(), speed), simulated=True)
+        doors = _doors(opened.store, transport, ledger, clock, rng, note)
+        yield Session(replace(settings, origin=origin), opened, doors, Pacing(Gaps(), speed), simulated=True)
 
 
 def _doors(

@@ -17,31 +17,30 @@ from orchestrator.records import CellRecord, StoredAnswer
 from orchestrator.report.summary import summary
 from orchestrator.runner.conductor import Conductor
 from orchestrator.settings import Settings, pick_account, pick_origin
-from orchestrator.store.lock import plan_lock
-from orchestrator.store.opening import pick_store
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.opening import open_store, pick_store
 from orchestrator.thousandeyes.origin import parse_origin
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """What a run came to. ``summary`` is the document that ``show --json`` prints."""
+    """What a run came to. ``summary`` is the document that ``show --json`` prints; ``store`` is as
+    :func:`run_plan` takes it."""
 
     id: str
     exit_code: Exit
     summary: dict[str, object]
-    store: Path
+    store: str
 
     async def answers(self) -> AsyncIterator[StoredAnswer]:
         """Every answer, in the order of the plan, read page by page from the store."""
-        async with _reading(self.store) as store:
-            async for answer in store.results(self.id):
+        async with open_store(self.store, make=False) as opened:
+            async for answer in opened.store.results(self.id):
                 yield answer
 
     async def cells(self) -> AsyncIterator[CellRecord]:
         """Every cell with its state, verdict and reasons, in the order of the plan."""
-        async with _reading(self.store) as store:
-            async for cell in store.cells(self.id):
+        async with open_store(self.store, make=False) as opened:
+            async for cell in opened.store.cells(self.id):
                 yield cell
 
 
@@ -71,7 +70,7 @@ async def run_plan(
     )
     async with (
         _session(settings, plan, credentials, simulated=simulated, seed=seed) as session,
-        plan_lock(place, plan.name, session.doors.clock, wait=wait, told=lambda _: None),
+        session.opened.lease.hold(plan.name, session.doors.clock, wait=wait, told=lambda _: None),
     ):
         prepared = await prepare(session, plan, seed=seed)
         check_ceilings(prepared)
@@ -98,12 +97,3 @@ async def _session(
         credentials = find_credentials(os.environ, token_file=None, stdin=None)
     async with connect(settings, credentials, reserve=reserve, note=lambda *_: None) as opened:
         yield opened
-
-
-@asynccontextmanager
-async def _reading(path: Path) -> AsyncIterator[SqliteStore]:
-    store = await SqliteStore.open(path)
-    try:
-        yield store
-    finally:
-        await store.close()

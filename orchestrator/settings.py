@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.errors import UsageProblem
 
@@ -16,12 +15,12 @@ PRODUCTION = "https://api.thousandeyes.com"
 class Settings:
     """Where to talk to, as whom, and where to keep what comes back.
 
-    ``organization`` tells apart the budgets of several organizations at one origin; without it, runs at the
-    same origin share theirs.
+    ``store`` is a URL (see :mod:`orchestrator.store.opening`). ``organization`` tells apart the budgets of
+    several organizations at one origin; without it, runs at the same origin share theirs.
     """
 
     origin: str
-    store: Path
+    store: str
     account: str | None = None
     organization: str = ""
     allow_http: bool = False

@@ -15,10 +15,10 @@ import anyio
 import click
 
 from orchestrator.cli.masking import add_mask, mask
-from orchestrator.errors import OrchestratorError, UsageProblem
+from orchestrator.errors import OrchestratorError
 from orchestrator.model import Api
 from orchestrator.settings import Settings, pick_account, pick_origin
-from orchestrator.store.opening import pick_store
+from orchestrator.store.opening import Opened, open_store, pick_store
 
 if TYPE_CHECKING:
     from orchestrator.plan.model import Plan
@@ -160,29 +160,17 @@ def like_a_filter() -> None:
 
 
 @asynccontextmanager
-async def reading(store: str | None) -> AsyncIterator[Any]:
+async def reading(store: str | None) -> AsyncIterator[Opened]:
     """The store alone, for commands that only read; they do not make one. Raises ``UsageProblem``."""
-    from orchestrator.store.sqlite.journal import SqliteStore  # noqa: PLC0415 - start-up stays light
-
-    path = pick_store(store, os.environ)
-    if not path.exists():
-        raise UsageProblem(
-            f"there is no store at {path}, so there is no run yet",
-            hint="run a plan, or name another store with --store",
-        )
-    opened = await SqliteStore.open(path)
-    try:
+    async with open_store(pick_store(store, os.environ), make=False) as opened:
         yield opened
-    finally:
-        await opened.close()
 
 
-def as_it_stands(record: RunRecord, store: str | None) -> RunRecord:
+async def as_it_stands(record: RunRecord, opened: Opened) -> RunRecord:
     """A run that is said to go on, while nobody holds its lock, was killed: it is interrupted."""
-    from orchestrator.records import RunState  # noqa: PLC0415 - as above
-    from orchestrator.store.lock import is_held  # noqa: PLC0415 - start-up stays light
+    from orchestrator.records import RunState  # noqa: PLC0415 - start-up stays light
 
-    if record.state is RunState.RUNNING and not is_held(pick_store(store, os.environ), record.plan):
+    if record.state is RunState.RUNNING and not await opened.lease.is_held(record.plan):
         return replace(record, state=RunState.INTERRUPTED)
     return record
 

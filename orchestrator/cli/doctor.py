@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -80,15 +79,9 @@ def _said(error: OrchestratorError) -> str:
 
 
 async def _store(opened: Any) -> Finding:
-    from orchestrator.store.sqlite.database import journal_mode  # noqa: PLC0415 - loaded when called
-
     await opened.doors.store.probe()
-    mode = journal_mode(sqlite3.sqlite_version_info[:3])
-    return Finding(
-        "store",
-        "ok",
-        f"{opened.settings.store} is writable; SQLite {sqlite3.sqlite_version}, journal mode {mode}",
-    )
+    about = await opened.doors.store.about()
+    return Finding("store", "ok", f"{about.place} is writable; {about.engine}")
 
 
 async def _reach(opened: Any, api: Api, findings: list[Finding]) -> None:

@@ -23,7 +23,7 @@ from orchestrator.cli.common import (
 from orchestrator.cli.masking import mask
 from orchestrator.cli.runnames import required_run_argument, run_argument
 from orchestrator.errors import UsageProblem
-from orchestrator.store.opening import pick_store
+from orchestrator.store.opening import pick_store, store_exists
 
 
 @click.command()
@@ -41,9 +41,9 @@ def runs(limit: int, plan: str | None, as_json: bool, store: str | None) -> None
         from orchestrator.terminal.text import print_runs  # noqa: PLC0415 - as above
 
         found = []
-        if pick_store(store, os.environ).exists():
+        if await store_exists(pick_store(store, os.environ)):
             async with reading(store) as opened:
-                found = [as_it_stands(run, store) for run in await opened.runs(limit, plan)]
+                found = [await as_it_stands(run, opened) for run in await opened.store.runs(limit, plan)]
         if as_json:
             print_json({"schema": 1, "runs": [_run_row(run) for run in found]})
         else:
@@ -78,13 +78,13 @@ def show(run: str, as_json: bool, store: str | None) -> None:
 
     async def work() -> None:
         async with reading(store) as opened:
-            record = as_it_stands(await opened.run(run), store)
+            record = await as_it_stands(await opened.store.run(run), opened)
             if as_json:
                 from orchestrator.report.summary import summary  # noqa: PLC0415 - loaded when called
 
-                print_json(summary(record, await opened.counts(record.id), now=time.time()))
+                print_json(summary(record, await opened.store.counts(record.id), now=time.time()))
             else:
-                await tell_summary(opened, record, sys.stdout)
+                await tell_summary(opened.store, record, sys.stdout)
 
     like_a_filter()
     set_up_logging()
@@ -144,10 +144,10 @@ def results(
             layers, tuple(map(Verdict, verdicts)), tuple(map(AnswerStatus, statuses)), agents, targets
         )
         async with reading(store) as opened:
-            record = as_it_stands(await opened.run(run), store)
+            record = await as_it_stands(await opened.store.run(run), opened)
 
             def rows() -> Any:
-                return opened.results(record.id)
+                return opened.store.results(record.id)
 
             if form == "jsonl":
                 await writers.write_jsonl(record.id, rows, sys.stdout.write, keep)
@@ -180,13 +180,13 @@ def report(run: str, form: str, output: Path | None, store: str | None) -> None:
         from orchestrator.report.markdown import ticket  # noqa: PLC0415 - as above
 
         async with reading(store) as opened:
-            record = as_it_stands(await opened.run(run), store)
+            record = await as_it_stands(await opened.store.run(run), opened)
             if form == "junit":
-                return await junit(record, opened.cells(record.id))
-            counts = await opened.counts(record.id)
-            what = await digest(opened.cells(record.id), limit=50)
-            what = await with_links(what, lambda key: opened.answers(record.id, key))
-            unknown = await opened.tests(record.id, [SpecState.UNKNOWN])
+                return await junit(record, opened.store.cells(record.id))
+            counts = await opened.store.counts(record.id)
+            what = await digest(opened.store.cells(record.id), limit=50)
+            what = await with_links(what, lambda key: opened.store.answers(record.id, key))
+            unknown = await opened.store.tests(record.id, [SpecState.UNKNOWN])
             return ticket(record, counts, what, unknown, now=time.time()).encode("utf-8", "backslashreplace")
 
     like_a_filter()
@@ -218,8 +218,8 @@ def explain(run: str, cell: str, agent: str | None, as_json: bool, store: str | 
 
     async def work() -> None:
         async with reading(store) as opened:
-            record = as_it_stands(await opened.run(run), store)
-            await _explain(opened, record, cell, agent, as_json=as_json)
+            record = await as_it_stands(await opened.store.run(run), opened)
+            await _explain(opened.store, record, cell, agent, as_json=as_json)
 
     like_a_filter()
     set_up_logging()

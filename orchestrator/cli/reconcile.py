@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -13,7 +12,6 @@ import click
 from orchestrator.cli.common import json_option, reading, run_async, set_up_logging, store_option
 from orchestrator.cli.runnames import run_argument
 from orchestrator.errors import UsageProblem
-from orchestrator.store.opening import pick_store
 
 NO_ANSWER = "no answer is recorded: its run goes on, or ended in the middle"
 
@@ -45,18 +43,15 @@ def reconcile(
 
     async def work() -> None:
         async with reading(store) as opened:
-            record = await opened.run(run)
+            record = await opened.store.run(run)
             if pairs or given_up:
                 # Not under the hands of a run that goes on.
-                async with plan_lock(
-                    pick_store(store, os.environ), record.plan, LoopClock(), wait=False, told=_say
-                ):
-                    await _change(opened, record.id, pairs, given_up)
-            _tell(record, list((await _lost(opened, record.id)).values()), as_json=as_json)
+                async with opened.lease.hold(record.plan, LoopClock(), wait=False, told=_say):
+                    await _change(opened.store, record.id, pairs, given_up)
+            _tell(record, list((await _lost(opened.store, record.id)).values()), as_json=as_json)
 
     set_up_logging()
     from orchestrator.clock import LoopClock  # noqa: PLC0415 - loaded when called
-    from orchestrator.store.lock import plan_lock  # noqa: PLC0415 - as above
 
     run_async(work)
 

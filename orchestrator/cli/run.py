@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,9 @@ from orchestrator.cli.common import (
 from orchestrator.cli.runnames import run_argument
 from orchestrator.errors import Exit, UsageProblem
 from orchestrator.runner.conductor import UNKNOWN_POLICIES
+
+if TYPE_CHECKING:
+    from orchestrator.store.base import Lease
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
 wait_option = click.option("--wait", is_flag=True, help="Wait for another run of the plan to end.")
@@ -111,8 +114,8 @@ async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: boo
     from orchestrator.cli.common import reading  # noqa: PLC0415 - loaded when called
     from orchestrator.cli.conducting import conduct  # noqa: PLC0415 - as above
 
-    async with reading(options["store"]) as store:
-        record = await store.run(name)
+    async with reading(options["store"]) as stored:
+        record = await stored.store.run(name)
     origin = settings_of(options).origin
     if record.simulated:
         raise UsageProblem(
@@ -148,10 +151,10 @@ async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: boo
 def _locked(opened: Any, plan: str, options: dict[str, Any]) -> AbstractAsyncContextManager[None]:
     """The lock of the plan; with ``--wait`` it says, unless quiet, for whom it waits."""
     from orchestrator.cli.conducting import say  # noqa: PLC0415 - loaded when called
-    from orchestrator.store.lock import plan_lock  # noqa: PLC0415 - as above
 
     told = partial(say, quiet=options["quiet"])
-    return plan_lock(opened.settings.store, plan, opened.doors.clock, wait=options["wait"], told=told)
+    lease: Lease = opened.opened.lease
+    return lease.hold(plan, opened.doors.clock, wait=options["wait"], told=told)
 
 
 __all__ = ["rerun", "resume", "run"]

@@ -23,7 +23,7 @@ def _known(context: click.Context, parameter: click.Parameter, incomplete: str) 
 
     async def work() -> list[CompletionItem]:
         async with reading(store) as opened:
-            found = [as_it_stands(run, store) for run in await opened.runs(OFFERED)]
+            found = [await as_it_stands(run, opened) for run in await opened.store.runs(OFFERED)]
         return [
             CompletionItem(run.id, help=f"{run.plan}, {run.state}")
             for run in found

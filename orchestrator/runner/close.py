@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, CellResult, CellState, Spec
@@ -15,7 +14,8 @@ from orchestrator.verdict.expect import judge_cell, parsed
 
 async def close(context: Context, key: str) -> None:
     """Close a test that is complete or whose deadline has come. It is judged by the answers in the store:
-    they are what a report will read, and an open test's answers need not be in memory."""
+    they are what a report will read, and an open test's answers need not be in memory. No poll of it is
+    under way (:class:`orchestrator.schedule.polls.Polls`), so those that are read are all there will be."""
     test = context.tests[key]
     spec = test.record.spec
     missing = test.progress.missing()
@@ -27,11 +27,11 @@ async def close(context: Context, key: str) -> None:
         age = context.clock.now() - test.created
         when = f"at its deadline of {spec.deadline:.0f} s" if age >= spec.deadline else f"after {age:.0f} s"
         error = "; ".join((f"{when} these layers were not complete: {', '.join(missing)}", *why))
+    cells = _judged(spec, why, await durably(context.store.answers(context.run.id, key)))
     context.note("closed", key, state=state.value)
     events = context.take_events()
     wall = context.clock.wall()
-    judge = partial(_judged, spec, why)
-    await durably(context.store.close_test(context.run.id, key, state, judge, wall, error, events))
+    await durably(context.store.close_test(context.run.id, key, state, cells, wall, error, events))
     del context.tests[key]
 
 

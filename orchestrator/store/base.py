@@ -1,13 +1,16 @@
-"""The journal and the results: one interface, because more than one store implements it.
+"""What keeps runs: the writes of a run, what is read, and who may run a plan. Every store implements it.
 
-Whatever a method returned from is durable. Times are epoch seconds (wall clock).
+Whatever a method returned from is durable. Times are epoch seconds (wall clock). Every method raises
+:class:`orchestrator.errors.StoreProblem` when the store cannot keep its word.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Protocol
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple, Protocol
 
+from orchestrator.clock import Clock
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, CellResult, NotRun
 from orchestrator.records import (
@@ -21,38 +24,21 @@ from orchestrator.records import (
     TestRecord,
 )
 
-# Makes the ends of a spec's cells of its answers.
-Judge = Callable[[Sequence[Answer]], Sequence[CellResult]]
+
+class About(NamedTuple):
+    """A store in words for people: where it is, and what keeps it."""
+
+    place: str
+    engine: str
 
 
-class Store(Protocol):
-    """See the module's docstring.
-
-    Every method raises :class:`orchestrator.errors.StoreProblem` when the store cannot keep its word.
-    """
+class Journal(Protocol):
+    """The writes of a run. A move that the table of moves lacks raises ``IllegalMove``."""
 
     async def create_run(
         self, run: RunRecord, specs: Sequence[TestRecord], not_run: Sequence[NotRun], agents: Sequence[Agent]
     ) -> None:
         """Write a run with its specs and cells, all or nothing."""
-
-    async def run(self, name: str) -> RunRecord:
-        """The run with this id or unambiguous prefix, or the ``last``.
-
-        Raises :class:`orchestrator.errors.UsageProblem` if there is none or more than one.
-        """
-
-    async def runs(self, limit: int = 50, plan: str | None = None) -> list[RunRecord]:
-        """The newest runs, newest first."""
-
-    async def agents(self, run: str) -> dict[str, Agent]:
-        """The agents as they were seen by the run, by id."""
-
-    async def tests(self, run: str, states: Sequence[SpecState] | None = None) -> list[TestRecord]:
-        """The specs of a run in the order of the plan."""
-
-    async def test(self, run: str, key: str) -> TestRecord:
-        """One spec of a run."""
 
     async def intend(self, run: str, key: str, name: str, at: float, events: Sequence[Event] = ()) -> None:
         """planned -> creating, durable before the POST leaves."""
@@ -88,31 +74,22 @@ class Store(Protocol):
     async def set_baseline(self, run: str, key: str, baseline: Mapping[str, int]) -> None:
         """Remember the newest rounds before a re-run."""
 
-    async def newest_rounds(self, origin: str, test_id: str) -> dict[str, int]:
-        """The newest round of each agent that any run at this origin has stored for a test."""
-
     async def add_answers(
         self, run: str, key: str, answers: Sequence[Answer], events: Sequence[Event] = ()
     ) -> int:
         """Keep what is new and return how much that was; what is there already is not written again."""
-
-    async def answers(self, run: str, key: str) -> list[Answer]:
-        """The answers of one spec."""
 
     async def close_test(
         self,
         run: str,
         key: str,
         state: SpecState,
-        cells: Sequence[CellResult] | Judge,
+        cells: Sequence[CellResult],
         at: float,
         error: str | None = None,
         events: Sequence[Event] = (),
     ) -> None:
-        """The end of a spec with the ends of its cells, in one transaction.
-
-        A judge makes the ends of the answers that are stored; it is called in the store's thread.
-        """
+        """The end of a spec with the ends of its cells, in one transaction."""
 
     async def update_run(
         self,
@@ -125,6 +102,43 @@ class Store(Protocol):
     ) -> None:
         """The state of the run itself."""
 
+    async def add_events(self, run: str, events: Sequence[Event]) -> None:
+        """Append events."""
+
+    async def save_latencies(self, origin: str, samples: Mapping[str, Sequence[float]]) -> None:
+        """Replace what was learned."""
+
+    async def probe(self) -> None:
+        """Prove that the store can be written."""
+
+
+class Archive(Protocol):
+    """What is read. A method that names a run or a spec raises ``UsageProblem`` where there is none."""
+
+    async def run(self, name: str) -> RunRecord:
+        """The run with this id or unambiguous prefix, or the ``last``.
+
+        Raises :class:`orchestrator.errors.UsageProblem` if there is none or more than one.
+        """
+
+    async def runs(self, limit: int = 50, plan: str | None = None) -> list[RunRecord]:
+        """The newest runs, newest first."""
+
+    async def agents(self, run: str) -> dict[str, Agent]:
+        """The agents as they were seen by the run, by id."""
+
+    async def tests(self, run: str, states: Sequence[SpecState] | None = None) -> list[TestRecord]:
+        """The specs of a run in the order of the plan."""
+
+    async def test(self, run: str, key: str) -> TestRecord:
+        """One spec of a run."""
+
+    async def newest_rounds(self, origin: str, test_id: str) -> dict[str, int]:
+        """The newest round of each agent that any run at this origin has stored for a test."""
+
+    async def answers(self, run: str, key: str) -> list[Answer]:
+        """The answers of one spec."""
+
     async def counts(self, run: str) -> Counts:
         """Counts by state, from what is stored."""
 
@@ -134,20 +148,31 @@ class Store(Protocol):
     def results(self, run: str) -> AsyncIterator[StoredAnswer]:
         """Every answer of a run, in a stable order, page by page."""
 
-    async def add_events(self, run: str, events: Sequence[Event]) -> None:
-        """Append events."""
-
     async def events(self, run: str, spec: str | None = None) -> list[Event]:
         """The events of a run, or of one spec, in order."""
 
     async def latencies(self, origin: str) -> dict[str, list[float]]:
         """Learned latencies by test type, seconds, oldest first."""
 
-    async def save_latencies(self, origin: str, samples: Mapping[str, Sequence[float]]) -> None:
-        """Replace what was learned."""
+    async def about(self) -> About:
+        """What this store is."""
 
-    async def probe(self) -> None:
-        """Prove that the store can be written."""
 
-    async def close(self) -> None:
-        """Release the store."""
+class Store(Journal, Archive, Protocol):
+    """Both, as one who conducts a run needs them."""
+
+
+class Lease(Protocol):
+    """One run per plan and store, until its holder lets go or dies."""
+
+    def hold(
+        self, plan: str, clock: Clock, *, wait: bool, told: Callable[[str], None]
+    ) -> AbstractAsyncContextManager[None]:
+        """Hold the plan while the block runs.
+
+        While somebody else holds it: raises :class:`orchestrator.errors.PlanBusy`, which says who, or with
+        ``wait`` tells that once and waits.
+        """
+
+    async def is_held(self, plan: str) -> bool:
+        """Whether a run of the plan is alive, this process's own too."""

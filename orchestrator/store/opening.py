@@ -1,31 +1,120 @@
-"""Where runs are kept: from a flag, the environment or a default to a place."""
+"""Where runs are kept, by a URL: opens the store, the budgets that its runs share, and the lease on a plan.
+
+The only place that knows which kinds of store there are. Today a URL is ``sqlite:///path`` or a plain path.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
 
 from orchestrator.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from orchestrator.budget.permits import Ledger, Note
+    from orchestrator.store.base import Lease, Store
 
 # Beside the store; all runs whose stores are in one folder share it.
 SHARED_BUDGET = "budget.db"
 
 
-def pick_store(flag: str | None, environ: Mapping[str, str]) -> Path:
-    """The path of the store. Raises :class:`UsageProblem` for a database that is no file."""
+class MakeLedger(Protocol):
+    """Makes the ledger of one process; ``reserve``, ``urgent`` and ``note`` are those of ``SharedLedger``.
+
+    All processes that name the same origin and organization share their budgets through it.
+    """
+
+    def __call__(
+        self, origin: str, organization: str, *, rng: Random, reserve: float, urgent: bool, note: Note
+    ) -> Ledger: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a run needs of its store. Whoever makes a ledger closes it."""
+
+    url: str
+    store: Store
+    ledger: MakeLedger
+    lease: Lease
+
+
+def pick_store(flag: str | None, environ: Mapping[str, str]) -> str:
+    """The URL of the store: from a flag, the environment, or the default.
+
+    Raises :class:`UsageProblem` for a database that is no file.
+    """
     text = flag or environ.get("ORCHESTRATOR_STORE") or ""
     if not text:
         import platformdirs  # noqa: PLC0415 - start-up stays light
 
-        return platformdirs.user_state_path("orchestrator") / "orchestrator.db"
-    if text.startswith("sqlite:///"):
-        text = text.removeprefix("sqlite:///")
-    elif "://" in text:
+        return str(platformdirs.user_state_path("orchestrator") / "orchestrator.db")
+    return str(_file(text))
+
+
+async def store_exists(url: str) -> bool:
+    """Whether there is a store. It makes none. Raises :class:`UsageProblem` for a URL that means none."""
+    return _file(url).exists()
+
+
+@asynccontextmanager
+async def open_store(url: str, *, make: bool = True, virtual: bool = False) -> AsyncIterator[Opened]:
+    """Open a store, and close it at the end of the block.
+
+    Without ``make`` there must be one already. ``virtual``: for a clock that jumps while a thread works, so
+    the work is done in the event loop. Raises :class:`UsageProblem` for a URL that means no store, or one
+    that is not there, and :class:`orchestrator.errors.StoreProblem` where it cannot be opened.
+    """
+    from orchestrator.store.sqlite.journal import SqliteStore  # noqa: PLC0415 - start-up stays light
+    from orchestrator.store.sqlite.lease import FileLease  # noqa: PLC0415 - as above
+
+    path = _file(url)
+    if not make and not path.exists():
         raise UsageProblem(
-            f"store {text.split('://', 1)[0]}://…: only a file is supported in this version",
+            f"there is no store at {path}, so there is no run yet",
+            hint="run a plan, or name another store with --store",
+        )
+    store = await SqliteStore.open(path, virtual=virtual)
+    try:
+        yield Opened(url, store, partial(_shared_ledger, path), FileLease(path))
+    finally:
+        with anyio.CancelScope(shield=True):
+            await store.close()
+
+
+def _shared_ledger(
+    path: Path, origin: str, organization: str, *, rng: Random, reserve: float, urgent: bool, note: Note
+) -> Ledger:
+    from orchestrator.budget.shared import SharedLedger, budget_key  # noqa: PLC0415 - start-up stays light
+
+    return SharedLedger(
+        path.parent / SHARED_BUDGET,
+        budget_key(origin, organization),
+        urgent=urgent,
+        reserve=reserve,
+        rng=rng,
+        note=note,
+    )
+
+
+def _file(url: str) -> Path:
+    """The file that a URL means. Raises :class:`UsageProblem`."""
+    if url.startswith("sqlite:///"):
+        url = url.removeprefix("sqlite:///")
+    elif "://" in url:
+        raise UsageProblem(
+            f"store {url.split('://', 1)[0]}://…: only a file is supported in this version",
             hint="give a path, or sqlite:///path",
         )
-    path = Path(text).expanduser()
+    path = Path(url).expanduser()
     if path.name == SHARED_BUDGET:
         raise UsageProblem(
             f"store {path}: this name is for the budget that runs share", hint="choose another name"

@@ -32,7 +32,7 @@ from orchestrator.runner.wire import Tally, Wire
 from orchestrator.settings import Settings
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.opening import open_store
 
 AGENTS = 20  # in one test
 PLAN = """\
@@ -85,19 +85,18 @@ async def _run(tests: int, path: Path) -> tuple[float, int]:
     clock.wall()
     rng = Random(1)
     service = Service(World(seed=1, all_online=True, base_url=ORIGIN))
-    store = await SqliteStore.open(path, virtual=True)
-    store._database.connection.execute("PRAGMA synchronous = OFF")
-    ledger, tally = LocalLedger(rng=rng), Tally()
-    doors = Doors(
-        store, Wire(VirtualTransport(service, clock, clock), ledger, clock, tally), ledger, clock, rng
-    )
-    session = Session(Settings(origin=ORIGIN, store=path), doors, Pacing(), simulated=True)
-    record = await _stored(session, tests)
-    stored = peak_mebibytes()
-    conductor = Conductor(doors, session.dialect(record.api), record, pacing=Pacing(), show=lambda _: None)
-    outcome = await conductor.run()
-    assert outcome.exit_code == 0, f"the run ended with {outcome.exit_code!r}: {outcome.counts}"
-    await store.close()
+    async with open_store(str(path), virtual=True) as opened:
+        ledger, tally = LocalLedger(rng=rng), Tally()
+        wire = Wire(VirtualTransport(service, clock, clock), ledger, clock, tally)
+        doors = Doors(opened.store, wire, ledger, clock, rng)
+        settings = Settings(origin=ORIGIN, store=opened.url)
+        session = Session(settings, opened, doors, Pacing(), simulated=True)
+        record = await _stored(session, tests)
+        stored = peak_mebibytes()
+        speaks = session.dialect(record.api)
+        conductor = Conductor(doors, speaks, record, pacing=Pacing(), show=lambda _: None)
+        outcome = await conductor.run()
+        assert outcome.exit_code == 0, f"the run ended with {outcome.exit_code!r}: {outcome.counts}"
     return stored, tally.creations + tally.reads
 
 

@@ -27,8 +27,7 @@ from process_clock import VARIABLE, Pace
 from scenarios import Scenario
 
 from orchestrator.budget.ledger import LocalLedger
-from orchestrator.budget.permits import Ledger
-from orchestrator.budget.shared import SharedLedger
+from orchestrator.budget.permits import Ledger, silent
 from orchestrator.clock import LoopClock
 from orchestrator.credentials import Credentials
 from orchestrator.lifecycle import SpecState
@@ -38,7 +37,7 @@ from orchestrator.runner.conductor import Conductor, Doors, Pacing
 from orchestrator.runner.naming import test_name
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Tally, Wire
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.opening import open_store
 from orchestrator.thousandeyes.client import HttpTransport
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.protocol import Request
@@ -147,28 +146,28 @@ async def ours(origin: str, specs: Sequence[Spec], folder: Path, *, shared: bool
     """The orchestrator's own path: journal, budgets, dispatcher, transport, answers, verdicts."""
     clock = LoopClock(speed=SPEED)
     rng = Random(1)
-    store = await SqliteStore.open(folder / "o.db")
-    # The types are known already; how a first run learns them is another table's business.
-    await store.save_latencies(origin, {kind: [0.5] * 30 for kind in {spec.type for spec in specs}})
-    ledger: Ledger = LocalLedger(rng=rng, expiry=90.0 * SPEED)
-    if shared:
-        ledger = SharedLedger(folder / "budget.db", "bench", rng=rng)
     tally = Tally()
-    async with HttpTransport(origin, Credentials(TOKEN), now=clock.now) as transport:
-        run = RunRecord(
-            id="6500000000000001", plan="bench", plan_path=None, plan_text="", plan_hash="", api=Api.V7,
-            origin=origin, account=None, parent=None, started=clock.wall(),
-            settings=RunSettings(deadline=1e6),
-        )  # fmt: skip
-        tests = [TestRecord(run.id, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
-        await store.create_run(run, tests, (), ())
-        doors = Doors(store, Wire(transport, ledger, clock, tally), ledger, clock, rng)
-        pacing = Pacing(Gaps(wire=0.0, creation=0.0), SPEED)
-        conductor = Conductor(doors, dialect(Api.V7), run, pacing=pacing, show=lambda _: None)
-        outcome = await conductor.run()
-        assert outcome.exit_code == 0, f"the run ended with {outcome.exit_code!r}: {outcome.counts}"
-    ledger.close()
-    await store.close()
+    async with open_store(str(folder / "o.db")) as opened:
+        store = opened.store
+        # The types are known already; how a first run learns them is another table's business.
+        await store.save_latencies(origin, {kind: [0.5] * 30 for kind in {spec.type for spec in specs}})
+        ledger: Ledger = LocalLedger(rng=rng, expiry=90.0 * SPEED)
+        if shared:
+            ledger = opened.ledger(origin, "", rng=rng, reserve=0.1, urgent=False, note=silent)
+        async with HttpTransport(origin, Credentials(TOKEN), now=clock.now) as transport:
+            run = RunRecord(
+                id="6500000000000001", plan="bench", plan_path=None, plan_text="", plan_hash="", api=Api.V7,
+                origin=origin, account=None, parent=None, started=clock.wall(),
+                settings=RunSettings(deadline=1e6),
+            )  # fmt: skip
+            tests = [TestRecord(run.id, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
+            await store.create_run(run, tests, (), ())
+            doors = Doors(store, Wire(transport, ledger, clock, tally), ledger, clock, rng)
+            pacing = Pacing(Gaps(wire=0.0, creation=0.0), SPEED)
+            conductor = Conductor(doors, dialect(Api.V7), run, pacing=pacing, show=lambda _: None)
+            outcome = await conductor.run()
+            assert outcome.exit_code == 0, f"the run ended with {outcome.exit_code!r}: {outcome.counts}"
+        ledger.close()
     return tally.creations, tally.reads
 
 

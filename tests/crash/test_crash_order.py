@@ -32,7 +32,7 @@ FULL = 2  # PRAGMA synchronous
 
 async def conducted(store: Path, plan: str, before: Callable[[Session], None]) -> None:
     """The plan, run against the built-in simulator."""
-    settings = Settings(origin="https://api.thousandeyes.com", store=store)
+    settings = Settings(origin="https://api.thousandeyes.com", store=str(store))
     async with simulate(settings, reserve=0.1, note=silent, speed=200.0) as session:
         loaded = parse_plan(plan, "plan.yaml", None, environ={})
         record = await store_run(session, await prepare(session, loaded), Wishes())

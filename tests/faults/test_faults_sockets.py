@@ -21,7 +21,7 @@ from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Fault
 from orchestrator.simulator.settings import Settings as World
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.base import Store
 from orchestrator.thousandeyes.client import HttpTransport
 
 # Slow enough that a request's time-out is a fraction of a test's deadline.
@@ -141,7 +141,8 @@ async def test_creations_that_never_left_wait_until_the_api_is_back_and_are_crea
             World(), store=tmp_path / "store.db", speed=SPEED, origin=origin
         ) as simulated:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(SqliteStore, "intend", closing_once(gate))
+                store = type(simulated.session.doors.store)
+                patch.setattr(store, "intend", closing_once(store, gate))
                 ran = await simulated.run(PLAN)
         await gate.close()
         witness = behind.service.witness()
@@ -152,9 +153,9 @@ async def test_creations_that_never_left_wait_until_the_api_is_back_and_are_crea
     assert ran.summary["requests"]["errors"] == ran.summary["requests"]["creations"] - 3
 
 
-def closing_once(gate: Gate) -> Callable[..., Awaitable[None]]:
+def closing_once(store: type[Store], gate: Gate) -> Callable[..., Awaitable[None]]:
     """The store's ``intend``; its first call closes the gate and opens it a tenth of a second later."""
-    intend = SqliteStore.intend
+    intend = store.intend
     opening: list[asyncio.Future[None]] = []
 
     def open_again() -> None:

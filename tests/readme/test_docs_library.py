@@ -14,7 +14,7 @@ from workplace import TOKEN, Workplace
 
 import orchestrator
 from orchestrator import Credentials, Exit, load_plan, run_plan
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.opening import open_store
 
 LIBRARY = ROOT / "docs" / "library.md"
 TEXT = LIBRARY.read_text("utf-8")
@@ -82,12 +82,9 @@ def test_a_record_is_described_with_its_fields(name: str) -> None:
 
 
 async def _creations(path: str) -> int:
-    store = await SqliteStore.open(Path(path))
-    try:
-        runs = await store.runs(1)
-        return (await store.counts(runs[0].id)).created if runs else 0
-    finally:
-        await store.close()
+    async with open_store(path) as opened:
+        runs = await opened.store.runs(1)
+        return (await opened.store.counts(runs[0].id)).created if runs else 0
 
 
 def _arguments(name: str) -> list[inspect.Parameter | str]:

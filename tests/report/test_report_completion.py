@@ -10,7 +10,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from orchestrator.cli import cli
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.opening import open_store
 
 if TYPE_CHECKING:
     from report_rows import Make
@@ -31,9 +31,8 @@ def test_runs_are_completed_from_the_store(
     run = make.run()
 
     async def store() -> None:
-        opened = await SqliteStore.open(path)
-        await opened.create_run(run, (), (), ())
-        await opened.close()
+        async with open_store(str(path)) as opened:
+            await opened.store.create_run(run, (), (), ())
 
     anyio.run(store)
     assert offered(command, run.id[:3], "--store", str(path)) == [run.id]

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from orchestrator.cli import cli
 from orchestrator.model import Agent, AgentType, NotRun
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.opening import open_store
 
 if TYPE_CHECKING:
     from report_rows import Make
@@ -23,11 +23,10 @@ def path(make: Make, tmp_path: Path) -> Path:
     path = tmp_path / "o.db"
 
     async def store() -> None:
-        opened = await SqliteStore.open(path)
-        left_out = [NotRun("web", "http-server", "portal", "1007", "the agent is \x1b[31moffline")]
-        agents = [Agent("1007", "branch-07", AgentType.ENTERPRISE)]
-        await opened.create_run(make.run(facts={}), (), left_out, agents)
-        await opened.close()
+        async with open_store(str(path)) as opened:
+            left_out = [NotRun("web", "http-server", "portal", "1007", "the agent is \x1b[31moffline")]
+            agents = [Agent("1007", "branch-07", AgentType.ENTERPRISE)]
+            await opened.store.create_run(make.run(facts={}), (), left_out, agents)
 
     anyio.run(store)
     return path

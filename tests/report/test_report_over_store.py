@@ -16,7 +16,7 @@ from orchestrator.report.junit import junit
 from orchestrator.report.markdown import ticket
 from orchestrator.report.results import write_csv, write_jsonl
 from orchestrator.report.summary import summary
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.opening import open_store
 from orchestrator.terminal.console import make_console
 from orchestrator.terminal.text import print_summary
 
@@ -34,9 +34,8 @@ AGENTS = (Agent("1001", "branch-01", AgentType.ENTERPRISE), Agent("1002", "branc
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await SqliteStore.open(tmp_path / "store.db")
-    yield opened
-    await opened.close()
+    async with open_store(str(tmp_path / "store.db")) as opened:
+        yield opened.store
 
 
 async def stored_run(make: Make, store: Store) -> RunRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -13,7 +13,7 @@ from builders import make_agent, make_answer, make_run, make_spec, make_tests
 
 from orchestrator.errors import StoreProblem, UsageProblem
 from orchestrator.lifecycle import IllegalMove, SpecState
-from orchestrator.model import Answer, AnswerStatus, CellResult, CellState, NotRun, Verdict
+from orchestrator.model import AnswerStatus, CellResult, CellState, NotRun, Verdict
 from orchestrator.records import BudgetSeen, Event, Planned, Requests, RunFacts, RunState
 from orchestrator.store.sqlite import database
 from orchestrator.store.sqlite.database import Database, journal_mode, migrations
@@ -270,22 +270,7 @@ def test_a_full_disk_is_told_and_what_was_stored_is_kept(tmp_path: Path) -> None
     opened.close()
 
 
-async def test_a_judge_is_given_the_stored_answers_and_its_ends_are_stored(store: SqliteStore) -> None:
-    await stored_run(store)
-    await store.intend(RUN, "k0", "name", 1.0)
-    await store.created(RUN, "k0", "77", {}, 2.0)
-    answers = [make_answer("network", "1"), make_answer("path-vis", "2")]
-    await store.add_answers(RUN, "k0", answers)
-
-    def judge(found: Sequence[Answer]) -> list[CellResult]:
-        assert sorted(answer.layer for answer in found) == ["network", "path-vis"]
-        return [CellResult(answer.agent_id, CellState.ANSWERED, Verdict.PASS) for answer in found]
-
-    await store.close_test(RUN, "k0", SpecState.COMPLETE, judge, 3.0)
-    assert (await store.counts(RUN)).cells[CellState.ANSWERED] == 2
-
-
-async def test_damaged_answers_of_one_test_fail_its_judgement_and_no_other_write(tmp_path: Path) -> None:
+async def test_damaged_answers_of_one_test_fail_their_reader_and_no_write_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "o.db"
     store = await SqliteStore.open(path)
     await stored_run(store, 3)
@@ -297,13 +282,13 @@ async def test_damaged_answers_of_one_test_fail_its_judgement_and_no_other_write
     with sqlite3.connect(path) as other:
         other.execute("UPDATE answers SET metrics = '{\"loss\": '")
 
-    async def close() -> None:
+    async def read() -> None:
         with pytest.raises(StoreProblem, match="cannot be understood"):
-            await store.close_test(RUN, "k0", SpecState.COMPLETE, lambda _: [], 3.0)
+            await store.answers(RUN, "k0")
 
-    async with anyio.create_task_group() as tasks:  # together, so that they share a commit
+    async with anyio.create_task_group() as tasks:
         tasks.start_soon(store.created, RUN, "k1", "78", {}, 3.0)
-        tasks.start_soon(close)
+        tasks.start_soon(read)
         tasks.start_soon(store.created, RUN, "k2", "79", {}, 3.0)
     states = [(test.state, test.test_id) for test in await store.tests(RUN)]
     assert states == [(SpecState.WAITING, "77"), (SpecState.WAITING, "78"), (SpecState.WAITING, "79")]

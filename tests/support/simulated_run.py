@@ -44,7 +44,7 @@ from orchestrator.settings import Settings
 from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.opening import open_store
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.protocol import Reply, Request, Transport
 
@@ -221,27 +221,24 @@ async def over_sockets(
     rng = Random(world.seed)
     service = Service(world)
     server_tls, client_tls = tls if tls is not None else (None, None)
-    opened = await SqliteStore.open(store)
-    try:
-        async with (
-            serve(service, clock.wall, clock.sleep, tls=server_tls) as served,
-            HttpTransport(
-                origin or served,
-                Credentials(token),
-                now=clock.now,
-                timeouts=timeouts,
-                environ={},
-                tls=client_tls,
-            ) as client,
-        ):
-            ledger = LocalLedger(reserve=0.1, rng=rng, note=silent, expiry=(timeouts.total + 1.0) * speed)
-            transport = Recording(client)
-            doors = Doors(opened, Wire(transport, ledger, clock, Tally()), ledger, clock, rng)
-            settings = Settings(origin=client.origin, store=store)
-            session = Session(settings, doors, Pacing(Gaps(), speed), simulated=True)
-            yield Simulated(session, service, transport, store.parent)
-    finally:
-        await opened.close()
+    async with (
+        open_store(str(store)) as opened,
+        serve(service, clock.wall, clock.sleep, tls=server_tls) as served,
+        HttpTransport(
+            origin or served,
+            Credentials(token),
+            now=clock.now,
+            timeouts=timeouts,
+            environ={},
+            tls=client_tls,
+        ) as client,
+    ):
+        ledger = LocalLedger(reserve=0.1, rng=rng, note=silent, expiry=(timeouts.total + 1.0) * speed)
+        transport = Recording(client)
+        doors = Doors(opened.store, Wire(transport, ledger, clock, Tally()), ledger, clock, rng)
+        settings = Settings(origin=client.origin, store=opened.url)
+        session = Session(settings, opened, doors, Pacing(Gaps(), speed), simulated=True)
+        yield Simulated(session, service, transport, store.parent)
 
 
 @asynccontextmanager
@@ -251,15 +248,13 @@ async def in_process(world: World, *, store: Path, epoch: float = EPOCH) -> Asyn
     clock.wall()
     rng = Random(world.seed)
     service = Service(replace(world, base_url=world.base_url or ORIGIN))
-    opened = await SqliteStore.open(store, virtual=True)
-    try:
+    async with open_store(str(store), virtual=True) as opened:
         transport = Recording(VirtualTransport(service, clock, clock))
         ledger = LocalLedger(reserve=0.1, rng=rng)
-        doors = Doors(opened, Wire(transport, ledger, clock, Tally()), ledger, clock, rng)
-        session = Session(Settings(origin=ORIGIN, store=store), doors, Pacing(), simulated=True)
+        doors = Doors(opened.store, Wire(transport, ledger, clock, Tally()), ledger, clock, rng)
+        settings = Settings(origin=ORIGIN, store=opened.url)
+        session = Session(settings, opened, doors, Pacing(), simulated=True)
         yield Simulated(session, service, transport, store.parent)
-    finally:
-        await opened.close()
 
 
 async def simulated_run(

@@ -21,8 +21,6 @@ from orchestrator.runner.wire import Tally, Wire
 from orchestrator.simulator.inprocess import InProcess
 from orchestrator.simulator.messages import SimRequest
 from orchestrator.simulator.service import Service
-from orchestrator.store.sqlite.archive import in_place
-from orchestrator.store.sqlite.database import Database
 from orchestrator.store.sqlite.journal import SqliteStore
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request, Transport
@@ -105,10 +103,7 @@ async def run_in_virtual_time(
     clock = LoopClock(epoch=EPOCH + phase + client_clock_off)
     world.wall(), clock.wall()
     rng = Random(seed)
-    database = Database(path)
-    # Virtual time has no power cuts; waiting for a real disk would only make it slow.
-    database.connection.execute("PRAGMA synchronous = OFF")
-    store = TimedStore(database, offload=in_place)
+    store = await TimedStore.open(path, virtual=True)
     store.stored_at, store.world = {}, world
     ledger = ledger or LocalLedger(rng=rng)
     way = transport(VirtualTransport(service, clock, world))

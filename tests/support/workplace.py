@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.opening import open_store
 from orchestrator.testtypes import TEST_TYPES
 
 BIN = Path(sys.executable).parent
@@ -57,9 +57,8 @@ class Workplace:
 
     async def learn(self) -> None:
         """As after many runs: the store knows that answers come within half a second, so looks are early."""
-        store = await SqliteStore.open(Path(self.environment["ORCHESTRATOR_STORE"]))
-        await store.save_latencies(self.origin, {name: [0.4] * 25 for name in TEST_TYPES})
-        await store.close()
+        async with open_store(self.environment["ORCHESTRATOR_STORE"]) as opened:
+            await opened.store.save_latencies(self.origin, {name: [0.4] * 25 for name in TEST_TYPES})
 
 
 @contextmanager

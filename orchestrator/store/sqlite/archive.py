@@ -19,8 +19,9 @@ from orchestrator.errors import StoreProblem, UsageProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, CellState, Verdict
 from orchestrator.records import CellRecord, Counts, Event, RunRecord, StoredAnswer, TestRecord
+from orchestrator.store.base import About
 from orchestrator.store.sqlite import rows
-from orchestrator.store.sqlite.database import Database
+from orchestrator.store.sqlite.database import Database, journal_mode
 
 T = TypeVar("T")
 Offload = Callable[[Callable[[], T]], Awaitable[T]]
@@ -64,16 +65,6 @@ def decoding() -> Iterator[None]:
         raise Damaged(str(error)) from error
 
 
-def answers_of(db: sqlite3.Connection, spec_n: int) -> list[Answer]:
-    """The answers of one spec."""
-    found = db.execute(
-        f"SELECT {rows.ANSWER_COLUMNS} FROM answers WHERE spec_n = ? "
-        "ORDER BY agent_id, layer, server, direction, round_id",
-        (spec_n,),
-    )
-    return [rows.answer_record(row) for row in found]
-
-
 def spec_number(db: sqlite3.Connection, run: str, key: str) -> tuple[int, int]:
     """The row numbers of a spec and of its run. Raises ``UsageProblem`` if there is no such spec."""
     row = db.execute(
@@ -86,7 +77,7 @@ def spec_number(db: sqlite3.Connection, run: str, key: str) -> tuple[int, int]:
 
 
 class SqliteArchive:
-    """The reading half of :class:`orchestrator.records.Store`; what the methods promise is said there."""
+    """Implements :class:`orchestrator.store.base.Archive`; what the methods promise is said there."""
 
     def __init__(self, database: Database, offload: Offload[object] | None = None) -> None:
         self._database = database
@@ -181,7 +172,16 @@ class SqliteArchive:
         return await self._read(work)
 
     async def answers(self, run: str, key: str) -> list[Answer]:
-        return await self._read(lambda db: answers_of(db, spec_number(db, run, key)[0]))
+        def work(db: sqlite3.Connection) -> list[Answer]:
+            spec_n, _ = spec_number(db, run, key)
+            found = db.execute(
+                f"SELECT {rows.ANSWER_COLUMNS} FROM answers WHERE spec_n = ? "
+                "ORDER BY agent_id, layer, server, direction, round_id",
+                (spec_n,),
+            )
+            return [rows.answer_record(row) for row in found]
+
+        return await self._read(work)
 
     async def events(self, run: str, spec: str | None = None) -> list[Event]:
         def work(db: sqlite3.Connection) -> list[Event]:
@@ -270,6 +270,10 @@ class SqliteArchive:
             return {row[0]: [float(value) for value in rows.load(row[1])] for row in found}
 
         return await self._read(work)
+
+    async def about(self) -> About:
+        mode = journal_mode()
+        return About(str(self._database.path), f"SQLite {sqlite3.sqlite_version}, journal mode {mode}")
 
 
 # The first condition on the key lets the index on it be used; a comparison of rows across two tables cannot.

@@ -23,8 +23,8 @@ BUSY_SECONDS = 30.0
 WAL_SAFE_SINCE = (3, 51, 3)
 
 
-def journal_mode(version: tuple[int, int, int]) -> str:
-    """The journal mode that is safe with two writers under this SQLite version."""
+def journal_mode(version: tuple[int, ...] = sqlite3.sqlite_version_info[:3]) -> str:
+    """The journal mode that is safe with two writers under a version of SQLite, by default this one."""
     return "WAL" if version >= WAL_SAFE_SINCE else "TRUNCATE"
 
 
@@ -60,14 +60,13 @@ def explained(path: Path) -> Iterator[None]:
 class Database:
     """A connection for one thread at a time. Raises :class:`StoreProblem` only."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         with explained(path):
             try:
-                if not read_only:
-                    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                    # Plans may carry passwords of tests: nobody else reads the store.
-                    path.touch(mode=0o600, exist_ok=True)
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                # Plans may carry passwords of tests: nobody else reads the store.
+                path.touch(mode=0o600, exist_ok=True)
             except OSError as error:
                 raise StoreProblem(
                     f"store {path}: {error.strerror or error}", hint="choose a writable place with --store"
@@ -94,7 +93,7 @@ class Database:
         run("PRAGMA foreign_keys = ON")
         run("PRAGMA synchronous = FULL")
         self._migrate()
-        wanted = journal_mode(sqlite3.sqlite_version_info[:3])
+        wanted = journal_mode()
         if run("PRAGMA journal_mode").fetchone()[0].upper() != wanted:
             run(f"PRAGMA journal_mode = {wanted}")
 
