@@ -1,15 +1,11 @@
-"""Both budgets shared by all processes of one host that talk to the same organization.
+"""Both budgets shared by all processes that talk to the same organization.
 
 The same values as in :mod:`orchestrator.budget.ledger`, loaded, changed and stored in one transaction of a
-small SQLite file of its own; they are loaded again only when SQLite tells that another process has changed
-them, and to look at them takes no transaction. Requests are few (four a second), so single requests are
-reserved, not blocks: a process that is killed owes only what it had in flight, and gives that back by doing
-nothing. The file is a cache: it may be lost or deleted at any time, after which one probe learns everything
-again. It is never synced, and never in WAL mode on an SQLite that can corrupt it (before 3.51.3, two writers
-at one instant).
-
-Processes of one host share the monotonic clock; a reboot restarts it, so a state of another boot is dropped.
-When the file cannot be used at all, this process goes on alone with what the headers tell it.
+cell (:mod:`orchestrator.budget.cell`); they are loaded again only when another process has changed them, and
+to look at them takes no transaction. Requests are few (four a second), so single requests are reserved, not
+blocks: a process that is killed owes only what it had in flight, and gives that back by doing nothing. The
+cell may be lost at any time, after which one probe learns everything again. When it cannot be used at all,
+this process goes on alone with what the headers tell it.
 """
 
 from __future__ import annotations
@@ -17,71 +13,31 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import sqlite3
-import subprocess
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from orchestrator.budget.cell import Cell, CellFailed, Turn
 from orchestrator.budget.holders import Holders
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import LedgerView, Note, Permit, Refusals, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from random import Random
 
     from orchestrator.budget.readings import Limits
 
-BUSY_TIMEOUT = 0.25  # seconds; the event loop stands still meanwhile, a transaction takes about a millisecond
 FAILURES_IN_A_ROW = 8  # busy or failed transactions until this process goes on alone
-SAFE_WAL = (3, 51, 3)  # since this version two connections cannot corrupt a WAL database
-SCHEMA = 1
 
 T = TypeVar("T")
 
 
-def budget_key(origin: str, account: str) -> str:
-    """Which budget a process shares: a hash, so that the file names neither. Never derived from the token."""
-    return hashlib.sha256(f"{origin}\n{account}".encode()).hexdigest()[:32]
-
-
-def boot_id(path: Path = Path("/proc/sys/kernel/random/boot_id")) -> str:
-    """What changes when the host's monotonic clock restarts; empty where the system does not tell."""
-    with suppress(OSError):
-        return path.read_text().strip()
-    # The BSDs and macOS have no such file, but a time of the boot that does not move with the clock.
-    with suppress(OSError, subprocess.SubprocessError):
-        told = subprocess.run(
-            ["/usr/sbin/sysctl", "-n", "kern.boottime"], capture_output=True, text=True, timeout=5, check=True
-        )
-        return told.stdout.strip()
-    return ""
-
-
-def process_namespace() -> str:
-    """Where process ids have a meaning: the host, or one container of it."""
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        return "host"
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of this host (and container) exists."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+def budget_key(origin: str, organization: str) -> str:
+    """Which budget a process shares: a hash, so that the cell names neither. Never derived from the token."""
+    return hashlib.sha256(f"{origin}\n{organization}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class SharedLedger:
-    """A :class:`~orchestrator.budget.ledger.Ledger` in a file. Real time only, one event loop or thread.
+    """A :class:`~orchestrator.budget.permits.Ledger` over a cell. Real time only, one event loop or thread.
 
     ``reserve`` and ``instant_reserve`` are those of a :class:`LocalLedger`. ``urgent`` runs go before the
     others, which still get every fifth token. A ``None`` from :meth:`try_reserve` while the budgets have room
@@ -91,8 +47,7 @@ class SharedLedger:
 
     def __init__(
         self,
-        path: Path,
-        key: str,
+        cell: Cell,
         *,
         rng: Random,
         reserve: float = 0.1,
@@ -100,23 +55,14 @@ class SharedLedger:
         window: float = 60.0,
         urgent: bool = False,
         note: Note = silent,
-        boot: str | None = None,
-        pid: int | None = None,
-        alive: Callable[[int], bool] = is_alive,
     ) -> None:
-        self._path, self._key, self._note = path, key, note
-        self._boot = boot_id() if boot is None else boot
+        self._cell, self._note = cell, note
         self._rng, self._window = rng, window
         self._reserves = (reserve, instant_reserve)
-        pid = os.getpid() if pid is None else pid
-        self._place = process_namespace()
-        self._holder = f"{self._place}|{pid}|{rng.getrandbits(32):08x}"
-        self._urgent, self._alive = urgent, alive
-        self._db: sqlite3.Connection | None = None
-        self._inode: int | None = None
-        # What the file held after our last transaction, and SQLite's number for "another process changed it".
+        self._holder = f"{cell.process}|{rng.getrandbits(32):08x}"
+        self._urgent = urgent
+        # What the cell held after our last transaction.
         self._mirror: tuple[LocalLedger, Holders] | None = None
-        self._version = 0
         self._alone: LocalLedger | None = None
         self._failures = 0
         self._late: list[Callable[[LocalLedger, Holders], None]] = []
@@ -136,9 +82,8 @@ class SharedLedger:
         )
 
     def _is_dead(self, holder: str) -> bool:
-        """Whether a holder was a process here and is no more. Elsewhere (a container) its expiry tells."""
-        place, pid, _ = holder.split("|")
-        return place == self._place and holder != self._holder and not self._alive(int(pid))
+        """Whether a holder is known to be no more. Of one that runs elsewhere its expiry tells."""
+        return holder != self._holder and self._cell.is_dead(holder.rpartition("|")[0])
 
     # The ledger's face.
 
@@ -203,7 +148,7 @@ class SharedLedger:
         """Leave: no more demand of this process. What is in flight stays counted until it expires."""
         if self._alone is None:
             self._change(lambda _, holders: holders.leave(self._holder), None)
-        self._disconnect()
+        self._cell.close()
 
     # One transaction each.
 
@@ -229,63 +174,37 @@ class SharedLedger:
 
         Looking at them may roll a window over, which is a matter of time alone and needs no transaction.
         """
-        if self._mirror is None or self._late:
+        if self._mirror is None or self._late or not self._cell.unchanged():
             return None
-        try:
-            version = _data_version(self._connect())
-        except (sqlite3.Error, OSError):
-            return None  # the transaction that follows will tell
-        # Connecting again forgets the mirror.
-        mirror: tuple[LocalLedger, Holders] | None = self._mirror
-        return mirror[0] if mirror is not None and version == self._version else None
+        return self._mirror[0]
 
     def _change(self, change: Callable[[LocalLedger, Holders], T], busy: T) -> T:
         """The result of ``change`` on the shared values, or ``busy`` when it could not be done now."""
         try:
-            with self._transaction() as (ledger, holders):
+            with self._cell.transaction() as turn:
+                mirror, self._mirror = self._mirror, None  # it gets what the cell may never have
+                ledger, holders = mirror if mirror and turn.unchanged else self._read(turn)
                 late, refused = list(self._late), ledger.refused()
                 for each in late:
                     each(ledger, holders)
                 result = change(ledger, holders)
-            # Only now: a transaction that failed is done again.
-            del self._late[: len(late)]
-            self._refused += ledger.refused() - refused
-        except (sqlite3.Error, OSError) as problem:
+                turn.store(json.dumps({"ledger": ledger.dump(), "holders": holders.dump()}))
+        except CellFailed as problem:
             self._failed(problem)
             return busy
+        # Only now: a transaction that failed is done again.
+        self._mirror = ledger, holders
+        del self._late[: len(late)]
+        self._refused += ledger.refused() - refused
         self._failures = 0
         return result
 
-    @contextmanager
-    def _transaction(self) -> Iterator[tuple[LocalLedger, Holders]]:
-        db = self._connect()
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            version = _data_version(db)
-            if self._mirror is None or version != self._version:
-                self._mirror, self._version = self._read(db), version
-            ledger, holders = self._mirror
-            yield ledger, holders
-            body = json.dumps({"ledger": ledger.dump(), "holders": holders.dump()})
-            db.execute(
-                "INSERT INTO budget (key, boot, body) VALUES (?, ?, ?)"
-                " ON CONFLICT (key) DO UPDATE SET boot = excluded.boot, body = excluded.body",
-                (self._key, self._boot, body),
-            )
-            db.execute("COMMIT")
-        except BaseException:
-            self._mirror = None  # it has what the file has not
-            with suppress(sqlite3.Error):
-                db.execute("ROLLBACK")
-            raise
-
-    def _read(self, db: sqlite3.Connection) -> tuple[LocalLedger, Holders]:
-        row = db.execute("SELECT boot, body FROM budget WHERE key = ?", (self._key,)).fetchone()
-        ledger, holders = self._fresh(), Holders()
-        if row is None or row[0] != self._boot:
+    def _read(self, turn: Turn) -> tuple[LocalLedger, Holders]:
+        body, ledger, holders = turn.load(), self._fresh(), Holders()
+        if body is None:
             return ledger, holders
         try:
-            data: dict[str, Any] = json.loads(row[1])
+            data: dict[str, Any] = json.loads(body)
             ledger.load(data["ledger"])
             holders.load(data["holders"])
         except (ValueError, KeyError, TypeError):
@@ -293,82 +212,17 @@ class SharedLedger:
             return self._fresh(), Holders()
         return ledger, holders
 
-    def _connect(self) -> sqlite3.Connection:
-        if self._db is not None and self._inode == _inode(self._path):
-            return self._db
-        self._disconnect()
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
-        try:
-            mode = "WAL" if sqlite3.sqlite_version_info >= SAFE_WAL else "TRUNCATE"
-            db.execute(f"PRAGMA journal_mode = {mode}")
-            db.execute("PRAGMA synchronous = OFF")
-            db.execute("CREATE TABLE IF NOT EXISTS budget (key TEXT PRIMARY KEY, boot TEXT, body TEXT)")
-        except sqlite3.Error:
-            db.close()
-            raise
-        self._db, self._inode = db, _inode(self._path)
-        return db
+    # When the cell fails.
 
-    def _disconnect(self) -> None:
-        if self._db is not None:
-            with suppress(sqlite3.Error):
-                self._db.close()
-        self._db = self._mirror = None
-
-    # When the file fails.
-
-    def _failed(self, problem: sqlite3.Error | OSError) -> None:
+    def _failed(self, problem: CellFailed) -> None:
         self._failures += 1
-        if _is_corrupt(problem):
-            self._note("budget.recreated", {"path": str(self._path), "error": str(problem)})
-            self._discard()
-        elif not _is_busy(problem):
-            self._disconnect()
-        if self._failures >= FAILURES_IN_A_ROW or not _may_heal(problem):
+        if self._failures >= FAILURES_IN_A_ROW or not problem.heals:
             self._go_on_alone(problem)
 
-    def _discard(self) -> None:
-        """Remove the damaged file, unless another process has replaced it already."""
-        inode, damaged = self._inode, _inode(self._path)
-        connected = self._db is not None
-        self._disconnect()
-        if connected and inode != damaged:
-            return
-        for suffix in ("", "-journal", "-wal", "-shm"):
-            with suppress(OSError):
-                Path(f"{self._path}{suffix}").unlink()
-
-    def _go_on_alone(self, problem: Exception) -> None:
-        self._note("budget.alone", {"path": str(self._path), "error": str(problem)})
-        self._disconnect()
+    def _go_on_alone(self, problem: CellFailed) -> None:
+        self._note("budget.alone", {"path": self._cell.place, "error": str(problem)})
+        self._cell.close()
         self._alone = self._fresh(peers=True)
         for each in self._late:
             each(self._alone, Holders())
         self._late.clear()
-
-
-def _data_version(db: sqlite3.Connection) -> int:
-    """Changes when another connection has committed; our own commits leave it."""
-    version: int = db.execute("PRAGMA data_version").fetchone()[0]
-    return version
-
-
-def _inode(path: Path) -> int | None:
-    try:
-        return os.stat(path).st_ino  # noqa: PTH116 - asked before every request, and half the price
-    except OSError:
-        return None
-
-
-def _is_corrupt(problem: Exception) -> bool:
-    """Damaged, or not a database at all: SQLite reports both as plain ``DatabaseError``."""
-    return type(problem) is sqlite3.DatabaseError
-
-
-def _is_busy(problem: Exception) -> bool:
-    return "locked" in str(problem) or "busy" in str(problem)
-
-
-def _may_heal(problem: Exception) -> bool:
-    return _is_corrupt(problem) or _is_busy(problem) or "no such table" in str(problem)

@@ -94,15 +94,10 @@ def _shared_ledger(
     path: Path, origin: str, organization: str, *, rng: Random, reserve: float, urgent: bool, note: Note
 ) -> Ledger:
     from orchestrator.budget.shared import SharedLedger, budget_key  # noqa: PLC0415 - start-up stays light
+    from orchestrator.store.sqlite.cell import SqliteCell  # noqa: PLC0415 - as above
 
-    return SharedLedger(
-        path.parent / SHARED_BUDGET,
-        budget_key(origin, organization),
-        urgent=urgent,
-        reserve=reserve,
-        rng=rng,
-        note=note,
-    )
+    cell = SqliteCell(path.parent / SHARED_BUDGET, budget_key(origin, organization), note=note)
+    return SharedLedger(cell, urgent=urgent, reserve=reserve, rng=rng, note=note)
 
 
 def _file(url: str) -> Path:

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import Ledger, Note, silent
 from orchestrator.budget.shared import SharedLedger
+from orchestrator.store.sqlite.cell import SqliteCell
 
 MakeLedger = Callable[..., Ledger]
 
@@ -25,7 +26,9 @@ def make_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make
         if request.param == "local":
             ledger = LocalLedger(rng=rng, reserve=reserve, note=note)
         else:
-            ledger = SharedLedger(tmp_path / "budget.db", "key", rng=rng, reserve=reserve, note=note)
+            ledger = SharedLedger(
+                SqliteCell(tmp_path / "budget.db", "key"), rng=rng, reserve=reserve, note=note
+            )
         made.append(ledger)
         return ledger
 

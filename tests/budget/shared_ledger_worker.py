@@ -13,6 +13,7 @@ from pathlib import Path
 
 from orchestrator.budget.readings import LimitReading, Limits
 from orchestrator.budget.shared import SharedLedger
+from orchestrator.store.sqlite.cell import SqliteCell
 
 WINDOW, LIMIT, INSTANT = 3, 40, 8
 
@@ -43,7 +44,7 @@ def count(db: sqlite3.Connection, now: float, *, instant: bool) -> tuple[int, Li
 
 def main(folder: Path, name: str, seconds: float) -> None:
     rng = random.Random(name)
-    ledger = SharedLedger(folder / "budget.db", "key", rng=rng, reserve=0.0, window=float(WINDOW))
+    ledger = SharedLedger(SqliteCell(folder / "budget.db", "key"), rng=rng, reserve=0.0, window=float(WINDOW))
     server = sqlite3.connect(folder / "server.db", isolation_level=None, timeout=10)
     end = time.monotonic() + seconds
     with (folder / f"{name}.log").open("w", buffering=1) as log:

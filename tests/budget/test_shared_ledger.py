@@ -20,13 +20,9 @@ import orchestrator
 from orchestrator.budget.holders import ASK_AGAIN
 from orchestrator.budget.permits import Permit
 from orchestrator.budget.readings import LimitReading, Limits
-from orchestrator.budget.shared import (
-    FAILURES_IN_A_ROW,
-    SharedLedger,
-    boot_id,
-    budget_key,
-    is_alive,
-)
+from orchestrator.budget.shared import FAILURES_IN_A_ROW, SharedLedger, budget_key
+from orchestrator.store.sqlite.cell import SqliteCell
+from orchestrator.store.sqlite.host import boot_id, is_alive
 
 SERVER = 1_700_000_040.0
 END = SERVER + 60.0
@@ -56,17 +52,10 @@ def make(tmp_path: Path, events: list[str]) -> Iterator[Make]:
         events.append(event)
 
     def make(pid: int = 1000, *, urgent: bool = False, boot: str = "boot", key: str = "key") -> SharedLedger:
-        ledger = SharedLedger(
-            tmp_path / "budget.db",
-            key,
-            rng=random.Random(pid),
-            reserve=0.0,
-            urgent=urgent,
-            note=note,
-            boot=boot,
-            pid=pid,
-            alive=lambda pid: pid != 666,
+        cell = SqliteCell(
+            tmp_path / "budget.db", key, note=note, boot=boot, pid=pid, alive=lambda pid: pid != 666
         )
+        ledger = SharedLedger(cell, rng=random.Random(pid), reserve=0.0, urgent=urgent, note=note)
         made.append(ledger)
         return ledger
 
@@ -269,8 +258,7 @@ def test_a_place_that_cannot_be_written_means_going_on_alone_and_saying_so(tmp_p
     events: list[str] = []
     (tmp_path / "file").write_text("not a folder")
     ledger = SharedLedger(
-        tmp_path / "file" / "budget.db",
-        "key",
+        SqliteCell(tmp_path / "file" / "budget.db", "key"),
         rng=random.Random(1),
         note=lambda event, facts: events.append(event),
     )

@@ -19,9 +19,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *("plan", "expand", "estimate", "schedule", "verdict", "report", "settings"),
         *("thousandeyes", "store.base", "store.facts", "store.sqlite.rows"),
     ),
-    "doors": (
-        *("thousandeyes.client", "thousandeyes.faults", "store", "budget.shared", "listeners", "terminal"),
-    ),
+    "doors": (*("thousandeyes.client", "thousandeyes.faults", "store", "listeners", "terminal"),),
     "steps": ("runner",),
     "entrance": ("app", "actions", "library", ""),
     "command line": ("cli",),
@@ -125,7 +123,7 @@ def test_only_the_entrance_and_its_command_start_the_simulator() -> None:
 def test_doors_do_not_know_each_other() -> None:
     doors = {
         "thousandeyes": ("store", "report", "budget.ledger", "budget.shared", "runner", "plan"),
-        "store": ("thousandeyes", "report", "budget", "runner", "plan"),
+        "store": ("thousandeyes", "report", "budget.ledger", "runner", "plan"),
         "report": ("thousandeyes", "store.sqlite", "budget", "runner"),
         "budget": ("thousandeyes.client", "store", "report", "runner", "plan"),
     }
@@ -133,10 +131,7 @@ def test_doors_do_not_know_each_other() -> None:
         str(one)
         for one in IMPORTS
         for door, others in doors.items()
-        if _inside(one.module, door)
-        and any(_inside(one.name, other) for other in others)
-        # A URL opens the store and the ledger that its runs share.
-        and one.module != "orchestrator.store.opening"
+        if _inside(one.module, door) and any(_inside(one.name, other) for other in others)
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -159,7 +154,7 @@ def test_http_and_the_database_are_each_used_behind_one_door() -> None:
         if _top(one) in users:
             users[_top(one)].add(layer_of(one.module) or one.module)
     assert users["aiohttp"] <= {"thousandeyes.client", "thousandeyes.faults", "orchestrator.simulator.server"}
-    assert users["sqlite3"] <= {"store", "budget.shared"}
+    assert users["sqlite3"] <= {"store"}
 
 
 def test_there_are_no_import_cycles() -> None:
