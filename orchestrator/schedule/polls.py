@@ -1,22 +1,22 @@
-"""Tests that wait for their answers: which layer to poll, when, and when to stop. Pure.
+"""When to poll which layer of the tests that wait for their answers. Pure; times are monotonic seconds.
 
-One *sentinel* layer per test, the one that tends to finish last, is polled until every agent has its
-row; the other layers are then most likely complete too and cost one poll each. When to poll a sentinel
-is a matter of constant risk: as soon as the chance that the rows came since the last poll reaches ``p``.
-Times are monotonic seconds.
+One *sentinel* layer per test, the one that tends to finish last, is polled until every agent has its row;
+the other layers are then most likely complete too and cost one poll each. When to poll a sentinel is a
+matter of constant risk: as soon as the chance that the rows came since the last poll reaches ``risk``.
+When to stop is decided in :mod:`orchestrator.schedule.closing`.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from random import Random
 
 from orchestrator.model import Spec
 from orchestrator.schedule.backoff import backoff
+from orchestrator.schedule.closing import LAST_TRIES, OVER, Closing, OpenTest, Phase
 from orchestrator.schedule.latency import LatencyModel
 from orchestrator.schedule.pace import Pace
 from orchestrator.schedule.policy import brought_forward, lagging_poll
@@ -25,52 +25,24 @@ from orchestrator.schedule.steps import Candidate, Detail, Poll, Purpose, Step
 
 # By this part of its type's latencies a test is late, and its other layers are read with what is there.
 LATE = 0.95
-# Last polls and details are tried this often before a test is closed with what is there.
-LAST_TRIES = 3
-# A test is closed this long after its deadline even if its last poll could not be afforded: two windows.
-CLOSING_GRACE = 120.0
 SENTINEL = "path-vis"
 
 _Heap = list[tuple[float, int, Poll | Detail]]
 
 
-@dataclass(slots=True)
-class _Open:
-    """A test that waits for its answers. Its ages count from ``created``."""
-
-    spec: Spec
-    progress: Progress
-    created: float
-    deadline: float
-    sentinel: str
-    done: set[str] = field(default_factory=set)
-    polls: dict[str, int] = field(default_factory=dict)
-    failures: int = 0
-    last_no: float = 0.0
-    first_done: bool = False
-    siblings_asked: bool = False
-    details: int = 0
-    under_way: int = 0  # polls and details that were sent and have not returned
-    closing: bool = False
-    last_polls: set[str] = field(default_factory=set)  # layers whose last poll is still to be answered
-
-
 class Polls:
-    """The open tests and the polls of them. :attr:`pace` is set anew before every choice."""
+    """The open tests and the polls of their layers. :attr:`pace` is set anew before every choice."""
 
     def __init__(self, latencies: Mapping[str, LatencyModel], rng: Random) -> None:
         self._latencies = latencies
         self._rng = rng
         self.pace = Pace(risk=0.33, may_create=True, set_aside=0)
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, OpenTest] = {}
         self._open_layers = 0
-        self._last: deque[Poll] = deque()
-        self._deadlines: list[tuple[float, int, str]] = []
+        self._closing = Closing(self._open)
         self._ready: _Heap = []
         self._due: _Heap = []
         self._order = itertools.count()
-        self._closable: deque[str] = deque()
-        self._closing: set[str] = set()
         self._planned_at: tuple[float, float] | None = None
 
     def opened(
@@ -88,46 +60,62 @@ class Polls:
         ``details`` are those that an earlier session of the run still owes: agent and round.
         """
         layers = spec.layers
-        done = {layer for layer in layers if progress.complete(layer)}
-        left = [layer for layer in layers if layer not in done]
+        read = {layer for layer in layers if progress.complete(layer)}
+        left = [layer for layer in layers if layer not in read]
         sentinel = SENTINEL if SENTINEL in left else (left or layers)[-1]
-        # The time for the last poll counts from now if the deadline passed while nobody looked.
-        test = _Open(spec, progress, created, max(deadline, now), sentinel, done=done)
+        # The time for the last poll counts from now if the deadline passed while nobody was there to poll.
+        test = OpenTest(spec, progress, created, max(deadline, now), sentinel, read)
         self._open[spec.key] = test
         self._open_layers += len(left)
         self.want_details(spec.key, details, now)
-        heapq.heappush(self._deadlines, (max(deadline, now), next(self._order), spec.key))
+        self._closing.watch(test)
         if left:
-            self._plan_sentinel(test, max(0.0, now - created) if done else 0.0, now)
+            self._plan_sentinel(test, max(0.0, now - created) if read else 0.0, now)
         else:
-            self._check_closable(test)
+            self._closing.check(test)
 
     def hasten(self, now: float) -> None:
         """Have a last poll of every open test now (the run's deadline, or a stop)."""
-        for key, test in self._open.items():
-            if not test.closing:
-                heapq.heappush(self._deadlines, (now, next(self._order), key))
-                test.deadline = min(test.deadline, now)
+        for test in self._open.values():
+            self._closing.hasten(test, now)
 
     def give_up(self) -> None:
         """Close every open test with what is there."""
-        self._closable.extend(key for key in self._open if self._may_close(key))
+        for test in self._open.values():
+            self._closing.end(test)
+
+    def closable(self) -> str | None:
+        """The next test that is to be closed, if any; it leaves the schedule."""
+        test = self._closing.next()
+        if test is None:
+            return None
+        del self._open[test.spec.key]
+        self._open_layers -= len(test.left)
+        return test.spec.key
+
+    @property
+    def tests(self) -> int:
+        """Tests that wait for answers."""
+        return len(self._open)
+
+    @property
+    def layers(self) -> int:
+        """Layers that are not read to the end."""
+        return self._open_layers
 
     # -- choice -------------------------------------------------------------------------------------
 
     def urgent(self, now: float) -> Iterator[Candidate]:
-        """The next of the last polls, at a test whose deadline has come."""
-        self._begin_closing(now)
-        # A test is closed with what is there when its last polls could not be afforded in time.
-        while self._last and self._last[0].key not in self._open:
-            self._last.popleft()
-        if self._last:
-            yield Candidate(self._last[0], instant=False, spare=0)
+        """The next of the last polls, of a test whose deadline has come."""
+        poll = self._closing.last_poll(now)
+        if poll is not None:
+            yield Candidate(poll, instant=False, spare=0)
 
     def candidates(self, now: float) -> Iterator[Candidate]:
         """What is expected ready, then the sentinel that is due first."""
         for heap in (self._ready, self._due):
-            self._drop_stale(heap)
+            while heap and self._stale(heap[0][2]):
+                heapq.heappop(heap)
             if heap and heap[0][0] <= now:
                 yield Candidate(heap[0][2], instant=False, spare=self.pace.set_aside)
 
@@ -135,8 +123,7 @@ class Polls:
         """A candidate is on its way: it leaves its queue."""
         if isinstance(step, Poll | Detail) and step.key in self._open:
             self._open[step.key].under_way += 1
-        if self._last and self._last[0] is step:
-            self._last.popleft()
+        if self._closing.take(step):
             return
         for heap in (self._ready, self._due):
             if heap and heap[0][2] is step:
@@ -145,30 +132,8 @@ class Polls:
 
     def wakes(self) -> Iterator[float]:
         """Times at which something here becomes due by itself."""
-        if any(self._may_close(key) for key in self._closable):
-            yield float("-inf")
-        yield from (heap[0][0] for heap in (self._ready, self._due, self._deadlines) if heap)
-        yield from (self._open[key].deadline + CLOSING_GRACE for key in self._closing)
-
-    def closable(self) -> str | None:
-        """The next test that is to be closed, if any; it leaves the schedule.
-
-        One with polls under way waits for them: their rows would be stored after the verdict.
-        """
-        for _ in range(len(self._closable)):
-            key = self._closable.popleft()
-            if not self._may_close(key):
-                self._closable.append(key)
-                continue
-            test = self._open.pop(key, None)
-            self._closing.discard(key)
-            if test is not None:
-                self._open_layers -= len(self._left(test))
-                return key
-        return None
-
-    def _may_close(self, key: str) -> bool:
-        return key not in self._open or not self._open[key].under_way
+        yield from (heap[0][0] for heap in (self._ready, self._due) if heap)
+        yield from self._closing.wakes()
 
     def bring_forward(self, now: float) -> None:
         """Nothing is left to create, so more may be spent on the tests that are open: poll sooner.
@@ -200,28 +165,23 @@ class Polls:
         test.failures = 0
         following = None if next_href is None else poll.following(next_href)
         if test.progress.complete(poll.layer):
-            self._layer_done(test, poll.layer, asked, now)
+            self._layer_complete(test, poll.layer, asked, now)
         elif following is not None:
-            if poll.purpose is Purpose.LAST:
-                self._last.appendleft(following)
-                return
-            heapq.heappush(self._ready, (now, next(self._order), following))
+            self._next_page(following, now)
+            return
         elif poll.purpose is not Purpose.LAST:
             self._poll_again(test, poll, harvest, asked, now)
         if poll.purpose is Purpose.LAST:
             test.last_polls.discard(poll.layer)
-        self._check_closable(test)
+        self._closing.check(test)
 
     def poll_failed(self, poll: Poll, now: float, *, again: bool, limited: bool = False) -> None:
         """A poll brought nothing. Not ``again``: it was refused. ``limited``: a 429, which spends no try."""
         test = self._returned(poll)
         if test is None:
             return
-        if limited and poll.purpose is Purpose.LAST:
-            self._last.append(poll)
-            return
         if limited:
-            self._later(now, poll)
+            self._put_back(poll, now)
             return
         tries, refusals = poll.tries + 1, poll.refusals + (not again)
         test.failures += 1
@@ -229,24 +189,15 @@ class Polls:
         begun = poll if poll.page == 1 else Poll(poll.key, poll.layer, poll.purpose)
         retry = replace(begun, tries=tries, refusals=refusals)
         due = now + backoff(max(test.failures, tries), self._rng.random())
-        if poll.purpose is Purpose.LAST:
-            if tries < LAST_TRIES:
-                self._later(due, retry)
-                return
+        last = poll.purpose is Purpose.LAST
+        if last and tries >= LAST_TRIES:
             test.last_polls.discard(poll.layer)
         # One odd answer, of a replica that lags or of a gateway, is not the end of a layer.
-        elif refusals >= LAST_TRIES:
-            self._layer_failed(test, poll.layer, now)
+        elif not last and refusals >= LAST_TRIES:
+            self._layer_refused(test, poll.layer, now)
         else:
             self._later(due, retry)
-        self._check_closable(test)
-
-    def _returned(self, step: Poll | Detail) -> _Open | None:
-        """The test of a step that is no longer under way, if it is still open."""
-        test = self._open.get(step.key)
-        if test is not None:
-            test.under_way = max(0, test.under_way - 1)
-        return test
+        self._closing.check(test)
 
     def want_details(self, key: str, rounds: Iterable[tuple[str, int]], now: float) -> None:
         """Hop details to fetch: agent and round."""
@@ -265,114 +216,94 @@ class Polls:
         tries = detail.tries if limited else detail.tries + 1
         if again and tries < LAST_TRIES:
             wait = 0.0 if limited else backoff(tries, self._rng.random())
-            retry = Detail(detail.key, detail.agent_id, detail.round_id, tries)
-            self._later(now + wait, retry)
+            self._later(now + wait, replace(detail, tries=tries))
             return
         test.details -= 1
-        self._check_closable(test)
-
-    @property
-    def tests(self) -> int:
-        """Tests that wait for answers."""
-        return len(self._open)
-
-    @property
-    def layers(self) -> int:
-        """Layers that are not read to the end."""
-        return self._open_layers
+        self._closing.check(test)
 
     # -- within -------------------------------------------------------------------------------------
+
+    def _returned(self, step: Poll | Detail) -> OpenTest | None:
+        """The test of a step that is no longer under way, if it is still open."""
+        test = self._open.get(step.key)
+        if test is not None:
+            test.under_way = max(0, test.under_way - 1)
+        return test
 
     def _later(self, due: float, step: Poll | Detail) -> None:
         sentinel = isinstance(step, Poll) and step.purpose is Purpose.SENTINEL
         heapq.heappush(self._due if sentinel else self._ready, (due, next(self._order), step))
 
-    def _left(self, test: _Open) -> list[str]:
-        return [layer for layer in test.spec.layers if layer not in test.done]
+    def _put_back(self, poll: Poll, now: float) -> None:
+        """A 429 says nothing of the test: the poll is due as before."""
+        if poll.purpose is Purpose.LAST:
+            self._closing.last_again(poll, first=False)
+        else:
+            self._later(now, poll)
 
-    def _drop_stale(self, heap: _Heap) -> None:
-        while heap:
-            step = heap[0][2]
-            test = self._open.get(step.key)
-            stale = test is None or (
-                isinstance(step, Poll)
-                and (step.layer in test.done or (test.closing and step.purpose is not Purpose.LAST))
-            )
-            if not stale:
-                return
-            heapq.heappop(heap)
+    def _next_page(self, poll: Poll, now: float) -> None:
+        if poll.purpose is Purpose.LAST:
+            self._closing.last_again(poll, first=True)
+        else:
+            heapq.heappush(self._ready, (now, next(self._order), poll))
 
-    def _begin_closing(self, now: float) -> None:
-        while self._deadlines and self._deadlines[0][0] <= now:
-            key = heapq.heappop(self._deadlines)[2]
-            test = self._open.get(key)
-            if test is None or test.closing:
-                continue
-            test.closing = True
-            self._closing.add(key)
-            left = self._left(test)
-            test.last_polls = set(left)
-            self._last.extend(Poll(key, layer, Purpose.LAST) for layer in left)
-            self._check_closable(test)
-        self._closable.extend(
-            key
-            for key in self._closing
-            if now >= self._open[key].deadline + CLOSING_GRACE and self._may_close(key)
-        )
+    def _stale(self, step: Poll | Detail) -> bool:
+        """Whether nobody wants to know any more."""
+        test = self._open.get(step.key)
+        if test is None or isinstance(step, Detail):
+            return test is None
+        return step.layer in test.read or (step.purpose is not Purpose.LAST and test.phase in OVER)
 
-    def _check_closable(self, test: _Open) -> None:
-        if test.details == 0 and (not self._left(test) or (test.closing and not test.last_polls)):
-            self._closable.append(test.spec.key)
-
-    def _layer_done(self, test: _Open, layer: str, asked: float, now: float) -> None:
-        if layer in test.done:
-            return
-        test.done.add(layer)
+    def _layer_read(self, test: OpenTest, layer: str) -> bool:
+        """A layer needs no more polls. Returns whether that is news."""
+        if layer in test.read:
+            return False
+        test.read.add(layer)
         test.last_polls.discard(layer)
         self._open_layers -= 1
-        if layer == test.sentinel and not test.first_done:
-            test.first_done = True
-            self._latencies[test.spec.type].seen(test.last_no, asked - test.created, self._rng)
-        if layer == test.sentinel:
+        return True
+
+    def _layer_complete(self, test: OpenTest, layer: str, asked: float, now: float) -> None:
+        if not self._layer_read(test, layer) or layer != test.sentinel:
+            return
+        self._latencies[test.spec.type].seen(test.last_no, asked - test.created, self._rng)
+        if test.phase in {Phase.SENTINEL, Phase.EARLY}:
+            test.move(Phase.SIBLINGS)
             self._ask_siblings(test, now)
 
-    def _layer_failed(self, test: _Open, layer: str, now: float) -> None:
-        if layer in test.done:
+    def _layer_refused(self, test: OpenTest, layer: str, now: float) -> None:
+        if not self._layer_read(test, layer) or layer != test.sentinel:
             return
-        test.done.add(layer)
-        test.last_polls.discard(layer)
-        self._open_layers -= 1
-        left = self._left(test)
-        if layer == test.sentinel and left:
+        left = test.left
+        if left:
             test.sentinel = left[-1]
             self._plan_sentinel(test, now - test.created, now)
 
-    def _ask_siblings(self, test: _Open, now: float) -> None:
-        test.siblings_asked = True
-        for layer in self._left(test):
+    def _ask_siblings(self, test: OpenTest, now: float) -> None:
+        for layer in test.left:
             if layer != test.sentinel:
                 self._later(now, Poll(test.spec.key, layer, Purpose.READY))
 
-    def _plan_sentinel(self, test: _Open, age: float, now: float) -> None:
+    def _plan_sentinel(self, test: OpenTest, age: float, now: float) -> None:
         poll = Poll(test.spec.key, test.sentinel, Purpose.SENTINEL)
         self._later(self._sentinel_due(test, age, now), poll)
 
-    def _sentinel_due(self, test: _Open, age: float, now: float) -> float:
+    def _sentinel_due(self, test: OpenTest, age: float, now: float) -> float:
         model = self._latencies[test.spec.type]
         return max(now, test.created + model.next_age(age, self.pace.risk, self.pace.longest_gap))
 
-    def _poll_again(self, test: _Open, poll: Poll, harvest: Harvest, asked: float, now: float) -> None:
+    def _poll_again(self, test: OpenTest, poll: Poll, harvest: Harvest, asked: float, now: float) -> None:
         age = asked - test.created
         if poll.purpose is Purpose.SENTINEL and poll.layer == test.sentinel:
             test.last_no = max(test.last_no, age)
             # One agent that lags, or never answers, must not keep back what the others have: when most
             # tests of this type would be complete, read the other layers once with what is there.
             late = self._latencies[test.spec.type].quantile(LATE)
-            if not test.siblings_asked and harvest.kept and age >= late:
+            if test.phase is Phase.SENTINEL and harvest.kept and age >= late:
+                test.move(Phase.EARLY)
                 self._ask_siblings(test, now)
             self._plan_sentinel(test, age, now)
-            return
-        if not test.first_done:
-            return  # read early; its turn comes with the sentinel or at the deadline
-        polls = test.polls[poll.layer] = test.polls.get(poll.layer, 0) + 1
-        self._later(now + lagging_poll(polls), Poll(poll.key, poll.layer, Purpose.READY))
+        # A layer that was read early has its next turn with the sentinel, or at the deadline.
+        elif test.phase is Phase.SIBLINGS:
+            polls = test.lagging[poll.layer] = test.lagging.get(poll.layer, 0) + 1
+            self._later(now + lagging_poll(polls), Poll(poll.key, poll.layer, Purpose.READY))

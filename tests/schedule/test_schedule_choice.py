@@ -8,11 +8,11 @@ from builders import make_answer, make_spec
 
 from orchestrator.model import Answer, Spec
 from orchestrator.schedule.breaker import LONGEST_PAUSE
+from orchestrator.schedule.closing import CLOSING_GRACE, LAST_TRIES
 from orchestrator.schedule.creations import SUSPECTED_FOR
 from orchestrator.schedule.latency import models
 from orchestrator.schedule.order import creation_order
 from orchestrator.schedule.pace import Load
-from orchestrator.schedule.polls import CLOSING_GRACE, LAST_TRIES
 from orchestrator.schedule.progress import Progress
 from orchestrator.schedule.schedule import Schedule
 from orchestrator.schedule.steps import Create, Detail, Poll, Probe, Purpose, Step

@@ -1,0 +1,195 @@
+"""When to stop reading a test: its phases, its last polls, and when it may be closed. Pure.
+
+::
+
+    SENTINEL ──> EARLY ──> SIBLINGS ──> SETTLED
+       │  └────────────────────↑ ↑         (the sentinel came in time)
+       │           │           │ │
+       └───────────┴───────────┴─┴──────> CLOSING   (the deadline has come: a last poll of each layer)
+
+    SENTINEL, EARLY ──> SETTLED                     (the layers that were left were refused)
+    each of the five ──> ENDED                      (closed with what is there once nothing is under way)
+
+A table like that of :mod:`orchestrator.lifecycle`: any other move raises. Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from orchestrator.lifecycle import IllegalMove
+from orchestrator.model import Spec
+from orchestrator.schedule.progress import Progress
+from orchestrator.schedule.steps import Poll, Purpose, Step
+
+# Last polls and details are tried this often before a test is closed with what is there.
+LAST_TRIES = 3
+# A test is closed this long after its deadline even if its last poll could not be afforded: two windows.
+CLOSING_GRACE = 120.0
+
+
+class Phase(Enum):
+    """How far the reading of an open test has come."""
+
+    SENTINEL = auto()  # one layer is polled, the one that tends to finish last
+    EARLY = auto()  # it is late: the other layers were polled once, for what is there
+    SIBLINGS = auto()  # it is complete: each other layer is polled until it is complete too
+    SETTLED = auto()  # every layer is complete or was refused; hop details may still come
+    CLOSING = auto()  # the deadline has come: one last poll of each layer that is not complete
+    ENDED = auto()  # it is closed with what is there as soon as nothing is under way
+
+
+_P = Phase
+READING: frozenset[Phase] = frozenset({_P.SENTINEL, _P.EARLY, _P.SIBLINGS})
+OVER: frozenset[Phase] = frozenset({_P.CLOSING, _P.ENDED})
+MOVES: frozenset[tuple[Phase, Phase]] = frozenset(
+    {
+        (_P.SENTINEL, _P.EARLY),
+        (_P.SENTINEL, _P.SIBLINGS),
+        (_P.EARLY, _P.SIBLINGS),
+        *((phase, _P.SETTLED) for phase in READING),
+        *((phase, _P.CLOSING) for phase in (*READING, _P.SETTLED)),
+        *((phase, _P.ENDED) for phase in (*READING, _P.SETTLED, _P.CLOSING)),
+    }
+)
+
+
+@dataclass(slots=True)
+class OpenTest:
+    """A test that waits for its answers. Its ages count from ``created``."""
+
+    spec: Spec
+    progress: Progress
+    created: float
+    deadline: float
+    sentinel: str
+    read: set[str]  # layers that are complete, or were refused for good
+    phase: Phase = Phase.SENTINEL
+    last_no: float = 0.0  # the age at which the sentinel was last seen incomplete
+    failures: int = 0  # polls in a row that brought nothing
+    lagging: dict[str, int] = field(default_factory=dict)  # polls of a layer since its sentinel is complete
+    details: int = 0  # hop details that are still to come
+    under_way: int = 0  # polls and details that were sent and have not returned
+    last_polls: set[str] = field(default_factory=set)  # layers whose last poll is still to be answered
+
+    @property
+    def left(self) -> list[str]:
+        """Layers that are still to be read, in the order of the spec."""
+        return [layer for layer in self.spec.layers if layer not in self.read]
+
+    def move(self, phase: Phase) -> None:
+        """Raise ``IllegalMove`` unless the table has the move."""
+        if (self.phase, phase) not in MOVES:
+            raise IllegalMove(f"an open test cannot move from {self.phase.name} to {phase.name}")
+        self.phase = phase
+
+
+class Closing:
+    """Deadlines, last polls, and tests that are to be closed. ``tests`` are the open ones, by key."""
+
+    def __init__(self, tests: Mapping[str, OpenTest]) -> None:
+        self._tests = tests
+        self._order = itertools.count()
+        self._deadlines: list[tuple[float, int, str]] = []
+        self._last: deque[Poll] = deque()
+        self._closing: list[OpenTest] = []
+        self._ended: deque[OpenTest] = deque()
+
+    def watch(self, test: OpenTest) -> None:
+        """The test is open; its deadline counts."""
+        self._push(test.deadline, test)
+
+    def hasten(self, test: OpenTest, now: float) -> None:
+        """The test's deadline is now, if it has not come yet."""
+        if test.phase not in OVER:
+            test.deadline = min(test.deadline, now)
+            self._push(now, test)
+
+    def _push(self, when: float, test: OpenTest) -> None:
+        heapq.heappush(self._deadlines, (when, next(self._order), test.spec.key))
+
+    def check(self, test: OpenTest) -> None:
+        """End the test if there is nothing left to ask."""
+        if test.phase in READING and not test.left:
+            test.move(Phase.SETTLED)
+        if self._nothing_left(test):
+            self.end(test)
+
+    def _nothing_left(self, test: OpenTest) -> bool:
+        settled = test.phase is Phase.SETTLED or (test.phase is Phase.CLOSING and not test.last_polls)
+        return settled and test.details == 0
+
+    def end(self, test: OpenTest) -> None:
+        """The test is to be closed, whatever is missing."""
+        if test.phase is not Phase.ENDED:
+            test.move(Phase.ENDED)
+            self._ended.append(test)
+
+    def next(self) -> OpenTest | None:
+        """The next test that is to be closed, if any; it is handed out once.
+
+        One with polls under way waits for them: their rows would be stored after the verdict.
+        """
+        for test in self._ended:
+            if self._free(test):
+                self._ended.remove(test)
+                return test
+        return None
+
+    def _free(self, test: OpenTest) -> bool:
+        return test.under_way == 0
+
+    # -- last polls ---------------------------------------------------------------------------------
+
+    def last_poll(self, now: float) -> Poll | None:
+        """The next last poll, of a test whose deadline has come by now."""
+        self._begin(now)
+        self._end_late(now)
+        while self._last and self._last[0].key not in self._tests:
+            self._last.popleft()
+        return self._last[0] if self._last else None
+
+    def take(self, step: Step) -> bool:
+        """Whether the step was the next last poll; it leaves its queue."""
+        if self._last and self._last[0] is step:
+            self._last.popleft()
+            return True
+        return False
+
+    def last_again(self, poll: Poll, *, first: bool) -> None:
+        """A last poll goes back to its queue, or its next page follows as the ``first``."""
+        if first:
+            self._last.appendleft(poll)
+        else:
+            self._last.append(poll)
+
+    def wakes(self) -> Iterator[float]:
+        """Times at which something here becomes due by itself."""
+        if any(self._free(test) for test in self._ended):
+            yield float("-inf")
+        if self._deadlines:
+            yield self._deadlines[0][0]
+        yield from (test.deadline + CLOSING_GRACE for test in self._closing)
+
+    def _begin(self, now: float) -> None:
+        while self._deadlines and self._deadlines[0][0] <= now:
+            test = self._tests.get(heapq.heappop(self._deadlines)[2])
+            if test is None or test.phase in OVER:
+                continue
+            test.move(Phase.CLOSING)
+            self._closing.append(test)
+            test.last_polls = set(test.left)
+            self._last.extend(Poll(test.spec.key, layer, Purpose.LAST) for layer in test.left)
+            self.check(test)
+
+    def _end_late(self, now: float) -> None:
+        """A test is closed with what is there when its last polls could not be afforded in time."""
+        for test in self._closing:
+            if now >= test.deadline + CLOSING_GRACE:
+                self.end(test)
+        self._closing = [test for test in self._closing if test.phase is Phase.CLOSING]
