@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeVar
 
 from orchestrator.budget.ledger import LocalLedger
-from orchestrator.budget.permits import Ledger, Note
+from orchestrator.budget.permits import Ledger
 from orchestrator.clock import Clock, LoopClock
 from orchestrator.credentials import Credentials
+from orchestrator.events import Listener
+from orchestrator.listeners.telling import Telling
 from orchestrator.model import Agent, Api
 from orchestrator.runner.ask import ask
 from orchestrator.runner.conductor import Doors, Pacing
@@ -85,7 +87,12 @@ def _labels_by_agent(named: Mapping[str, frozenset[str]]) -> dict[str, tuple[str
 
 @asynccontextmanager
 async def connect(
-    settings: Settings, credentials: Credentials, *, reserve: float, note: Note, seed: int | None = None
+    settings: Settings,
+    credentials: Credentials,
+    *,
+    reserve: float,
+    listeners: Sequence[Listener] = (),
+    seed: int | None = None,
 ) -> AsyncIterator[Session]:
     """A session with the real API, or with a simulator that runs elsewhere."""
     clock = LoopClock()
@@ -101,10 +108,10 @@ async def connect(
             rng=rng,
             reserve=reserve,
             urgent=settings.urgent,
-            note=note,
+            tell=Telling(clock.wall, listeners).tell,
         )
         stack.callback(ledger.close)
-        doors = _doors(opened.store, transport, ledger, clock, rng, note)
+        doors = _doors(opened.store, transport, ledger, clock, rng, listeners)
         yield Session(settings, opened, doors, Pacing())
 
 
@@ -113,7 +120,7 @@ async def simulate(
     settings: Settings,
     *,
     reserve: float,
-    note: Note,
+    listeners: Sequence[Listener] = (),
     world: World | None = None,
     speed: float = SIMULATED_SPEED,
     seed: int = 0,
@@ -129,12 +136,19 @@ async def simulate(
             HttpTransport(origin, Credentials(SIMULATED_TOKEN), now=clock.now)
         )
         # A reservation lives as long as a request can, which is real time, seen through the fast clock.
-        ledger = LocalLedger(reserve=reserve, rng=rng, note=note, expiry=(REQUEST_TOTAL + 30.0) * speed)
-        doors = _doors(opened.store, transport, ledger, clock, rng, note)
+        expiry = (REQUEST_TOTAL + 30.0) * speed
+        tell = Telling(clock.wall, listeners).tell
+        ledger = LocalLedger(reserve=reserve, rng=rng, tell=tell, expiry=expiry)
+        doors = _doors(opened.store, transport, ledger, clock, rng, listeners)
         yield Session(replace(settings, origin=origin), opened, doors, Pacing(Gaps(), speed), simulated=True)
 
 
 def _doors(
-    store: Store, transport: Transport, ledger: Ledger, clock: Clock, rng: Random, note: Note
+    store: Store,
+    transport: Transport,
+    ledger: Ledger,
+    clock: Clock,
+    rng: Random,
+    listeners: Sequence[Listener],
 ) -> Doors:
-    return Doors(store, Wire(transport, ledger, clock, Tally()), ledger, clock, rng, note)
+    return Doors(store, Wire(transport, ledger, clock, Tally()), ledger, clock, rng, listeners)

@@ -88,12 +88,10 @@ async def _session(
 ) -> AsyncIterator[Session]:
     reserve = plan.budget.reserve
     if simulated:
-        async with simulate(
-            settings, reserve=reserve, note=lambda *_: None, speed=SIMULATED_SPEED, seed=seed
-        ) as opened:
+        async with simulate(settings, reserve=reserve, speed=SIMULATED_SPEED, seed=seed) as opened:
             yield opened
         return
     if credentials is None:
         credentials = find_credentials(os.environ, token_file=None, stdin=None)
-    async with connect(settings, credentials, reserve=reserve, note=lambda *_: None) as opened:
+    async with connect(settings, credentials, reserve=reserve) as opened:
         yield opened

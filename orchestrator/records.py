@@ -11,7 +11,6 @@ from orchestrator.model import (
     Answer,
     Api,
     CellState,
-    JsonObject,
     Spec,
     Verdict,
 )
@@ -173,16 +172,6 @@ class StoredAnswer:
     target: str
     answer: Answer
     verdict: Verdict | None
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something of note in the life of a run or of one spec, for ``explain`` and for requests of note."""
-
-    at: float
-    spec: str | None
-    kind: str
-    facts: JsonObject
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.budget.budget import BLIND_AFTER, EXPIRY, TRANSIT, Budget, Heard
 from orchestrator.budget.clock import ClockState, ServerClock
-from orchestrator.budget.permits import BudgetView, LedgerView, Note, Permit, Refusals, silent
+from orchestrator.budget.permits import BudgetView, LedgerView, Permit, Refusals
 from orchestrator.budget.readings import WINDOW
+from orchestrator.events import (
+    BudgetsPaused,
+    EndedWindow,
+    LimitRefused,
+    PermitLost,
+    StaleReading,
+    Tell,
+    WindowOpened,
+    WindowProbed,
+    untold,
+)
 
 if TYPE_CHECKING:
     from random import Random
@@ -35,7 +46,7 @@ class LocalLedger:
     ``reserve`` is the part of the organization's window always left to its other tools; of the instant-test
     window only what others are seen to spend is left, unless ``instant_reserve`` says otherwise: creations
     are the scarce call, and kept tokens would delay the last creations of a plan. ``peers``: other processes
-    that do not share this ledger are known, so probes are spread (``rng``). ``note`` receives dotted events.
+    that do not share this ledger are known, so probes are spread (``rng``). ``tell`` hears what is of note.
     """
 
     def __init__(
@@ -49,13 +60,13 @@ class LocalLedger:
         expiry: float = EXPIRY,
         transit: float = TRANSIT,
         blind_after: int = BLIND_AFTER,
-        note: Note = silent,
+        tell: Tell = untold,
         budget: type[Budget] = Budget,
         clock: ServerClock | None = None,
         first: int = 1,
     ) -> None:
         self.clock = ServerClock() if clock is None else clock
-        self._window, self._rng, self._note, self.peers = window, rng, note, peers
+        self._window, self._rng, self._tell, self.peers = window, rng, tell, peers
         self.organization = budget(
             self.clock,
             window=window,
@@ -89,7 +100,7 @@ class LocalLedger:
         self._next += 1
         probes = tuple(name for name, budget in self._of(instant) if budget.reserve(request, now))
         if probes:
-            self._note("budget.probe", {"kinds": list(probes)})
+            self._tell(WindowProbed(probes))
         return Permit(request, instant, now, probes)
 
     def opens_at(self, now: float, *, instant: bool, spare: int = 0) -> float:
@@ -129,15 +140,16 @@ class LocalLedger:
         self, name: str, budget: Budget, permit: Permit, reading: LimitReading | None, now: float, status: int
     ) -> Heard:
         before = budget.state
-        ended = {"kind": name, "limit": before.limit, "unused": before.remaining, "mine": before.mine}
+        ended = EndedWindow(before.limit, before.remaining, before.mine)
         heard = budget.settle(permit.id, reading, sent=permit.sent, now=now, status=status)
         state = budget.state
         if heard is Heard.NEW_WINDOW:
             state.jitter = self._rng.uniform(0.0, PEER_JITTER) if self.peers else 0.0
-            facts = {"reset": state.reset, "limit": state.limit, "remaining": state.remaining}
-            self._note("budget.window", {"kind": name, **facts, "others": state.others, "ended": ended})
+            self._tell(
+                WindowOpened(name, ended, state.limit, state.remaining, state.reset, others=state.others)
+            )
         elif heard is Heard.OLD_WINDOW:
-            self._note("budget.stale", {"kind": name})
+            self._tell(StaleReading(name))
         return heard
 
     def _blamed(self, permit: Permit, limits: Limits) -> str:
@@ -152,8 +164,7 @@ class LocalLedger:
         self._refused = Refusals(**counts)
         others = budget.state.others or 0.0
         # With tokens believed free and nobody else spending, a refusal contradicts the theory: a defect.
-        facts = {"kind": name, "had_headers": not bare, "believed_free": believed, "others": others}
-        self._note("budget.refused", facts)
+        self._tell(LimitRefused(name, had_headers=not bare, believed_free=believed, others=others))
 
     def _heed(self, blamed: str, limits: Limits, now: float) -> None:
         """Retry-After, and refusals that no limit of ours explains."""
@@ -169,12 +180,12 @@ class LocalLedger:
             pause *= self._rng.uniform(1.0, 1.25)
             for _, each in self._of(True):
                 each.pause(now + pause)
-            self._note("budget.paused", {"seconds": pause, "refusals": self._bare})
+            self._tell(BudgetsPaused(pause, self._bare))
 
     def lost(self, permit: Permit, now: float) -> None:
         for _, budget in self._of(permit.instant):
             budget.lost(permit.id, now, permit.sent)
-        self._note("budget.lost", {"instant": permit.instant, "seconds": now - permit.sent})
+        self._tell(PermitLost(permit.instant, now - permit.sent))
 
     def release(self, permit: Permit, now: float) -> None:
         for _, budget in self._of(permit.instant):

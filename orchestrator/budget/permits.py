@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from orchestrator.budget.readings import Limits
-
-Note = Callable[[str, Mapping[str, object]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,3 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """No more requests of this process."""
-
-
-def silent(event: str, facts: Mapping[str, object]) -> None:
-    """The note that nobody reads."""

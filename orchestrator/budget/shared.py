@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from orchestrator.budget.cell import Cell, CellFailed, Turn
 from orchestrator.budget.holders import Holders
 from orchestrator.budget.ledger import LocalLedger
-from orchestrator.budget.permits import LedgerView, Note, Permit, Refusals, silent
+from orchestrator.budget.permits import LedgerView, Permit, Refusals
+from orchestrator.events import BudgetAlone, BudgetReset, Tell, untold
 
 if TYPE_CHECKING:
     from random import Random
@@ -54,9 +55,9 @@ class SharedLedger:
         instant_reserve: float = 0.0,
         window: float = 60.0,
         urgent: bool = False,
-        note: Note = silent,
+        tell: Tell = untold,
     ) -> None:
-        self._cell, self._note = cell, note
+        self._cell, self._tell = cell, tell
         self._rng, self._window = rng, window
         self._reserves = (reserve, instant_reserve)
         self._holder = f"{cell.process}|{rng.getrandbits(32):08x}"
@@ -76,7 +77,7 @@ class SharedLedger:
             instant_reserve=instant,
             window=self._window,
             peers=peers,
-            note=self._note,
+            tell=self._tell,
             # A state that begins anew must not take an old one's permits for its own.
             first=self._rng.getrandbits(48),
         )
@@ -208,7 +209,7 @@ class SharedLedger:
             ledger.load(data["ledger"])
             holders.load(data["holders"])
         except (ValueError, KeyError, TypeError):
-            self._note("budget.reset", {"reason": "the shared budget cannot be read"})
+            self._tell(BudgetReset("the shared budget cannot be read"))
             return self._fresh(), Holders()
         return ledger, holders
 
@@ -220,7 +221,7 @@ class SharedLedger:
             self._go_on_alone(problem)
 
     def _go_on_alone(self, problem: CellFailed) -> None:
-        self._note("budget.alone", {"path": self._cell.place, "error": str(problem)})
+        self._tell(BudgetAlone(self._cell.place, str(problem)))
         self._cell.close()
         self._alone = self._fresh(peers=True)
         for each in self._late:

@@ -121,18 +121,6 @@ def set_up_logging() -> None:
     configure_logging(level, bool(wanted.get("log_json")), mask)
 
 
-def noting() -> Callable[[str, Mapping[str, object]], None]:
-    """A note of the budgets becomes a log event."""
-    import structlog  # noqa: PLC0415 - start-up stays light
-
-    logger = structlog.get_logger("orchestrator")
-
-    def note(event: str, facts: Mapping[str, object]) -> None:
-        logger.info(event, **facts)
-
-    return note
-
-
 @asynccontextmanager
 async def session(
     options: Mapping[str, Any], *, reserve: float, account: str | None = None
@@ -140,17 +128,22 @@ async def session(
     """A session with the API, or with the simulator if ``--simulate`` was given."""
     from orchestrator import app  # noqa: PLC0415 - start-up stays light
     from orchestrator.credentials import Masker, find_credentials  # noqa: PLC0415 - as above
+    from orchestrator.listeners.log import LogListener  # noqa: PLC0415 - as above
 
     settings = settings_of(options, account)
     if options.get("simulate"):
         async with app.simulate(
-            settings, reserve=reserve, note=noting(), speed=options["speed"], seed=options.get("seed", 0)
+            settings,
+            reserve=reserve,
+            listeners=[LogListener()],
+            speed=options["speed"],
+            seed=options.get("seed", 0),
         ) as opened:
             yield opened
         return
     credentials = find_credentials(os.environ, token_file=options["token_file"], stdin=sys.stdin)
     add_mask(Masker(credentials))
-    async with app.connect(settings, credentials, reserve=reserve, note=noting()) as opened:
+    async with app.connect(settings, credentials, reserve=reserve, listeners=[LogListener()]) as opened:
         yield opened
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from orchestrator.errors import UsageProblem
+from orchestrator.events import Event, facts_of, kind_of
 from orchestrator.safe import terminal, visible
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from structlog.typing import Processor
 
 Mask: TypeAlias = Callable[[str], str]
-Event: TypeAlias = "MutableMapping[str, Any]"
+Line: TypeAlias = "MutableMapping[str, Any]"
 
 LEVELS: Mapping[str, int] = {
     "debug": logging.DEBUG,
@@ -91,7 +92,7 @@ class Masking:
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
 
-    def __call__(self, _logger: object, _method: str, event: Event) -> dict[str, object]:
+    def __call__(self, _logger: object, _method: str, event: Line) -> dict[str, object]:
         return {self._mask(str(key)): self._masked(value, _DEPTH) for key, value in event.items()}
 
     def _masked(self, value: object, depth: int) -> object:
@@ -112,13 +113,13 @@ class _Stamp:
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
 
-    def __call__(self, _logger: object, _method: str, event: Event) -> MutableMapping[str, Any]:
+    def __call__(self, _logger: object, _method: str, event: Line) -> MutableMapping[str, Any]:
         moment = datetime.fromtimestamp(self._wall(), UTC)
         event["timestamp"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return event
 
 
-def _render_json(_logger: object, _method: str, event: Event) -> str:
+def _render_json(_logger: object, _method: str, event: Line) -> str:
     # Infinity is written as a text: a strict reader of the journal refuses the bare word.
     return jsonlib.dumps(
         {key: _strict(value) for key, value in event.items()}, ensure_ascii=True, allow_nan=False
@@ -133,7 +134,7 @@ def _strict(value: object) -> object:
     return [_strict(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _render_people(_logger: object, _method: str, event: Event) -> str:
+def _render_people(_logger: object, _method: str, event: Line) -> str:
     head = f"{event.get('timestamp', '')} {event.get('level', ''):<8} {terminal(str(event.get('event', '')))}"
     facts = " ".join(
         f"{terminal(key)}={_fact(value)}" for key, value in event.items() if key not in _FIRST_KEYS
@@ -185,3 +186,22 @@ class _Bridge(logging.Handler):
             message=record.getMessage(),
             exc_info=record.exc_info,
         )
+
+
+class LogListener:
+    """Writes each fact as a dotted name with fields: ``run.polled``, ``budget.window``."""
+
+    def __init__(self) -> None:
+        import structlog  # noqa: PLC0415 - start-up stays light
+
+        self._log = structlog.get_logger("orchestrator")
+
+    def hear(self, event: Event) -> None:
+        """Write the event if its level is wanted."""
+        logger = self._log.bind()
+        if not logger.is_enabled_for(logging.INFO):
+            return
+        kind, facts = kind_of(event.fact), facts_of(event.fact)
+        if event.run is not None:
+            facts = {"run": event.run, "spec": event.spec, **facts}
+        logger.info(kind if "." in kind else f"run.{kind}", **facts)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from orchestrator.events import Waiting
 from orchestrator.safe import terminal
 
-WAITS: Mapping[str, str] = {
-    "instant_test": "the instant-test budget",
-    "organization": "the organization's budget",
-    "creation": "the instant-test budget",
-    "pacer": "the spacing of requests",
-    "wip": "open tests to finish",
-    "circuit": "the API to answer again",
-    "doubt": "creations to be answered again",
+_WORDS: Mapping[Waiting, str] = {
+    Waiting.INSTANT_TEST: "the instant-test budget",
+    Waiting.ORGANIZATION: "the organization's budget",
+    Waiting.SPACING: "the spacing of requests",
+    Waiting.OPEN_TESTS: "open tests to finish",
+    Waiting.CIRCUIT: "the API to answer again",
+    Waiting.AMBIGUOUS: "creations to be answered again",
 }
+WAITS: Mapping[str, str] = {reason.value: words for reason, words in _WORDS.items()}
 
 
 def awaited(name: str) -> str:

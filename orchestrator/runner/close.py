@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from orchestrator.events import Closed
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, CellResult, CellState, Spec
 from orchestrator.runner.context import Context
@@ -28,7 +29,7 @@ async def close(context: Context, key: str) -> None:
         when = f"at its deadline of {spec.deadline:.0f} s" if age >= spec.deadline else f"after {age:.0f} s"
         error = "; ".join((f"{when} these layers were not complete: {', '.join(missing)}", *why))
     cells = _judged(spec, why, await durably(context.store.answers(context.run.id, key)))
-    context.note("closed", key, state=state.value)
+    context.tell(Closed(state), key)
     events = context.take_events()
     wall = context.clock.wall()
     await durably(context.store.close_test(context.run.id, key, state, cells, wall, error, events))

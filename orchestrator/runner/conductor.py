@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from random import Random
 
-from orchestrator.budget.permits import BudgetView, Ledger, Note, silent
+from orchestrator.budget.permits import BudgetView, Ledger
 from orchestrator.clock import Clock
 from orchestrator.errors import Exit
+from orchestrator.events import Intended, Listener
 from orchestrator.lifecycle import SpecState
+from orchestrator.listeners.journal import Outbox
+from orchestrator.listeners.telling import Telling
 from orchestrator.model import Answer
 from orchestrator.records import BudgetSeen, Counts, Requests, RunFacts, RunRecord, RunState, TestRecord
 from orchestrator.runner.context import Context, InHand
@@ -36,14 +39,14 @@ UNKNOWN_POLICIES = ("keep", "retry", "skip")
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What a run needs of the outside."""
+    """What a run needs of the outside, and who hears of it."""
 
     store: Store
     wire: Wire
     ledger: Ledger
     clock: Clock
     rng: Random
-    log: Note = silent
+    listeners: Sequence[Listener] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class Conductor:
         self._run = run
         self._in_order = run.settings.in_order
         self._latencies = models({}, TEST_TYPES)
+        outbox = Outbox()
         self._context = Context(
             run=run,
             store=doors.store,
@@ -112,7 +116,8 @@ class Conductor:
             schedule=Schedule(self._latencies, doors.rng, in_order=self._in_order),
             tests={},
             jitter=doors.rng.random,
-            log=doors.log,
+            telling=Telling(doors.clock.wall, (outbox, *doors.listeners), run=run.id),
+            outbox=outbox,
         )
         self._dispatcher: Dispatcher | None = None
         self._interrupted: Exit | None = None
@@ -192,7 +197,7 @@ class Conductor:
                 await durably(store.move(run.id, key, SpecState.WAITING, clock.wall()))
         self._created_before = (await store.counts(run.id)).created
         # Of a killed session only the intentions are certain: each was durable before its request left.
-        sent = sum(event.kind == "intended" for event in await store.events(run.id))
+        sent = sum(isinstance(event.fact, Intended) for event in await store.events(run.id))
         self._counted_before["creations" if run.parent is None else "reruns"] = sent
         return await store.tests(run.id, [SpecState.PLANNED, SpecState.WAITING])
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from orchestrator.budget.permits import Note, silent
 from orchestrator.clock import Clock
-from orchestrator.model import JsonObject
-from orchestrator.records import Event, RunRecord, TestRecord
+from orchestrator.events import Event, Fact
+from orchestrator.listeners.journal import Outbox
+from orchestrator.listeners.telling import Telling
+from orchestrator.records import RunRecord, TestRecord
 from orchestrator.runner.wire import Wire
 from orchestrator.schedule.backoff import Patience
 from orchestrator.schedule.progress import Progress
@@ -16,7 +17,7 @@ from orchestrator.schedule.schedule import Schedule
 from orchestrator.store.base import Store
 from orchestrator.thousandeyes.protocol import Dialect
 
-# Events wait for the next write of the store, so that a poll that brought nothing costs no commit.
+# More events than this are stored without waiting for a write that takes them along.
 EVENTS_BUFFERED = 200
 
 
@@ -57,7 +58,8 @@ class Context:
     schedule: Schedule
     tests: dict[str, InHand]
     jitter: Callable[[], float]
-    log: Note = silent
+    telling: Telling
+    outbox: Outbox
     stop: Stop = field(default_factory=Stop)
     created: int = 0
     last_creation: float = 0.0
@@ -65,22 +67,19 @@ class Context:
     error_rows: int = 0
     unreachable: int = 0
     patience: Patience = field(default_factory=Patience)
-    _events: list[Event] = field(default_factory=list)
 
-    def note(self, kind: str, spec: str | None = None, **facts: object) -> None:
-        """Remember something of note; it is logged now and stored with the next write."""
-        self.log(f"run.{kind}", {"run": self.run.id, "spec": spec, **facts})
-        self._events.append(Event(self.clock.wall(), spec, kind, _json(facts)))
+    def tell(self, fact: Fact, spec: str | None = None) -> None:
+        """Tell everybody of a fact; what is durable is stored with the next write."""
+        self.telling.tell(fact, spec)
 
     def take_events(self) -> list[Event]:
         """The events that wait to be stored; the caller stores them."""
-        events, self._events = self._events, []
-        return events
+        return self.outbox.take()
 
     @property
     def events_waiting(self) -> int:
         """How many events are not stored yet."""
-        return len(self._events)
+        return len(self.outbox)
 
     def refuse(self, message: str, hint: str, *, everything: bool) -> None:
         """The API refused us: create no more, or send nothing more at all."""
@@ -89,10 +88,3 @@ class Context:
         self.stop.creating = self.stop.creating or message
         if everything:
             self.stop.sending = self.stop.sending or message
-
-
-def _json(facts: dict[str, object]) -> JsonObject:
-    result: JsonObject = {}
-    for name, value in facts.items():
-        result[name] = value if isinstance(value, str | int | float | bool) or value is None else str(value)
-    return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from orchestrator import events
 from orchestrator.budget.permits import Permit
 from orchestrator.errors import StoreProblem
 from orchestrator.lifecycle import SpecState
@@ -33,9 +34,9 @@ async def create(context: Context, key: str, permit: Permit) -> None:
     name = test_name(context.run.plan, context.run.id, spec)
     rerun = context.run.parent is not None
     try:
-        context.note("intended", key, name=name)
-        events = context.take_events()
-        await durably(context.store.intend(context.run.id, key, name, context.clock.wall(), events))
+        context.tell(events.Intended(name), key)
+        told = context.take_events()
+        await durably(context.store.intend(context.run.id, key, name, context.clock.wall(), told))
     except BaseException:
         context.wire.unused(permit)
         raise
@@ -63,7 +64,7 @@ async def _answered(context: Context, test: InHand, reply: Reply, *, rerun: bool
         return
     problem = context.dialect.problem(reply.status, reply.headers, reply.body)
     if outcome is CreationOutcome.LIMITED:
-        context.note("limited", key, budget="creation", detail=problem)
+        context.tell(events.Limited(budget=events.Waiting.INSTANT_TEST, detail=problem), key)
         await _not_created(context, key, None)
     elif outcome is CreationOutcome.UNAUTHORIZED:
         context.refuse(f"the API refused the token (401): {problem}", UNAUTHORIZED_HINT, everything=True)
@@ -72,7 +73,7 @@ async def _answered(context: Context, test: InHand, reply: Reply, *, rerun: bool
         context.refuse(f"the API refused a creation (403): {problem}", PERMISSION_HINT, everything=False)
         await end_uncreated(context, test, SpecState.FAILED, f"refused (403): {problem}")
     elif outcome is CreationOutcome.FAILED:
-        context.note("refused", key, status=reply.status, detail=problem)
+        context.tell(events.Refused(problem, status=reply.status), key)
         await end_uncreated(context, test, SpecState.FAILED, f"refused ({reply.status}): {problem}")
     else:
         await _ambiguous(context, test, f"status {reply.status}: {problem}", rerun=rerun)
@@ -90,7 +91,8 @@ async def _created(context: Context, test: InHand, reply: Reply, *, rerun: bool)
         return
     context.unreachable = 0
     context.schedule.creations.created(record.spec.key, context.clock.now())
-    context.note("rerun" if rerun else "created", record.spec.key, test_id=made.test_id, status=reply.status)
+    fact = events.Rerun if rerun else events.Created
+    context.tell(fact(made.test_id, reply.status), record.spec.key)
     await _open(context, test, made)
 
 
@@ -98,9 +100,9 @@ async def _open(context: Context, test: InHand, made: Created) -> None:
     record, now = test.record, context.clock.now()
     wall = context.clock.wall()
     spec = record.spec
-    events = context.take_events()
+    told = context.take_events()
     try:
-        await durably(context.store.created(context.run.id, spec.key, made.test_id, made.links, wall, events))
+        await durably(context.store.created(context.run.id, spec.key, made.test_id, made.links, wall, told))
     except StoreProblem as error:
         # Paid for, and about to be forgotten: the id is told, so that a person can hand it back.
         adopt = f"orchestrator reconcile {context.run.id} --adopt {spec.key}={made.test_id}"
@@ -120,9 +122,9 @@ async def _open(context: Context, test: InHand, made: Created) -> None:
 
 async def _not_created(context: Context, key: str, error: str | None, *, wait: float = 0.0) -> None:
     """Certainly not created: back to the queue, without spending an attempt."""
-    events = context.take_events()
+    told = context.take_events()
     await durably(
-        context.store.move(context.run.id, key, SpecState.PLANNED, context.clock.wall(), error, events)
+        context.store.move(context.run.id, key, SpecState.PLANNED, context.clock.wall(), error, told)
     )
     context.schedule.creations.not_created(key, context.clock.now(), wait=wait)
 
@@ -130,7 +132,7 @@ async def _not_created(context: Context, key: str, error: str | None, *, wait: f
 async def _ambiguous(context: Context, test: InHand, error: str, *, rerun: bool) -> None:
     """The request may have been taken. A creation is never repeated; a re-run shows by a newer round."""
     key = test.record.spec.key
-    context.note("lost", key, error=error)
+    context.tell(events.Lost(error), key)
     wait = _trouble(context)
     context.schedule.creations.doubted(key, context.clock.now())
     if rerun and test.record.test_id is not None:
@@ -150,10 +152,10 @@ async def end_uncreated(
     else:
         cell, verdict = CellState.NOT_RUN, Verdict.NOT_RUN
     cells = [CellResult(agent_id, cell, verdict, (reason,)) for agent_id in spec.agents]
-    context.note("closed", spec.key, state=state.value)
-    events = context.take_events()
+    context.tell(events.Closed(state), spec.key)
+    told = context.take_events()
     wall = context.clock.wall()
-    await durably(context.store.close_test(context.run.id, spec.key, state, cells, wall, reason, events))
+    await durably(context.store.close_test(context.run.id, spec.key, state, cells, wall, reason, told))
     context.tests.pop(spec.key, None)
     context.schedule.creations.ended(spec.key, context.clock.now(), wait=wait)
 

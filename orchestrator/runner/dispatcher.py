@@ -18,6 +18,7 @@ from orchestrator.budget.holders import ASK_AGAIN
 from orchestrator.budget.permits import BudgetView, Ledger, LedgerView, Permit
 from orchestrator.budget.readings import WINDOW
 from orchestrator.errors import StoreProblem
+from orchestrator.events import CircuitOpened, Waited, Waiting
 from orchestrator.lifecycle import SpecState
 from orchestrator.runner.close import close
 from orchestrator.runner.context import EVENTS_BUFFERED, Context
@@ -57,8 +58,8 @@ class Situation:
     """What the listener may want to show: where the run stands and what it waits for."""
 
     view: LedgerView
-    waiting_for: str | None
-    waited: dict[str, float] = field(default_factory=dict)
+    waiting_for: Waiting | None
+    waited: dict[Waiting, float] = field(default_factory=dict)
 
 
 Listener = Callable[[Situation], None]
@@ -95,8 +96,8 @@ class Dispatcher:
         self._deadline_passed = False
         self._pause_until = 0.0
         self._circuit = 0
-        self.waited: dict[str, float] = {}
-        self._waiting_for: str | None = None
+        self.waited: dict[Waiting, float] = {}
+        self._waiting_for: Waiting | None = None
         self._view: LedgerView | None = None
         self._broken: list[StoreProblem] = []
 
@@ -199,7 +200,7 @@ class Dispatcher:
             wake_at = min(wake_at, self._leave_at)
         self._break_circuit(now)
         if now < self._pause_until:
-            self._waiting_for = "circuit"
+            self._waiting_for = Waiting.CIRCUIT
             return None, min(wake_at, self._pause_until)
         self._view = view = self._ledger.view(now)
         for candidate in context.schedule.candidates(now, _load(view)):
@@ -215,15 +216,15 @@ class Dispatcher:
                 self._waiting_for = self._waiting_for or _scarcer(view, candidate)
             wake_at = min(wake_at, opens_at)
         if self._waiting_for is None and context.schedule.creations.hesitates(now):
-            self._waiting_for = "doubt"
+            self._waiting_for = Waiting.AMBIGUOUS
         elif self._waiting_for is None and context.schedule.held_back:
-            self._waiting_for = "wip"
+            self._waiting_for = Waiting.OPEN_TESTS
         return None, min(wake_at, context.schedule.wake(now))
 
     def _affordable(self, candidate: Candidate, view: LedgerView, now: float) -> float:
         """When the pacers allow the candidate."""
         if not self._pacer.open(instant=candidate.instant, blind=_blind(view, candidate)):
-            self._waiting_for = self._waiting_for or "pacer"
+            self._waiting_for = self._waiting_for or Waiting.SPACING
             return now + 0.1
         if not candidate.instant:
             return now
@@ -234,7 +235,7 @@ class Dispatcher:
             min(to_create, instant.free), left, last=to_create <= instant.free
         )
         if opens_at > now:
-            self._waiting_for = self._waiting_for or "pacer"
+            self._waiting_for = self._waiting_for or Waiting.SPACING
         return opens_at
 
     def _break_circuit(self, now: float) -> None:
@@ -245,7 +246,7 @@ class Dispatcher:
         elif failures > self._circuit:
             self._circuit = max(failures, CIRCUIT_OPENS_AT)
             self._pause_until = now + backoff(failures - CIRCUIT_OPENS_AT + 1, self._context.jitter())
-            self._context.note("circuit", None, failures=failures, seconds=round(self._pause_until - now, 1))
+            self._context.tell(CircuitOpened(failures, round(self._pause_until - now, 1)))
 
     # -- doing --------------------------------------------------------------------------------------
 
@@ -254,7 +255,7 @@ class Dispatcher:
         if isinstance(step, Create):
             for reason, seconds in self.waited.items():
                 if seconds >= 0.5:
-                    self._context.note("waited", step.key, **{"for": reason, "seconds": round(seconds, 1)})
+                    self._context.tell(Waited(reason, round(seconds, 1)), step.key)
             self._start(tasks, create, self._context, step.key, permit)
         elif isinstance(step, Poll):
             self._start(tasks, poll, self._context, step, permit)
@@ -339,9 +340,9 @@ def _blind(view: LedgerView, candidate: Candidate) -> bool:
     return view.organization.blind or (candidate.instant and view.instant_test.blind)
 
 
-def _scarcer(view: LedgerView, candidate: Candidate) -> str:
+def _scarcer(view: LedgerView, candidate: Candidate) -> Waiting:
     scarce_instant = candidate.instant and view.instant_test.free < 1
-    return "instant_test" if scarce_instant else "organization"
+    return Waiting.INSTANT_TEST if scarce_instant else Waiting.ORGANIZATION
 
 
 __all__ = ["Dispatcher", "End", "Listener", "Situation"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 import anyio
 
 from orchestrator.budget.permits import Permit
+from orchestrator.events import HopsRead, Limited, Polled, PollFailed, Probed, Refused
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, AnswerStatus
 from orchestrator.runner.context import Context, InHand
@@ -33,7 +34,7 @@ async def poll(context: Context, step: Poll, permit: Permit) -> None:
     asked = context.clock.now()
     if request is None:
         context.wire.unused(permit)
-        context.note("refused", step.key, layer=step.layer, detail="the next page is not at the API's origin")
+        context.tell(Refused("the next page is not at the API's origin", layer=step.layer), step.key)
         await _failed(context, step, again=False)
         return
     outcome, reply, problem = await _read(
@@ -75,12 +76,13 @@ async def detail(context: Context, step: Detail, permit: Permit) -> None:
             outcome, problem = ReadOutcome.AGAIN, f"unreadable answer: {error}"
         rows = tuple(row for row in rows if (row.agent_id, row.round_id) == (step.agent_id, step.round_id))
         if rows:
+            context.tell(HopsRead(step.agent_id, step.round_id), step.key)
             await _store(context, test, rows)
         elif outcome is ReadOutcome.ROWS:
             outcome, problem = ReadOutcome.NOT_YET, "no hops yet"
     again = outcome is not ReadOutcome.ROWS
     if outcome is not ReadOutcome.ROWS:
-        context.note("look", step.key, layer=DETAIL, status="failed", detail=problem)
+        context.tell(PollFailed(DETAIL, problem, step.agent_id), step.key)
     limited = outcome is ReadOutcome.LIMITED
     context.schedule.polls.detail_ended(step, context.clock.now(), again=again, limited=limited)
 
@@ -90,7 +92,7 @@ async def probe(context: Context, step: Probe, permit: Permit) -> None:
     request = context.dialect.account_groups()
     outcome, _, problem = await _read(context, request, permit, age=math.inf, tries=step.tries)
     answered = outcome is not ReadOutcome.AGAIN
-    context.note("probe", None, status="answered" if answered else "failed", detail=problem)
+    context.tell(Probed(answered, problem or None))
     wait = backoff(context.unreachable, context.jitter())
     context.schedule.creations.probed(context.clock.now(), wait=wait)
 
@@ -132,8 +134,8 @@ async def _read(
 
 async def _no_page(context: Context, step: Poll, outcome: ReadOutcome, problem: str) -> None:
     limited = outcome is ReadOutcome.LIMITED
-    kind = "limited" if limited else "look"
-    context.note(kind, step.key, layer=step.layer, status="failed", detail=problem)
+    fact = Limited(step.layer, detail=problem) if limited else PollFailed(step.layer, problem)
+    context.tell(fact, step.key)
     await _failed(context, step, again=outcome is not ReadOutcome.FAILED, limited=limited)
 
 
@@ -173,21 +175,20 @@ async def _rows(context: Context, test: InHand, step: Poll, page: Page, asked: f
     if next_href is not None and context.dialect.follow(next_href, context.run.origin) is None:
         # The token goes nowhere else; what the first page shows is still worth the next polls.
         test.problems[step.layer] = "the link to its next page leaves the API's origin, and was not followed"
-        context.note("refused", step.key, layer=step.layer, detail=test.problems[step.layer])
+        context.tell(Refused(test.problems[step.layer], layer=step.layer), step.key)
         next_href = None
-    context.note(
-        "look",
-        step.key,
-        layer=step.layer,
-        rows=test.progress.answered(step.layer),
-        of=len(spec.agents),
+    polled = Polled(
+        step.layer,
+        answered=test.progress.answered(step.layer),
+        asked=len(spec.agents),
         complete=test.progress.complete(step.layer),
         strangers=harvest.strangers,
         stale=harvest.stale,
         skipped=page.skipped,
         age=round(asked - test.created, 2),
-        status="rows" if page.rows else "empty",
+        empty=not page.rows,
     )
+    context.tell(polled, step.key)
     await _store(context, test, harvest.kept)
     now = context.clock.now()
     if spec.path_details and step.layer == "path-vis":

@@ -11,12 +11,12 @@ from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 from orchestrator.clock import Clock
+from orchestrator.events import Event
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, CellResult, NotRun
 from orchestrator.records import (
     CellRecord,
     Counts,
-    Event,
     RunFacts,
     RunRecord,
     RunState,

@@ -19,7 +19,8 @@ from orchestrator.errors import UsageProblem
 if TYPE_CHECKING:
     from random import Random
 
-    from orchestrator.budget.permits import Ledger, Note
+    from orchestrator.budget.permits import Ledger
+    from orchestrator.events import Tell
     from orchestrator.store.base import Lease, Store
 
 # Beside the store; all runs whose stores are in one folder share it.
@@ -27,13 +28,13 @@ SHARED_BUDGET = "budget.db"
 
 
 class MakeLedger(Protocol):
-    """Makes the ledger of one process; ``reserve``, ``urgent`` and ``note`` are those of ``SharedLedger``.
+    """Makes the ledger of one process; ``reserve``, ``urgent`` and ``tell`` are those of ``SharedLedger``.
 
     All processes that name the same origin and organization share their budgets through it.
     """
 
     def __call__(
-        self, origin: str, organization: str, *, rng: Random, reserve: float, urgent: bool, note: Note
+        self, origin: str, organization: str, *, rng: Random, reserve: float, urgent: bool, tell: Tell
     ) -> Ledger: ...
 
 
@@ -91,13 +92,13 @@ async def open_store(url: str, *, make: bool = True, virtual: bool = False) -> A
 
 
 def _shared_ledger(
-    path: Path, origin: str, organization: str, *, rng: Random, reserve: float, urgent: bool, note: Note
+    path: Path, origin: str, organization: str, *, rng: Random, reserve: float, urgent: bool, tell: Tell
 ) -> Ledger:
     from orchestrator.budget.shared import SharedLedger, budget_key  # noqa: PLC0415 - start-up stays light
     from orchestrator.store.sqlite.cell import SqliteCell  # noqa: PLC0415 - as above
 
-    cell = SqliteCell(path.parent / SHARED_BUDGET, budget_key(origin, organization), note=note)
-    return SharedLedger(cell, urgent=urgent, reserve=reserve, rng=rng, note=note)
+    cell = SqliteCell(path.parent / SHARED_BUDGET, budget_key(origin, organization), tell=tell)
+    return SharedLedger(cell, urgent=urgent, reserve=reserve, rng=rng, tell=tell)
 
 
 def _file(url: str) -> Path:

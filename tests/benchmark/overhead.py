@@ -27,9 +27,10 @@ from process_clock import VARIABLE, Pace
 from scenarios import Scenario
 
 from orchestrator.budget.ledger import LocalLedger
-from orchestrator.budget.permits import Ledger, silent
+from orchestrator.budget.permits import Ledger
 from orchestrator.clock import LoopClock
 from orchestrator.credentials import Credentials
+from orchestrator.events import untold
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Api, Spec
 from orchestrator.records import RunRecord, RunSettings, TestRecord
@@ -153,7 +154,7 @@ async def ours(origin: str, specs: Sequence[Spec], folder: Path, *, shared: bool
         await store.save_latencies(origin, {kind: [0.5] * 30 for kind in {spec.type for spec in specs}})
         ledger: Ledger = LocalLedger(rng=rng, expiry=90.0 * SPEED)
         if shared:
-            ledger = opened.ledger(origin, "", rng=rng, reserve=0.1, urgent=False, note=silent)
+            ledger = opened.ledger(origin, "", rng=rng, reserve=0.1, urgent=False, tell=untold)
         async with HttpTransport(origin, Credentials(TOKEN), now=clock.now) as transport:
             run = RunRecord(
                 id="6500000000000001", plan="bench", plan_path=None, plan_text="", plan_hash="", api=Api.V7,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
 
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import Ledger, Permit
 from orchestrator.budget.readings import LimitReading, Limits
+from orchestrator.events import Fact, WindowOpened, kind_of
 
 MakeLedger = Callable[..., Ledger]
 
@@ -160,10 +161,10 @@ def test_three_refusals_without_headers_in_a_row_pause_everything_for_a_minute_o
 ) -> None:
     events: list[str] = []
 
-    def note(event: str, facts: Mapping[str, object]) -> None:
-        events.append(event)
+    def tell(fact: Fact) -> None:
+        events.append(kind_of(fact))
 
-    ledger, now, pauses = make_ledger(note=note), 0.5, []
+    ledger, now, pauses = make_ledger(tell=tell), 0.5, []
     for _ in range(6):
         ledger.settle(take(ledger, now), Limits(None, None, None, None), now + 0.1, status=429)
         opens = ledger.opens_at(now + 0.1, instant=False)
@@ -229,16 +230,14 @@ def test_the_views_add_up(make_ledger: MakeLedger) -> None:
 
 
 def test_the_end_of_a_window_is_told_with_what_became_of_it() -> None:
-    told: list[tuple[str, Mapping[str, object]]] = []
-    ledger = LocalLedger(rng=random.Random(1), note=lambda event, facts: told.append((event, facts)))
+    told: list[Fact] = []
+    ledger = LocalLedger(rng=random.Random(1), tell=told.append)
     opened(ledger)
     ledger.settle(take(ledger, 63.0), said(63.1, 239, reset=END + 60), 63.1, status=200)
-    windows = [facts for event, facts in told if event == "budget.window" and facts["kind"] == "organization"]
+    windows = [fact for fact in told if isinstance(fact, WindowOpened) and fact.budget == "organization"]
     assert len(windows) == 2
-    ended = windows[1]["ended"]
-    assert isinstance(ended, dict)
-    assert ended["unused"] == 239
-    assert ended["mine"] == 1
+    assert windows[1].ended.unused == 239
+    assert windows[1].ended.mine == 1
 
 
 def test_probes_are_spread_only_when_other_processes_are_known() -> None:

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from orchestrator.budget.holders import ASK_AGAIN
 from orchestrator.budget.permits import Permit
 from orchestrator.budget.readings import LimitReading, Limits
 from orchestrator.budget.shared import FAILURES_IN_A_ROW, SharedLedger, budget_key
+from orchestrator.events import Fact, kind_of
 from orchestrator.store.sqlite.cell import SqliteCell
 from orchestrator.store.sqlite.host import boot_id, is_alive
 
@@ -48,14 +49,14 @@ def events() -> list[str]:
 def make(tmp_path: Path, events: list[str]) -> Iterator[Make]:
     made: list[SharedLedger] = []
 
-    def note(event: str, facts: Mapping[str, object]) -> None:
-        events.append(event)
+    def tell(fact: Fact) -> None:
+        events.append(kind_of(fact))
 
     def make(pid: int = 1000, *, urgent: bool = False, boot: str = "boot", key: str = "key") -> SharedLedger:
         cell = SqliteCell(
-            tmp_path / "budget.db", key, note=note, boot=boot, pid=pid, alive=lambda pid: pid != 666
+            tmp_path / "budget.db", key, tell=tell, boot=boot, pid=pid, alive=lambda pid: pid != 666
         )
-        ledger = SharedLedger(cell, rng=random.Random(pid), reserve=0.0, urgent=urgent, note=note)
+        ledger = SharedLedger(cell, rng=random.Random(pid), reserve=0.0, urgent=urgent, tell=tell)
         made.append(ledger)
         return ledger
 
@@ -260,7 +261,7 @@ def test_a_place_that_cannot_be_written_means_going_on_alone_and_saying_so(tmp_p
     ledger = SharedLedger(
         SqliteCell(tmp_path / "file" / "budget.db", "key"),
         rng=random.Random(1),
-        note=lambda event, facts: events.append(event),
+        tell=lambda fact: events.append(kind_of(fact)),
     )
     now = 0.5
     while ledger.try_reserve(now, instant=True) is None:

@@ -17,7 +17,6 @@ from process_world import SUPPORT, World, plan_text
 
 from orchestrator.actions.prepare import Wishes, prepare, store_run
 from orchestrator.app import Session, simulate
-from orchestrator.budget.permits import silent
 from orchestrator.errors import StoreProblem
 from orchestrator.plan.load import parse_plan
 from orchestrator.runner.conductor import Conductor
@@ -33,7 +32,7 @@ FULL = 2  # PRAGMA synchronous
 async def conducted(store: Path, plan: str, before: Callable[[Session], None]) -> None:
     """The plan, run against the built-in simulator."""
     settings = Settings(origin="https://api.thousandeyes.com", store=str(store))
-    async with simulate(settings, reserve=0.1, note=silent, speed=200.0) as session:
+    async with simulate(settings, reserve=0.1, speed=200.0) as session:
         loaded = parse_plan(plan, "plan.yaml", None, environ={})
         record = await store_run(session, await prepare(session, loaded), Wishes())
         before(session)

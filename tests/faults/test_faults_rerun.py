@@ -10,6 +10,7 @@ from fault_cases import LOST_AFTER, PLAN
 from simulated_run import Ran, check_promises, in_process
 from virtual_time import run_virtual
 
+from orchestrator.events import Polled
 from orchestrator.simulator.settings import Fault
 from orchestrator.simulator.settings import Settings as World
 
@@ -40,7 +41,7 @@ def test_rows_of_the_round_before_are_left_out_of_a_rerun(tmp_path: Path, *, sha
     assert again.code == 0
     assert again.cell_states() == {"answered": 8}
     assert not rounds_of(first) & rounds_of(again), "a row of the round before was stored again"
-    assert any(event.facts.get("stale") for event in again.noted("look")), "the old round was never seen"
+    assert any(polled.stale for polled in again.told(Polled)), "the old round was never seen"
     assert len(again.witness["creations"]) == 3, "a re-run creates nothing"
 
 

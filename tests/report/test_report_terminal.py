@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, AgentState, AgentType, CellState, Json, Verdict
-from orchestrator.records import Event, RunSettings, RunState
+from orchestrator.records import RunSettings, RunState
 from orchestrator.report.digest import Digest, digest
 from orchestrator.report.explain import explanation, steps, waits
 from orchestrator.report.markdown import ticket
@@ -127,7 +127,7 @@ async def test_no_terminal_output_obeys_hostile_data(make: Make, text: str) -> N
     facts = dict.fromkeys(
         ("for", "name", "test_id", "status", "detail", "error", "layer", "rows", "state", text), text
     )
-    events = [Event(1.0, "k", kind, {**facts}) for kind in kinds]
+    events = [make.event(1.0, kind, **facts) for kind in kinds]
     shown = [
         written(lambda console: print_summary(console, run, counts, found, [test])),
         written(lambda console: print_runs(console, [run])),
@@ -207,16 +207,16 @@ def test_agents_come_with_those_that_are_left_out_and_why() -> None:
 def test_an_explanation_tells_the_story_of_a_test_in_order(make: Make) -> None:
     at = make.started
     network: dict[str, Json] = {"layer": "network"}
-    events: list[Event] = [
-        Event(at + 1, "k", "waited", {"for": "instant_test", "seconds": 41.0}),
-        Event(at + 42, "k", "intended", {"name": "branch-sweep web"}),
-        Event(at + 42, "k", "limited", {"budget": "instant_test"}),
-        Event(at + 43, "k", "created", {"test_id": "77", "status": 201}),
-        Event(at + 60, "k", "look", {**network, "rows": 1, "of": 2, "status": "rows", "stale": 2}),
-        Event(at + 61, "k", "look", {**network, "status": "failed", "detail": "status 502: bad gateway"}),
-        Event(at + 70, "k", "look", {**network, "rows": 2, "of": 2, "complete": True, "status": "rows"}),
-        Event(at + 71, "k", "closed", {"state": "timed_out"}),
-        Event(at + 72, "k", "thawed", {"by": "sun"}),
+    events = [
+        make.event(at + 1, "waited", **{"for": "instant_test"}, seconds=41.0),
+        make.event(at + 42, "intended", name="branch-sweep web"),
+        make.event(at + 42, "limited", budget="instant_test"),
+        make.event(at + 43, "created", test_id="77", status=201),
+        make.event(at + 60, "look", **network, rows=1, of=2, status="rows", stale=2),
+        make.event(at + 61, "look", **network, status="failed", detail="status 502: bad gateway"),
+        make.event(at + 70, "look", **network, rows=2, of=2, complete=True, status="rows"),
+        make.event(at + 71, "closed", state="timed_out"),
+        make.event(at + 72, "thawed", by="sun"),
     ]
     cell = make.cell(state=CellState.PARTIAL, verdict=Verdict.PARTIAL, reasons=("http-server has no row",))
     assert explanation(make.run(), make.test(state=SpecState.PARTIAL), events, [cell]) == [
@@ -244,7 +244,7 @@ def test_an_explanation_tells_the_story_of_a_test_in_order(make: Make) -> None:
 
 
 def test_a_limit_tells_what_was_limited_and_when_it_opens(make: Make) -> None:
-    event = Event(make.started, "k", "limited", {"layer": "network", "until": make.started + 48})
+    event = make.event(make.started, "limited", layer="network", until=make.started + 48)
     told = steps(make.run(), make.test(), [event])[1].text
     assert told == "refused by a limit (429), a look at network, opens at 05:48:00 UTC; queued again"
 
@@ -255,9 +255,9 @@ def test_without_events_the_record_tells_the_times(make: Make) -> None:
         assert part in text
 
 
-def test_a_wait_that_was_told_twice_counts_once() -> None:
+def test_a_wait_that_was_told_twice_counts_once(make: Make) -> None:
     told = (("pacer", 2.5), ("pacer", 4.0), ("wip", 2.5))
-    events = [Event(0, "k", "waited", {"for": name, "seconds": seconds}) for name, seconds in told]
+    events = [make.event(0, "waited", **{"for": name}, seconds=seconds) for name, seconds in told]
     assert waits(events) == {"pacer": 4.0, "wip": 2.5}
 
 

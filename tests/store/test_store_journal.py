@@ -12,9 +12,10 @@ import pytest
 from builders import make_agent, make_answer, make_run, make_spec, make_tests
 
 from orchestrator.errors import StoreProblem, UsageProblem
+from orchestrator.events import CircuitOpened, Event, Intended, Polled, kind_of
 from orchestrator.lifecycle import IllegalMove, SpecState
 from orchestrator.model import AnswerStatus, CellResult, CellState, NotRun, Verdict
-from orchestrator.records import BudgetSeen, Event, Planned, Requests, RunFacts, RunState
+from orchestrator.records import BudgetSeen, Planned, Requests, RunFacts, RunState
 from orchestrator.store.sqlite import database
 from orchestrator.store.sqlite.database import Database, journal_mode, migrations
 from orchestrator.store.sqlite.journal import SqliteStore
@@ -151,10 +152,16 @@ async def test_an_adopted_creation_waits_with_open_cells(store: SqliteStore) -> 
 
 async def test_events_are_read_back_in_order(store: SqliteStore) -> None:
     await stored_run(store)
-    await store.add_events(RUN, [Event(1.0, "k0", "look", {"rows": 0}), Event(2.0, None, "circuit", {})])
-    await store.intend(RUN, "k1", "n", 3.0, [Event(3.0, "k1", "intended", {})])
-    assert [event.kind for event in await store.events(RUN)] == ["look", "circuit", "intended"]
-    assert [event.kind for event in await store.events(RUN, "k0")] == ["look"]
+    await store.add_events(
+        RUN, [Event(1.0, RUN, "k0", Polled("network", 0, 1)), Event(2.0, RUN, None, CircuitOpened(5, 1.0))]
+    )
+    await store.intend(RUN, "k1", "n", 3.0, [Event(3.0, RUN, "k1", Intended("n"))])
+    assert [kind_of(event.fact) for event in await store.events(RUN)] == [
+        "polled",
+        "circuit_opened",
+        "intended",
+    ]
+    assert [kind_of(event.fact) for event in await store.events(RUN, "k0")] == ["polled"]
 
 
 async def test_newest_rounds_are_those_of_the_same_test_at_the_same_origin(store: SqliteStore) -> None:

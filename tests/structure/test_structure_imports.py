@@ -13,11 +13,11 @@ IMPORTS = imports()
 
 # From the ground up; a module may import its own layer and those below. Longer names win over shorter ones.
 LAYERS: dict[str, tuple[str, ...]] = {
-    "ground": ("errors", "clock", "model", "lifecycle", "records", "safe", "near", "credentials"),
+    "ground": ("errors", "clock", "model", "lifecycle", "records", "events", "safe", "near", "credentials"),
     "words": ("testtypes", "budget"),
     "thinking": (
         *("plan", "expand", "estimate", "schedule", "verdict", "report", "settings"),
-        *("thousandeyes", "store.base", "store.facts", "store.sqlite.rows"),
+        *("thousandeyes", "store.base", "store.facts", "store.events", "store.sqlite.rows"),
     ),
     "doors": (*("thousandeyes.client", "thousandeyes.faults", "store", "listeners", "terminal"),),
     "steps": ("runner",),

@@ -11,6 +11,7 @@ from typing import Any
 
 from simulated_run import Ran
 
+from orchestrator.events import Polled
 from orchestrator.simulator.settings import Fault
 
 # Three specs and eight cells. Agents 3, 4 and 5 are cloud agents of the simulated world.
@@ -111,11 +112,11 @@ def _names_permissions(ran: Ran) -> None:
 def _no_strangers(ran: Ran) -> None:
     asked = {agent for test in ran.tests for agent in test.spec.agents}
     assert {one.answer.agent_id for one in ran.answers} <= asked
-    assert any(event.facts["strangers"] for event in ran.noted("look") if "strangers" in event.facts)
+    assert any(polled.strangers for polled in ran.told(Polled))
 
 
 def _some_skipped(ran: Ran) -> None:
-    assert any(event.facts["skipped"] for event in ran.noted("look") if "skipped" in event.facts)
+    assert any(polled.skipped for polled in ran.told(Polled))
 
 
 def _few_reads(ran: Ran) -> None:

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from orchestrator.events import Event
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Answer, AnswerStatus, Api, CellState, Spec, Verdict
+from orchestrator.model import Answer, AnswerStatus, Api, CellState, Json, Spec, Verdict
 from orchestrator.records import CellRecord, Counts, RunRecord, StoredAnswer, TestRecord
+from orchestrator.store import events
 from orchestrator.store.facts import load_facts
 
 T = TypeVar("T")
@@ -116,6 +118,10 @@ class Make:
             closed=STARTED + 40,
         )
         return replace(base, **changes)
+
+    def event(self, at: float, kind: str, **facts: Json) -> Event:
+        """As a store gives it back."""
+        return Event(at, "20261121-054712-ab12", "aaaa00000001", events.load(kind, facts))
 
     def counts(self, **changes: Any) -> Counts:
         base = Counts(

@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from virtual_time import run_virtual
 from virtual_world import EPOCH, ORIGIN, VirtualTransport
@@ -27,13 +27,13 @@ from virtual_world import EPOCH, ORIGIN, VirtualTransport
 from orchestrator.actions.prepare import Wishes, check_ceilings, prepare, store_rerun, store_run
 from orchestrator.app import Session
 from orchestrator.budget.ledger import LocalLedger
-from orchestrator.budget.permits import silent
 from orchestrator.clock import LoopClock
 from orchestrator.credentials import Credentials
+from orchestrator.events import Event, Fact
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import AnswerStatus, Api
 from orchestrator.plan.load import parse_plan
-from orchestrator.records import CellRecord, Event, RunRecord, StoredAnswer, TestRecord
+from orchestrator.records import CellRecord, RunRecord, StoredAnswer, TestRecord
 from orchestrator.report.digest import digest
 from orchestrator.report.markdown import ticket
 from orchestrator.report.summary import summary
@@ -47,6 +47,8 @@ from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.opening import open_store
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.protocol import Reply, Request, Transport
+
+F = TypeVar("F", bound=Fact)
 
 TOKEN = "sesame-0123456789abcdef-0123456789abcdef"
 # Real seconds; a hanging request costs a test half a second instead of a minute.
@@ -114,9 +116,9 @@ class Ran:
         errors = [test.error or "" for test in self.tests]
         return "\n".join([*errors, *(reason for cell in self.cells for reason in cell.reasons)])
 
-    def noted(self, kind: str) -> list[Event]:
-        """The events of a kind."""
-        return [event for event in self.events if event.kind == kind]
+    def told(self, kind: type[F]) -> list[F]:
+        """The facts of a kind, in order."""
+        return [event.fact for event in self.events if isinstance(event.fact, kind)]
 
 
 @dataclass(slots=True)
@@ -233,7 +235,7 @@ async def over_sockets(
             tls=client_tls,
         ) as client,
     ):
-        ledger = LocalLedger(reserve=0.1, rng=rng, note=silent, expiry=(timeouts.total + 1.0) * speed)
+        ledger = LocalLedger(reserve=0.1, rng=rng, expiry=(timeouts.total + 1.0) * speed)
         transport = Recording(client)
         doors = Doors(opened.store, Wire(transport, ledger, clock, Tally()), ledger, clock, rng)
         settings = Settings(origin=client.origin, store=opened.url)

@@ -12,9 +12,10 @@ from urllib.parse import unquote
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import Ledger
 from orchestrator.clock import Clock, LoopClock
+from orchestrator.events import Event
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, Api, Spec
-from orchestrator.records import Event, RunRecord, RunSettings, TestRecord
+from orchestrator.records import RunRecord, RunSettings, TestRecord
 from orchestrator.runner.conductor import Conductor, Doors, Outcome, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Tally, Wire

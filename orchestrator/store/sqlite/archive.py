@@ -16,9 +16,10 @@ import anyio
 import anyio.to_thread
 
 from orchestrator.errors import StoreProblem, UsageProblem
+from orchestrator.events import Event
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, CellState, Verdict
-from orchestrator.records import CellRecord, Counts, Event, RunRecord, StoredAnswer, TestRecord
+from orchestrator.records import CellRecord, Counts, RunRecord, StoredAnswer, TestRecord
 from orchestrator.store.base import About
 from orchestrator.store.sqlite import rows
 from orchestrator.store.sqlite.database import Database, journal_mode
@@ -190,7 +191,7 @@ class SqliteArchive:
                 "AND (?2 IS NULL OR spec = ?2) ORDER BY n",
                 (run, spec),
             )
-            return [rows.event_record(row) for row in found]
+            return [rows.event_record(run, row) for row in found]
 
         return await self._read(work)
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestrator.budget.cell import CellFailed, Turn
-from orchestrator.budget.permits import Note, silent
+from orchestrator.events import BudgetRecreated, Tell, untold
 from orchestrator.store.sqlite.database import journal_mode
 from orchestrator.store.sqlite.host import boot_id, is_alive, process_namespace
 
@@ -49,12 +49,12 @@ class SqliteCell:
         path: Path,
         key: str,
         *,
-        note: Note = silent,
+        tell: Tell = untold,
         boot: str | None = None,
         pid: int | None = None,
         alive: Callable[[int], bool] = is_alive,
     ) -> None:
-        self._path, self._key, self._note = path, key, note
+        self._path, self._key, self._tell = path, key, tell
         self._boot = boot_id() if boot is None else boot
         self._namespace, self._alive = process_namespace(), alive
         self.place = str(path)
@@ -117,7 +117,7 @@ class SqliteCell:
 
     def _failed(self, problem: sqlite3.Error | OSError) -> CellFailed:
         if _is_corrupt(problem):
-            self._note("budget.recreated", {"path": self.place, "error": str(problem)})
+            self._tell(BudgetRecreated(self.place, str(problem)))
             self._discard()
         elif not _is_busy(problem):
             self.close()

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
+from orchestrator.events import Adopted, Event, GivenUp
 from orchestrator.lifecycle import MOVES, SpecState, check_move
 from orchestrator.model import Agent, Answer, CellResult, NotRun
-from orchestrator.records import Event, RunFacts, RunRecord, RunState, TestRecord
+from orchestrator.records import RunFacts, RunRecord, RunState, TestRecord
 from orchestrator.store.facts import dump_facts
 from orchestrator.store.sqlite import rows
 from orchestrator.store.sqlite.archive import (
@@ -181,7 +182,7 @@ class SqliteStore(SqliteArchive):
             else:
                 _move(db, spec_n, SpecState.WAITING, columns)
             _reopen_cells(db, spec_n)
-            _add_events(db, run_n, [Event(at, key, "adopted", {"test_id": test_id})])
+            _add_events(db, run_n, [Event(at, run, key, Adopted(test_id))])
 
         await self._write(work)
 
@@ -189,7 +190,7 @@ class SqliteStore(SqliteArchive):
         def work(db: sqlite3.Connection) -> None:
             spec_n, run_n = spec_number(db, run, key)
             db.execute("UPDATE specs SET given_up = 1 WHERE n = ?", (spec_n,))
-            _add_events(db, run_n, [Event(at, key, "given_up", {})])
+            _add_events(db, run_n, [Event(at, run, key, GivenUp())])
 
         await self._write(work)
 

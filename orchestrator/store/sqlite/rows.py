@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from orchestrator.events import Event, Fact
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import (
     Agent,
@@ -19,7 +20,8 @@ from orchestrator.model import (
     Spec,
     Verdict,
 )
-from orchestrator.records import CellRecord, Event, RunRecord, RunState, StoredAnswer, TestRecord
+from orchestrator.records import CellRecord, RunRecord, RunState, StoredAnswer, TestRecord
+from orchestrator.store import events
 from orchestrator.store.facts import dump_facts, dump_settings, load_facts, load_settings
 
 Row = tuple[Any, ...]
@@ -285,11 +287,16 @@ def cell_record(row: Row, agents: Mapping[str, Agent]) -> CellRecord:
     )
 
 
-def event_rows(run_n: int, events: Sequence[Event]) -> list[Row]:
+def event_rows(run_n: int, told: Sequence[Event]) -> list[Row]:
     """run_n, spec, at, kind, facts."""
-    return [(run_n, event.spec, event.at, event.kind, dump(event.facts)) for event in events]
+    return [(run_n, event.spec, event.at, *_fact_columns(event.fact)) for event in told]
 
 
-def event_record(row: Row) -> Event:
+def event_record(run: str, row: Row) -> Event:
     """From spec, at, kind, facts."""
-    return Event(at=row[1], spec=row[0], kind=row[2], facts=cast("JsonObject", load(row[3])))
+    return Event(at=row[1], run=run, spec=row[0], fact=events.load(row[2], cast("JsonObject", load(row[3]))))
+
+
+def _fact_columns(fact: Fact) -> tuple[str, str]:
+    kind, facts = events.dump(fact)
+    return kind, dump(facts)

@@ -1,0 +1,48 @@
+"""Telling: a fact becomes an event, and every listener hears it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from orchestrator.events import Event, Fact, Listener
+
+_log = logging.getLogger(__name__)
+
+
+class Telling:
+    """Tells facts to ``listeners``, in their order. ``wall`` gives epoch seconds; ``run`` is whose facts."""
+
+    def __init__(
+        self, wall: Callable[[], float], listeners: Sequence[Listener] = (), *, run: str | None = None
+    ) -> None:
+        self._wall, self._run = wall, run
+        self._listeners = tuple(listeners)
+
+    def tell(self, fact: Fact, spec: str | None = None) -> None:
+        """Tell a fact, of a spec if it is about one."""
+        event = Event(self._wall(), self._run, spec, fact)
+        for listener in self._listeners:
+            listener.hear(event)
+
+
+class Guarded:
+    """A listener that somebody else wrote: one that raises must not end a run.
+
+    It is told of once, with the traceback, through the standard library's logging, and hears nothing more:
+    nobody knows what state it is in. Our own listeners are not guarded: a defect there must not go unseen.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener: Listener | None = listener
+
+    def hear(self, event: Event) -> None:
+        """Hand the event on."""
+        if self._listener is None:
+            return
+        try:
+            self._listener.hear(event)
+        except Exception:
+            name = type(self._listener).__qualname__
+            self._listener = None
+            _log.exception("listener %s failed and hears no more of this run", name)
