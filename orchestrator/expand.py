@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.model import Agent, AgentType, Json, NotRun, Spec, Target
+from orchestrator.near import folded
 from orchestrator.plan.fields import merged
 from orchestrator.plan.model import AgentsRef, Plan, TestBlock
 from orchestrator.plan.problems import Place, Problems, nearest, quoted
@@ -96,7 +97,7 @@ class _World:
         self._by_id = {agent.id: agent for agent in agents}
         self._by_name: dict[str, list[Agent]] = {}
         for agent in agents:
-            self._by_name.setdefault(agent.name.lower(), []).append(agent)
+            self._by_name.setdefault(folded(agent.name), []).append(agent)
 
     def sources(self, block: TestBlock) -> _Sources:
         """Agents of all selectors of the block, each once."""
@@ -140,7 +141,7 @@ class _World:
     def _target_agent(self, text: str, place: Place) -> Agent | None:
         if text in self._by_id:
             return self._by_id[text]
-        named = self._by_name.get(text.lower(), [])
+        named = self._by_name.get(folded(text), [])
         if len(named) == 1:
             return named[0]
         if named:

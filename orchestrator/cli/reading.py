@@ -23,6 +23,7 @@ from orchestrator.cli.common import (
 from orchestrator.cli.masking import mask
 from orchestrator.cli.runnames import required_run_argument, run_argument
 from orchestrator.errors import UsageProblem
+from orchestrator.report.formats import REPORTS, RESULTS
 from orchestrator.store.opening import pick_store, store_exists
 
 
@@ -95,11 +96,13 @@ async def tell_summary(opened: Any, record: Any, stream: Any) -> None:
     """The summary for people, with what is wrong and what to do next."""
     from orchestrator.lifecycle import SpecState  # noqa: PLC0415 - loaded when called
     from orchestrator.report.digest import digest  # noqa: PLC0415 - as above
+    from orchestrator.report.names import agent_names, with_names  # noqa: PLC0415 - as above
     from orchestrator.terminal.console import make_console  # noqa: PLC0415 - as above
     from orchestrator.terminal.text import print_summary  # noqa: PLC0415 - as above
 
     counts = await opened.counts(record.id)
-    what = await digest(opened.cells(record.id))
+    names = agent_names((await opened.agents(record.id)).values())
+    what = await digest(with_names(opened.cells(record.id), names))
     lost = await opened.tests(record.id, [SpecState.UNKNOWN])
     unknown = [test for test in lost if not test.given_up]
     print_summary(make_console(stream), record, counts, what, unknown, now=time.time())
@@ -107,9 +110,7 @@ async def tell_summary(opened: Any, record: Any, stream: Any) -> None:
 
 @click.command()
 @run_argument
-@click.option(
-    "--format", "form", type=click.Choice(["table", "jsonl", "csv"]), default="table", show_default=True
-)
+@click.option("--format", "form", type=click.Choice(["table", *RESULTS]), default="table", show_default=True)
 @click.option("--layer", "layers", multiple=True, help="Only this layer (repeatable).")
 @click.option("--verdict", "verdicts", multiple=True, help="Only cells with this verdict (repeatable).")
 @click.option("--status", "statuses", multiple=True, type=click.Choice(["ok", "error"]))
@@ -129,6 +130,7 @@ def results(
     """Print the answers of RUN."""
 
     async def work() -> None:
+        from orchestrator.actions.source import source_of  # noqa: PLC0415 - loaded when called
         from orchestrator.model import AnswerStatus, Verdict  # noqa: PLC0415 - loaded when called
         from orchestrator.report import results as writers  # noqa: PLC0415 - as above
         from orchestrator.terminal.console import make_console, painter  # noqa: PLC0415 - as above
@@ -146,17 +148,20 @@ def results(
         async with reading(store) as opened:
             record = await as_it_stands(await opened.store.run(run), opened)
 
-            def rows() -> Any:
-                return opened.store.results(record.id)
-
-            if form == "jsonl":
-                await writers.write_jsonl(record.id, rows, sys.stdout.write, keep)
-            elif form == "csv":
-                await writers.write_csv(record.id, rows, sys.stdout.write, keep)
+            source = source_of(opened.store, record, time.time())
+            if form in RESULTS:
+                await RESULTS[form].write(source, sys.stdout.write, keep)
             else:
                 console = make_console(sys.stdout)
                 width = console.width if console.is_terminal else None
-                await writers.write_table(rows, sys.stdout.write, keep, width=width, paint=painter(console))
+                await writers.write_table(
+                    source.results,
+                    sys.stdout.write,
+                    keep,
+                    width=width,
+                    paint=painter(console),
+                    names=await source.names(),
+                )
 
     like_a_filter()
     set_up_logging()
@@ -165,29 +170,24 @@ def results(
 
 @click.command()
 @run_argument
-@click.option(
-    "--format", "form", type=click.Choice(["markdown", "junit"]), default="markdown", show_default=True
-)
+@click.option("--format", "form", type=click.Choice([*REPORTS]), default="markdown", show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
 @store_option
 def report(run: str, form: str, output: Path | None, store: str | None) -> None:
     """Write a report of RUN: Markdown for a ticket, or JUnit for a CI server."""
 
     async def work() -> bytes:
-        from orchestrator.lifecycle import SpecState  # noqa: PLC0415 - loaded when called
-        from orchestrator.report.digest import digest, with_links  # noqa: PLC0415 - as above
-        from orchestrator.report.junit import junit  # noqa: PLC0415 - as above
-        from orchestrator.report.markdown import ticket  # noqa: PLC0415 - as above
+        from orchestrator.actions.source import source_of  # noqa: PLC0415 - loaded when called
+
+        parts: list[bytes] = []
+
+        def keep(text: str) -> None:
+            parts.append(text.encode("utf-8", "backslashreplace"))
 
         async with reading(store) as opened:
             record = await as_it_stands(await opened.store.run(run), opened)
-            if form == "junit":
-                return await junit(record, opened.store.cells(record.id))
-            counts = await opened.store.counts(record.id)
-            what = await digest(opened.store.cells(record.id), limit=50)
-            what = await with_links(what, lambda key: opened.store.answers(record.id, key))
-            unknown = await opened.store.tests(record.id, [SpecState.UNKNOWN])
-            return ticket(record, counts, what, unknown, now=time.time()).encode("utf-8", "backslashreplace")
+            await REPORTS[form].write(source_of(opened.store, record, time.time()), keep)
+        return b"".join(parts)
 
     like_a_filter()
     set_up_logging()

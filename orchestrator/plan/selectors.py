@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.model import Agent, AgentState, AgentType
-from orchestrator.near import near
+from orchestrator.near import folded, near
 
 _SAMPLED_BY: Mapping[str, Callable[[Agent], str]] = {
     "country": lambda agent: agent.country or "",
@@ -181,16 +181,16 @@ def _state(agent: Agent) -> AgentState:
 
 
 def _globs(patterns: Sequence[str], texts: Callable[[Agent], Sequence[str]]) -> Test:
-    lower = tuple(pattern.lower() for pattern in patterns)
+    wanted = tuple(folded(pattern) for pattern in patterns)
 
     def test(agent: Agent) -> bool:
-        return any(fnmatch.fnmatchcase(text.lower(), pattern) for text in texts(agent) for pattern in lower)
+        return any(fnmatch.fnmatchcase(folded(text), pattern) for text in texts(agent) for pattern in wanted)
 
     return test
 
 
 def _glob(pattern: str, text: str) -> bool:
-    return fnmatch.fnmatchcase(text.lower(), pattern.lower())
+    return fnmatch.fnmatchcase(folded(text), folded(pattern))
 
 
 def _sampled(

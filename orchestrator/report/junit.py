@@ -1,20 +1,29 @@
-"""A run as JUnit XML: one test case per cell, one suite per test block of the plan.
+"""A run as JUnit XML: one test case per cell, one suite per test block. Written as the cells come.
 
 A failed expectation is a ``failure``; a cell without a full answer is an ``error``, also when it was not run
 for another reason than being left out beforehand; a cell that was left out is ``skipped``. A warning, and an
 error row that nothing asked for, are told in ``system-out`` of a case that passes.
+
+The document keeps to the schema of the Jenkins xUnit plugin (junit-10.xsd). CI servers take what stands
+before the last dot of a class name for a package, so class names have none, and the target stands in the
+case's name. The counts of a suite come before its cases: the cells are read twice and never all held at once,
+which no library for JUnit documents does.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
-
-from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+from collections import Counter
+from collections.abc import AsyncIterable, Callable, Sequence
+from dataclasses import dataclass, field
+from xml.sax.saxutils import escape, quoteattr
 
 from orchestrator.model import CellState, Verdict
-from orchestrator.records import CellRecord, RunRecord
+from orchestrator.records import CellRecord, RunRecord, TestRecord
 from orchestrator.report.times import utc
 from orchestrator.safe import xml_attribute, xml_text
+
+Cells = Callable[[], AsyncIterable[CellRecord]]
+Out = Callable[[str], object]
 
 _WITHOUT_ANSWER = {
     CellState.MISSING: "no answer came",
@@ -24,45 +33,166 @@ _WITHOUT_ANSWER = {
 }
 
 
-async def junit(run: RunRecord, cells: AsyncIterable[CellRecord]) -> bytes:
-    """The document, UTF-8 with its declaration. Holds a few small objects per cell in memory."""
-    cases: dict[str, list[TestCase]] = {}
+@dataclass(slots=True)
+class _Suite:
+    """A block of the plan. ``late`` are cells that do not come with the others: those that were left out."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    late: list[CellRecord] = field(default_factory=list)
+
+
+async def write_junit(
+    run: RunRecord,
+    cells: Cells,
+    out: Out,
+    *,
+    tests: Sequence[TestRecord] = (),
+    now: float | None = None,
+) -> None:
+    """Write the document; it begins with its declaration (UTF-8).
+
+    ``cells`` gives the cells in the order of the plan and is called twice. ``tests`` tell how long each took,
+    ``now`` (epoch seconds) is the end of a run that goes on.
+    """
+    suites = await _counted(cells())
+    document = _Document(run, out, suites, _Times(tests))
+    document.begin(end=run.finished if run.finished is not None else now)
+    block: str | None = None
+    async for cell in cells():
+        if cell.spec is None or cell.test not in suites:
+            continue
+        if cell.test != block:
+            if block is not None:
+                document.finish_suite(block)
+            block = cell.test
+            document.begin_suite(block)
+        document.case(cell)
+    if block is not None:
+        document.finish_suite(block)
+    for test in list(suites):  # blocks of which every cell was left out
+        document.begin_suite(test)
+        document.finish_suite(test)
+    out("</testsuites>\n")
+
+
+async def _counted(cells: AsyncIterable[CellRecord]) -> dict[str, _Suite]:
+    suites: dict[str, _Suite] = {}
+    begun: set[str] = set()
+    block: str | None = None
     async for cell in cells:
-        cases.setdefault(cell.test, []).append(_case(run, cell))
-    document = JUnitXml(xml_attribute(run.plan))
-    for test, in_suite in cases.items():
-        suite = TestSuite(xml_attribute(f"{run.plan}.{test}"))
-        suite.timestamp = utc(run.started) or ""
-        suite.add_property("run", xml_attribute(run.id))
-        # All at once: the library counts every case anew each time that one is added.
-        suite.add_testcases(in_suite)
-        document.add_testsuite(suite)
-    document.update_statistics()  # type: ignore[no-untyped-call] # the library's own lack
-    text: bytes = document.tostring()  # type: ignore[no-untyped-call] # likewise
-    return text
+        late = cell.spec is None or (cell.test != block and cell.test in begun)
+        suite = suites.setdefault(cell.test, _Suite())
+        suite.kinds[_kind(cell)] += 1
+        if late:
+            suite.late.append(cell)
+        else:
+            block = cell.test
+            begun.add(block)
+    return suites
 
 
-def _case(run: RunRecord, cell: CellRecord) -> TestCase:
-    name = xml_attribute(cell.agent or cell.agent_id)
-    case = TestCase(name, xml_attribute(f"{run.plan}.{cell.test}.{cell.target}"))
-    reasons = "\n".join(cell.reasons)
+class _Times:
+    """Seconds that tests took, from creation to close."""
+
+    def __init__(self, tests: Sequence[TestRecord]) -> None:
+        self._of_spec: dict[str, float] = {}
+        self._of_block: dict[str, tuple[float, float]] = {}
+        for test in tests:
+            if test.created is None or test.closed is None:
+                continue
+            self._of_spec[test.spec.key] = test.closed - test.created
+            first, last = self._of_block.get(test.spec.test, (test.created, test.closed))
+            self._of_block[test.spec.test] = (min(first, test.created), max(last, test.closed))
+
+    def of_cell(self, cell: CellRecord) -> float | None:
+        """A cell's time is that of its test; the API tells no other."""
+        return self._of_spec.get(cell.spec or "")
+
+    def of_block(self, test: str) -> float | None:
+        """From the first creation to the last close."""
+        found = self._of_block.get(test)
+        return None if found is None else found[1] - found[0]
+
+
+def _kind(cell: CellRecord) -> str:
     if cell.spec is None and cell.state is CellState.NOT_RUN:
-        case.result = Skipped(xml_attribute("; ".join(cell.reasons) or "left out"))
-    elif cell.verdict is Verdict.FAIL:
-        case.result = _explained(Failure(_first(cell, "an expectation failed"), "expectation"), reasons)
-    elif cell.state in _WITHOUT_ANSWER:
-        kind = cell.state.value.replace("_", "-")
-        case.result = _explained(Error(_first(cell, _WITHOUT_ANSWER[cell.state]), kind), reasons)
-    elif reasons:
-        case.system_out = xml_text(reasons)
-    return case
+        return "skipped"
+    if cell.verdict is Verdict.FAIL:
+        return "failure"
+    return "error" if cell.state in _WITHOUT_ANSWER else "passed"
 
 
-def _first(cell: CellRecord, default: str) -> str:
-    return xml_attribute(cell.reasons[0] if cell.reasons else default)
+class _Document:
+    """Writes tag after tag. A suite leaves ``suites`` when it is finished."""
+
+    def __init__(self, run: RunRecord, out: Out, suites: dict[str, _Suite], times: _Times) -> None:
+        self._run, self._out, self._suites, self._times = run, out, suites, times
+
+    def begin(self, *, end: float | None) -> None:
+        run = self._run
+        took = None if end is None else end - run.started
+        total = sum((suite.kinds for suite in self._suites.values()), Counter[str]())
+        self._out('<?xml version="1.0" encoding="UTF-8"?>\n')
+        # The schema knows no "skipped" here.
+        self._line(_open("testsuites", name=run.plan, time=_seconds(took), **_counts(total)))
+
+    def begin_suite(self, test: str) -> None:
+        run, kinds = self._run, self._suites[test].kinds
+        counts = {**_counts(kinds), "skipped": str(kinds["skipped"])}
+        took = _seconds(self._times.of_block(test))
+        name = f"{run.plan}.{test}"
+        self._line(_open("testsuite", name=name, timestamp=utc(run.started), time=took, **counts))
+        self._line(f"<properties>{_open('property', '/', name='run', value=run.id)}</properties>")
+
+    def case(self, cell: CellRecord) -> None:
+        head = {
+            "name": f"{cell.target} @ {cell.agent or cell.agent_id}",
+            "classname": f"{self._run.plan} / {cell.test}".replace(".", "_"),
+            "time": _seconds(self._times.of_cell(cell)),
+        }
+        inside = _outcome(cell)
+        begin = _open("testcase", "" if inside else "/", **head)
+        self._line(f"{begin}{inside}</testcase>" if inside else begin)
+
+    def finish_suite(self, test: str) -> None:
+        for cell in self._suites.pop(test).late:
+            self.case(cell)
+        self._line("</testsuite>")
+
+    def _line(self, text: str) -> None:
+        self._out(text + "\n")
 
 
-def _explained(result: Failure | Error, reasons: str) -> Failure | Error:
-    if reasons:
-        result.text = xml_text(reasons)
-    return result
+def _outcome(cell: CellRecord) -> str:
+    kind, reasons = _kind(cell), "\n".join(cell.reasons)
+    if kind == "skipped":
+        return _open("skipped", "/", message="; ".join(cell.reasons) or "left out")
+    if kind == "failure":
+        return _told("failure", "expectation", cell, "an expectation failed")
+    if kind == "error":
+        return _told("error", cell.state.value.replace("_", "-"), cell, _WITHOUT_ANSWER[cell.state])
+    return f"<system-out>{_text(reasons)}</system-out>" if reasons else ""
+
+
+def _told(tag: str, kind: str, cell: CellRecord, default: str) -> str:
+    head = _open(tag, type=kind, message=cell.reasons[0] if cell.reasons else default)
+    return f"{head}{_text(chr(10).join(cell.reasons))}</{tag}>"
+
+
+def _counts(kinds: Counter[str]) -> dict[str, str]:
+    counts = {"tests": kinds.total(), "failures": kinds["failure"], "errors": kinds["error"]}
+    return {name: str(count) for name, count in counts.items()}
+
+
+def _seconds(value: float | None) -> str:
+    return f"{max(0.0, value or 0.0):.3f}"
+
+
+def _open(tag: str, end: str = "", /, **attributes: str | None) -> str:
+    """A tag with those attributes that are told."""
+    told = {name: xml_attribute(value) for name, value in attributes.items() if value is not None}
+    return f"<{tag}{''.join(f' {name}={quoteattr(text)}' for name, text in told.items())}{end}>"
+
+
+def _text(text: str) -> str:
+    return escape(xml_text(text))

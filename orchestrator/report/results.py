@@ -9,12 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 from orchestrator.model import Answer, AnswerStatus, Metric, Verdict
+from orchestrator.near import folded
 from orchestrator.records import StoredAnswer
 from orchestrator.report.summary import SCHEMA
 from orchestrator.safe import clip, csv_cell, json_line, terminal
@@ -55,8 +56,8 @@ class Filter:
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
-    folded = name.casefold()
-    return any(fnmatchcase(folded, pattern.casefold()) for pattern in patterns)
+    name = folded(name)
+    return any(fnmatchcase(name, folded(pattern)) for pattern in patterns)
 
 
 async def _kept(rows: Rows, keep: Filter) -> AsyncIterator[StoredAnswer]:
@@ -166,8 +167,10 @@ async def write_table(
     *,
     width: int | None = None,
     paint: Callable[[str, str], str] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> int:
     """Aligned lines for a person. ``width`` (of a terminal) bounds them; ``None`` leaves them whole.
+    ``names`` has the agents' names for people by id.
 
     ``paint(text, verdict)`` may colour the column of the verdict. Returns the number of rows.
     """
@@ -176,7 +179,7 @@ async def write_table(
     keep = keep or Filter()
     widths = [len(heading) for heading in _HEADINGS]
     async for row in _kept(rows, keep):
-        for column, text in enumerate(_cells(row)[:-1]):
+        for column, text in enumerate(_cells(row, names)[:-1]):
             widths[column] = max(widths[column], min(_WIDEST, cell_len(text)))
     room = None if width is None else max(_NARROWEST_ANSWER, width - sum(widths[:-1]) - 2 * len(widths[:-1]))
 
@@ -191,7 +194,7 @@ async def write_table(
     out(line(_HEADINGS, None))
     written = 0
     async for row in _kept(rows, keep):
-        out(line(_cells(row), row.verdict.value if row.verdict else None))
+        out(line(_cells(row, names), row.verdict.value if row.verdict else None))
         written += 1
     return written
 
@@ -203,12 +206,13 @@ def _fitted(text: str, width: int, measure: Callable[[str], int]) -> str:
     return text
 
 
-def _cells(row: StoredAnswer) -> tuple[str, ...]:
+def _cells(row: StoredAnswer, names: Mapping[str, str] | None) -> tuple[str, ...]:
     answer = row.answer
+    agent = (names or {}).get(answer.agent_id) or answer.agent or answer.agent_id
     layer = "/".join(part for part in (answer.layer, answer.server, answer.direction) if part)
     failed = answer.status is AnswerStatus.ERROR
     return (
-        *(terminal(row.target), terminal(answer.agent or answer.agent_id), terminal(answer.country or "-")),
+        *(terminal(row.target), terminal(agent), terminal(answer.country or "-")),
         *(terminal(layer), terminal(answer.date or "-"), row.verdict.value if row.verdict else "-"),
         terminal(answer.error or "error") if failed else _measured(answer),
     )

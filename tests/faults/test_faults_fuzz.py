@@ -20,7 +20,7 @@ from virtual_time import run_virtual
 from orchestrator.errors import OrchestratorError
 from orchestrator.report.digest import digest
 from orchestrator.report.explain import explanation, steps
-from orchestrator.report.junit import junit
+from orchestrator.report.junit import write_junit
 from orchestrator.report.results import write_csv, write_jsonl, write_table
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.terminal.console import make_console
@@ -118,7 +118,7 @@ async def everything_shown(simulated: Simulated, ran: Ran) -> None:
     await write_jsonl(run.id, rows, out.write)
     await write_csv(run.id, rows, out.write)
     await write_table(rows, out.write)
-    await junit(run, store.cells(run.id))
+    await write_junit(run, lambda: store.cells(run.id), out.write)
     print_summary(make_console(out), run, ran.outcome.counts, await digest(store.cells(run.id)), ())
     for test in ran.tests:
         events = await store.events(run.id, test.spec.key)

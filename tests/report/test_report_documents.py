@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from junitparser import JUnitXml
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import CellState, Verdict
 from orchestrator.records import RunSettings, RunState
 from orchestrator.report.digest import Digest, digest, with_links
-from orchestrator.report.junit import junit
+from orchestrator.report.junit import write_junit
 from orchestrator.report.markdown import ticket
 
 if TYPE_CHECKING:
@@ -34,8 +36,13 @@ def fail(make: Make, **changes: object) -> CellRecord:
 
 
 async def parsed(make: Make, cells: Sequence[CellRecord]) -> ET.Element:
-    document = await junit(make.run(), make.stream(cells))
-    return ET.fromstring(document)  # noqa: S314 - our own output is what is tested
+    return ET.fromstring(await written(make, cells))  # noqa: S314 - our own output is what is tested
+
+
+async def written(make: Make, cells: Sequence[CellRecord], **more: Any) -> str:
+    parts: list[str] = []
+    await write_junit(make.run(), lambda: make.stream(cells), parts.append, **more)
+    return "".join(parts)
 
 
 async def test_junit_has_a_case_per_cell_with_what_came_of_it(make: Make) -> None:
@@ -64,28 +71,84 @@ async def test_junit_has_a_case_per_cell_with_what_came_of_it(make: Make) -> Non
     }
     reason = "http-server.totalTime 2310 ms, expected < 2000"
     assert found == {
-        "passes": [],
-        "warns": [("system-out", None, None, "network.loss 1 %")],
-        "measured-an-error": [("system-out", None, None, "timed out")],
-        "fails": [("failure", "expectation", reason, reason)],
-        "is-silent": [("error", "missing", "no answer came", None)],
-        "came-half": [("error", "partial", "only some layers answered", None)],
-        "was-refused": [("error", "not-run", "creation refused", "creation refused")],
-        "is-offline": [("skipped", None, "the agent is offline", None)],
+        "portal @ passes": [],
+        "portal @ warns": [("system-out", None, None, "network.loss 1 %")],
+        "portal @ measured-an-error": [("system-out", None, None, "timed out")],
+        "portal @ fails": [("failure", "expectation", reason, reason)],
+        "portal @ is-silent": [("error", "missing", "no answer came", None)],
+        "portal @ came-half": [("error", "partial", "only some layers answered", None)],
+        "portal @ was-refused": [("error", "not-run", "creation refused", "creation refused")],
+        "portal @ is-offline": [("skipped", None, "the agent is offline", None)],
     }
-    for element in (root, suite):
+    for element, skipped in ((root, None), (suite, "1")):
         numbers = {name: element.get(name) for name in ("tests", "failures", "errors", "skipped")}
-        assert numbers == {"tests": "8", "failures": "1", "errors": "3", "skipped": "1"}
+        assert numbers == {"tests": "8", "failures": "1", "errors": "3", "skipped": skipped}
 
 
 async def test_junit_groups_cases_by_test_and_names_their_target(make: Make) -> None:
     root = await parsed(make, [make.cell(), make.cell(test="dns", target="example.com"), make.cell()])
     assert [suite.get("name") for suite in root] == ["branch-sweep.web", "branch-sweep.dns"]
-    assert [case.get("classname") for case in root.iter("testcase")] == [
-        "branch-sweep.web.portal",
-        "branch-sweep.web.portal",
-        "branch-sweep.dns.example.com",
+    assert [(case.get("classname"), case.get("name")) for case in root.iter("testcase")] == [
+        ("branch-sweep / web", "portal @ branch-01"),
+        ("branch-sweep / web", "portal @ branch-01"),
+        ("branch-sweep / dns", "example.com @ branch-01"),
     ]
+
+
+async def test_junit_keeps_the_cells_of_a_block_together_wherever_they_come(make: Make) -> None:
+    cells = [
+        make.left_out(),
+        make.cell(agent="a"),
+        make.cell(test="dns"),
+        make.cell(agent="b"),
+        make.left_out(test="x"),
+    ]
+    root = await parsed(make, cells)
+    found = {suite.get("name"): [case.get("name") for case in suite.iter("testcase")] for suite in root}
+    assert found == {
+        "branch-sweep.web": ["portal @ a", "portal @ branch-07", "portal @ b"],
+        "branch-sweep.dns": ["portal @ branch-01"],
+        "branch-sweep.x": ["portal @ branch-07"],
+    }
+
+
+async def test_junit_tells_how_long_a_test_a_block_and_the_run_took(make: Make) -> None:
+    first = make.test(created=10.0, closed=22.5)
+    second = make.test(created=11.0, closed=31.25)
+    second = replace(second, spec=replace(second.spec, key="bbbb00000002"))
+    cells = [make.cell(spec="aaaa00000001"), make.cell(spec="bbbb00000002"), make.cell(spec="cccc")]
+    text = await written(make, cells, tests=[first, second], now=make.started + 90.5)
+    root = ET.fromstring(text)  # noqa: S314 - our own output is what is tested
+    assert root.get("time") == "90.500"
+    assert [suite.get("time") for suite in root] == ["21.250"]
+    assert [case.get("time") for case in root.iter("testcase")] == ["12.500", "20.250", "0.000"]
+
+
+@pytest.mark.parametrize("target", ["www.example.com", "https://a.b.example/x.y", "10.0.0.1:443"])
+async def test_a_ci_server_finds_no_package_in_a_class_name(make: Make, target: str) -> None:
+    run = make.run(plan="v1.2-sweep")
+    parts: list[str] = []
+    cells = [make.cell(test="web.eu", target=target)]
+    await write_junit(run, lambda: make.stream(cells), parts.append)
+    (case,) = ET.fromstring("".join(parts)).iter("testcase")  # noqa: S314 - as above
+    assert (case.get("classname"), case.get("name")) == ("v1_2-sweep / web_eu", f"{target} @ branch-01")
+
+
+async def test_junit_begins_with_its_declaration_and_comes_piece_by_piece(make: Make) -> None:
+    parts: list[str] = []
+    cells = [make.cell(agent=f"agent-{number}") for number in range(300)]
+    await write_junit(make.run(), lambda: make.stream(cells), parts.append)
+    assert parts[0] == '<?xml version="1.0" encoding="UTF-8"?>\n'
+    assert len(parts) > 300
+    assert max(map(len, parts)) < 400
+
+
+async def test_a_ci_librarys_reader_counts_what_we_counted(make: Make) -> None:
+    cells = [make.cell(), fail(make), make.left_out(), make.cell(test="dns", state=CellState.MISSING)]
+    document = JUnitXml.fromstring((await written(make, cells)).encode())
+    told = (document.tests, document.failures, document.errors)
+    document.update_statistics()  # type: ignore[no-untyped-call] # the library's own lack
+    assert told == (document.tests, document.failures, document.errors) == (4, 1, 1)
 
 
 async def test_junit_of_a_run_without_cells_is_a_document(make: Make) -> None:

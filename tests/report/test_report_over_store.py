@@ -12,7 +12,7 @@ import pytest
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, AgentType, CellResult, CellState, NotRun, Verdict
 from orchestrator.report.digest import digest
-from orchestrator.report.junit import junit
+from orchestrator.report.junit import write_junit
 from orchestrator.report.markdown import ticket
 from orchestrator.report.results import write_csv, write_jsonl
 from orchestrator.report.summary import summary
@@ -93,7 +93,9 @@ async def test_every_report_is_made_from_the_store(make: Make, store: Store) -> 
         ("http-server", "77", "fail"),
     }
     assert await write_csv(run.id, lambda: store.results(run.id), lambda _: None) == 2
-    assert b'tests="5"' in await junit(record, store.cells(run.id))
+    xml: list[str] = []
+    await write_junit(record, lambda: store.cells(run.id), xml.append)
+    assert 'tests="5"' in "".join(xml)
     assert "| fail | `portal` | `branch-01` | `web` | `too slow` | - |" in ticket(record, counts, found)
     stream = io.StringIO()
     print_summary(make_console(stream), record, counts, found)

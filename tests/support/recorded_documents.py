@@ -23,7 +23,7 @@ from orchestrator.plan.load import parse_plan
 from orchestrator.records import RunRecord
 from orchestrator.report.check import check_document
 from orchestrator.report.digest import digest, with_links
-from orchestrator.report.junit import junit
+from orchestrator.report.junit import write_junit
 from orchestrator.report.markdown import ticket
 from orchestrator.report.results import write_csv, write_jsonl
 from orchestrator.report.summary import summary
@@ -85,12 +85,14 @@ async def _made(simulated: Simulated, run: str) -> dict[str, bytes]:
     what = await digest(store.cells(run), limit=_TROUBLES)
     what = await with_links(what, lambda key: store.answers(run, key))
     unknown = await store.tests(run, [SpecState.UNKNOWN])
+    xml: list[str] = []
+    await write_junit(record, lambda: store.cells(run), xml.append, tests=await store.tests(run), now=now)
     return {
         "show.json": _printed(summary(record, counts, now=now)),
         "results.jsonl": "".join(lines).encode(),
         "results.csv": "".join(rows).encode(),
         "report.md": ticket(record, counts, what, unknown, now=now).encode("utf-8", "backslashreplace"),
-        "junit.xml": await junit(record, store.cells(run)),
+        "junit.xml": "".join(xml).encode(),
     }
 
 

@@ -1,0 +1,21 @@
+"""What the reports of a run are made of, read from a store."""
+
+from __future__ import annotations
+
+from orchestrator.records import RunRecord
+from orchestrator.report.formats import Source
+from orchestrator.store.base import Archive
+
+
+def source_of(archive: Archive, run: RunRecord, now: float) -> Source:
+    """A source over the store; nothing is read before a format asks. ``now`` is epoch seconds."""
+    return Source(
+        run=run,
+        now=now,
+        counts=lambda: archive.counts(run.id),
+        agents=lambda: archive.agents(run.id),
+        tests=lambda: archive.tests(run.id),
+        answers=lambda key: archive.answers(run.id, key),
+        cells=lambda: archive.cells(run.id),
+        results=lambda: archive.results(run.id),
+    )

@@ -1,0 +1,101 @@
+"""The one table of formats: what a run can be written as, for the command line, the library and the tests.
+
+A format is a function of records: it asks the :class:`Source` for what it needs and gives text, piece by
+piece.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import Agent, Answer
+from orchestrator.records import CellRecord, Counts, RunRecord, StoredAnswer, TestRecord
+from orchestrator.report import results
+from orchestrator.report.digest import digest, with_links
+from orchestrator.report.junit import write_junit
+from orchestrator.report.markdown import ticket
+from orchestrator.report.names import agent_names, with_names
+from orchestrator.report.summary import summary
+
+Out = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What reports are made of. ``now`` is epoch seconds, for a run that goes on; all else reads a store."""
+
+    run: RunRecord
+    now: float
+    counts: Callable[[], Awaitable[Counts]]
+    agents: Callable[[], Awaitable[Mapping[str, Agent]]]
+    tests: Callable[[], Awaitable[Sequence[TestRecord]]]
+    answers: Callable[[str], Awaitable[Sequence[Answer]]]
+    cells: Callable[[], AsyncIterator[CellRecord]]
+    results: Callable[[], AsyncIterator[StoredAnswer]]
+
+    async def names(self) -> dict[str, str]:
+        """The agents' names for people, by id."""
+        return agent_names((await self.agents()).values())
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFormat:
+    """A document about a run as a whole. ``suffix`` is that of a file in this format."""
+
+    name: str
+    suffix: str
+    write: Callable[[Source, Out], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFormat:
+    """The answers of a run, one a line."""
+
+    name: str
+    suffix: str
+    write: Callable[[Source, Out, results.Filter], Awaitable[int]]
+
+
+async def _markdown(source: Source, out: Out) -> None:
+    names = await source.names()
+    found = await digest(with_names(source.cells(), names), limit=50)
+    found = await with_links(found, source.answers)
+    unknown = [test for test in await source.tests() if test.state is SpecState.UNKNOWN]
+    out(ticket(source.run, await source.counts(), found, unknown, now=source.now))
+
+
+async def _junit(source: Source, out: Out) -> None:
+    names = await source.names()
+    tests = await source.tests()
+    await write_junit(source.run, lambda: with_names(source.cells(), names), out, tests=tests, now=source.now)
+
+
+async def _json(source: Source, out: Out) -> None:
+    out(json.dumps(summary(source.run, await source.counts(), now=source.now), indent=2) + "\n")
+
+
+async def _jsonl(source: Source, out: Out, keep: results.Filter) -> int:
+    return await results.write_jsonl(source.run.id, source.results, out, keep)
+
+
+async def _csv(source: Source, out: Out, keep: results.Filter) -> int:
+    return await results.write_csv(source.run.id, source.results, out, keep)
+
+
+def _named(*formats: ReportFormat) -> Mapping[str, ReportFormat]:
+    return MappingProxyType({one.name: one for one in formats})
+
+
+REPORTS = _named(
+    ReportFormat("markdown", ".md", _markdown),
+    ReportFormat("junit", ".xml", _junit),
+    ReportFormat("json", ".json", _json),
+)
+# Besides these the command line has a table for people, which is drawn by the width of their terminal.
+RESULTS: Mapping[str, ResultFormat] = MappingProxyType(
+    {one.name: one for one in (ResultFormat("jsonl", ".jsonl", _jsonl), ResultFormat("csv", ".csv", _csv))}
+)

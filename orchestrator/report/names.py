@@ -1,0 +1,32 @@
+"""What agents are called where people read: by name, and by id too where a name repeats. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from dataclasses import replace
+
+from orchestrator.model import Agent
+from orchestrator.near import folded
+from orchestrator.records import CellRecord
+
+
+def agent_names(agents: Iterable[Agent]) -> dict[str, str]:
+    """Names for people by id. Names that differ in case or in their Unicode form only are taken for one."""
+    known = list(agents)
+    times = Counter(folded(agent.name) for agent in known)
+    return {
+        agent.id: agent.name if agent.name and times[folded(agent.name)] == 1 else _with_id(agent)
+        for agent in known
+    }
+
+
+def _with_id(agent: Agent) -> str:
+    return f"{agent.name} ({agent.id})" if agent.name else agent.id
+
+
+async def with_names(cells: AsyncIterable[CellRecord], names: Mapping[str, str]) -> AsyncIterator[CellRecord]:
+    """The cells with their agents called as people know them; documents for programs keep the bare name."""
+    async for cell in cells:
+        name = names.get(cell.agent_id, cell.agent)
+        yield cell if name == cell.agent else replace(cell, agent=name)
