@@ -20,6 +20,7 @@ from orchestrator.plan.problems import Place, Problems, nearest, quoted
 from orchestrator.plan.selectors import Selection, Selector, by_id, explain_nothing, select, uses_labels
 from orchestrator.plan.targets import completed
 from orchestrator.testtypes import TEST_TYPES, time_limit
+from orchestrator.testtypes.layers import rows_for_each
 
 # Seconds. Queueing on the agent, path traces and ingestion come on top of the type's own limit; the vendor
 # documents no figure, 90 to 120 s beyond the limit is what is seen to be enough (api-facts 3.5).
@@ -184,7 +185,7 @@ class _Packed:
         block = self._block
         refused = self._refused(target)
         ids = tuple(one for one in self._ids if one not in refused) if refused else self._ids
-        servers = target.fields.get("dnsServers")
+        servers = rows_for_each(block.type, target.fields)
         for start in range(0, len(ids), self._size):
             agents = ids[start : start + self._size]
             yield Spec(
@@ -199,7 +200,7 @@ class _Packed:
                 raw=block.raw,
                 expect=block.expect,
                 warn=block.warn,
-                servers=len(servers) if block.type == "dns-server" and isinstance(servers, list) else 1,
+                servers=servers,
                 path_details=block.path_details,
             )
 

@@ -14,7 +14,7 @@ from orchestrator.plan.problems import Place, Problems, nearest, quoted
 from orchestrator.plan.selectors import Selector
 from orchestrator.plan.source import Entries, Items, Node, Scalar, find
 from orchestrator.plan.targets import Groups, ReadCsv, Written, choose, completed, missing_fields, resolve
-from orchestrator.testtypes import TEST_TYPES, TestType, layers_of
+from orchestrator.testtypes import PATHS, TEST_TYPES, TestType, layers_of
 from orchestrator.verdict.expect import ExpectationInvalid, parse_expectation
 
 
@@ -70,8 +70,8 @@ class _Block:
         layers = self._layers(kind, options)
         self._check_expectations(kind, layers)
         targets, places = self._targets(name, kind, options, reader, groups, csv)
-        if document is not None and document.path_details and "path-vis" not in layers:
-            self.problems.add(self._place("path_details"), "path_details needs the layer path-vis")
+        if document is not None and document.path_details and PATHS.name not in layers:
+            self.problems.add(self._place("path_details"), f"path_details needs the layer {PATHS.name}")
         if document is None or len(self.problems) > before:
             return None
         return TestBlock(

@@ -27,9 +27,8 @@ from orchestrator.schedule.order import creation_order
 from orchestrator.schedule.progress import Progress
 from orchestrator.schedule.schedule import Schedule
 from orchestrator.store.base import Store
-from orchestrator.testtypes import TEST_TYPES
+from orchestrator.testtypes import DETAILS, TEST_TYPES
 from orchestrator.thousandeyes.protocol import Dialect
-from orchestrator.thousandeyes.rows import DETAIL
 from orchestrator.verdict.counts import end_state, exit_code
 
 LOST = "its creation's answer was lost when an earlier session of this run ended"
@@ -232,7 +231,7 @@ class Conductor:
                 kept.extend(harvest.kept)
             if test.spec.path_details:
                 hand.detailed = wanted_details(kept)
-            have = {(row.agent_id, row.round_id) for row in answers if row.layer == DETAIL}
+            have = {(row.agent_id, row.round_id) for row in answers if row.layer == DETAILS}
             hand.created = now - max(0.0, wall - (test.created or wall))
             deadline = hand.created + test.spec.deadline
             self._context.schedule.opened(

@@ -18,10 +18,10 @@ from orchestrator.runner.journal import durably
 from orchestrator.schedule.backoff import backoff
 from orchestrator.schedule.progress import FLOOR
 from orchestrator.schedule.steps import Detail, Poll, Probe, Purpose
+from orchestrator.testtypes import DETAILS, PATHS
 from orchestrator.thousandeyes.limits import read_limits
 from orchestrator.thousandeyes.outcomes import ReadOutcome, read_outcome
 from orchestrator.thousandeyes.protocol import BadAnswer, Page, Reply, Request, TransportError
-from orchestrator.thousandeyes.rows import DETAIL
 
 # Seconds by which the clocks of the API's parts may differ.
 CLOCKS_APART = 2
@@ -82,7 +82,7 @@ async def detail(context: Context, step: Detail, permit: Permit) -> None:
             outcome, problem = ReadOutcome.NOT_YET, "no hops yet"
     again = outcome is not ReadOutcome.ROWS
     if outcome is not ReadOutcome.ROWS:
-        context.tell(PollFailed(DETAIL, problem, step.agent_id), step.key)
+        context.tell(PollFailed(DETAILS, problem, step.agent_id), step.key)
     limited = outcome is ReadOutcome.LIMITED
     context.schedule.polls.detail_ended(step, context.clock.now(), again=again, limited=limited)
 
@@ -191,7 +191,7 @@ async def _rows(context: Context, test: InHand, step: Poll, page: Page, asked: f
     context.tell(polled, step.key)
     await _store(context, test, harvest.kept)
     now = context.clock.now()
-    if spec.path_details and step.layer == "path-vis":
+    if spec.path_details and step.layer == PATHS.name:
         wanted = wanted_details(harvest.kept)
         context.schedule.polls.want_details(step.key, sorted(wanted - test.detailed), now)
         test.detailed |= wanted
@@ -203,7 +203,7 @@ def wanted_details(rows: Iterable[Answer]) -> set[tuple[str, int]]:
     return {
         (row.agent_id, row.round_id)
         for row in rows
-        if row.layer == "path-vis" and row.status is AnswerStatus.OK
+        if row.layer == PATHS.name and row.status is AnswerStatus.OK
     }
 
 

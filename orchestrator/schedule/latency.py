@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from orchestrator.testtypes.layers import prior_median
+
 if TYPE_CHECKING:
     from random import Random
 
@@ -28,22 +30,10 @@ BESIDE = 0.1  # part of a known latency by which a new sample may differ from it
 DRAWS = 8  # from what is known, until a sample is drawn from the bracket alone
 SPREAD = 0.5  # sigma of the lognormal prior, wide on purpose
 
-# Medians in seconds before anything was measured; the vendor documents none.
-NETWORK_MEDIAN, WEB_MEDIAN, BROWSER_MEDIAN = 18.0, 30.0, 50.0
-PRIOR_MEDIANS = {
-    "http-server": WEB_MEDIAN,
-    "ftp-server": WEB_MEDIAN,
-    "sip-server": WEB_MEDIAN,
-    "api": WEB_MEDIAN,
-    "page-load": BROWSER_MEDIAN,
-    "web-transactions": BROWSER_MEDIAN,
-}
-
 
 def prior(test_type: str) -> tuple[float, ...]:
     """Ten quantiles, seconds, of what to expect of a test type that was never seen."""
-    median = PRIOR_MEDIANS.get(test_type, NETWORK_MEDIAN)
-    normal = NormalDist(math.log(median), SPREAD)
+    normal = NormalDist(math.log(prior_median(test_type)), SPREAD)
     return tuple(math.exp(normal.inv_cdf((index + 0.5) / 10)) for index in range(10))
 
 

@@ -22,10 +22,10 @@ from orchestrator.schedule.pace import Pace
 from orchestrator.schedule.policy import brought_forward, lagging_poll
 from orchestrator.schedule.progress import Harvest, Progress
 from orchestrator.schedule.steps import Candidate, Detail, Poll, Purpose, Step
+from orchestrator.testtypes import LAYERS
 
 # By this part of its type's latencies a test is late, and its other layers are read with what is there.
 LATE = 0.95
-SENTINEL = "path-vis"
 
 _Heap = list[tuple[float, int, Poll | Detail]]
 
@@ -62,7 +62,8 @@ class Polls:
         layers = spec.layers
         read = {layer for layer in layers if progress.complete(layer)}
         left = [layer for layer in layers if layer not in read]
-        sentinel = SENTINEL if SENTINEL in left else (left or layers)[-1]
+        last = [layer for layer in left if LAYERS[layer].finishes_last]
+        sentinel = (last or left or layers)[-1]
         # The time for the last poll counts from now if the deadline passed while nobody was there to poll.
         test = OpenTest(spec, progress, created, max(deadline, now), sentinel, read)
         self._open[spec.key] = test

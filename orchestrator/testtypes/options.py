@@ -174,7 +174,10 @@ STATUS_CODE = Option(
     v6="desiredStatusCode",
 )
 FOLLOW_REDIRECTS = _flag("followRedirects", "Follow redirects.", default=True)
-VERIFY_CERTIFICATE = _flag("verifyCertificate", "Take certificate errors seriously.", default=False)
+# Off in v7, on in v6 (api-facts 1.3, 7.4).
+VERIFY_CERTIFICATE = replace(
+    _flag("verifyCertificate", "Take certificate errors seriously.", default=False), v6_default=0
+)
 HTTP_TIME_LIMIT = _whole("httpTimeLimit", "Seconds until the HTTP request is given up.", 5, 60, default=5)
 HEADERS = Option("headers", Kind.STRINGS, "Request headers, each 'Name: value'.", secret=True, v6="headers")
 CUSTOM_HEADERS = Option(

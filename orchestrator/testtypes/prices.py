@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from orchestrator.model import AgentType, Json
+from orchestrator.testtypes.layers import rows_for_each
 from orchestrator.testtypes.table import TEST_TYPES
 
 PRICE_SOURCE = (
@@ -33,7 +34,5 @@ def milliunits(type_name: str, fields: Mapping[str, Json], agent_type: AgentType
     rate = time_limit(type_name, fields) or _FLAT
     if type_name == "agent-to-agent" and fields.get("direction") == "bidirectional":
         rate *= 2
-    servers = fields.get("dnsServers")
-    if type_name == "dns-server" and isinstance(servers, list | tuple):
-        rate *= max(1, len(servers))
+    rate *= max(1, rows_for_each(type_name, fields))
     return rate if agent_type is AgentType.CLOUD else rate / 2

@@ -51,8 +51,9 @@ class Option:
 
     ``minimum`` and ``maximum`` are in the field's own unit. ``default`` is the API's own, used for prices,
     deadlines and layers only, never sent. ``secret`` values are masked wherever they are shown. ``v6`` is
-    the field's v6 name, ``None`` when v6 has no such field. ``fields`` describes the inside of ``OBJECT``
-    and of each item of ``OBJECTS``.
+    the field's v6 name, ``None`` when v6 has no such field; ``v6_default`` is sent to v6 where the plan says
+    nothing, because the versions' defaults differ and one plan means one thing. ``fields`` describes the
+    inside of ``OBJECT`` and of each item of ``OBJECTS``.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Option:
     nullable: bool = False
     v6: str | None = None
     v6_form: V6Form = V6Form.SAME
+    v6_default: Json = None
     fields: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -74,9 +76,13 @@ class Option:
 class TestType:
     """One kind of instant test.
 
-    ``v6_name`` is ``None`` where v6 has no such type. ``bare`` is the field that a string target fills (a
-    field of ``targetSipCredentials`` for sip-server). ``layers`` has the primary layer first. ``limit``
-    names the option that bounds one measurement, in seconds.
+    ``v6_name`` is ``None`` where v6 has no such type. ``bare`` is the field that a string target fills, a
+    field of the object ``nested`` where that is named; ``schemes`` are those of its addresses, if any.
+    ``layers`` has the primary layer first; ``always_network``: ``networkMeasurements`` means something else
+    here and takes no layer away. ``limit`` names the option that bounds one measurement, in seconds.
+
+    ``v6_port_in`` names the text at whose end v7 wants the port, for which v6 has a field of its own;
+    ``v6_repeated`` are the fields of ``nested`` that v6 wants at the top level too.
     """
 
     name: str
@@ -85,6 +91,11 @@ class TestType:
     options: Mapping[str, Option]
     layers: tuple[str, ...]
     limit: str | None = None
+    nested: str | None = None
+    schemes: tuple[str, ...] = ("http", "https")
+    always_network: bool = False
+    v6_port_in: str | None = None
+    v6_repeated: tuple[str, ...] = ()
 
     @property
     def target_fields(self) -> tuple[str, ...]:

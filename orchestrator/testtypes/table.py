@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 from orchestrator.testtypes import options as o
 from orchestrator.testtypes.shape import Kind, Option, TestType, V6Form
@@ -18,6 +20,7 @@ def _type(
     *options: Option,
     v6_name: str | None = "",
     limit: str | None = None,
+    **facts: Any,
 ) -> TestType:
     table = {option.name: option for option in (*options, *o.COMMON)}
     return TestType(
@@ -27,6 +30,7 @@ def _type(
         options=MappingProxyType(table),
         layers=layers,
         limit=limit,
+        **facts,
     )
 
 
@@ -48,6 +52,9 @@ _ALL = (
         *o.without_v6(o.DSCP),
         Option("pingPayloadSize", Kind.INTEGER, "Bytes of payload.", minimum=0, maximum=1400, nullable=True),
         o.flag("continuousMode", "Continuous monitoring.", v6=False),
+        # Here networkMeasurements is loss second by second (api-facts 1.2).
+        always_network=True,
+        v6_port_in="server",
     ),
     _type(
         "agent-to-agent",
@@ -182,6 +189,7 @@ _ALL = (
         *o.without_v6(o.BANDWIDTH),
         *o.NETWORK,
         limit="ftpTimeLimit",
+        schemes=("ftp", "ftps", "sftp"),
     ),
     _type(
         "sip-server",
@@ -201,6 +209,9 @@ _ALL = (
         o.PACKET_RATE,
         o.IPV6_POLICY,
         limit="sipTimeLimit",
+        nested="targetSipCredentials",
+        # The v6 reference wants them at the top level as well as in the credentials.
+        v6_repeated=("port", "sipRegistrar"),
     ),
     _type(
         "voice",
@@ -208,7 +219,7 @@ _ALL = (
         ("rtp-server", "path-vis"),
         o.TARGET_AGENT,
         Option("codecId", Kind.ID, "Codec of the stream.", v6="codecId", v6_form=V6Form.INTEGER),
-        o.DSCP,
+        replace(o.DSCP, v6_default=0),  # 0 in v7, 46 in v6 (api-facts 1.3, 7.4)
         o.whole("duration", "Seconds of the stream.", 5, 30, default=5),
         o.whole("jitterBuffer", "Milliseconds of de-jitter buffer.", 0, 150, default=40),
         o.whole("port", "Port on the target agent.", 1024, 65535, v6=False),

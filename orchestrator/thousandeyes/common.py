@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from orchestrator.model import Json, JsonObject, Spec
+from orchestrator.testtypes import LAYERS, TEST_TYPES
 from orchestrator.thousandeyes.origin import below
 from orchestrator.thousandeyes.protocol import BadAnswer, Created, Request
 from orchestrator.thousandeyes.scalars import identifier, mapping, parse_object, text
@@ -50,9 +51,15 @@ def follow(href: str, origin: str, version: str) -> Request | None:
     return None if place is None else Request("GET", place.path, place.query)
 
 
-def direction_of(spec: Spec) -> str | None:
-    """The direction of an agent-to-agent test in v7 form, where the plan chose one."""
-    return text(spec.fields.get("direction")) if spec.type == "agent-to-agent" else None
+def direction_of(spec: Spec, layer: str) -> str | None:
+    """The direction in which to ask for a layer, in v7 form, where the type has one and the plan chose it.
+
+    A layer that cannot be asked for both at once gives both by default (api-facts 3.2).
+    """
+    if "direction" not in TEST_TYPES[spec.type].options:
+        return None
+    direction = text(spec.fields.get("direction"))
+    return None if direction == "bidirectional" and not LAYERS[layer].both_ways else direction
 
 
 def created(test: JsonObject, links: Mapping[str, str], headers: Mapping[str, str]) -> Created:

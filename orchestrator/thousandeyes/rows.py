@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from orchestrator.model import Answer, AnswerStatus, Json, JsonObject, Metric
-from orchestrator.testtypes import METRICS
+from orchestrator.testtypes import Layer
+from orchestrator.testtypes.layers import layer_of_answer
 from orchestrator.thousandeyes.scalars import (
     compact,
     flag,
@@ -23,25 +25,6 @@ from orchestrator.thousandeyes.scalars import (
     text,
 )
 
-DETAIL = "path-vis-detail"
-
-# Metrics without which a row has measured nothing. Failed measurements are rows without metric keys
-# (api-facts 3.4); usually they carry an error text, but page-load and path-vis have no field for one.
-_EVIDENCE: Mapping[str, frozenset[str]] = {
-    "network": frozenset(METRICS["network"]) - {"server", "serverIp", "direction", "healthScore"},
-    "path-vis": frozenset({"pathTraces"}),
-    DETAIL: frozenset({"pathTraces"}),
-    "http-server": frozenset({"responseCode", "totalTime", "responseTime", "connectTime", "dnsTime"}),
-    "page-load": frozenset({"pageLoadTime", "domLoadTime", "responseTime"}),
-    "web-transactions": frozenset({"transactionTime"}),
-    "api": frozenset({"apiTransactionTime", "completion"}),
-    "ftp-server": frozenset({"responseCode", "totalTime", "responseTime", "connectTime", "dnsTime"}),
-    "dns-server": frozenset({"resolutionTime", "mappings"}),
-    "dns-trace": frozenset({"finalQueryTime", "queries", "mappings", "output"}),
-    "dnssec": frozenset({"isValid"}),
-    "sip-server": frozenset({"availability", "totalTime", "responseTime", "responseCode"}),
-    "rtp-server": frozenset({"mos", "loss", "latency"}),
-}
 # The name of the field differs by layer (api-facts 3.4); one poll of all is simpler and as safe.
 _ERROR_TEXTS = ("errorDetails", "errorDetail", "problemDetail")
 _NO_ERROR = frozenset({"", "none", "no error", "null", "-"})
@@ -77,15 +60,18 @@ def answer_of(layer: str, row: Row) -> Answer | None:
     started = round_id(row.fields.get("roundId"))
     if agent_id is None or started is None:
         return None
-    metrics = _metrics(layer, row.fields)
-    error = _error(layer, row.fields, metrics)
+    known = layer_of_answer(layer)
+    metrics = {} if known is None else _metrics(known, row.fields)
+    error = _error(row.fields)
+    if error is None and (known is None or known.evidence.isdisjoint(metrics)):
+        error = f"the {layer} row has no measurement and gives no reason"
     country = text(row.agent.get("countryId"))
     return Answer(
         layer=layer,
         agent_id=agent_id,
         agent=text(row.agent.get("agentName")) or agent_id,
         country=country,
-        server=_server(layer, row.fields),
+        server=_server(known, row.fields),
         round_id=started,
         date=moment(row.fields.get("date")),
         status=AnswerStatus.OK if error is None else AnswerStatus.ERROR,
@@ -97,15 +83,21 @@ def answer_of(layer: str, row: Row) -> Answer | None:
     )
 
 
-def _metrics(layer: str, fields: Mapping[str, Json]) -> dict[str, Metric]:
-    if layer in {"path-vis", DETAIL}:
+def _metrics(layer: Layer, fields: Mapping[str, Json]) -> dict[str, Metric]:
+    if layer.traces:
         return _path_metrics(fields)
     found: dict[str, Metric] = {}
-    for name, read in _READERS.get(layer, ()):
+    for name, read in _readers(layer):
         told = fields.get(name)
         if told is not None and (value := read(told)) is not None:
             found[name] = value
     return found
+
+
+@cache
+def _readers(layer: Layer) -> tuple[tuple[str, Callable[[Json], Metric | None]], ...]:
+    """By metric; kept, since this is asked for every field of every row."""
+    return tuple((name, _reader(name, unit)) for name, unit in layer.metrics.items())
 
 
 def _reader(name: str, unit: str) -> Callable[[Json], Metric | None]:
@@ -149,17 +141,13 @@ def _largest(values: Iterable[int | float | None]) -> int | float | None:
     return max((value for value in values if value is not None), default=None)
 
 
-def _error(layer: str, fields: Mapping[str, Json], metrics: Mapping[str, Metric]) -> str | None:
+def _error(fields: Mapping[str, Json]) -> str | None:
     kind = _said(fields.get("errorType"))
     said = next((found for name in _ERROR_TEXTS if (found := _said(fields.get(name)))), None)
     if kind and said:
         repeats = f"{said} ".lower().startswith((f"{kind} ".lower(), f"{kind}:".lower()))
         return said if repeats else f"{kind}: {said}"
-    if kind or said:
-        return kind or said
-    if _EVIDENCE.get(layer, frozenset()).isdisjoint(metrics):
-        return f"the {layer} row has no measurement and gives no reason"
-    return None
+    return kind or said
 
 
 def _said(value: Json) -> str | None:
@@ -167,9 +155,9 @@ def _said(value: Json) -> str | None:
     return None if found is None or found.strip().lower() in _NO_ERROR else found.strip()
 
 
-def _server(layer: str, fields: Mapping[str, Json]) -> str | None:
+def _server(layer: Layer | None, fields: Mapping[str, Json]) -> str | None:
     server = text(fields.get("server"))
-    if server is None and layer == "dns-server":
+    if server is None and layer is not None and layer.row_for_each is not None:
         return text(fields.get("serverId"))
     return server
 
@@ -178,13 +166,6 @@ def _direction(value: Json) -> str | None:
     """``TO_TARGET`` in v6, ``to-target`` in v7."""
     found = text(value)
     return None if found is None else found.strip().lower().replace("_", "-")
-
-
-# By layer, since this is asked for every field of every row.
-_READERS: Mapping[str, tuple[tuple[str, Callable[[Json], Metric | None]], ...]] = {
-    layer: tuple((name, _reader(name, unit)) for name, unit in metrics.items())
-    for layer, metrics in METRICS.items()
-}
 
 
 def _link(value: Json) -> str | None:

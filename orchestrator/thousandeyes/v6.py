@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from orchestrator.model import Agent, Api, Json, JsonObject, Spec
-from orchestrator.testtypes import TEST_TYPES
+from orchestrator.testtypes import DETAILS, LAYERS, PATHS, TEST_TYPES
+from orchestrator.testtypes.layers import V6Data
 from orchestrator.thousandeyes import listing, problem
 from orchestrator.thousandeyes.common import (
     Place,
@@ -26,26 +27,10 @@ from orchestrator.thousandeyes.common import (
 )
 from orchestrator.thousandeyes.origin import below
 from orchestrator.thousandeyes.protocol import AccountGroup, BadAnswer, Created, Page, Request
-from orchestrator.thousandeyes.rows import DETAIL, Row, answers
+from orchestrator.thousandeyes.rows import Row, answers
 from orchestrator.thousandeyes.scalars import excerpt, items, mapping, parse_object, text
 from orchestrator.thousandeyes.v6_bodies import v6_body
 
-# Our layer -> path below /v6 and the keys of the rows in the envelope (api-facts 7.5).
-_LAYERS: Mapping[str, tuple[str, str, str]] = {
-    "network": ("net/metrics", "net", "metrics"),
-    "path-vis": ("net/path-vis", "net", "pathVis"),
-    "http-server": ("web/http-server", "web", "httpServer"),
-    "page-load": ("web/page-load", "web", "pageLoad"),
-    "web-transactions": ("web/web-transactions", "web", "webTransaction"),
-    "ftp-server": ("web/ftp-server", "web", "ftpServer"),
-    "dns-trace": ("dns/trace", "dns", "trace"),
-    "dns-server": ("dns/server", "dns", "server"),
-    "dnssec": ("dns/dnssec", "dns", "dnssec"),
-    "sip-server": ("voice/sip-server", "voice", "sipMetrics"),
-    "rtp-server": ("voice/rtp-stream", "voice", "metrics"),
-}
-_DETAIL_KEYS = ("net", "pathVis")
-_BY_PATH = {path: layer for layer, (path, _, _) in _LAYERS.items()}
 _DATA = re.compile(r"/v6/([a-z]+/[a-z-]+)/([^/]+?)(\.json)?\Z")
 # v6 name of a row's field -> v7 name (api-facts 7.7).
 _RENAMED = {"valid": "isValid", "endpoints": "pathTraces", "routes": "pathTraces"}
@@ -110,20 +95,17 @@ class V6:
         self, spec: Spec, test_id: str, layer: str, link: str | None, origin: str, aid: str | None
     ) -> Request:
         """Ask for the newest round of a layer."""
-        direction = direction_of(spec)
-        if layer != "network" and direction == "bidirectional":
-            direction = None
+        direction = direction_of(spec, layer)
         wanted = [("direction", direction.upper().replace("-", "_"))] if direction else []
         ours = with_aid(aid, *wanted)
         place = below(link, origin, "v6") if link is not None else None
         if place is not None and _place(place.path) == Place(layer, test_id):
             return Request("GET", place.path, link_query(place.query, ours))
-        return Request("GET", f"/v6/{_LAYERS[layer][0]}/{quoted(test_id)}", ours)
+        return Request("GET", f"/v6/{_data(layer).path}/{quoted(test_id)}", ours)
 
     def read_page(self, layer: str, body: bytes) -> Page:
         """Return the rows. Not ready is a missing list (api-facts 3.5)."""
-        _, family, key = _LAYERS[layer]
-        return _page(layer, body, family, key)
+        return _page(layer, body, _data(layer))
 
     def follow(self, href: str, origin: str) -> Request | None:
         """The request for a next page."""
@@ -131,13 +113,12 @@ class V6:
 
     def path_detail(self, test_id: str, agent_id: str, round_id: int, aid: str | None) -> Request:
         """Ask for the hops of one agent in one round."""
-        return Request(
-            "GET", f"/v6/net/path-vis/{quoted(test_id)}/{quoted(agent_id)}/{round_id}", with_aid(aid)
-        )
+        paths = f"/v6/{_data(PATHS.name).path}/{quoted(test_id)}"
+        return Request("GET", f"{paths}/{quoted(agent_id)}/{round_id}", with_aid(aid))
 
     def read_path_detail(self, body: bytes) -> Page:
         """Return the detailed traces."""
-        return _page(DETAIL, body, *_DETAIL_KEYS)
+        return _page(DETAILS, body, _data(PATHS.name))
 
     def problem(self, status: int, headers: Mapping[str, str], body: bytes) -> str:
         """What went wrong, in one line."""
@@ -145,7 +126,16 @@ class V6:
         return problem.describe(status, body)
 
 
-def _page(layer: str, body: bytes, family: str, key: str) -> Page:
+def _data(layer: str) -> V6Data:
+    """Where the layer's rows are. Raises :class:`ValueError` for one that v6 lacks and plans refuse."""
+    found = LAYERS[layer].v6
+    if found is None:
+        raise ValueError(f"API v6 has no layer {layer}")
+    return found
+
+
+def _page(layer: str, body: bytes, data: V6Data) -> Page:
+    _, family, key = data
     told = parse_object(body, f"{layer} data")
     envelope = told.get(family)
     if not isinstance(envelope, dict):
@@ -159,9 +149,11 @@ def _page(layer: str, body: bytes, family: str, key: str) -> Page:
 
 def _place(path: str) -> Place | None:
     found = _DATA.match(path)
-    if found is None or found.group(1) not in _BY_PATH:
+    if found is None:
         return None
-    return Place(_BY_PATH[found.group(1)], unquote(found.group(2)))
+    there = (layer for layer in LAYERS.values() if layer.v6 is not None and layer.v6.path == found.group(1))
+    layer = next(there, None)
+    return None if layer is None else Place(layer.name, unquote(found.group(2)))
 
 
 def _row(row: Json) -> Row | None:

@@ -7,7 +7,7 @@ differences that are not about one field alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from orchestrator.model import Json, JsonObject, Spec
 from orchestrator.testtypes import TEST_TYPES, Option, V6Form
@@ -20,14 +20,16 @@ def v6_body(spec: Spec, name: str) -> JsonObject:
 
     Fields that v6 does not have are left out; :func:`lost_in_v6` names them.
     """
-    options = TEST_TYPES[spec.type].options
+    kind = TEST_TYPES[spec.type]
     body: JsonObject = {"testName": name, "agents": [{"agentId": _integer(agent)} for agent in spec.agents]}
-    body |= _translated(options, spec.fields)
-    _same_defaults(body, spec.type, options)
-    if spec.type == "agent-to-server":
-        _split_port(body)
-    elif spec.type == "sip-server":
-        _sip_at_both_places(body)
+    body |= _translated(kind.options, spec.fields)
+    for option in kind.options.values():
+        if option.v6 is not None and option.v6_default is not None:
+            body.setdefault(option.v6, option.v6_default)
+    if kind.v6_port_in is not None:
+        _split_port(body, kind.v6_port_in)
+    if kind.nested is not None:
+        _repeat(body, kind.nested, kind.v6_repeated)
     return {**body, **spec.raw}
 
 
@@ -76,35 +78,22 @@ def _item(option: Option, item: Json) -> Json:
     return {key: item if key == "serverName" else _integer(item)}
 
 
-def _same_defaults(body: JsonObject, kind: str, options: Mapping[str, Option]) -> None:
-    """Where the defaults of the versions differ, v7's is sent, so that one plan means one thing.
-
-    verifyCertificate: off in v7, on in v6. dscpId of voice: 0 in v7, 46 in v6 (api-facts 1.3, 7.4).
-    """
-    verify = options.get("verifyCertificate")
-    if verify is not None and verify.v6 is not None:
-        body.setdefault(verify.v6, 0)
-    if kind == "voice":
-        body.setdefault("dscpId", 0)
-
-
-def _split_port(body: JsonObject) -> None:
+def _split_port(body: JsonObject, name: str) -> None:
     """v6 has a field for the port, and refuses a port together with ICMP."""
-    server = body.get("server")
+    server = body.get(name)
     found = _PORT.match(server) if isinstance(server, str) else None
     if found is not None:
-        body["server"] = found["host"].strip("[]")
+        body[name] = found["host"].strip("[]")
         if body.get("protocol") != "ICMP":
             body["port"] = int(found["port"])
 
 
-def _sip_at_both_places(body: JsonObject) -> None:
-    """The v6 reference wants port and registrar at the top level as well as in the credentials."""
-    credentials = body.get("targetSipCredentials")
-    if isinstance(credentials, dict):
-        for name in ("port", "sipRegistrar"):
-            if name in credentials:
-                body.setdefault(name, credentials[name])
+def _repeat(body: JsonObject, nested: str, names: Iterable[str]) -> None:
+    inside = body.get(nested)
+    if isinstance(inside, dict):
+        for name in names:
+            if name in inside:
+                body.setdefault(name, inside[name])
 
 
 def _integer(value: Json) -> Json:

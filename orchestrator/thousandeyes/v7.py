@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from orchestrator.model import Agent, Api, Json, JsonObject, Spec
+from orchestrator.testtypes import DETAILS, LAYERS, PATHS
 from orchestrator.thousandeyes import listing, problem
 from orchestrator.thousandeyes.common import (
     Place,
@@ -22,12 +23,10 @@ from orchestrator.thousandeyes.common import (
 )
 from orchestrator.thousandeyes.origin import below
 from orchestrator.thousandeyes.protocol import AccountGroup, BadAnswer, Created, Page, Request
-from orchestrator.thousandeyes.rows import DETAIL, Row, answers
+from orchestrator.thousandeyes.rows import Row, answers
 from orchestrator.thousandeyes.scalars import excerpt, mapping, parse_object
 
 _RESULTS = re.compile(r"/v7/test-results/([^/]+)/([^/]+)\Z")
-# Our layer names are v7's own; the vendor's models call the last one a stream.
-_OTHER_NAMES = {"rtp-stream": "rtp-server"}
 
 
 class V7:
@@ -88,10 +87,7 @@ class V7:
         self, spec: Spec, test_id: str, layer: str, link: str | None, origin: str, aid: str | None
     ) -> Request:
         """Ask for the newest round of a layer."""
-        direction = direction_of(spec)
-        # path-vis knows two directions, and by default gives both where there are both (api-facts 3.2).
-        if layer != "network" and direction == "bidirectional":
-            direction = None
+        direction = direction_of(spec, layer)
         ours = with_aid(aid, *([("direction", direction)] if direction else []))
         place = below(link, origin, "v7") if link is not None else None
         if place is not None and _place(place.path) == Place(layer, test_id):
@@ -116,12 +112,12 @@ class V7:
 
     def path_detail(self, test_id: str, agent_id: str, round_id: int, aid: str | None) -> Request:
         """Ask for the hops of one agent in one round."""
-        results = f"/v7/test-results/{quoted(test_id)}/path-vis"
+        results = f"/v7/test-results/{quoted(test_id)}/{quoted(PATHS.name)}"
         return Request("GET", f"{results}/agent/{quoted(agent_id)}/round/{round_id}", with_aid(aid))
 
     def read_path_detail(self, body: bytes) -> Page:
         """Return the detailed traces."""
-        return self.read_page(DETAIL, body)
+        return self.read_page(DETAILS, body)
 
     def problem(self, status: int, headers: Mapping[str, str], body: bytes) -> str:
         """What went wrong, in one line."""
@@ -134,7 +130,8 @@ def _place(path: str) -> Place | None:
     if found is None:
         return None
     test_id, layer = (unquote(part) for part in found.groups())
-    return Place(_OTHER_NAMES.get(layer, layer), test_id)
+    known = next((one.name for one in LAYERS.values() if layer in one.aliases), layer)
+    return Place(known, test_id)
 
 
 def _links(links: Json, relation: str) -> list[str]:

@@ -28,7 +28,8 @@ from typing import Any
 
 from orchestrator.model import Answer, AnswerStatus, CellResult, CellState, Metric, Spec, Verdict
 from orchestrator.near import near
-from orchestrator.testtypes import METRICS, TEST_TYPES
+from orchestrator.testtypes import LAYERS, METRICS, TEST_TYPES
+from orchestrator.testtypes.layers import expected_rows
 
 _REASONS = 8  # as many as a person reads; the rest is counted
 
@@ -172,8 +173,9 @@ def _rows(spec: Spec, agent_id: str, answers: Iterable[Answer]) -> dict[str, lis
 
 
 def _absent(spec: Spec, layer: str, rows: Sequence[Answer]) -> str | None:
-    if layer == "dns-server" and 0 < len(rows) < spec.servers:
-        return f"{len(rows)} of {spec.servers} servers in dns-server"
+    wanted = expected_rows(spec, layer)
+    if 0 < len(rows) < wanted:
+        return f"{len(rows)} of {wanted} servers in {layer}"
     return None if rows else f"no answer in {layer}"
 
 
@@ -203,7 +205,7 @@ def _against(expectation: Expectation, row: Answer) -> str | None:
 
 
 def _at(text: str, row: Answer) -> str:
-    return f"{text} at {row.server}" if row.layer == "dns-server" and row.server else text
+    return f"{text} at {row.server}" if LAYERS[row.layer].row_for_each is not None and row.server else text
 
 
 def _error(row: Answer) -> str:
