@@ -87,7 +87,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(behind(settings.MEDIANS), TYPE, 12.0)
     monkeypatch.setitem(behind(v6_shapes.DATA), LAYER, ("net/clock", "net", "clock"))
     # The witness of what was served has a table of its own, on purpose.
-    monkeypatch.setitem(behind(simulated_run._V6_LAYERS), ("net", "clock"), (LAYER, ("net", "clock")))
+    monkeypatch.setitem(simulated_run._V6_LAYERS, ("net", "clock"), (LAYER, ("net", "clock")))
     # Read from the entries above when the simulator is loaded.
     monkeypatch.setitem(behind(v6._TYPES), TYPE, TYPE)
     monkeypatch.setitem(behind(v6._LAYERS), "net/clock", LAYER)
