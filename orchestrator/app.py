@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
-from typing import TypeVar
 
+from orchestrator.actions.session import Session
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import Ledger
 from orchestrator.clock import Clock, LoopClock
 from orchestrator.credentials import Credentials
 from orchestrator.events import Listener
 from orchestrator.listeners.telling import Telling
-from orchestrator.model import Agent, Api
-from orchestrator.runner.ask import ask
 from orchestrator.runner.conductor import Doors, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Tally, Wire
@@ -25,64 +23,14 @@ from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.base import Store
-from orchestrator.store.opening import Opened, open_store
+from orchestrator.store.opening import open_store
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
-from orchestrator.thousandeyes.dialects import dialect
-from orchestrator.thousandeyes.protocol import Dialect, Reply, Request, Transport
-
-T = TypeVar("T")
+from orchestrator.thousandeyes.protocol import Transport
 
 # The simulated world's clock: a minute of limits passes in a second.
 SIMULATED_SPEED = 60.0
 SIMULATED_TOKEN = "simulated"  # noqa: S105 - the built-in simulator takes any
 REQUEST_TOTAL = Timeouts().total
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A connection to one origin as one user, with a store. ``speed`` is that of the clock."""
-
-    settings: Settings
-    opened: Opened
-    doors: Doors
-    pacing: Pacing
-    simulated: bool = False
-
-    def dialect(self, api: Api) -> Dialect:
-        """The translation for an API version."""
-        return dialect(api)
-
-    async def agents(self, api: Api, *, labels: bool) -> tuple[Agent, ...]:
-        """The one listing of a run, with labels if a selector needs them. Raises ``Refused``."""
-        speaks, account = dialect(api), self.settings.account
-        listed, _ = await self.ask(speaks, speaks.agents(account), speaks.read_agents)
-        # An agent that is listed twice is still one agent.
-        agents = tuple({agent.id: agent for agent in listed}.values())
-        if not labels:
-            return agents
-        named, _ = await self.ask(speaks, speaks.labels(account), speaks.read_labels)
-        by_agent = _labels_by_agent(named)
-        # v6 tells the labels with the agents, v7 apart from them.
-        return tuple(
-            replace(agent, labels=tuple(dict.fromkeys((*agent.labels, *by_agent.get(agent.id, ())))))
-            for agent in agents
-        )
-
-    async def ask(self, speaks: Dialect, request: Request, read: Callable[[bytes], T]) -> tuple[T, Reply]:
-        """One read outside a run: what ``read`` makes of it, and the reply.
-
-        Raises ``Refused`` or ``Unanswered``.
-        """
-        doors = self.doors
-        return await ask(doors.wire, doors.ledger, doors.clock, speaks, request, doors.rng.random, read)
-
-
-def _labels_by_agent(named: Mapping[str, frozenset[str]]) -> dict[str, tuple[str, ...]]:
-    labels: dict[str, list[str]] = {}
-    for label, agent_ids in sorted(named.items()):
-        for agent_id in agent_ids:
-            labels.setdefault(agent_id, []).append(label)
-    return {agent_id: tuple(names) for agent_id, names in labels.items()}
 
 
 @asynccontextmanager
@@ -112,7 +60,7 @@ async def connect(
         )
         stack.callback(ledger.close)
         doors = _doors(opened.store, transport, ledger, clock, rng, listeners)
-        yield Session(settings, opened, doors, Pacing())
+        yield Session(settings, opened, doors, Pacing(), secrets.token_hex)
 
 
 @asynccontextmanager
@@ -140,7 +88,9 @@ async def simulate(
         tell = Telling(clock.wall, listeners).tell
         ledger = LocalLedger(reserve=reserve, rng=rng, tell=tell, expiry=expiry)
         doors = _doors(opened.store, transport, ledger, clock, rng, listeners)
-        yield Session(replace(settings, origin=origin), opened, doors, Pacing(Gaps(), speed), simulated=True)
+        settings = replace(settings, origin=origin)
+        pacing = Pacing(Gaps(), speed)
+        yield Session(settings, opened, doors, pacing, secrets.token_hex, simulated=True)
 
 
 def _doors(

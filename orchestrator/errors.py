@@ -14,6 +14,7 @@ A failed test, look or answer is a record in the store, never one of these.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -97,3 +98,23 @@ class CeilingExceeded(OrchestratorError):
 
 class StoreProblem(OrchestratorError):
     """The store cannot be opened, read or written."""
+
+
+def telling(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one exception of a group that tells the most.
+
+    Several steps fail at once where one cause is behind them: a full disk stops every write under way. A
+    defect comes before what the user can mend, that before an interruption; of several it is the first.
+    """
+    leaves = list(_leaves(group))
+    failures = [leaf for leaf in leaves if isinstance(leaf, Exception)]
+    defects = [leaf for leaf in failures if not isinstance(leaf, OrchestratorError)]
+    return (defects or failures or leaves)[0]
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

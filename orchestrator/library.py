@@ -8,17 +8,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.actions.prepare import Wishes, check_ceilings, prepare, store_run
-from orchestrator.app import SIMULATED_SPEED, Session, connect, simulate
+from orchestrator.actions import run as actions
+from orchestrator.actions.run import Waiting, Wishes
+from orchestrator.actions.session import Session, resolve
+from orchestrator.app import SIMULATED_SPEED, connect, simulate
 from orchestrator.credentials import Credentials, find_credentials
 from orchestrator.errors import Exit
 from orchestrator.plan.model import Plan
 from orchestrator.records import CellRecord, StoredAnswer
 from orchestrator.report.summary import summary
-from orchestrator.runner.conductor import Conductor
-from orchestrator.settings import Settings, pick_account, pick_origin
-from orchestrator.store.opening import open_store, pick_store
-from orchestrator.thousandeyes.origin import parse_origin
+from orchestrator.settings import Settings
+from orchestrator.store.opening import open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +61,20 @@ async def run_plan(
     Without ``credentials`` and ``simulated`` the token is looked for as the command line does. Raises the
     errors of :mod:`orchestrator.errors`; a failed test is none of them but a record in the result.
     """
-    place = pick_store(None if store is None else str(store), os.environ)
-    settings = Settings(
-        origin=parse_origin(pick_origin(base_url, os.environ)),
-        store=place,
-        account=pick_account(account, os.environ, plan.account_group),
+    settings = resolve(
+        os.environ,
+        base_url=base_url,
+        account=account,
+        store=None if store is None else str(store),
+        plan_account=plan.account_group,
         urgent=urgent,
     )
-    async with (
-        _session(settings, plan, credentials, simulated=simulated, seed=seed) as session,
-        session.opened.lease.hold(plan.name, session.doors.clock, wait=wait, told=lambda _: None),
-    ):
-        prepared = await prepare(session, plan, seed=seed)
-        check_ceilings(prepared)
-        record = await store_run(session, prepared, Wishes(urgent=urgent))
-        conductor = Conductor(
-            session.doors, session.dialect(plan.api), record, pacing=session.pacing, show=lambda _: None
+    async with _session(settings, plan, credentials, simulated=simulated, seed=seed) as session:
+        outcome = await actions.run(
+            session, plan, wishes=Wishes(urgent=urgent), seed=seed, waiting=Waiting(wait)
         )
-        outcome = await conductor.run()
-    return FinishedRun(outcome.run.id, outcome.exit_code, summary(outcome.run, outcome.counts), place)
+    document = summary(outcome.run, outcome.counts)
+    return FinishedRun(outcome.run.id, outcome.exit_code, document, settings.store)
 
 
 @asynccontextmanager

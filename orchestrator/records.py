@@ -15,6 +15,9 @@ from orchestrator.model import (
     Verdict,
 )
 
+# What a resume does with lost creations.
+UNKNOWN_POLICIES = ("keep", "retry", "skip")
+
 
 class RunState(StrEnum):
     """State of a run in documents and in the store."""

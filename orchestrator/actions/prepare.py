@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from orchestrator.app import Session
+from orchestrator.actions.session import Session
 from orchestrator.errors import CeilingExceeded, NothingToDo, UsageProblem
 from orchestrator.estimate import Estimate, estimate, units_of
 from orchestrator.expand import Expansion, expand, needs_labels
@@ -13,7 +13,6 @@ from orchestrator.model import Agent
 from orchestrator.plan.model import Plan
 from orchestrator.records import Planned, RunFacts, RunRecord, RunSettings, TestRecord
 from orchestrator.runner.journal import durably
-from orchestrator.store.sqlite.journal import new_run_id
 
 # Without a deadline of its own a run may take twice its estimate, at least this long (seconds).
 SHORTEST_DEADLINE = 1800.0
@@ -58,7 +57,7 @@ def check_ceilings(prepared: Prepared) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the command line may ask of a run."""
+    """What may be asked of a run besides its plan. ``path`` is where the plan was read, for records."""
 
     in_order: bool = False
     urgent: bool = False
@@ -71,7 +70,7 @@ async def store_run(session: Session, prepared: Prepared, wishes: Wishes) -> Run
     specs = prepared.expansion.specs
     cells = sum(len(spec.agents) for spec in specs) + len(prepared.expansion.not_run)
     run = RunRecord(
-        id=new_run_id(doors.clock.wall()),
+        id=session.run_id(),
         plan=plan.name,
         plan_path=wishes.path,
         plan_text=plan.bundle(),
@@ -101,23 +100,11 @@ async def store_rerun(session: Session, parent: RunRecord, wishes: Wishes, *, fa
 
     A test failed if its spec did not complete or one of its cells has a verdict other than pass or warn.
     """
-    doors = session.doors
-    tests = [test for test in await doors.store.tests(parent.id) if test.test_id is not None]
-    if failed:
-        wanted = await _failed_specs(session, parent)
-        if not wanted:
-            raise NothingToDo(f"no test of run {parent.id} failed, so there is nothing to run again")
-        tests = [test for test in tests if test.spec.key in wanted]
-    if not tests:
-        what = "no failed test" if failed else "no test"
-        raise UsageProblem(
-            f"run {parent.id} has {what} with an id, so there is nothing to run again",
-            hint="tests that were never created are for `orchestrator resume`, lost ones for `reconcile`",
-        )
+    doors, tests = session.doors, await _to_run_again(session, parent, failed=failed)
     specs = [test.spec for test in tests]
     agents = tuple((await doors.store.agents(parent.id)).values())
     run = RunRecord(
-        id=new_run_id(doors.clock.wall()),
+        id=session.run_id(),
         plan=parent.plan,
         plan_path=parent.plan_path,
         plan_text=parent.plan_text,
@@ -141,6 +128,23 @@ async def store_rerun(session: Session, parent: RunRecord, wishes: Wishes, *, fa
     ]
     await durably(doors.store.create_run(run, again, (), agents))
     return run
+
+
+async def _to_run_again(session: Session, parent: RunRecord, *, failed: bool) -> list[TestRecord]:
+    """The tests of ``parent`` that exist, or those of them that failed. None is an error: see the hints."""
+    tests = [test for test in await session.doors.store.tests(parent.id) if test.test_id is not None]
+    if failed:
+        wanted = await _failed_specs(session, parent)
+        if not wanted:
+            raise NothingToDo(f"no test of run {parent.id} failed, so there is nothing to run again")
+        tests = [test for test in tests if test.spec.key in wanted]
+    if not tests:
+        what = "no failed test" if failed else "no test"
+        raise UsageProblem(
+            f"run {parent.id} has {what} with an id, so there is nothing to run again",
+            hint="tests that were never created are for `orchestrator resume`, lost ones for `reconcile`",
+        )
+    return tests
 
 
 async def _failed_specs(session: Session, run: RunRecord) -> set[str]:

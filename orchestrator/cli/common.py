@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ import anyio
 import click
 
 from orchestrator.cli.masking import add_mask, mask
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import telling
 from orchestrator.model import Api
 from orchestrator.settings import Settings, pick_account, pick_origin
 from orchestrator.store.opening import Opened, open_store, pick_store
@@ -169,27 +169,8 @@ async def as_it_stands(record: RunRecord, opened: Opened) -> RunRecord:
 
 
 def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a command's coroutine; out of a group comes the one exception that tells the most.
-
-    Several steps fail at once where one cause is behind them: a full disk stops every write under way.
-    """
+    """Run a command's coroutine; out of a group comes the one exception that tells the most."""
     try:
         return anyio.run(work)
     except BaseExceptionGroup as group:
-        raise _telling(group) from group
-
-
-def _telling(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """A defect before what the user can mend, that before an interruption; the first of several."""
-    leaves = list(_leaves(group))
-    defects = [leaf for leaf in leaves if isinstance(leaf, Exception)]
-    unexpected = [leaf for leaf in defects if not isinstance(leaf, OrchestratorError)]
-    return (unexpected or defects or leaves)[0]
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
+        raise telling(group) from group

@@ -6,89 +6,85 @@ import math
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 import click
 
-from orchestrator.app import Session
-from orchestrator.budget.permits import BudgetView
+from orchestrator.actions.run import Attendance, Outcome, Standing, Waiting
+from orchestrator.actions.session import Session
 from orchestrator.cli.reading import print_json, tell_summary
 from orchestrator.errors import Exit
 from orchestrator.estimate import finish_seconds
 from orchestrator.records import RunRecord
 from orchestrator.report.summary import summary
-from orchestrator.runner.conductor import Conductor, Outcome, Standing
 from orchestrator.terminal.live import BudgetLine, Progress, Snapshot
 
-# After the first signal: how long what is paid for is still collected (seconds).
-GRACE = 30.0
+if TYPE_CHECKING:
+    from orchestrator.budget.permits import BudgetView
+
 SIGNALS = {signal.SIGINT: Exit.SIGINT, signal.SIGTERM: Exit.SIGTERM}
 
 
-async def conduct(
-    session: Session,
-    run: RunRecord,
-    *,
-    quiet: bool,
-    as_json: bool,
-    unknown: str = "keep",
-    grace: float = GRACE,
-) -> Exit:
-    """Conduct a stored run and tell what came of it. Returns its exit code."""
-    progress = Progress(sys.stderr, f"{run.plan} {run.id}", quiet=quiet)
-    conductor = Conductor(
-        session.doors,
-        session.dialect(run.api),
-        run,
-        pacing=session.pacing,
-        show=lambda standing: progress.update(_snapshot(standing)),
-        unknown=unknown,
-    )
-    outcome: Outcome | None = None
-    left_by: list[Exit] = []
-    progress.start()
-    try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_watch_signals, conductor, progress, tasks.cancel_scope, left_by, grace)
-            outcome = await conductor.run()
-            tasks.cancel_scope.cancel()
-    finally:
-        progress.stop()
-    if outcome is None:
-        code = left_by[0]
-        say(f"left at once; go on with: orchestrator resume {run.id}", quiet=False)
-        await conductor.abandon(code)
-        return code
-    try:
-        await _tell(session, outcome, quiet=quiet, as_json=as_json)
-        sys.stdout.flush()
-    except (BrokenPipeError, SystemExit):
-        # The reader of our output has gone (rich makes an exit of it); the code is the truth all the same.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return outcome.exit_code
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Who attends a run from a terminal: sees how it stands, stops it by signals, is told what came of it."""
 
+    quiet: bool
+    as_json: bool
+    grace: float
+    wait: bool
 
-async def _watch_signals(
-    conductor: Conductor,
-    progress: Progress,
-    scope: anyio.CancelScope,
-    left_by: list[Exit],
-    grace: float,
-) -> None:
-    """The first signal stops creations and lets what is paid for come in; the second leaves at once."""
-    with anyio.open_signal_receiver(*SIGNALS) as received:
+    @property
+    def waiting(self) -> Waiting:
+        """With ``--wait`` it is said, unless quiet, for whom it waits."""
+        return Waiting(self.wait, partial(say, quiet=self.quiet))
+
+    @contextmanager
+    def attend(self, run: RunRecord) -> Iterator[Attendance]:
+        """Show how the run stands; the first signal ends creations, the second leaves at once."""
+        progress = Progress(sys.stderr, f"{run.plan} {run.id}", quiet=self.quiet)
+        progress.start()
+        try:
+            with anyio.open_signal_receiver(*SIGNALS) as received:
+                yield Attendance(
+                    show=lambda standing: progress.update(_snapshot(standing)),
+                    stops=self._stops(received, progress),
+                    grace=self.grace,
+                )
+        finally:
+            progress.stop()
+
+    async def _stops(
+        self, received: AsyncIterator[signal.Signals], progress: Progress
+    ) -> AsyncIterator[Exit]:
+        first = True
         async for number in received:
-            code = SIGNALS[signal.Signals(number)]
-            left_by.append(code)
-            if len(left_by) > 1:
-                scope.cancel()
-                return
-            progress.message(
-                f"{signal.Signals(number).name}: no more creations; collecting what is paid for, at most "
-                f"{grace:.0f} s; once more leaves at once",
-                important=True,
-            )
-            conductor.interrupt(code, grace)
+            if first:
+                progress.message(
+                    f"{signal.Signals(number).name}: no more creations; collecting what is paid for, at most "
+                    f"{self.grace:.0f} s; once more leaves at once",
+                    important=True,
+                )
+                first = False
+            yield SIGNALS[signal.Signals(number)]
+
+    async def tell(self, session: Session, outcome: Outcome) -> Exit:
+        """Tell what came of a run. Returns its exit code."""
+        if outcome.left_at_once:
+            say(f"left at once; go on with: orchestrator resume {outcome.run.id}", quiet=False)
+            return outcome.exit_code
+        try:
+            await _tell(session, outcome, quiet=self.quiet, as_json=self.as_json)
+            sys.stdout.flush()
+        except (BrokenPipeError, SystemExit):
+            # The reader of our output has gone (rich makes an exit of it); the code is the truth anyway.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return outcome.exit_code
 
 
 async def _tell(session: Session, outcome: Outcome, *, quiet: bool, as_json: bool) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -21,11 +19,8 @@ from orchestrator.cli.common import (
     simulate_options,
 )
 from orchestrator.cli.runnames import run_argument
-from orchestrator.errors import Exit, UsageProblem
-from orchestrator.runner.conductor import UNKNOWN_POLICIES
-
-if TYPE_CHECKING:
-    from orchestrator.store.base import Lease
+from orchestrator.errors import Exit
+from orchestrator.records import UNKNOWN_POLICIES
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
 wait_option = click.option("--wait", is_flag=True, help="Wait for another run of the plan to end.")
@@ -55,20 +50,20 @@ def run(plan: str, **options: Any) -> None:
     loaded = read_plan(plan, options)
 
     async def work() -> Exit:
-        from orchestrator.actions.prepare import Wishes, check_ceilings, prepare, store_run  # noqa: PLC0415 - as above
-        from orchestrator.cli.conducting import conduct  # noqa: PLC0415 - loaded when called
+        from orchestrator.actions import run as action  # noqa: PLC0415 - loaded when called
+        from orchestrator.cli.conducting import Terminal  # noqa: PLC0415 - as above
 
-        async with (
-            session(options, reserve=loaded.budget.reserve, account=loaded.account_group) as opened,
-            _locked(opened, loaded.name, options),
-        ):
-            prepared = await prepare(opened, loaded, seed=options["seed"])
-            check_ceilings(prepared)
-            wishes = Wishes(options["in_order"], options["priority"], str(Path(plan).resolve()))
-            record = await store_run(opened, prepared, wishes)
-            return await conduct(
-                opened, record, quiet=options["quiet"], as_json=options["as_json"], grace=options["grace"]
+        terminal = Terminal(options["quiet"], options["as_json"], options["grace"], options["wait"])
+        async with session(options, reserve=loaded.budget.reserve, account=loaded.account_group) as opened:
+            outcome = await action.run(
+                opened,
+                loaded,
+                wishes=action.Wishes(options["in_order"], options["priority"], str(Path(plan).resolve())),
+                seed=options["seed"],
+                waiting=terminal.waiting,
+                attend=terminal.attend,
             )
+            return await terminal.tell(opened, outcome)
 
     raise SystemExit(int(run_async(work)))
 
@@ -110,51 +105,26 @@ def rerun(run: str, *, failed: bool, **options: Any) -> None:
 
 
 async def _go_on(name: str, options: dict[str, Any], *, again: bool, failed: bool) -> Exit:
-    from orchestrator.actions.prepare import Wishes, store_rerun  # noqa: PLC0415 - as above
-    from orchestrator.cli.common import reading  # noqa: PLC0415 - loaded when called
-    from orchestrator.cli.conducting import conduct  # noqa: PLC0415 - as above
+    from orchestrator.actions import run as action  # noqa: PLC0415 - loaded when called
+    from orchestrator.cli.common import reading  # noqa: PLC0415 - as above
+    from orchestrator.cli.conducting import Terminal  # noqa: PLC0415 - as above
 
     async with reading(options["store"]) as stored:
         record = await stored.store.run(name)
-    origin = settings_of(options).origin
-    if record.simulated:
-        raise UsageProblem(
-            f"run {record.id} was simulated, and its world has ended with it",
-            hint="serve a world that lasts with `orchestrator simulator`, and name it with --base-url",
-        )
-    if record.origin != origin:
-        raise UsageProblem(
-            f"run {record.id} belongs to {record.origin}, not to {origin}",
-            hint=f"give --base-url {record.origin}",
-        )
-    if record.settings.urgent and not again:
-        options = {**options, "priority": True}
-    async with (
-        session(options, reserve=record.settings.reserve, account=record.account) as opened,
-        _locked(opened, record.plan, options),
-    ):
-        # Whoever held the lock has gone on with it meanwhile.
-        record = await opened.doors.store.run(record.id)
+    settings = action.as_begun(record, settings_of(options), again=again)
+    options = {**options, "priority": settings.urgent}
+    terminal = Terminal(options["quiet"], options["as_json"], options["grace"], options["wait"])
+    waiting, attend = terminal.waiting, terminal.attend
+    async with session(options, reserve=record.settings.reserve, account=record.account) as opened:
         if again:
-            wishes = Wishes(options["in_order"], options["priority"])
-            record = await store_rerun(opened, record, wishes, failed=failed)
-        return await conduct(
-            opened,
-            record,
-            quiet=options["quiet"],
-            as_json=options["as_json"],
-            unknown=options.get("unknown", "keep"),
-            grace=options["grace"],
-        )
-
-
-def _locked(opened: Any, plan: str, options: dict[str, Any]) -> AbstractAsyncContextManager[None]:
-    """The lock of the plan; with ``--wait`` it says, unless quiet, for whom it waits."""
-    from orchestrator.cli.conducting import say  # noqa: PLC0415 - loaded when called
-
-    told = partial(say, quiet=options["quiet"])
-    lease: Lease = opened.opened.lease
-    return lease.hold(plan, opened.doors.clock, wait=options["wait"], told=told)
+            wishes = action.Wishes(options["in_order"], options["priority"])
+            outcome = await action.rerun(
+                opened, record, failed=failed, wishes=wishes, waiting=waiting, attend=attend
+            )
+        else:
+            unknown = options["unknown"]
+            outcome = await action.resume(opened, record, unknown=unknown, waiting=waiting, attend=attend)
+        return await terminal.tell(opened, outcome)
 
 
 __all__ = ["rerun", "resume", "run"]

@@ -32,8 +32,6 @@ from orchestrator.thousandeyes.protocol import Dialect
 from orchestrator.verdict.counts import end_state, exit_code
 
 LOST = "its creation's answer was lost when an earlier session of this run ended"
-# What a resume does with lost creations.
-UNKNOWN_POLICIES = ("keep", "retry", "skip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +77,17 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a run. ``refused`` says why the API refused it, ``hint`` what to do."""
+    """What became of a run. ``refused`` says why the API refused it, ``hint`` what to do.
+
+    ``left_at_once``: in the middle; what was under way is for a resume.
+    """
 
     run: RunRecord
     counts: Counts
     exit_code: Exit
     refused: str | None = None
     hint: str | None = None
+    left_at_once: bool = False
 
 
 class Conductor:
@@ -316,4 +318,4 @@ def _seen(budget: BudgetView) -> BudgetSeen | None:
     return BudgetSeen(budget.limit, budget.remaining, budget.reset, round(budget.others, 1))
 
 
-__all__ = ["UNKNOWN_POLICIES", "Conductor", "Doors", "Outcome", "Pacing", "Standing"]
+__all__ = ["Conductor", "Doors", "Outcome", "Pacing", "Standing"]

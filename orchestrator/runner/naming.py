@@ -1,4 +1,4 @@
-"""The name that a test gets in the product, and the marker by which a lost one is found again."""
+"""The id of a run, the name that a test gets in the product, and the marker by which a lost one is found."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from orchestrator.model import Spec
 
 # No limit is documented; this is short enough for a column of the product.
 LONGEST = 120
+
+
+def run_id(wall: float, random: str) -> str:
+    """A run id that sorts by time: hex seconds since the epoch and eight random hex digits."""
+    return f"{int(wall):08x}{random}"
 
 
 def marker(run: str, key: str) -> str:

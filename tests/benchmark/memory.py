@@ -17,12 +17,13 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
+from secrets import token_hex
 
 from virtual_time import run_virtual
 from virtual_world import EPOCH, ORIGIN, VirtualTransport
 
 from orchestrator.actions.prepare import Wishes, prepare, store_run
-from orchestrator.app import Session
+from orchestrator.actions.session import Session
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.clock import LoopClock
 from orchestrator.plan.load import parse_plan
@@ -90,7 +91,7 @@ async def _run(tests: int, path: Path) -> tuple[float, int]:
         wire = Wire(VirtualTransport(service, clock, clock), ledger, clock, tally)
         doors = Doors(opened.store, wire, ledger, clock, rng)
         settings = Settings(origin=ORIGIN, store=opened.url)
-        session = Session(settings, opened, doors, Pacing(), simulated=True)
+        session = Session(settings, opened, doors, Pacing(), token_hex, simulated=True)
         record = await _stored(session, tests)
         stored = peak_mebibytes()
         speaks = session.dialect(record.api)

@@ -28,9 +28,9 @@ from orchestrator.budget.ledger import LocalLedger
 from orchestrator.errors import Exit, StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Spec
-from orchestrator.records import TestRecord
+from orchestrator.records import UNKNOWN_POLICIES, TestRecord
 from orchestrator.report.summary import summary
-from orchestrator.runner.conductor import UNKNOWN_POLICIES, Conductor, Doors, Outcome, Pacing
+from orchestrator.runner.conductor import Conductor, Doors, Outcome, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Tally, Wire
 from orchestrator.simulator.service import Service

@@ -16,7 +16,8 @@ import pytest
 from process_world import SUPPORT, World, plan_text
 
 from orchestrator.actions.prepare import Wishes, prepare, store_run
-from orchestrator.app import Session, simulate
+from orchestrator.actions.session import Session
+from orchestrator.app import simulate
 from orchestrator.errors import StoreProblem
 from orchestrator.plan.load import parse_plan
 from orchestrator.runner.conductor import Conductor

@@ -21,7 +21,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "doors": (*("thousandeyes.client", "thousandeyes.faults", "store", "listeners", "terminal"),),
     "steps": ("runner",),
-    "entrance": ("app", "actions", "library", ""),
+    "actions": ("actions",),
+    "entrance": ("app", "library", ""),
     "command line": ("cli",),
 }
 RANKS = {name: rank for rank, names in enumerate(LAYERS.values()) for name in names}

@@ -14,18 +14,20 @@ from __future__ import annotations
 import json
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from secrets import token_hex
 from typing import Any, TypeVar
 
 from virtual_time import run_virtual
 from virtual_world import EPOCH, ORIGIN, VirtualTransport
 
-from orchestrator.actions.prepare import Wishes, check_ceilings, prepare, store_rerun, store_run
-from orchestrator.app import Session
+from orchestrator.actions import run as action
+from orchestrator.actions.run import Attend, Attendance, Outcome, Standing, Wishes
+from orchestrator.actions.session import Session
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.clock import LoopClock
 from orchestrator.credentials import Credentials
@@ -37,7 +39,7 @@ from orchestrator.records import CellRecord, RunRecord, StoredAnswer, TestRecord
 from orchestrator.report.digest import digest
 from orchestrator.report.markdown import ticket
 from orchestrator.report.summary import summary
-from orchestrator.runner.conductor import Conductor, Doors, Outcome, Pacing, Standing
+from orchestrator.runner.conductor import Doors, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Tally, Wire
 from orchestrator.settings import Settings
@@ -122,6 +124,23 @@ class Ran:
 
 
 @dataclass(slots=True)
+class _Begun:
+    """How everything stood when a run was about to be conducted."""
+
+    run: RunRecord | None = None
+    at: float = 0.0
+    requests: int = 0
+    replies: int = 0
+
+    @property
+    def sent(self) -> int:
+        """How many creations and re-runs earlier sessions of the run sent."""
+        assert self.run is not None, "nothing was conducted"
+        facts = self.run.facts.requests
+        return facts.creations + facts.reruns
+
+
+@dataclass(slots=True)
 class Simulated:
     """A world with a session that talks to it. Runs may follow each other; all share world and store."""
 
@@ -135,20 +154,25 @@ class Simulated:
         """Run a plan to its end. Raises what makes it impossible (``Refused``, ``Unanswered``, ...)."""
         self._anew()
         plan = parse_plan(plan_text, "plan.yaml", self.folder, environ={})
-        prepared = await prepare(self.session, plan)
-        check_ceilings(prepared)
-        return await self.conduct(await store_run(self.session, prepared, Wishes(**wishes)))
+        return await self._ran(
+            lambda attend: action.run(self.session, plan, wishes=Wishes(**wishes), attend=attend)
+        )
 
     async def rerun(self, run: str, *, failed: bool = False) -> Ran:
         """Run the tests of a run again."""
         self._anew()
         parent = await self.session.doors.store.run(run)
-        return await self.conduct(await store_rerun(self.session, parent, Wishes(), failed=failed))
+        return await self._ran(
+            lambda attend: action.rerun(self.session, parent, failed=failed, attend=attend)
+        )
 
     async def resume(self, run: str, *, unknown: str = "keep") -> Ran:
         """Go on with a run."""
         self._anew()
-        return await self.conduct(await self.session.doors.store.run(run), unknown=unknown)
+        record = await self.session.doors.store.run(run)
+        return await self._ran(
+            lambda attend: action.resume(self.session, record, unknown=unknown, attend=attend)
+        )
 
     def _anew(self) -> None:
         """Requests are counted per session, and each command is a session of its own."""
@@ -156,33 +180,20 @@ class Simulated:
         wire = Wire(self.transport, doors.ledger, doors.clock, Tally())
         self.session = replace(self.session, doors=replace(doors, wire=wire))
 
-    async def conduct(
-        self,
-        record: RunRecord,
-        *,
-        unknown: str = "keep",
-        at_start: Callable[[Conductor], None] = lambda _: None,
-    ) -> Ran:
-        """Conduct a stored run and gather what it left. ``at_start`` may interrupt the conductor."""
-        session, first = self.session, len(self.transport.requests)
-        answered = len(self.transport.replies)
-        conductor = Conductor(
-            session.doors,
-            session.dialect(record.api),
-            record,
-            pacing=session.pacing,
-            show=self.standings.append,
-            unknown=unknown,
-        )
-        at_start(conductor)
-        began = session.doors.clock.now()
-        outcome = await conductor.run()
-        seconds = session.doors.clock.now() - began
-        return await self._gather(record, outcome, seconds, first, answered)
+    async def _ran(self, act: Callable[[Attend], Awaitable[Outcome]]) -> Ran:
+        """Act, and gather what the run left. What is measured begins when the run is stored."""
+        clock, begun = self.session.doors.clock, _Begun()
 
-    async def _gather(
-        self, before: RunRecord, outcome: Outcome, seconds: float, first: int, answered: int
-    ) -> Ran:
+        @contextmanager
+        def attend(run: RunRecord) -> Iterator[Attendance]:
+            begun.run, begun.at = run, clock.now()
+            begun.requests, begun.replies = len(self.transport.requests), len(self.transport.replies)
+            yield Attendance(show=self.standings.append)
+
+        outcome = await act(attend)
+        return await self._gather(begun, outcome, clock.now() - begun.at)
+
+    async def _gather(self, begun: _Begun, outcome: Outcome, seconds: float) -> Ran:
         store, run = self.session.doors.store, outcome.run
         cells = [cell async for cell in store.cells(run.id)]
         unknown = await store.tests(run.id, [SpecState.UNKNOWN])
@@ -198,9 +209,9 @@ class Simulated:
             events=await store.events(run.id),
             text=ticket(run, outcome.counts, what, unknown, now=now),
             seconds=seconds,
-            requests=self.transport.requests[first:],
-            replies=self.transport.replies[answered:],
-            sent_before=before.facts.requests.creations + before.facts.requests.reruns,
+            requests=self.transport.requests[begun.requests :],
+            replies=self.transport.replies[begun.replies :],
+            sent_before=begun.sent,
         )
 
 
@@ -239,7 +250,7 @@ async def over_sockets(
         transport = Recording(client)
         doors = Doors(opened.store, Wire(transport, ledger, clock, Tally()), ledger, clock, rng)
         settings = Settings(origin=client.origin, store=opened.url)
-        session = Session(settings, opened, doors, Pacing(Gaps(), speed), simulated=True)
+        session = Session(settings, opened, doors, Pacing(Gaps(), speed), token_hex, simulated=True)
         yield Simulated(session, service, transport, store.parent)
 
 
@@ -255,7 +266,7 @@ async def in_process(world: World, *, store: Path, epoch: float = EPOCH) -> Asyn
         ledger = LocalLedger(reserve=0.1, rng=rng)
         doors = Doors(opened.store, Wire(transport, ledger, clock, Tally()), ledger, clock, rng)
         settings = Settings(origin=ORIGIN, store=opened.url)
-        session = Session(settings, opened, doors, Pacing(), simulated=True)
+        session = Session(settings, opened, doors, Pacing(), token_hex, simulated=True)
         yield Simulated(session, service, transport, store.parent)
 
 

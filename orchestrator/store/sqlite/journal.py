@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,11 +24,6 @@ from orchestrator.store.sqlite.database import Database
 from orchestrator.store.sqlite.group import GroupCommit
 
 T = TypeVar("T")
-
-
-def new_run_id(wall: float, random_hex: Callable[[int], str] = secrets.token_hex) -> str:
-    """A run id that sorts by time: hex seconds since the epoch and eight random digits."""
-    return f"{int(wall):08x}{random_hex(4)}"
 
 
 def _move(db: sqlite3.Connection, spec_n: int, state: SpecState, columns: Mapping[str, object]) -> None:

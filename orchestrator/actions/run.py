@@ -1,0 +1,213 @@
+"""The story of a run, told once: the plan's lease, preparing, ceilings, storing, conducting.
+
+A resume and a re-run join it where they come in. Whoever starts one may attend it (:data:`Attend`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+
+import anyio
+
+from orchestrator.actions.prepare import Wishes, check_ceilings, prepare, store_rerun, store_run
+from orchestrator.actions.session import Session
+from orchestrator.errors import Exit, UsageProblem, telling
+from orchestrator.plan.model import Plan
+from orchestrator.records import RunRecord
+from orchestrator.runner.conductor import Conductor, Outcome, Standing
+from orchestrator.settings import Settings
+
+# After the first stop: how long what is paid for is still collected (seconds).
+GRACE = 30.0
+
+
+def _ignore(_: object) -> None:
+    """Nobody is there to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """Who attends a run: what shows how it stands, and the stops that are asked for, as exit codes.
+
+    The first stop ends creations and lets what is paid for come in, ``grace`` seconds at most; the second
+    leaves at once.
+    """
+
+    show: Callable[[Standing], None] = _ignore
+    stops: AsyncIterable[Exit] | None = None
+    grace: float = GRACE
+
+
+# Entered when the run is stored, left when it has been conducted.
+Attend = Callable[[RunRecord], AbstractContextManager[Attendance]]
+
+
+@contextmanager
+def unattended(run: RunRecord) -> Iterator[Attendance]:
+    """Nobody looks, nobody stops it; to leave, cancel the task."""
+    del run
+    yield Attendance()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What to do while another run of the plan goes on: wait, and tell once for whom, or raise."""
+
+    wait: bool = False
+    told: Callable[[str], None] = _ignore
+
+
+AT_ONCE = Waiting()
+NO_WISHES = Wishes()
+
+
+async def run(
+    session: Session,
+    plan: Plan,
+    *,
+    wishes: Wishes = NO_WISHES,
+    seed: int = 0,
+    waiting: Waiting = AT_ONCE,
+    attend: Attend = unattended,
+) -> Outcome:
+    """Run a plan to its end, or until it is stopped.
+
+    Raises ``PlanBusy``, ``PlanInvalid`` for selectors that match nothing, ``CeilingExceeded``, ``Refused``
+    and ``Unanswered`` before anything is created, ``StoreProblem`` at any time.
+    """
+    async with _held(session, plan.name, waiting):
+        return await conduct(session, await _begun(session, plan, wishes, seed), attend=attend)
+
+
+async def _begun(session: Session, plan: Plan, wishes: Wishes, seed: int) -> RunRecord:
+    """The run, ready and stored. What was prepared is not kept in memory while the run goes on."""
+    prepared = await prepare(session, plan, seed=seed)
+    check_ceilings(prepared)
+    return await store_run(session, prepared, wishes)
+
+
+async def resume(
+    session: Session,
+    begun: RunRecord,
+    *,
+    unknown: str = "keep",
+    waiting: Waiting = AT_ONCE,
+    attend: Attend = unattended,
+) -> Outcome:
+    """Go on where a run stopped; ``session`` has the settings that :func:`as_begun` gives.
+
+    ``unknown`` is what to do with lost creations, one of ``UNKNOWN_POLICIES``. Raises ``PlanBusy`` and
+    ``StoreProblem``.
+    """
+    async with _held(session, begun.plan, waiting):
+        # Whoever held the lease has gone on with it meanwhile.
+        record = await session.doors.store.run(begun.id)
+        return await conduct(session, record, unknown=unknown, attend=attend)
+
+
+async def rerun(
+    session: Session,
+    parent: RunRecord,
+    *,
+    failed: bool = False,
+    wishes: Wishes = NO_WISHES,
+    waiting: Waiting = AT_ONCE,
+    attend: Attend = unattended,
+) -> Outcome:
+    """Run the tests of a run again by their ids, all or those that ``failed``: a new run.
+
+    Raises ``PlanBusy``, ``NothingToDo`` if none failed, ``UsageProblem`` if none has an id, ``StoreProblem``.
+    """
+    async with _held(session, parent.plan, waiting):
+        record = await session.doors.store.run(parent.id)
+        return await conduct(
+            session, await store_rerun(session, record, wishes, failed=failed), attend=attend
+        )
+
+
+def as_begun(run: RunRecord, settings: Settings, *, again: bool = False) -> Settings:
+    """The settings to resume a run with, or to run its tests ``again``: those that it was begun with.
+
+    An account group that was named wins over that of the run. Raises ``UsageProblem`` for a run of another
+    origin and for one whose world has ended.
+    """
+    if run.simulated:
+        raise UsageProblem(
+            f"run {run.id} was simulated, and its world has ended with it",
+            hint="serve a world that lasts with `orchestrator simulator`, and name it with --base-url",
+        )
+    if run.origin != settings.origin:
+        raise UsageProblem(
+            f"run {run.id} belongs to {run.origin}, not to {settings.origin}",
+            hint=f"give --base-url {run.origin}",
+        )
+    urgent = settings.urgent or (run.settings.urgent and not again)
+    return replace(settings, account=settings.account or run.account, urgent=urgent)
+
+
+async def conduct(
+    session: Session, run: RunRecord, *, unknown: str = "keep", attend: Attend = unattended
+) -> Outcome:
+    """Conduct a stored run whose lease is held. Raises what makes the run impossible."""
+    outcome: Outcome | None = None
+    stops: list[Exit] = []
+    with attend(run) as attendance:
+        conductor = Conductor(
+            session.doors,
+            session.dialect(run.api),
+            run,
+            pacing=session.pacing,
+            show=attendance.show,
+            unknown=unknown,
+        )
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_heed, attendance, conductor, stops, tasks.cancel_scope)
+                outcome = await conductor.run()
+                tasks.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise telling(group) from group
+    if outcome is None:
+        await conductor.abandon(stops[0])
+        left = await session.doors.store.run(run.id)
+        return Outcome(left, await session.doors.store.counts(run.id), stops[0], left_at_once=True)
+    return outcome
+
+
+async def _heed(
+    attendance: Attendance, conductor: Conductor, stops: list[Exit], scope: anyio.CancelScope
+) -> None:
+    if attendance.stops is None:
+        return
+    async for code in attendance.stops:
+        stops.append(code)
+        if len(stops) > 1:
+            scope.cancel()
+            return
+        conductor.interrupt(code, attendance.grace)
+
+
+@asynccontextmanager
+async def _held(session: Session, plan: str, waiting: Waiting) -> AsyncIterator[None]:
+    clock, lease = session.doors.clock, session.opened.lease
+    async with lease.hold(plan, clock, wait=waiting.wait, told=waiting.told):
+        yield
+
+
+__all__ = [
+    "GRACE",
+    "Attend",
+    "Attendance",
+    "Outcome",
+    "Standing",
+    "Waiting",
+    "Wishes",
+    "as_begun",
+    "conduct",
+    "rerun",
+    "resume",
+    "run",
+    "unattended",
+]

@@ -1,0 +1,101 @@
+"""What an action is given: a session with the API, or an open store; and the settings to open one with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from orchestrator.model import Agent, Api
+from orchestrator.runner.ask import ask
+from orchestrator.runner.conductor import Doors, Pacing
+from orchestrator.runner.naming import run_id
+from orchestrator.settings import Settings, pick_account, pick_origin
+from orchestrator.store.opening import Opened, pick_store
+from orchestrator.thousandeyes.dialects import dialect
+from orchestrator.thousandeyes.origin import parse_origin
+from orchestrator.thousandeyes.protocol import Dialect, Reply, Request
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A connection to one origin as one user, with a store.
+
+    ``random_hex`` makes so many random bytes in hex. It is no part of what a seed repeats: two simulated
+    runs of the same second must differ.
+    """
+
+    settings: Settings
+    opened: Opened
+    doors: Doors
+    pacing: Pacing
+    random_hex: Callable[[int], str]
+    simulated: bool = False
+
+    def run_id(self) -> str:
+        """An id for a run that begins now."""
+        return run_id(self.doors.clock.wall(), self.random_hex(4))
+
+    def dialect(self, api: Api) -> Dialect:
+        """The translation for an API version."""
+        return dialect(api)
+
+    async def agents(self, api: Api, *, labels: bool) -> tuple[Agent, ...]:
+        """The one listing of a run, with labels if a selector needs them. Raises ``Refused``."""
+        speaks, account = dialect(api), self.settings.account
+        listed, _ = await self.ask(speaks, speaks.agents(account), speaks.read_agents)
+        # An agent that is listed twice is still one agent.
+        agents = tuple({agent.id: agent for agent in listed}.values())
+        if not labels:
+            return agents
+        named, _ = await self.ask(speaks, speaks.labels(account), speaks.read_labels)
+        by_agent = _labels_by_agent(named)
+        # v6 tells the labels with the agents, v7 apart from them.
+        return tuple(
+            replace(agent, labels=tuple(dict.fromkeys((*agent.labels, *by_agent.get(agent.id, ())))))
+            for agent in agents
+        )
+
+    async def ask(self, speaks: Dialect, request: Request, read: Callable[[bytes], T]) -> tuple[T, Reply]:
+        """One read outside a run: what ``read`` makes of it, and the reply.
+
+        Raises ``Refused`` or ``Unanswered``.
+        """
+        doors = self.doors
+        return await ask(doors.wire, doors.ledger, doors.clock, speaks, request, doors.rng.random, read)
+
+
+def _labels_by_agent(named: Mapping[str, frozenset[str]]) -> dict[str, tuple[str, ...]]:
+    labels: dict[str, list[str]] = {}
+    for label, agent_ids in sorted(named.items()):
+        for agent_id in agent_ids:
+            labels.setdefault(agent_id, []).append(label)
+    return {agent_id: tuple(names) for agent_id, names in labels.items()}
+
+
+def resolve(
+    environ: Mapping[str, str],
+    *,
+    base_url: str | None = None,
+    account: str | None = None,
+    store: str | None = None,
+    plan_account: str | None = None,
+    organization: str = "",
+    allow_http: bool = False,
+    urgent: bool = False,
+) -> Settings:
+    """Settings of what was named, else of the environment, else of the plan, else by default.
+
+    Raises :class:`orchestrator.errors.UsageProblem` for an origin, an account group or a store that cannot
+    be one.
+    """
+    return Settings(
+        origin=parse_origin(pick_origin(base_url, environ)),
+        store=pick_store(store, environ),
+        account=pick_account(account, environ, plan_account),
+        organization=organization,
+        allow_http=allow_http,
+        urgent=urgent,
+    )
