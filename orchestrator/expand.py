@@ -117,8 +117,10 @@ class _World:
             self._selections[ref.selector] = select(ref.selector, self._agents, self._seed)
         selection = self._selections[ref.selector]
         for one in selection.missing:
-            message = f"{ref.name}: no agent has the id {quoted(one)}{nearest(one, self._by_id)}"
-            self._problems.add(ref.place, message)
+            known = self._by_id if one.isdecimal() else [agent.name for agent in self._agents]
+            what = "id" if one.isdecimal() else "name"
+            message = f"{ref.name}: no agent has the {what} {quoted(one)}{nearest(one, known)}"
+            self._problems.add(ref.selector.places.get(one, ref.place), message)
         if not selection.agents and not selection.left_out and not selection.missing:
             why = explain_nothing(ref.selector, self._agents)
             self._problems.add(ref.place, f"{ref.name} matches no agent: {why}")

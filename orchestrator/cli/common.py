@@ -17,6 +17,7 @@ import click
 from orchestrator.cli.masking import add_mask, mask
 from orchestrator.errors import telling
 from orchestrator.model import Api
+from orchestrator.safe import terminal
 from orchestrator.settings import Settings, pick_account, pick_origin
 from orchestrator.store.opening import Opened, open_store, pick_store
 
@@ -84,7 +85,10 @@ def read_plan(path: str, options: Mapping[str, Any]) -> Plan:
     from orchestrator.plan.load import load_plan  # noqa: PLC0415 - start-up stays light
 
     api = None if options["api"] is None else Api(options["api"])
-    return load_plan(Path(path), sets=sets_of(options["sets"]), environ=os.environ, api=api)
+    plan = load_plan(Path(path), sets=sets_of(options["sets"]), environ=os.environ, api=api)
+    for note in () if options.get("quiet") else plan.notes:
+        click.echo(terminal(note), err=True)
+    return plan
 
 
 def sets_of(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -7,29 +7,36 @@ from collections.abc import Mapping
 from orchestrator.plan.document import SelectorDocument, check
 from orchestrator.plan.model import AgentsRef
 from orchestrator.plan.problems import Place, Problems, listing, nearest, quoted
+from orchestrator.plan.rows import CsvFiles
 from orchestrator.plan.selectors import Sample, Selector
 from orchestrator.plan.source import Entries, Items, Node, Scalar
 
+# How a listing of agents calls its columns; an id is surer than a name.
+_ID_COLUMNS = ("id", "agentid", "agent_id", "agent id")
+_NAME_COLUMNS = ("name", "agentname", "agent_name", "agent name", "agent")
 
-def read_selectors(node: Node | None, problems: Problems) -> dict[str, Selector | None]:
+
+def read_selectors(node: Node | None, csv: CsvFiles, problems: Problems) -> dict[str, Selector | None]:
     """The named selectors; one that is wrong is ``None``, so that its name is still known."""
     if not isinstance(node, Entries):
         return {}
     return {
-        name: read_selector(value, f"selector {quoted(name)}", problems)
+        name: read_selector(value, f"selector {quoted(name)}", csv, problems)
         for name, value in node.entries.items()
     }
 
 
-def read_selector(node: Node, what: str, problems: Problems) -> Selector | None:
-    """A selector from a mapping, an id, or a list of ids."""
+def read_selector(node: Node, what: str, csv: CsvFiles, problems: Problems) -> Selector | None:
+    """A selector from a mapping, an id, a list of ids, or a CSV file of ids or names."""
     if isinstance(node, Scalar):
         one = _agent_id(node, what, problems)
         return None if one is None else Selector(ids=(one,))
     if isinstance(node, Items):
         return _ids(node, what, problems)
+    if "csv" in node.entries:
+        return _from_csv(node, what, csv, problems)
     document = check(SelectorDocument, node, what, problems)
-    excluded = _read_exclude(node.entries.get("exclude"), what, problems)
+    excluded = _read_exclude(node.entries.get("exclude"), what, csv, problems)
     if document is None or excluded is None:
         return None
     sample = document.sample
@@ -51,7 +58,7 @@ def read_selector(node: Node, what: str, problems: Problems) -> Selector | None:
 
 
 def read_refs(
-    node: Node | None, test: str, named: Mapping[str, Selector | None], problems: Problems
+    node: Node | None, test: str, named: Mapping[str, Selector | None], csv: CsvFiles, problems: Problems
 ) -> tuple[AgentsRef, ...]:
     """The agents of a test: names of selectors, ids, and selectors in place, in a list or alone."""
     if node is None:
@@ -71,7 +78,7 @@ def read_refs(
                 ids.append(found)
                 ids_place = ids_place or item.place
         else:
-            selector = read_selector(item, "the selector", problems)
+            selector = read_selector(item, "the selector", csv, problems)
             if selector is not None:
                 refs.append(AgentsRef(f"selector in line {item.place.line}", selector, item.place))
     if ids_place is not None:
@@ -93,14 +100,42 @@ def _named(item: Scalar, named: Mapping[str, Selector | None], problems: Problem
     return None
 
 
-def _read_exclude(node: Node | None, what: str, problems: Problems) -> tuple[Selector, ...] | None:
+def _read_exclude(
+    node: Node | None, what: str, csv: CsvFiles, problems: Problems
+) -> tuple[Selector, ...] | None:
     """What is excluded: a mapping, an id, a list of either; ``None`` with a problem noted."""
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return ()
     items = node.items if isinstance(node, Items) else (node,)
-    found = [read_selector(item, f"what {what} excludes", problems) for item in items]
+    found = [read_selector(item, f"what {what} excludes", csv, problems) for item in items]
     whole = tuple(one for one in found if one is not None)
     return whole if len(whole) == len(found) else None
+
+
+def _from_csv(node: Entries, what: str, csv: CsvFiles, problems: Problems) -> Selector | None:
+    """Agents row by row, by id where there is one, else by name; each of them must be there."""
+    for key in node.entries:
+        if key != "csv":
+            problems.add(node.keys[key], f"{quoted(key)} cannot stand beside 'csv'")
+    table = csv.table(node.entries["csv"])
+    if table is None:
+        return None
+    if not any(column in table.columns for column in (*_ID_COLUMNS, *_NAME_COLUMNS)):
+        has = f"it has {listing(table.names)}"
+        problems.add(table.place, f"{table.file} has no column 'id' or 'name' of agents for {what}; {has}")
+        return None
+    places: dict[str, Place] = {}
+    for row in table.rows:
+        cells = [row.take(column) for column in (*_ID_COLUMNS, *_NAME_COLUMNS) if column in table.columns]
+        cell = next((one for one in cells if one is not None), None)
+        if cell is None:
+            problems.add(row.place, "this row has neither id nor name of an agent")
+        elif cell.text in places:
+            first = places[cell.text].line
+            problems.add(cell.place, f"{what} has the agent {quoted(cell.text)} twice, first in line {first}")
+        else:
+            places[cell.text] = cell.place
+    return Selector(listed=tuple(places), places=places) if places else None
 
 
 def _ids(node: Items, what: str, problems: Problems) -> Selector | None:

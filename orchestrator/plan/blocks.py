@@ -11,9 +11,10 @@ from orchestrator.plan.document import TestDocument, check
 from orchestrator.plan.fields import FieldReader, conflict, merged
 from orchestrator.plan.model import TestBlock
 from orchestrator.plan.problems import Place, Problems, nearest, quoted
+from orchestrator.plan.rows import CsvFiles, filled, waits
 from orchestrator.plan.selectors import Selector
 from orchestrator.plan.source import Entries, Items, Node, Scalar, find
-from orchestrator.plan.targets import Groups, ReadCsv, Written, choose, completed, missing_fields, resolve
+from orchestrator.plan.targets import Groups, Written, choose, completed, lacking, missing_fields, resolve
 from orchestrator.testtypes import PATHS, TEST_TYPES, TestType, layers_of
 from orchestrator.verdict.expect import ExpectationInvalid, parse_expectation
 
@@ -23,7 +24,7 @@ def read_tests(
     api: Api,
     named: Mapping[str, Selector | None],
     groups: Groups,
-    csv: ReadCsv,
+    csv: CsvFiles,
     problems: Problems,
 ) -> tuple[TestBlock, ...]:
     """The test blocks of a plan; those with problems are left out, the problems noted."""
@@ -48,28 +49,45 @@ def _text_at(node: Node, key: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class _Options:
+    """The options of a block: those of all targets, and those that wait for the row of each."""
+
+    same: dict[str, Json]
+    by_row: Entries | None
+    reader: FieldReader
+
+    def given_to(self, target: Target, written: Written, problems: Problems) -> Target:
+        """The target with the options that its row fills; its own fields win."""
+        if self.by_row is None:
+            return target
+        node = filled(self.by_row, written.row, f"target {quoted(target.name)}", problems)
+        return Target(target.name, merged(self.reader.options(node), target.fields))
+
+
+@dataclass(frozen=True, slots=True)
 class _Block:
     node: Node
     api: Api
     problems: Problems
 
-    def read(self, named: Mapping[str, Selector | None], groups: Groups, csv: ReadCsv) -> TestBlock | None:
+    def read(self, named: Mapping[str, Selector | None], groups: Groups, csv: CsvFiles) -> TestBlock | None:
         """The block, or ``None``; everything in it is looked at either way, to report it all."""
         before = len(self.problems)
         name = _text_at(self.node, "name") or "without a name"
         document = check(TestDocument, self.node, f"test {quoted(name)}", self.problems)
         if not isinstance(self.node, Entries):
             return None
-        agents = read_refs(self.node.entries.get("agents"), name, named, self.problems)
+        agents = read_refs(self.node.entries.get("agents"), name, named, csv, self.problems)
         kind = TEST_TYPES.get(_text_at(self.node, "type") or "")
         if kind is None or not self._exists(kind):
             return None
         reader = FieldReader(kind, self.api, self.problems)
-        options = reader.options(self.node.entries.get("options"))
+        same, by_row = self._options_apart()
+        options = reader.options(same)
         raw = reader.raw(self.node.entries.get("raw"))
         layers = self._layers(kind, options)
         self._check_expectations(kind, layers)
-        targets, places = self._targets(name, kind, options, reader, groups, csv)
+        targets, places = self._targets(name, kind, _Options(options, by_row, reader), groups, csv)
         if document is not None and document.path_details and PATHS.name not in layers:
             self.problems.add(self._place("path_details"), f"path_details needs the layer {PATHS.name}")
         if document is None or len(self.problems) > before:
@@ -90,6 +108,18 @@ class _Block:
             place=self.node.place,
             places=places,
         )
+
+    def _options_apart(self) -> tuple[Node | None, Entries | None]:
+        """The options that are the same for every target, and those that take columns of the target's row."""
+        node = self.node.entries.get("options") if isinstance(self.node, Entries) else None
+        if not isinstance(node, Entries) or not waits(node):
+            return node, None
+        by_row = {key: value for key, value in node.entries.items() if waits(value)}
+        if "networkMeasurements" in by_row:
+            message = "networkMeasurements decides on the layers of the test, so it is the same for every row"
+            self.problems.add(by_row["networkMeasurements"].place, message, settles=True)
+        same = {key: value for key, value in node.entries.items() if key not in by_row}
+        return Entries(same, node.keys, node.place), Entries(by_row, node.keys, node.place)
 
     def _place(self, *path: str | int) -> Place:
         return find(self.node, path)
@@ -135,10 +165,9 @@ class _Block:
         self,
         name: str,
         kind: TestType,
-        options: dict[str, Json],
-        reader: FieldReader,
+        options: _Options,
         groups: Groups,
-        csv: ReadCsv,
+        csv: CsvFiles,
     ) -> tuple[tuple[Target, ...], tuple[Place, ...]]:
         node = self.node.entries.get("targets") if isinstance(self.node, Entries) else None
         if node is None:
@@ -147,10 +176,11 @@ class _Block:
         found: dict[str, tuple[Target, Place]] = {}
         missing: list[tuple[Written, list[str]]] = []
         for one in written:
-            target = resolve(kind, one, reader, self.problems)
+            target = resolve(kind, one, options.reader, self.problems)
             if target is None:
                 continue
-            fields = completed(kind, merged(options, target.fields))
+            target = options.given_to(target, one, self.problems)
+            fields = completed(kind, merged(options.same, target.fields))
             absent = missing_fields(kind, fields)
             if absent:
                 missing.append((one, absent))
@@ -185,11 +215,10 @@ class _Block:
         given = self.node.entries.get("options") if isinstance(self.node, Entries) else None
         wrong = set(given.entries) if isinstance(given, Entries) else set()  # there, and reported already
         for field in sorted({name for _, absent in missing for name in absent} - wrong):
-            lacking = [one for one, absent in missing if field in absent]
-            if len(lacking) == count and field != kind.bare:
+            without = [one for one, absent in missing if field in absent]
+            if len(without) == count and field not in {kind.bare, "targetSipCredentials"}:
                 message = f"{kind.name} needs {quoted(field)}, in options or in each target"
                 self.problems.add(self._place("options"), message)
                 continue
-            for one in lacking:
-                what = f"target {quoted(one.name)}" if one.name else "this target"
-                self.problems.add(one.place, f"{what} has no {quoted(field)}, which {kind.name} needs")
+            for one in without:
+                self.problems.add(*lacking(kind, one, field))

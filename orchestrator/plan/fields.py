@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from orchestrator.model import Api, Json
+from orchestrator.plan import hosts
 from orchestrator.plan.problems import Place, Problems, nearest, quoted
 from orchestrator.plan.source import Entries, Items, Node, Scalar, Untyped, plain, scalar_value
 from orchestrator.testtypes import OURS, READ_ONLY, SCHEDULED_ONLY, Kind, Option, TestType
@@ -19,6 +20,16 @@ _ELSEWHERE: Mapping[tuple[str, str], str] = {
     ("dns-trace", "recordType"): "the record type belongs to the domain: 'example.com A'",
     ("dnssec", "recordType"): "the record type belongs to the domain: 'example.com A'",
 }
+# Fields that hold an address, wherever they stand, and what it must be for a test to reach it.
+_ADDRESSES: Mapping[str, Callable[[str, str], str]] = {
+    "server": hosts.server,
+    "sipRegistrar": hosts.registrar,
+    "domain": hosts.domain,
+    "dnsServers": hosts.server,
+    "dnsOverride": hosts.address,
+}
+_URLS = frozenset({"url", "testUrl", "tokenUrl"})
+_WEB, _FILES = ("http", "https"), ("ftp", "ftps", "sftp")
 _TEXT_LIMIT = 1_000_000
 _SET_BY_US = "{} is set for every test and cannot be given"
 
@@ -124,6 +135,7 @@ class FieldReader:
         texts: list[Json] = []
         for item in node.items:
             text = self._text(option, item) if isinstance(item, Scalar) else None
+            text = None if text is None else self._address(option, text, item.place)
             if text is None:
                 self._problems.add(item.place, f"{option.name}: a text is wanted (put a number in quotes)")
             elif text in texts:
@@ -163,7 +175,24 @@ class FieldReader:
             self._problems.add(place, f"{option.name} is empty")
         elif len(text) > _TEXT_LIMIT:
             self._problems.add(place, f"{option.name} is longer than {_TEXT_LIMIT} characters")
+        else:
+            return self._address(option, text, place)
         return text
+
+    def _address(self, option: Option, text: str, place: Place) -> str:
+        """The text as it is sent if it is an address; a problem if nothing could be reached there."""
+        name = option.name
+        try:
+            if name in _URLS:
+                own = option is self._kind.options.get(name)
+                # A step of an API test may take its address from the answer of an earlier step.
+                variable = not own and "{{" in text
+                schemes = _FILES if own and self._kind.name == "ftp-server" else _WEB
+                return text if variable else hosts.url(text, name, schemes)
+            return _ADDRESSES[name](text, name) if name in _ADDRESSES else text
+        except hosts.AddressInvalid as error:
+            self._problems.add(place, str(error))
+            return text
 
     def _free(self, node: Entries) -> Json:
         found: dict[str, Json] = {}

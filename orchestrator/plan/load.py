@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.errors import PlanInvalid, PlanProblem
 from orchestrator.model import Api
 from orchestrator.plan.agentrefs import read_selectors
 from orchestrator.plan.blocks import read_tests
-from orchestrator.plan.csvfile import read_csv_file
 from orchestrator.plan.document import PlanDocument, check
 from orchestrator.plan.model import Budget, Plan
 from orchestrator.plan.problems import Place, Problems
+from orchestrator.plan.rows import CsvFiles, refuse_misplaced
 from orchestrator.plan.source import MAX_BYTES, Entries, decode, read_yaml
 from orchestrator.plan.targets import read_groups
 from orchestrator.plan.variables import read_vars, substitute
@@ -66,11 +66,11 @@ def parse_plan(
     sets = dict(sets or {})
     values = read_vars(root.entries.get("vars"), sets, environ, problems)
     root = _without_vars(root, values, environ, problems)
+    refuse_misplaced(root, problems)
     document = check(PlanDocument, root, "the plan", problems)
     version = api or (Api.V7 if document is None else document.api)
-    used: dict[str, str] = {}
-    csv = _csv_reader(folder, attachments, used, problems)
-    named = read_selectors(root.entries.get("agents"), problems)
+    csv = CsvFiles(folder, attachments, problems)
+    named = read_selectors(root.entries.get("agents"), csv, problems)
     groups = read_groups(root.entries.get("targets"), csv, problems)
     tests = read_tests(root.entries.get("tests"), version, named, groups, csv, problems)
     problems.raise_if_any()
@@ -87,9 +87,10 @@ def parse_plan(
         vars=values,
         file=file,
         source_text=text,
-        hash=_hash(text, used, sets),
-        attachments=used,
+        hash=_hash(text, csv.texts, sets),
+        attachments=csv.texts,
         sets=sets,
+        notes=csv.notes(),
     )
 
 
@@ -133,30 +134,6 @@ def _without_vars(
     replaced = substitute(Entries(rest, root.keys, root.place, root.size), values, environ, problems)
     assert isinstance(replaced, Entries)  # noqa: S101 - a mapping stays one
     return replaced
-
-
-def _csv_reader(
-    folder: Path | None, attachments: Mapping[str, str] | None, used: dict[str, str], problems: Problems
-) -> Callable[[str, Place], str | None]:
-    """Reads CSV files once each, and remembers in ``used`` what was read."""
-
-    def read(name: str, at: Place) -> str | None:
-        if name in used:
-            return used[name]
-        if attachments is not None:
-            text = attachments.get(name)
-            if text is None:
-                problems.add(at, f"the CSV file '{name[:60]}' is not among those stored with the plan")
-        elif folder is None:
-            text = None
-            problems.add(at, "a CSV file cannot be read here, the plan has no folder")
-        else:
-            text = read_csv_file(name, folder, at, problems)
-        if text is not None:
-            used[name] = text
-        return text
-
-    return read
 
 
 def _hash(text: str, attachments: Mapping[str, str], sets: Mapping[str, str]) -> str:

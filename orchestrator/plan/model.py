@@ -59,7 +59,8 @@ class Plan:
 
     ``source_text``, ``attachments`` (CSV files by the name that the plan gives them) and ``sets`` are
     everything that the plan was made of besides the environment; :meth:`bundle` holds them together.
-    ``hash`` is the SHA-256 of the three; it does not depend on the environment.
+    ``hash`` is the SHA-256 of the three; it does not depend on the environment. ``notes`` has what is no
+    mistake and worth a word, each with its place.
     """
 
     version: int
@@ -76,6 +77,7 @@ class Plan:
     hash: str
     attachments: Mapping[str, str] = field(default_factory=dict)
     sets: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def bundle(self) -> str:
         """The plan as one text that needs no file beside it; ``parse_bundle`` reads it."""

@@ -69,9 +69,9 @@ def quoted(value: object) -> str:
     return f"'{text[:57]}...'" if len(text) > 60 else f"'{text}'"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], *, at_least: float = 0.6) -> str:
     """``, did you mean 'x'?`` if a known name is near, else the empty string."""
-    found = near(name, known)
+    found = near(name, known, at_least=at_least)
     return "" if found is None else f", did you mean {quoted(found)}?"
 
 

@@ -15,6 +15,7 @@ from orchestrator.testtypes import METRICS, TEST_TYPES, Kind, Option, TestType
 Schema: TypeAlias = dict[str, Any]
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_CSV = {"description": "A CSV file in the plan's folder.", "type": "string"}
 _REFERENCE = {"$ref": "#/$defs/reference"}
 
 
@@ -158,9 +159,15 @@ def _selector() -> Schema:
         "additionalProperties": False,
         "properties": properties,
     }
+    file = {
+        "type": "object",
+        "required": ["csv"],
+        "additionalProperties": False,
+        "properties": {"csv": _CSV},
+    }
     return {
-        "description": "Agents: keys to match, or a list of ids.",
-        "anyOf": [mapping, {"type": "array", "minItems": 1, "items": agent_id}, agent_id],
+        "description": "Agents: keys to match, a list of ids, or a CSV file with ids or names.",
+        "anyOf": [mapping, file, {"type": "array", "minItems": 1, "items": agent_id}, agent_id],
     }
 
 
@@ -189,8 +196,8 @@ def _target() -> Schema:
             {
                 "type": "object",
                 "required": ["csv"],
-                "additionalProperties": False,
-                "properties": {"csv": {"description": "A CSV file in the plan's folder.", "type": "string"}},
+                "propertyNames": {"enum": ["csv", *sorted(fields)]},
+                "properties": {"csv": _CSV},
             },
             {"type": "object", "minProperties": 1, "propertyNames": {"enum": sorted(fields)}},
         ],

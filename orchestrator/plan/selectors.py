@@ -11,10 +11,11 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.model import Agent, AgentState, AgentType
 from orchestrator.near import folded, near
+from orchestrator.plan.problems import Place
 
 _SAMPLED_BY: Mapping[str, Callable[[Agent], str]] = {
     "country": lambda agent: agent.country or "",
@@ -38,7 +39,8 @@ class Selector:
 
     Names, locations and labels are patterns (``*``, ``?``, ``[..]``), blind to case. Without ``states``
     agents that are offline or disabled are left out; with ``states`` only those states match, and an agent
-    whose state the API does not tell (cloud agents) counts as online.
+    whose state the API does not tell (cloud agents) counts as online. ``listed`` has ids or whole names, each
+    of which must be there; ``places`` says where each is written.
     """
 
     types: tuple[AgentType, ...] = ()
@@ -48,13 +50,15 @@ class Selector:
     labels: tuple[str, ...] = ()
     states: tuple[AgentState, ...] = ()
     ids: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
     exclude: tuple[Selector, ...] = ()
     sample: Sample | None = None
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a selector came to. ``missing`` has the ids that the listing does not know."""
+    """What a selector came to. ``missing`` has the ids and listed names that the listing does not know."""
 
     agents: tuple[Agent, ...]
     left_out: tuple[tuple[Agent, str], ...] = ()
@@ -71,11 +75,15 @@ def select(selector: Selector, agents: Iterable[Agent], seed: int = 0) -> Select
     unusable = [agent for agent in matched if reasons[agent.id] is not None]
     if selector.sample is not None:
         usable, unusable = _sampled(selector.sample, usable, unusable, seed)
-    listed = {agent.id for agent in known}
+    ids = {agent.id for agent in known}
+    names = {folded(agent.name) for agent in known} if selector.listed else set()
     return Selection(
         agents=tuple(usable),
         left_out=tuple((agent, reasons[agent.id] or "") for agent in unusable),
-        missing=tuple(one for one in selector.ids if one not in listed),
+        missing=(
+            *(one for one in selector.ids if one not in ids),
+            *(one for one in selector.listed if one not in ids and folded(one) not in names),
+        ),
     )
 
 
@@ -151,6 +159,7 @@ class _Matching:
 
     def __init__(self, selector: Selector) -> None:
         self._exclude = tuple(_Matching(one) for one in selector.exclude)
+        listed = frozenset(folded(one) for one in selector.listed)
         offers: tuple[tuple[str, Sequence[str], Test], ...] = (
             ("type", selector.types, lambda agent: agent.type in selector.types),
             ("name", selector.names, _globs(selector.names, lambda agent: (agent.name,))),
@@ -167,6 +176,7 @@ class _Matching:
             ("label", selector.labels, _globs(selector.labels, lambda agent: agent.labels)),
             ("state", selector.states, lambda agent: _state(agent) in selector.states),
             ("id", selector.ids, lambda agent: agent.id in selector.ids),
+            ("agent", selector.listed, lambda agent: agent.id in listed or folded(agent.name) in listed),
         )
         self.parts = tuple(part for part in offers if part[1])
 

@@ -43,6 +43,19 @@ class Untyped(str):
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a CSV file, by name, where a text waits for the row."""
+
+    name: str
+
+
+class Templated(str):
+    """Text with columns in it, as it was written; ``parts`` are to be joined once the row is known."""
+
+    parts: tuple[str | Column, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Scalar:
     """A single value."""
 
@@ -91,6 +104,15 @@ def read_yaml(text: str, file: str, problems: Problems) -> Node | None:
         return None
 
 
+_UTF_16 = "UTF-16 text; save it as UTF-8"
+_NO_TEXT = {
+    b"PK\x03\x04": "a workbook (or another archive), not text; export it as CSV in UTF-8",
+    b"\xd0\xcf\x11\xe0": "a workbook, not text; export it as CSV in UTF-8",
+    b"\xff\xfe": _UTF_16,
+    b"\xfe\xff": _UTF_16,
+}
+
+
 def decode(data: bytes, file: str, problems: Problems) -> str | None:
     """The text of a file, which must be UTF-8 of a bounded size."""
     if len(data) > MAX_BYTES:
@@ -99,6 +121,10 @@ def decode(data: bytes, file: str, problems: Problems) -> str | None:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        cause = next((text for mark, text in _NO_TEXT.items() if data.startswith(mark)), None)
+        if cause is not None:
+            problems.add(Place(file), f"the file is {cause}")
+            return None
         before = data[: error.start]
         line = before.count(b"\n") + 1
         column = error.start - (before.rfind(b"\n") + 1) + 1

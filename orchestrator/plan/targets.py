@@ -3,43 +3,66 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from orchestrator.model import Json, Target
-from orchestrator.plan.csvfile import read_rows
+from orchestrator.near import folded
+from orchestrator.plan import hosts
+from orchestrator.plan.csvfile import Row
 from orchestrator.plan.fields import FieldReader, merged
 from orchestrator.plan.problems import Place, Problems, listing, nearest, quoted
+from orchestrator.plan.rows import CsvFiles, filled, waits
 from orchestrator.plan.source import Entries, Items, Node, Scalar, Untyped
 from orchestrator.safe import hide_userinfo
 from orchestrator.testtypes import TEST_TYPES, TestType
 
 # A shared group may carry what each of several types needs: these are ignored where they mean nothing.
 _SHARED = frozenset({kind.bare for kind in TEST_TYPES.values()} | {"dnsServers"})
+_SIP = "targetSipCredentials"
+_SIP_FIELDS = TEST_TYPES["sip-server"].options[_SIP].fields
+# What may stand beside ``csv``, for every row: the name, and the fields of any type.
+_BESIDE_CSV = frozenset(
+    {"csv", "name", *_SIP_FIELDS} | {one for kind in TEST_TYPES.values() for one in kind.options}
+)
 _NAME_LIMIT = 200
-_ADDRESS_LIMIT = 2_000
 _SIP_PORTS: Mapping[str, int] = {"tcp": 5060, "udp": 5060, "tls": 5061}  # RFC 3261, section 19.1.2
-# A user and a password inside a URL: the address needs them, the name is shown and sent everywhere.
 # What can be the name of a group, and can hardly be an address.
 _GROUP_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+# How people call the column that a type needs.
+_ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
+    "url": ("link", "uri", "address", "website", "site", "host", "hostname", "target"),
+    "server": ("host", "hostname", "address", "ip", "fqdn", "target", "domain", "url"),
+    "domain": ("host", "hostname", "fqdn", "record", "zone", "target"),
+    "sipRegistrar": ("registrar", "server", "host", "hostname", "address", "ip", "target"),
+    "targetAgentId": ("agent", "agentid", "agent_id", "id", "target", "targetagent"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A target as it was written: its name if it has one, and its fields; a bare text has no fields."""
+    """A target as it was written: its name if it has one, and its fields; a bare text has no fields.
+
+    Of a row in a CSV file ``entries`` has what stands beside ``csv``, which wins over the row's own cells.
+    """
 
     name: str | None
     bare: str | None
     entries: Entries | None
     place: Place
+    row: Row | None = None
+
+    @property
+    def called(self) -> str:
+        """The target in a message."""
+        return f"target {quoted(self.name)}" if self.name else "this target"
 
 
-ReadCsv: TypeAlias = Callable[[str, Place], "str | None"]
 Groups: TypeAlias = Mapping[str, tuple[Written, ...]]
 
 
-def read_groups(node: Node | None, csv: ReadCsv, problems: Problems) -> dict[str, tuple[Written, ...]]:
+def read_groups(node: Node | None, csv: CsvFiles, problems: Problems) -> dict[str, tuple[Written, ...]]:
     """The named groups of targets."""
     if not isinstance(node, Entries):
         return {}
@@ -52,7 +75,7 @@ def read_groups(node: Node | None, csv: ReadCsv, problems: Problems) -> dict[str
     return groups
 
 
-def read_group(node: Node, csv: ReadCsv, problems: Problems) -> tuple[Written, ...]:
+def read_group(node: Node, csv: CsvFiles, problems: Problems) -> tuple[Written, ...]:
     """Targets from a list, from one text, or from a CSV file."""
     if isinstance(node, Items):
         return tuple(one for item in node.items for one in read_group(item, csv, problems))
@@ -73,7 +96,7 @@ def choose(
     test: str,
     kind: TestType,
     groups: Mapping[str, tuple[Written, ...]],
-    csv: ReadCsv,
+    csv: CsvFiles,
     problems: Problems,
 ) -> tuple[Written, ...]:
     """The targets of a test: a group, a list of groups, or targets in place."""
@@ -86,9 +109,7 @@ def choose(
         if isinstance(name, str) and name in groups:
             found.extend(groups[name])
         elif isinstance(name, str) and _means_group(name, kind, groups):
-            has = f"; there are {listing(groups)}" if groups else "; the plan has no groups"
-            message = f"no group of targets is called {quoted(name)}{nearest(name, groups) or has}"
-            problems.add(item.place, message)
+            problems.add(item.place, _no_group(name, kind, groups))
         else:
             found.extend(read_group(item, csv, problems))
     return tuple(found)
@@ -101,35 +122,64 @@ def _means_group(text: str, kind: TestType, groups: Groups) -> bool:
     return kind.bare != "targetAgentId" or bool(nearest(text, groups))
 
 
+def _no_group(name: str, kind: TestType, groups: Groups) -> str:
+    """What a bare word is not, and how it is written where it is a short host name."""
+    near = nearest(name, groups)
+    has = f"; there are {listing(groups)}" if groups else "; the plan has no groups"
+    message = f"no group of targets is called {quoted(name)}{near or has}"
+    if near or kind.bare == "targetAgentId":
+        return message
+    address = f"http://{name}/" if kind.bare == "url" else name
+    address = f"ftp://{name}/" if kind.name == "ftp-server" else address
+    return f"{message}; a short host name is written as {{{kind.bare}: {quoted(address)}}}"
+
+
 def resolve(kind: TestType, written: Written, reader: FieldReader, problems: Problems) -> Target | None:
     """The target for one type of test; ``None`` with the problem noted when it cannot be one."""
     before = len(problems)
-    fields = _fields(kind, written, reader)
-    bare = _bare_value(kind, fields)
-    name = written.name or (None if bare is None else hide_userinfo(bare))
-    if name is None:
-        problems.add(written.place, f"a target for {kind.name} needs a name or {quoted(kind.bare)}")
+    fields = _fields(kind, written, reader, problems)
+    bare = written.name or written.bare or _address_as_written(kind, written)
+    if not bare and len(problems) == before:
+        if written.row is not None:
+            problems.add(*lacking(kind, written, kind.bare))
+        else:
+            problems.add(written.place, f"a target for {kind.name} needs a name or {quoted(kind.bare)}")
+    if not bare or len(problems) > before:
         return None
-    wrong = None if bare is None else _address_problem(kind, bare)
-    if wrong is not None:
-        problems.add(written.place, wrong)
-    return Target(name, fields) if len(problems) == before else None
+    return Target(written.name or hide_userinfo(bare), fields)
+
+
+def lacking(kind: TestType, written: Written, field: str) -> tuple[Place, str]:
+    """The place and the words for a field that a target must have and has not."""
+    row = written.row
+    if row is None:
+        return written.place, f"{written.called} has no {quoted(field)}, which {kind.name} needs"
+    column = kind.bare if field == _SIP else field
+    if folded(column) in row.empty:
+        place = row.empty[folded(column)]
+        return place, f"column {quoted(column)} is empty here, and {kind.name} needs it"
+    names = row.table.names
+    also = next((one for one in names if one.lower() in _ALSO_CALLED.get(column, ())), None)
+    near = f"; if that is {quoted(also)}, call it so" if also else nearest(column, names)
+    has = near or f"; it has {listing(names)}"
+    message = f"{row.table.file} has no column {quoted(column)}, which {kind.name} needs{has}"
+    return row.table.place, message
 
 
 def completed(kind: TestType, fields: dict[str, Json]) -> dict[str, Json]:
     """Fields with what the type knows by itself: the port of SIP."""
-    credentials = fields.get("targetSipCredentials")
+    credentials = fields.get(_SIP)
     if kind.name != "sip-server" or not isinstance(credentials, dict) or "port" in credentials:
         return fields
     port = _SIP_PORTS[str(credentials.get("protocol", "tcp"))] if credentials.get("sipRegistrar") else None
-    return fields if port is None else {**fields, "targetSipCredentials": {**credentials, "port": port}}
+    return fields if port is None else {**fields, _SIP: {**credentials, "port": port}}
 
 
 def missing_fields(kind: TestType, fields: Mapping[str, Json]) -> list[str]:
     """Required fields that are absent or empty."""
     missing = [name for name in kind.target_fields if fields.get(name) in (None, "", [], {})]
     if kind.name == "sip-server" and not missing:
-        credentials = fields["targetSipCredentials"]
+        credentials = fields[_SIP]
         inside = credentials if isinstance(credentials, dict) else {}
         missing = [name for name in ("sipRegistrar", "port") if not inside.get(name)]
     return missing
@@ -148,25 +198,36 @@ def _from_mapping(node: Entries, problems: Problems) -> tuple[Written, ...]:
     return (Written(text if isinstance(text, str) else None, None, node, node.place),)
 
 
-def _from_csv(node: Entries, csv: ReadCsv, problems: Problems) -> tuple[Written, ...]:
+def _from_csv(node: Entries, csv: CsvFiles, problems: Problems) -> tuple[Written, ...]:
     for key in node.entries:
-        if key != "csv":
-            problems.add(node.keys[key], f"{quoted(key)} cannot stand beside 'csv'")
-    file = node.entries["csv"]
-    if not isinstance(file, Scalar) or not isinstance(file.value, str):
-        problems.add(file.place, "the name of a CSV file is a text")
+        if key not in _BESIDE_CSV:
+            near = nearest(key, sorted(_BESIDE_CSV))
+            problems.add(node.keys[key], f"{quoted(key)} cannot stand beside 'csv'{near}")
+    name = node.entries.get("name")
+    if name is not None and not waits(name):
+        message = "'name' beside 'csv' would be the same for every row; use columns, such as '${row.name}'"
+        problems.add(node.keys["name"], message)
         return ()
-    text = csv(file.value, file.place)
-    if text is None:
-        return ()
-    found: list[Written] = []
-    for row in read_rows(text, file.value, problems):
-        entries: dict[str, Node] = {
-            column: Scalar(Untyped(cell.text), cell.place) for column, cell in row.cells.items()
-        }
-        keys = {column: cell.place for column, cell in row.cells.items()}
-        found.extend(_from_mapping(Entries(entries, keys, row.place), problems))
-    return tuple(found)
+    table = csv.table(node.entries["csv"])
+    beside = {key: value for key, value in node.entries.items() if key != "csv"}
+    written = [_from_row(row, beside, node, problems) for row in ([] if table is None else table.rows)]
+    return tuple(one for one in written if one is not None)
+
+
+def _from_row(row: Row, beside: Mapping[str, Node], node: Entries, problems: Problems) -> Written | None:
+    cell = row.take("name")
+    entries = {}
+    for key, value in beside.items():
+        one = filled(value, row, "this row", problems)
+        if one is not None:
+            entries[key] = one
+    given = entries.pop("name", None)
+    name, place = (cell.text, cell.place) if cell is not None else (None, row.place)
+    if isinstance(given, Scalar) and str(given.value).strip():
+        name, place = str(given.value).strip(), given.place
+    if name is not None:
+        _check_name(name, place, problems)
+    return Written(name, None, Entries(entries, node.keys, node.place), row.place, row)
 
 
 def _check_name(name: str, place: Place, problems: Problems) -> None:
@@ -194,63 +255,67 @@ def _without_twins(written: tuple[Written, ...], what: str, problems: Problems) 
     return tuple(kept)
 
 
-def _fields(kind: TestType, written: Written, reader: FieldReader) -> dict[str, Json]:
+def _fields(kind: TestType, written: Written, reader: FieldReader, problems: Problems) -> dict[str, Json]:
     if written.bare is not None:
-        return _bare_fields(kind, written.bare)
+        return _bare_fields(kind, written.bare, written.place, reader, problems)
     entries = written.entries or Entries({}, {}, written.place)
+    nodes = {name: (value, entries.keys[name]) for name, value in entries.entries.items() if name != "name"}
+    if written.row is not None:
+        nodes = {**_cells(kind, written.row), **nodes}
     fields: dict[str, Json] = {}
     flat: dict[str, Json] = {}
-    for name, value in entries.entries.items():
-        if name == "name":
-            continue
-        if kind.name == "sip-server" and name in kind.options["targetSipCredentials"].fields:
-            flat[name] = reader.sip_field(name, value, entries.keys[name])
-        elif name in kind.options or name not in _SHARED:
-            fields[name] = reader.field(name, value, entries.keys[name])
+    for name, (value, key) in nodes.items():
+        if kind.name == "sip-server" and name in _SIP_FIELDS:
+            flat[name] = reader.sip_field(name, value, key)
+        elif name in kind.options or (written.row is None and name not in _SHARED):
+            fields[name] = reader.field(name, value, key)
     if flat:
-        fields = merged({"targetSipCredentials": flat}, fields)
+        fields = merged({_SIP: flat}, fields)
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _bare_fields(kind: TestType, text: str) -> dict[str, Json]:
+def _cells(kind: TestType, row: Row) -> dict[str, tuple[Node, Place]]:
+    """The cells of a row that are fields of the type; other columns are data that the plan may use."""
+    known = {
+        name.lower(): name for name in (*(_SIP_FIELDS if kind.name == "sip-server" else ()), *kind.options)
+    }
+    found: dict[str, tuple[Node, Place]] = {}
+    for column in row.table.columns:
+        cell = row.take(column) if column in known else None
+        if cell is not None:
+            found[known[column]] = (Scalar(Untyped(cell.text), cell.place), cell.place)
+    if kind.bare == "server" and "server" in found and "port" in row.table.columns:
+        server, port = row.cells["server"], row.take("port")
+        if port is not None and not server.text.endswith(f":{port.text}"):
+            host = f"[{server.text}]" if server.text.count(":") > 1 and server.text[0] != "[" else server.text
+            found["server"] = (Scalar(f"{host}:{port.text}", server.place), server.place)
+    return found
+
+
+def _bare_fields(
+    kind: TestType, text: str, place: Place, reader: FieldReader, problems: Problems
+) -> dict[str, Json]:
     """The fields that a bare text fills; ``host:port`` for SIP fills two."""
     if kind.name != "sip-server":
-        return {kind.bare: text}
-    match = re.fullmatch(r"([^:\s]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})", text)
-    if match is None:
-        return {"targetSipCredentials": {"sipRegistrar": text}}
-    return {"targetSipCredentials": {"sipRegistrar": match.group(1), "port": int(match.group(2))}}
+        return {kind.bare: reader.field(kind.bare, Scalar(text, place), place)}
+    try:
+        host, port = hosts.host_and_port(text, kind.bare)
+    except hosts.AddressInvalid as error:
+        problems.add(place, str(error))
+        return {}
+    credentials: dict[str, Json] = {"sipRegistrar": host}
+    return {_SIP: credentials if port is None else {**credentials, "port": port}}
 
 
-def _bare_value(kind: TestType, fields: Mapping[str, Json]) -> str | None:
-    inside = fields.get("targetSipCredentials") if kind.name == "sip-server" else fields
-    value = inside.get(kind.bare) if isinstance(inside, Mapping) else None
-    return value if isinstance(value, str) else None
-
-
-def _address_problem(kind: TestType, text: str) -> str | None:
-    """Why a text cannot be the address that the type wants. The API itself decides the rest."""
-    if len(text) > _ADDRESS_LIMIT:
-        return f"{kind.bare} is longer than {_ADDRESS_LIMIT} characters"
-    if not text.isprintable() or not text.strip():
-        return f"{kind.bare} is empty or has control characters in it"
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", text)
-    if kind.bare == "url":
-        return _url_problem(kind, text, scheme)
-    if kind.bare in {"server", "domain", "sipRegistrar"} and scheme is not None:
-        host = scheme.group(2).split("/")[0]
-        return f"{kind.bare} is a name, not a URL: {quoted(text)}, did you mean {quoted(host)}?"
-    if kind.bare in {"server", "sipRegistrar"} and re.search(r"\s", text):
-        return f"{kind.bare} has a blank in it: {quoted(text)}"
-    return None
-
-
-def _url_problem(kind: TestType, text: str, scheme: re.Match[str] | None) -> str | None:
-    if re.search(r"\s", text):
-        return f"url has a blank in it: {quoted(text)}"
-    schemes = ("ftp", "ftps", "sftp") if kind.name == "ftp-server" else ("http", "https")
-    if scheme is not None and scheme.group(1).lower() not in schemes:
-        return f"url of {kind.name} begins with {'://, '.join(schemes)}://, not {quoted(scheme.group(1) + '://')}"
-    if scheme is not None and not scheme.group(2):
-        return f"url has no host: {quoted(text)}"
-    return None
+def _address_as_written(kind: TestType, written: Written) -> str | None:
+    """The address of a target without a name, which is what it is called then."""
+    entries = written.entries.entries if written.entries is not None else {}
+    node = entries.get(kind.bare)
+    inside = entries.get(_SIP)
+    if node is None and kind.name == "sip-server" and isinstance(inside, Entries):
+        node = inside.entries.get(kind.bare)
+    if node is None and written.row is not None:
+        found = _cells(kind, written.row).get(kind.bare)
+        node = None if found is None else found[0]
+    value = node.value if isinstance(node, Scalar) else None
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None

@@ -1,16 +1,28 @@
-"""``${name}``, ``${env:NAME}`` and ``$${`` in the strings of a plan."""
+"""``${name}``, ``${env:NAME}`` and ``$${`` in the strings of a plan; ``${row.column}`` waits for its row."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from orchestrator.plan.problems import Place, Problems, listing, nearest, quoted
-from orchestrator.plan.source import Entries, Items, Node, Scalar, Untyped, Value, scalar_value, sound
+from orchestrator.plan.source import (
+    Column,
+    Entries,
+    Items,
+    Node,
+    Scalar,
+    Templated,
+    Untyped,
+    Value,
+    scalar_value,
+    sound,
+)
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 # The API's token goes to the API only; a test would carry it to whatever is tested, and into the journal.
 _CREDENTIALS = ("TE_TOKEN",)
+_ROW = "row."
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -25,7 +37,12 @@ def read_vars(
                 problems.add(node.keys[name], f"{quoted(name)} cannot be the name of a variable")
             if isinstance(value, Scalar):
                 # A default that is overridden need not be found in the environment.
-                found[name] = value.value if name in sets else _text(value, {}, environ, problems)
+                read = value.value if name in sets else _text(value, {}, environ, problems)
+                if isinstance(read, Templated):
+                    message = f"{quoted(read)}: a variable is the same for every row of a CSV file"
+                    problems.add(value.place, message, settles=True)
+                    read = None
+                found[name] = read
             else:
                 problems.add(value.place, f"variable {quoted(name)} must be a single value")
                 found[name] = None
@@ -91,9 +108,27 @@ def _text(
         return _shown(look_up(match.group(1).strip()))
 
     whole = _REFERENCE.fullmatch(text)
-    if whole is not None and whole.group(1) is not None:
+    if whole is not None and whole.group(1) is not None and not _is_row(whole):
         return look_up(whole.group(1).strip())
-    return _REFERENCE.sub(replace, text)
+    if not any(_is_row(match) for match in _REFERENCE.finditer(text)):
+        return _REFERENCE.sub(replace, text)
+    waiting = Templated(text)
+    waiting.parts = tuple(_parts(text, replace))
+    return waiting
+
+
+def _is_row(match: re.Match[str]) -> bool:
+    return match.group(1) is not None and match.group(1).strip().startswith(_ROW)
+
+
+def _parts(text: str, replace: Callable[[re.Match[str]], str]) -> Iterator[str | Column]:
+    """The text with everything replaced but the columns of a row."""
+    end = 0
+    for match in _REFERENCE.finditer(text):
+        yield text[end : match.start()]
+        yield Column(match.group(1).strip()[len(_ROW) :]) if _is_row(match) else replace(match)
+        end = match.end()
+    yield text[end:]
 
 
 def _from_environment(name: str, environ: Mapping[str, str], place: Place, problems: Problems) -> Value:

@@ -24,6 +24,7 @@ MARK = "# expect "
 # What a schema can see in a single file; the rest needs names, files, the parser or arithmetic.
 SEEN_BY_SCHEMA = {
     "agent-id-is-a-name",
+    "agents-from-a-csv-without-agents",
     "agents-is-empty",
     "agents-per-test-is-zero",
     "ceiling-of-nothing",

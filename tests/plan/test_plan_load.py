@@ -271,7 +271,10 @@ class TestCsv:
     ) -> None:
         self._write(tmp_path, 'name,url\n"a",https://a.example\n"b\nc",\n')
         problems = problems_of(one_test(targets="[{csv: sites.csv}]"), folder=tmp_path)
-        assert problems == ["sites.csv:4:4: column 'url' is empty here"]
+        assert problems == [
+            "sites.csv:3:1: a target's name has control characters in it",
+            "sites.csv:4:4: column 'url' is empty here, and http-server needs it",
+        ]
 
     def test_a_file_that_is_not_utf_8_is_a_problem_in_that_file(
         self, problems_of: Lines, one_test: OneTest, tmp_path: Path
