@@ -15,6 +15,7 @@ from types import MappingProxyType
 import idna
 
 from orchestrator.plan.problems import nearest, quoted
+from orchestrator.safe import MASK
 
 ADDRESS_LIMIT = 2_000
 _NAME_LIMIT, _LABEL_LIMIT = 253, 63  # RFC 1035, section 2.3.4
@@ -354,4 +355,4 @@ def _shown(text: str) -> str:
     """The text quoted, without what may be a user and a password before an '@'."""
     scheme = _SCHEME.match(text)
     start = "" if scheme is None else text[: scheme.start(2)]
-    return quoted(f"{start}***@{text.rpartition('@')[2]}" if "@" in text else text)
+    return quoted(f"{start}{MASK}@{text.rpartition('@')[2]}" if "@" in text else text)
