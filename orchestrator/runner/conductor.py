@@ -116,7 +116,6 @@ class Conductor:
             clock=doors.clock,
             schedule=Schedule(self._latencies, doors.rng, in_order=self._in_order),
             tests={},
-            jitter=doors.rng.random,
             telling=Telling(doors.clock.wall, (outbox, *doors.listeners), run=run.id),
             outbox=outbox,
         )
@@ -215,10 +214,10 @@ class Conductor:
         )
         for spec in order:
             if run.parent is None or by_key[spec.key].test_id is None:
-                schedule.creations.add(spec)
+                schedule.add(spec)
             else:
                 # Also where they were read by an earlier session: the test may have been run since.
-                schedule.creations.add_rerun(spec, layer=TEST_TYPES[spec.type].layers[0])
+                schedule.add_rerun(spec, layer=TEST_TYPES[spec.type].layers[0])
 
     async def _reopen(self, waiting: Sequence[TestRecord]) -> None:
         """Tests that an earlier session created: their answers so far count, their deadlines go on."""
@@ -249,7 +248,7 @@ class Conductor:
 
     def _tell(self, situation: Situation) -> None:
         schedule, clock = self._context.schedule, self._doors.clock
-        open_tests = schedule.polls.tests
+        open_tests = schedule.open_tests
         self._show(
             Standing(
                 planned=self._planned,
@@ -261,8 +260,8 @@ class Conductor:
                 elapsed=clock.now() - self._began,
                 now=clock.now(),
                 situation=situation,
-                open_layers=schedule.polls.layers,
-                to_create=schedule.creations.left,
+                open_layers=schedule.open_layers,
+                to_create=schedule.to_create,
                 last_creation=max(self._began, self._context.last_creation),
             )
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from orchestrator.clock import Clock
@@ -57,7 +56,6 @@ class Context:
     clock: Clock
     schedule: Schedule
     tests: dict[str, InHand]
-    jitter: Callable[[], float]
     telling: Telling
     outbox: Outbox
     stop: Stop = field(default_factory=Stop)
@@ -65,7 +63,6 @@ class Context:
     last_creation: float = 0.0
     answers: int = 0
     error_rows: int = 0
-    unreachable: int = 0
     patience: Patience = field(default_factory=Patience)
 
     def tell(self, fact: Fact, spec: str | None = None) -> None:

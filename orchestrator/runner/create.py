@@ -12,7 +12,12 @@ from orchestrator.model import CellResult, CellState, Verdict
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.journal import durably
 from orchestrator.runner.naming import test_name
-from orchestrator.schedule.backoff import backoff
+from orchestrator.schedule.feedback import (
+    CreationAmbiguous,
+    CreationAnswered,
+    CreationEnded,
+    CreationUndone,
+)
 from orchestrator.schedule.progress import Progress
 from orchestrator.thousandeyes.outcomes import CreationOutcome, creation_outcome
 from orchestrator.thousandeyes.protocol import BadAnswer, Created, NoAnswer, NotSent, Reply
@@ -49,7 +54,7 @@ async def create(context: Context, key: str, permit: Permit) -> None:
     try:
         reply = await context.wire.send(permit, request)
     except NotSent as error:
-        await _not_created(context, key, f"nothing was sent: {error}", wait=_trouble(context))
+        await _not_created(context, key, f"nothing was sent: {error}", unreached=True)
     except NoAnswer as error:
         await _ambiguous(context, test, f"the answer was lost: {error}", rerun=rerun)
     else:
@@ -89,8 +94,7 @@ async def _created(context: Context, test: InHand, reply: Reply, *, rerun: bool)
     except BadAnswer as error:
         await _ambiguous(context, test, f"created, but its answer is unreadable: {error}", rerun=False)
         return
-    context.unreachable = 0
-    context.schedule.creations.created(record.spec.key, context.clock.now())
+    context.schedule.apply(CreationAnswered(record.spec.key), context.clock.now())
     fact = events.Rerun if rerun else events.Created
     context.tell(fact(made.test_id, reply.status), record.spec.key)
     await _open(context, test, made)
@@ -120,30 +124,27 @@ async def _open(context: Context, test: InHand, made: Created) -> None:
     context.schedule.opened(spec, test.progress, created=now, deadline=now + spec.deadline, now=now)
 
 
-async def _not_created(context: Context, key: str, error: str | None, *, wait: float = 0.0) -> None:
+async def _not_created(context: Context, key: str, error: str | None, *, unreached: bool = False) -> None:
     """Certainly not created: back to the queue, without spending an attempt."""
     told = context.take_events()
     await durably(
         context.store.move(context.run.id, key, SpecState.PLANNED, context.clock.wall(), error, told)
     )
-    context.schedule.creations.not_created(key, context.clock.now(), wait=wait)
+    context.schedule.apply(CreationUndone(key, unreached), context.clock.now())
 
 
 async def _ambiguous(context: Context, test: InHand, error: str, *, rerun: bool) -> None:
     """The request may have been taken. A creation is never repeated; a re-run shows by a newer round."""
     key = test.record.spec.key
     context.tell(events.Lost(error), key)
-    wait = _trouble(context)
-    context.schedule.creations.doubted(key, context.clock.now())
+    context.schedule.apply(CreationAmbiguous(key), context.clock.now())
     if rerun and test.record.test_id is not None:
         await _open(context, test, Created(test.record.test_id, test.record.links))
         return
-    await end_uncreated(context, test, SpecState.UNKNOWN, error, wait=wait)
+    await end_uncreated(context, test, SpecState.UNKNOWN, error)
 
 
-async def end_uncreated(
-    context: Context, test: InHand, state: SpecState, reason: str, *, wait: float = 0.0
-) -> None:
+async def end_uncreated(context: Context, test: InHand, state: SpecState, reason: str) -> None:
     """The end of a spec without a test: failed, unknown or not run. Its cells say why."""
     spec = test.record.spec
     if state is SpecState.UNKNOWN:
@@ -157,10 +158,4 @@ async def end_uncreated(
     wall = context.clock.wall()
     await durably(context.store.close_test(context.run.id, spec.key, state, cells, wall, reason, told))
     context.tests.pop(spec.key, None)
-    context.schedule.creations.ended(spec.key, context.clock.now(), wait=wait)
-
-
-def _trouble(context: Context) -> float:
-    """Seconds to wait with further creations: while nothing comes back, creating would be gambling."""
-    context.unreachable += 1
-    return backoff(context.unreachable, context.jitter())
+    context.schedule.apply(CreationEnded(spec.key), context.clock.now())

@@ -26,7 +26,6 @@ from orchestrator.runner.create import create, end_uncreated
 from orchestrator.runner.journal import durably
 from orchestrator.runner.pacer import Pacer
 from orchestrator.runner.poll import detail, poll, probe
-from orchestrator.schedule.backoff import backoff
 from orchestrator.schedule.pace import Load
 from orchestrator.schedule.steps import Candidate, Create, Poll, Probe, Step
 
@@ -36,8 +35,6 @@ MAX_IN_FLIGHT = 64
 LONGEST_SLEEP = 5.0
 # Counts of requests are stored this often, so that a kill loses few of them (seconds).
 KEEP_EVERY = 10.0
-# Answers that failed in a row before everybody pauses.
-CIRCUIT_OPENS_AT = 5
 # After the run's deadline the last polls have this long (seconds).
 DEADLINE_GRACE = 30.0
 
@@ -94,8 +91,6 @@ class Dispatcher:
         self._leave_at: float | None = None
         self._reading: dict[anyio.CancelScope, object] = {}
         self._deadline_passed = False
-        self._pause_until = 0.0
-        self._circuit = 0
         self.waited: dict[Waiting, float] = {}
         self._waiting_for: Waiting | None = None
         self._view: LedgerView | None = None
@@ -122,7 +117,7 @@ class Dispatcher:
             while True:
                 now = context.clock.now()
                 await self._or_break(self._heed_stops(now))
-                while (key := context.schedule.polls.closable()) is not None:
+                while (key := context.schedule.closable()) is not None:
                     self._start(tasks, close, context, key)
                 if self._over(now):
                     break
@@ -150,7 +145,7 @@ class Dispatcher:
             return False
         if schedule.idle or stop.sending is not None:
             return True
-        return self._leave_at is not None and (self._leaving(now) or not schedule.polls.tests)
+        return self._leave_at is not None and (self._leaving(now) or not schedule.open_tests)
 
     def _leaving(self, now: float) -> bool:
         """Whether the grace after an interruption is over: nothing more is sent."""
@@ -161,9 +156,9 @@ class Dispatcher:
         if now >= self._deadline and not self._deadline_passed:
             self._deadline_passed = True
             context.stop.creating = context.stop.creating or "the run's deadline was reached"
-            context.schedule.polls.hasten(now)
+            context.schedule.hasten(now)
         if now >= self._deadline + DEADLINE_GRACE:
-            context.schedule.polls.give_up()
+            context.schedule.give_up()
         # What was read already is being stored under a shield. A creation's answer is waited for (its request
         # has a time-out): leaving without it would make the creation unknown. Nobody waits for a probe.
         for scope, reads in self._reading.items():
@@ -171,7 +166,7 @@ class Dispatcher:
                 scope.cancel()
         if context.stop.creating is None:
             return
-        left = context.schedule.creations.stop()
+        left = context.schedule.stop_creating()
         if self._leave_at is None and context.stop.sending is None:
             # Not an interruption: these will not be created by this run any more. A resume may.
             for key in left:
@@ -198,10 +193,12 @@ class Dispatcher:
             return None, wake_at
         if self._leave_at is not None:
             wake_at = min(wake_at, self._leave_at)
-        self._break_circuit(now)
-        if now < self._pause_until:
+        pause = context.schedule.trip(now)
+        if pause is not None:
+            context.tell(CircuitOpened(pause.failures, round(pause.seconds, 1)))
+        if now < context.schedule.paused_until:
             self._waiting_for = Waiting.CIRCUIT
-            return None, min(wake_at, self._pause_until)
+            return None, min(wake_at, context.schedule.paused_until)
         self._view = view = self._ledger.view(now)
         for candidate in context.schedule.candidates(now, _load(view)):
             opens_at = self._affordable(candidate, view, now)
@@ -215,10 +212,7 @@ class Dispatcher:
                     opens_at = now + ASK_AGAIN  # another process of this host goes first
                 self._waiting_for = self._waiting_for or _scarcer(view, candidate)
             wake_at = min(wake_at, opens_at)
-        if self._waiting_for is None and context.schedule.creations.hesitates(now):
-            self._waiting_for = Waiting.AMBIGUOUS
-        elif self._waiting_for is None and context.schedule.held_back:
-            self._waiting_for = Waiting.OPEN_TESTS
+        self._waiting_for = self._waiting_for or context.schedule.creations_wait_for(now)
         return None, min(wake_at, context.schedule.wake(now))
 
     def _affordable(self, candidate: Candidate, view: LedgerView, now: float) -> float:
@@ -230,23 +224,13 @@ class Dispatcher:
             return now
         instant = view.instant_test
         left = _seconds_left(instant, view.server_time)
-        to_create = self._context.schedule.creations.left
+        to_create = self._context.schedule.to_create
         opens_at = self._pacer.creation_opens_at(
             min(to_create, instant.free), left, last=to_create <= instant.free
         )
         if opens_at > now:
             self._waiting_for = self._waiting_for or Waiting.SPACING
         return opens_at
-
-    def _break_circuit(self, now: float) -> None:
-        """Five failures in a row: everybody pauses, longer each time, instead of each on its own."""
-        failures = self._context.unreachable
-        if failures < CIRCUIT_OPENS_AT:
-            self._circuit = 0
-        elif failures > self._circuit:
-            self._circuit = max(failures, CIRCUIT_OPENS_AT)
-            self._pause_until = now + backoff(failures - CIRCUIT_OPENS_AT + 1, self._context.jitter())
-            self._context.tell(CircuitOpened(failures, round(self._pause_until - now, 1)))
 
     # -- doing --------------------------------------------------------------------------------------
 

@@ -15,7 +15,15 @@ from orchestrator.model import Answer, AnswerStatus
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import UNAUTHORIZED_HINT, end_uncreated
 from orchestrator.runner.journal import durably
-from orchestrator.schedule.backoff import backoff
+from orchestrator.schedule.feedback import (
+    BaselineRead,
+    DetailEnded,
+    PageMissed,
+    PageRead,
+    ProbeEnded,
+    ReadAnswered,
+    ReadLost,
+)
 from orchestrator.schedule.progress import FLOOR
 from orchestrator.schedule.steps import Detail, Poll, Probe, Purpose
 from orchestrator.testtypes import DETAILS, PATHS
@@ -35,7 +43,7 @@ async def poll(context: Context, step: Poll, permit: Permit) -> None:
     if request is None:
         context.wire.unused(permit)
         context.tell(Refused("the next page is not at the API's origin", layer=step.layer), step.key)
-        await _failed(context, step, again=False)
+        await _missed(context, PageMissed(step, again=False))
         return
     outcome, reply, problem = await _read(
         context, request, permit, age=asked - test.created, tries=step.tries
@@ -84,7 +92,7 @@ async def detail(context: Context, step: Detail, permit: Permit) -> None:
     if outcome is not ReadOutcome.ROWS:
         context.tell(PollFailed(DETAILS, problem, step.agent_id), step.key)
     limited = outcome is ReadOutcome.LIMITED
-    context.schedule.polls.detail_ended(step, context.clock.now(), again=again, limited=limited)
+    context.schedule.apply(DetailEnded(step, again, limited), context.clock.now())
 
 
 async def probe(context: Context, step: Probe, permit: Permit) -> None:
@@ -93,8 +101,7 @@ async def probe(context: Context, step: Probe, permit: Permit) -> None:
     outcome, _, problem = await _read(context, request, permit, age=math.inf, tries=step.tries)
     answered = outcome is not ReadOutcome.AGAIN
     context.tell(Probed(answered, problem or None))
-    wait = backoff(context.unreachable, context.jitter())
-    context.schedule.creations.probed(context.clock.now(), wait=wait)
+    context.schedule.apply(ProbeEnded(), context.clock.now())
 
 
 def _request(context: Context, test: InHand, step: Poll) -> Request | None:
@@ -115,20 +122,18 @@ async def _read(
     try:
         reply = await context.wire.send(permit, request, patience=context.patience.wait(tries))
     except TransportError as error:
-        context.unreachable += 1
+        context.schedule.apply(ReadLost(), context.clock.now())
         return ReadOutcome.AGAIN, None, str(error)
     context.patience.answered(anyio.current_time() - asked)
     outcome = read_outcome(reply.status, age)
-    if outcome is not ReadOutcome.AGAIN:
-        context.schedule.creations.heard()
-    if outcome is ReadOutcome.ROWS:
-        context.unreachable = 0
+    good = outcome is ReadOutcome.ROWS
+    heard = ReadLost() if outcome is ReadOutcome.AGAIN else ReadAnswered(good)
+    context.schedule.apply(heard, context.clock.now())
+    if good:
         return outcome, reply, ""
     problem = context.dialect.problem(reply.status, reply.headers, reply.body)
     if outcome is ReadOutcome.UNAUTHORIZED:
         context.refuse(f"the API refused the token (401): {problem}", UNAUTHORIZED_HINT, everything=True)
-    elif outcome is ReadOutcome.AGAIN:
-        context.unreachable += 1
     return outcome, reply, f"status {reply.status}: {problem}"
 
 
@@ -136,17 +141,14 @@ async def _no_page(context: Context, step: Poll, outcome: ReadOutcome, problem: 
     limited = outcome is ReadOutcome.LIMITED
     fact = Limited(step.layer, detail=problem) if limited else PollFailed(step.layer, problem)
     context.tell(fact, step.key)
-    await _failed(context, step, again=outcome is not ReadOutcome.FAILED, limited=limited)
+    await _missed(context, PageMissed(step, outcome is not ReadOutcome.FAILED, limited))
 
 
-async def _failed(context: Context, step: Poll, *, again: bool, limited: bool = False) -> None:
-    now = context.clock.now()
-    if step.purpose is not Purpose.BASELINE:
-        context.schedule.polls.poll_failed(step, now, again=again, limited=limited)
-        return
-    if not context.schedule.creations.baseline_failed(step, now, limited=limited):
+async def _missed(context: Context, missed: PageMissed) -> None:
+    context.schedule.apply(missed, context.clock.now())
+    if missed.forbids_rerun:
         reason = "its newest rounds could not be read, so a new round could not be told from an old one"
-        await end_uncreated(context, context.tests[step.key], SpecState.NOT_RUN, reason)
+        await end_uncreated(context, context.tests[missed.poll.key], SpecState.NOT_RUN, reason)
 
 
 async def _baseline(context: Context, test: InHand, step: Poll, page: Page, date: float | None) -> None:
@@ -157,14 +159,14 @@ async def _baseline(context: Context, test: InHand, step: Poll, page: Page, date
         test.newest[row.agent_id] = max(row.round_id, test.newest.get(row.agent_id, 0))
     following = None if page.next_href is None else step.following(page.next_href)
     if following is not None:
-        context.schedule.creations.baseline_page(following)
+        context.schedule.apply(BaselineRead(step.key, following), context.clock.now())
         return
     test_id = test.record.test_id or ""
     for agent_id, round_id in (await context.store.newest_rounds(context.run.origin, test_id)).items():
         test.newest[agent_id] = max(round_id, test.newest.get(agent_id, 0))
     await durably(context.store.set_baseline(context.run.id, step.key, test.newest))
     test.record = replace(test.record, baseline=dict(test.newest))
-    context.schedule.creations.baselined(step.key)
+    context.schedule.apply(BaselineRead(step.key, None), context.clock.now())
 
 
 async def _rows(context: Context, test: InHand, step: Poll, page: Page, asked: float) -> None:
@@ -190,12 +192,12 @@ async def _rows(context: Context, test: InHand, step: Poll, page: Page, asked: f
     )
     context.tell(polled, step.key)
     await _store(context, test, harvest.kept)
-    now = context.clock.now()
+    details: set[tuple[str, int]] = set()
     if spec.path_details and step.layer == PATHS.name:
-        wanted = wanted_details(harvest.kept)
-        context.schedule.polls.want_details(step.key, sorted(wanted - test.detailed), now)
-        test.detailed |= wanted
-    context.schedule.polls.polled(step, harvest, next_href, asked, now)
+        details = wanted_details(harvest.kept) - test.detailed
+        test.detailed |= details
+    read = PageRead(step, harvest, next_href, asked, tuple(sorted(details)))
+    context.schedule.apply(read, context.clock.now())
 
 
 def wanted_details(rows: Iterable[Answer]) -> set[tuple[str, int]]:

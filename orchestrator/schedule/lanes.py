@@ -1,4 +1,4 @@
-"""A queue in which some wait behind all the others. Pure."""
+"""A queue with a slow lane beside the fast one. Pure."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Line(Generic[T]):
-    """First come, first served, but those for whom ``is_last`` holds come after the rest."""
+class Lanes(Generic[T]):
+    """First come, first served, but those for whom ``is_slow`` holds come after all the others."""
 
-    def __init__(self, is_last: Callable[[T], bool]) -> None:
-        self._is_last = is_last
-        self._front: deque[T] = deque()
-        self._behind: deque[T] = deque()
+    def __init__(self, is_slow: Callable[[T], bool]) -> None:
+        self._is_slow = is_slow
+        self._fast: deque[T] = deque()
+        self._slow: deque[T] = deque()
 
     def __len__(self) -> int:
-        return len(self._front) + len(self._behind)
+        return len(self._fast) + len(self._slow)
 
     def __iter__(self) -> Iterator[T]:
-        yield from self._front
-        yield from self._behind
+        yield from self._fast
+        yield from self._slow
 
     @property
-    def in_front(self) -> int:
-        """How many do not wait behind the others."""
-        return len(self._front)
+    def in_fast_lane(self) -> int:
+        """How many do not wait for the others."""
+        return len(self._fast)
 
     @property
     def first(self) -> T | None:
@@ -35,27 +35,30 @@ class Line(Generic[T]):
         return next(iter(self), None)
 
     def append(self, item: T) -> None:
-        """At the end of its part of the line."""
-        (self._behind if self._is_last(item) else self._front).append(item)
+        """At the end of its lane."""
+        self._lane(item).append(item)
 
     def appendleft(self, item: T) -> None:
-        """At the beginning of its part of the line."""
-        (self._behind if self._is_last(item) else self._front).appendleft(item)
+        """At the head of its lane."""
+        self._lane(item).appendleft(item)
 
     def popleft(self) -> T:
         """Who was first; it has left."""
-        return (self._front or self._behind).popleft()
+        return (self._fast or self._slow).popleft()
 
-    def sort_out(self) -> None:
-        """``is_last`` has changed its mind: who need not wait any more has its place in front back."""
-        every = (*self._behind, *self._front)
-        self._front, self._behind = deque(), deque()
+    def reassign(self) -> None:
+        """``is_slow`` has changed its mind: who is slow no more goes to the head of the fast lane."""
+        every = (*self._slow, *self._fast)
+        self._fast, self._slow = deque(), deque()
         for item in every:
             self.append(item)
 
     def clear(self) -> list[T]:
         """All leave; returns them."""
         left = list(self)
-        self._front.clear()
-        self._behind.clear()
+        self._fast.clear()
+        self._slow.clear()
         return left
+
+    def _lane(self, item: T) -> deque[T]:
+        return self._slow if self._is_slow(item) else self._fast

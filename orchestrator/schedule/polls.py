@@ -17,10 +17,11 @@ from random import Random
 from orchestrator.model import Spec
 from orchestrator.schedule.backoff import backoff
 from orchestrator.schedule.closing import LAST_TRIES, OVER, Closing, OpenTest, Phase
+from orchestrator.schedule.feedback import DetailEnded, PageMissed, PageRead
 from orchestrator.schedule.latency import LatencyModel
 from orchestrator.schedule.pace import Pace
 from orchestrator.schedule.policy import brought_forward, lagging_poll
-from orchestrator.schedule.progress import Harvest, Progress
+from orchestrator.schedule.progress import Progress
 from orchestrator.schedule.steps import Candidate, Detail, Poll, Purpose, Step
 from orchestrator.testtypes import LAYERS
 
@@ -68,7 +69,7 @@ class Polls:
         test = OpenTest(spec, progress, created, max(deadline, now), sentinel, read)
         self._open[spec.key] = test
         self._open_layers += len(left)
-        self.want_details(spec.key, details, now)
+        self._want_details(test, details, now)
         self._closing.watch(test)
         if left:
             self._plan_sentinel(test, max(0.0, now - created) if read else 0.0, now)
@@ -158,33 +159,36 @@ class Polls:
 
     # -- what came of it ----------------------------------------------------------------------------
 
-    def polled(self, poll: Poll, harvest: Harvest, next_href: str | None, asked: float, now: float) -> None:
-        """A poll brought rows (or none). ``asked`` is when it was sent."""
+    def read(self, came: PageRead, now: float) -> None:
+        """A poll brought rows, or none yet."""
+        poll = came.poll
         test = self._returned(poll)
         if test is None:
             return
+        self._want_details(test, came.details, now)
         test.failures = 0
-        following = None if next_href is None else poll.following(next_href)
+        following = None if came.next_href is None else poll.following(came.next_href)
         if test.progress.complete(poll.layer):
-            self._layer_complete(test, poll.layer, asked, now)
+            self._layer_complete(test, poll.layer, came.asked, now)
         elif following is not None:
             self._next_page(following, now)
             return
         elif poll.purpose is not Purpose.LAST:
-            self._poll_again(test, poll, harvest, asked, now)
+            self._poll_again(test, came, now)
         if poll.purpose is Purpose.LAST:
             test.last_polls.discard(poll.layer)
         self._closing.check(test)
 
-    def poll_failed(self, poll: Poll, now: float, *, again: bool, limited: bool = False) -> None:
-        """A poll brought nothing. Not ``again``: it was refused. ``limited``: a 429, which spends no try."""
+    def missed(self, came: PageMissed, now: float) -> None:
+        """A poll brought nothing."""
+        poll, tries = came.poll, came.tries
         test = self._returned(poll)
         if test is None:
             return
-        if limited:
+        if came.limited:
             self._put_back(poll, now)
             return
-        tries, refusals = poll.tries + 1, poll.refusals + (not again)
+        refusals = poll.refusals + (not came.again)
         test.failures += 1
         # Where the next page cannot be had, the layer may still be read from its beginning.
         begun = poll if poll.page == 1 else Poll(poll.key, poll.layer, poll.purpose)
@@ -200,23 +204,15 @@ class Polls:
             self._later(due, retry)
         self._closing.check(test)
 
-    def want_details(self, key: str, rounds: Iterable[tuple[str, int]], now: float) -> None:
-        """Hop details to fetch: agent and round."""
-        test = self._open.get(key)
-        if test is None:
-            return
-        for agent_id, round_id in rounds:
-            test.details += 1
-            self._later(now, Detail(key, agent_id, round_id))
-
-    def detail_ended(self, detail: Detail, now: float, *, again: bool, limited: bool = False) -> None:
-        """A detail came, or failed and may be tried ``again``."""
+    def detail_ended(self, came: DetailEnded, now: float) -> None:
+        """A detail came, or failed and may be tried again."""
+        detail = came.detail
         test = self._returned(detail)
         if test is None:
             return
-        tries = detail.tries if limited else detail.tries + 1
-        if again and tries < LAST_TRIES:
-            wait = 0.0 if limited else backoff(tries, self._rng.random())
+        tries = detail.tries + (not came.limited)
+        if came.again and tries < LAST_TRIES:
+            wait = 0.0 if came.limited else backoff(tries, self._rng.random())
             self._later(now + wait, replace(detail, tries=tries))
             return
         test.details -= 1
@@ -230,6 +226,11 @@ class Polls:
         if test is not None:
             test.under_way = max(0, test.under_way - 1)
         return test
+
+    def _want_details(self, test: OpenTest, rounds: Iterable[tuple[str, int]], now: float) -> None:
+        for agent_id, round_id in rounds:
+            test.details += 1
+            self._later(now, Detail(test.spec.key, agent_id, round_id))
 
     def _later(self, due: float, step: Poll | Detail) -> None:
         sentinel = isinstance(step, Poll) and step.purpose is Purpose.SENTINEL
@@ -293,14 +294,14 @@ class Polls:
         model = self._latencies[test.spec.type]
         return max(now, test.created + model.next_age(age, self.pace.risk, self.pace.longest_gap))
 
-    def _poll_again(self, test: OpenTest, poll: Poll, harvest: Harvest, asked: float, now: float) -> None:
-        age = asked - test.created
+    def _poll_again(self, test: OpenTest, came: PageRead, now: float) -> None:
+        poll, age = came.poll, came.asked - test.created
         if poll.purpose is Purpose.SENTINEL and poll.layer == test.sentinel:
             test.last_no = max(test.last_no, age)
             # One agent that lags, or never answers, must not keep back what the others have: when most
             # tests of this type would be complete, read the other layers once with what is there.
             late = self._latencies[test.spec.type].quantile(LATE)
-            if test.phase is Phase.SENTINEL and harvest.kept and age >= late:
+            if test.phase is Phase.SENTINEL and came.harvest.kept and age >= late:
                 test.move(Phase.EARLY)
                 self._ask_siblings(test, now)
             self._plan_sentinel(test, age, now)

@@ -7,47 +7,45 @@ Order of choice, after the study of the two limits:
 3. layers expected ready, because the test's sentinel layer is complete
 4. sentinel polls that are due, earliest first
 
-The schedule never sends and never counts tokens. It names candidates in the order of choice; the
-dispatcher reserves what the first affordable one needs, and tells :attr:`Schedule.creations` or
-:attr:`Schedule.polls` what came of it.
+The schedule never sends and never counts tokens. It names candidates in the order of choice; the dispatcher
+reserves what the first affordable one needs, and what came of it is told to :meth:`Schedule.apply`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from random import Random
+from typing import assert_never
 
+from orchestrator.events import Waiting
 from orchestrator.model import Spec
+from orchestrator.schedule import feedback
+from orchestrator.schedule.breaker import Breaker, Pause
 from orchestrator.schedule.creations import Creations
 from orchestrator.schedule.latency import LatencyModel
 from orchestrator.schedule.pace import Load, pace
 from orchestrator.schedule.polls import Polls
 from orchestrator.schedule.progress import Progress
-from orchestrator.schedule.steps import Candidate, Step
+from orchestrator.schedule.steps import Candidate, Purpose, Step
 
 
 class Schedule:
     """What is to do, by due time. All times are monotonic seconds."""
 
     def __init__(self, latencies: Mapping[str, LatencyModel], rng: Random, *, in_order: bool = False) -> None:
-        self.creations = Creations(rng, in_order=in_order)
-        self.polls = Polls(latencies, rng)
+        self._breaker = Breaker(rng)
+        self._creations = Creations(self._breaker, rng, in_order=in_order)
+        self._polls = Polls(latencies, rng)
 
-    def candidates(self, now: float, load: Load) -> Iterator[Candidate]:
-        """What is due, in the order of choice. ``load`` is what the budgets say."""
-        creations, polls = self.creations, self.polls
-        polls.pace = pace(
-            load,
-            to_create=creations.left,
-            open_tests=polls.tests + creations.under_way,
-            open_layers=polls.layers,
-            layers_per_test=creations.layers_per_test,
-        )
-        if not creations.left:
-            polls.bring_forward(now)
-        yield from polls.urgent(now)
-        yield from creations.candidates(now, allowed=polls.pace.may_create, set_aside=polls.pace.set_aside)
-        yield from polls.candidates(now)
+    # -- what is to do ------------------------------------------------------------------------------
+
+    def add(self, spec: Spec) -> None:
+        """A spec to create, behind those that are there."""
+        self._creations.add(spec)
+
+    def add_rerun(self, spec: Spec, *, layer: str) -> None:
+        """A test to run again: first its newest rounds are read in ``layer``."""
+        self._creations.add_rerun(spec, layer=layer)
 
     def opened(
         self,
@@ -63,30 +61,141 @@ class Schedule:
 
         See :meth:`orchestrator.schedule.polls.Polls.opened`.
         """
-        self.creations.ended(spec.key, now)
-        self.polls.opened(spec, progress, created=created, deadline=deadline, now=now, details=details)
+        self._breaker.collected(spec.key)
+        self._polls.opened(spec, progress, created=created, deadline=deadline, now=now, details=details)
+
+    def stop_creating(self) -> list[str]:
+        """Create no more. Returns the keys that will not be created."""
+        return self._creations.stop()
+
+    def hasten(self, now: float) -> None:
+        """Have a last poll of every open test now."""
+        self._polls.hasten(now)
+
+    def give_up(self) -> None:
+        """Close every open test with what is there."""
+        self._polls.give_up()
+
+    # -- choice -------------------------------------------------------------------------------------
+
+    def trip(self, now: float) -> Pause | None:
+        """The pause that begins now because too many requests failed in a row, if one does."""
+        return self._breaker.trip(now)
+
+    @property
+    def paused_until(self) -> float:
+        """Nothing at all is to be sent before."""
+        return self._breaker.paused_until
+
+    def candidates(self, now: float, load: Load) -> Iterator[Candidate]:
+        """What is due, in the order of choice. ``load`` is what the budgets say."""
+        creations, polls = self._creations, self._polls
+        polls.pace = pace(
+            load,
+            to_create=creations.left,
+            open_tests=polls.tests + self.creations_under_way,
+            open_layers=polls.layers,
+            layers_per_test=creations.layers_per_test,
+        )
+        if not creations.left:
+            polls.bring_forward(now)
+        yield from polls.urgent(now)
+        yield from creations.candidates(now, allowed=polls.pace.may_create, set_aside=polls.pace.set_aside)
+        yield from polls.candidates(now)
 
     def take(self, step: Step, now: float) -> None:
         """A candidate is on its way: it leaves its queue."""
-        if not self.creations.take(step, now):
-            self.polls.take(step)
+        if not self._creations.take(step, now):
+            self._polls.take(step)
 
     def wake(self, now: float) -> float:
         """When something becomes due by itself.
 
         What is due already was offered as a candidate; budgets and pacers know when it may go.
         """
-        times = [*self.creations.wakes(), *self.polls.wakes()]
+        times = [*self._creations.wakes(), *self._polls.wakes()]
         if float("-inf") in times:
             return now
         return min((when for when in times if when > now), default=float("inf"))
 
+    def closable(self) -> str | None:
+        """The next test that is to be closed, if any; it leaves the schedule."""
+        return self._polls.closable()
+
+    # -- what came of it ----------------------------------------------------------------------------
+
+    def apply(self, came: feedback.Feedback, now: float) -> None:
+        """Take in what came of a step."""
+        if isinstance(came, feedback.OfCreations):
+            self._apply_of_creation(came, now)
+        else:
+            self._apply_of_read(came, now)
+
+    def _apply_of_creation(self, came: feedback.OfCreations, now: float) -> None:
+        match came:
+            case feedback.CreationAnswered(key=key):
+                self._creations.answered(key, now)
+            case feedback.CreationUndone(key=key, unreached=unreached):
+                self._creations.undone(key, now, unreached=unreached)
+            case feedback.CreationAmbiguous(key=key):
+                self._creations.ambiguous(key, now)
+            case feedback.CreationEnded(key=key):
+                self._breaker.ended(key, now)
+            case _:
+                assert_never(came)
+
+    def _apply_of_read(self, came: feedback.OfReads, now: float) -> None:
+        match came:
+            case feedback.ReadAnswered(good=good):
+                self._breaker.answered(good=good)
+            case feedback.ReadLost():
+                self._breaker.failed()
+            case feedback.PageRead():
+                self._polls.read(came, now)
+            case feedback.PageMissed(poll=poll) if poll.purpose is Purpose.BASELINE:
+                self._creations.baseline_missed(came, now)
+            case feedback.PageMissed():
+                self._polls.missed(came, now)
+            case feedback.BaselineRead():
+                self._creations.baseline_read(came)
+            case feedback.DetailEnded():
+                self._polls.detail_ended(came, now)
+            case feedback.ProbeEnded():
+                self._breaker.probe_ended(now)
+            case _:
+                assert_never(came)
+
+    # -- how it stands ------------------------------------------------------------------------------
+
+    def creations_wait_for(self, now: float) -> Waiting | None:
+        """Why creations are held back, if they are and it is not for a limit."""
+        if self._creations.held_back(now):
+            return Waiting.AMBIGUOUS
+        if self._creations.left > 0 and not self._polls.pace.may_create:
+            return Waiting.OPEN_TESTS
+        return None
+
     @property
-    def held_back(self) -> bool:
-        """Whether creations wait because as many tests are open as can be read in time."""
-        return self.creations.left > 0 and not self.polls.pace.may_create
+    def to_create(self) -> int:
+        """Creations that are still to come."""
+        return self._creations.left
+
+    @property
+    def creations_under_way(self) -> int:
+        """Creations that were sent and have no outcome yet."""
+        return self._breaker.under_way
+
+    @property
+    def open_tests(self) -> int:
+        """Tests that wait for answers."""
+        return self._polls.tests
+
+    @property
+    def open_layers(self) -> int:
+        """Layers of them that are not read to the end."""
+        return self._polls.layers
 
     @property
     def idle(self) -> bool:
         """Whether nothing is to do and nothing is under way in the schedule's knowledge."""
-        return not (self.creations.left or self.creations.under_way or self.polls.tests)
+        return not (self.to_create or self.creations_under_way or self.open_tests)

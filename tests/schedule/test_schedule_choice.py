@@ -6,10 +6,23 @@ from random import Random
 
 from builders import make_answer, make_spec
 
+from orchestrator.events import Waiting
 from orchestrator.model import Answer, Spec
-from orchestrator.schedule.breaker import LONGEST_PAUSE
+from orchestrator.schedule.breaker import LONGEST_PAUSE, QUARANTINED_FOR
 from orchestrator.schedule.closing import CLOSING_GRACE, LAST_TRIES
-from orchestrator.schedule.creations import SUSPECTED_FOR
+from orchestrator.schedule.feedback import (
+    BaselineRead,
+    CreationAmbiguous,
+    CreationAnswered,
+    CreationEnded,
+    CreationUndone,
+    DetailEnded,
+    PageMissed,
+    PageRead,
+    ProbeEnded,
+    ReadAnswered,
+    ReadLost,
+)
 from orchestrator.schedule.latency import models
 from orchestrator.schedule.order import creation_order
 from orchestrator.schedule.pace import Load
@@ -24,7 +37,7 @@ LOAD = Load(organization_limit=240, instant_limit=24, instant_free=24, reserve=2
 def make_schedule(*specs: Spec) -> Schedule:
     schedule = Schedule(models({}, TEST_TYPES), Random(1))
     for spec in specs:
-        schedule.creations.add(spec)
+        schedule.add(spec)
     return schedule
 
 
@@ -49,16 +62,16 @@ def rows(layer: str, *agents: str) -> list[Answer]:
 
 
 def polled(schedule: Schedule, progress: Progress, poll: Poll, found: list[Answer], at: float) -> None:
-    schedule.polls.polled(poll, progress.accept(poll.layer, found), None, at, at)
+    schedule.apply(PageRead(poll, progress.accept(poll.layer, found), None, at), at)
 
 
-def first_look(schedule: Schedule, now: float) -> Poll:
+def first_poll(schedule: Schedule, now: float) -> Poll:
     step = take(schedule, now)
     assert isinstance(step, Poll), f"expected a poll, got {step}"
     return step
 
 
-def test_a_creation_goes_before_looks_and_leaves_the_queue_when_taken() -> None:
+def test_a_creation_goes_before_polls_and_leaves_the_queue_when_taken() -> None:
     spec, other = make_spec("a"), make_spec("b")
     schedule = make_schedule(spec, other)
     assert take(schedule, 0.0) == Create("a")
@@ -67,18 +80,18 @@ def test_a_creation_goes_before_looks_and_leaves_the_queue_when_taken() -> None:
     assert isinstance(steps(schedule, 100.0)[1], Poll)
 
 
-def test_only_the_sentinel_layer_is_looked_at_until_it_is_complete() -> None:
+def test_only_the_sentinel_layer_is_polled_until_it_is_complete() -> None:
     spec = make_spec("a")
     schedule = make_schedule()
     progress = opened(schedule, spec, 0.0)
-    poll = first_look(schedule, 60.0)
+    poll = first_poll(schedule, 60.0)
     assert (poll.layer, poll.purpose) == ("path-vis", Purpose.SENTINEL)
     polled(schedule, progress, poll, rows("path-vis", "1"), 60.0)
     assert schedule.wake(60.0) > 60.0
-    again = first_look(schedule, 80.0)
+    again = first_poll(schedule, 80.0)
     assert again.layer == "path-vis"
     polled(schedule, progress, again, rows("path-vis", "1", "2"), 80.0)
-    siblings = {first_look(schedule, 80.0).layer, first_look(schedule, 80.0).layer}
+    siblings = {first_poll(schedule, 80.0).layer, first_poll(schedule, 80.0).layer}
     assert siblings == {"http-server", "network"}
 
 
@@ -86,66 +99,67 @@ def test_a_test_is_closed_when_every_layer_is_complete() -> None:
     spec = make_spec("a")
     schedule = make_schedule()
     progress = opened(schedule, spec, 0.0)
-    assert schedule.polls.closable() is None
+    assert schedule.closable() is None
     for _ in range(3):
-        poll = first_look(schedule, 60.0)
+        poll = first_poll(schedule, 60.0)
         polled(schedule, progress, poll, rows(poll.layer, "1", "2"), 60.0)
-    assert schedule.polls.closable() == "a"
-    assert schedule.polls.closable() is None
+    assert schedule.closable() == "a"
+    assert schedule.closable() is None
     assert schedule.idle
-    assert schedule.polls.layers == 0
+    assert schedule.open_layers == 0
 
 
-def test_at_its_deadline_a_test_gets_a_last_look_at_every_missing_layer_and_is_closed() -> None:
+def test_at_its_deadline_a_test_gets_a_last_poll_of_every_missing_layer_and_is_closed() -> None:
     spec = make_spec("a")
     schedule = make_schedule()
     progress = opened(schedule, spec, 0.0, deadline=100.0)
     for _ in range(3):
-        poll = first_look(schedule, 100.0)
+        poll = first_poll(schedule, 100.0)
         assert poll.purpose is Purpose.LAST
-        assert schedule.polls.closable() is None
+        assert schedule.closable() is None
         polled(schedule, progress, poll, [], 100.0)
-    assert schedule.polls.closable() == "a"
+    assert schedule.closable() == "a"
 
 
-def test_a_last_look_that_cannot_be_afforded_does_not_keep_a_test_open_for_ever() -> None:
+def test_a_last_poll_that_cannot_be_afforded_does_not_keep_a_test_open_for_ever() -> None:
     schedule = make_schedule()
     opened(schedule, make_spec("a"), 0.0, deadline=100.0)
     assert steps(schedule, 100.0)
     assert schedule.wake(100.0) <= 100.0 + CLOSING_GRACE
     list(schedule.candidates(100.0 + CLOSING_GRACE, LOAD))
-    assert schedule.polls.closable() == "a"
+    assert schedule.closable() == "a"
 
 
-def test_failed_last_looks_are_tried_a_few_times_only() -> None:
+def test_failed_last_polls_are_tried_a_few_times_only() -> None:
     schedule = make_schedule()
     spec = make_spec("a", layers=("dnssec",), type="dnssec")
     opened(schedule, spec, 0.0, deadline=10.0)
     now = 10.0
     for _ in range(LAST_TRIES):
-        assert schedule.polls.closable() is None
-        poll = first_look(schedule, now)
-        schedule.polls.poll_failed(poll, now, again=True)
+        assert schedule.closable() is None
+        poll = first_poll(schedule, now)
+        schedule.apply(PageMissed(poll, again=True), now)
         now += 60.0
-    assert schedule.polls.closable() == "a"
+    assert schedule.closable() == "a"
 
 
-def test_a_429_spends_no_try_and_the_look_is_due_at_once() -> None:
+def test_a_429_spends_no_try_and_the_poll_is_due_at_once() -> None:
     schedule = make_schedule()
     opened(schedule, make_spec("a", layers=("dnssec",), type="dnssec"), 0.0, deadline=10.0)
     for _ in range(10 * LAST_TRIES):
-        poll = first_look(schedule, 10.0)
-        schedule.polls.poll_failed(poll, 10.0, again=True, limited=True)
-    assert schedule.polls.closable() is None
+        poll = first_poll(schedule, 10.0)
+        schedule.apply(PageMissed(poll, again=True, limited=True), 10.0)
+    assert schedule.closable() is None
 
 
 def test_a_creation_that_did_not_happen_goes_first_again_after_its_wait() -> None:
     schedule = make_schedule(make_spec("a"), make_spec("b"))
     assert take(schedule, 0.0) == Create("a")
-    schedule.creations.not_created("a", 0.0, wait=5.0)
-    assert steps(schedule, 1.0) == []
-    assert schedule.wake(1.0) == 5.0
-    assert steps(schedule, 5.0)[0] == Create("a")
+    schedule.apply(CreationUndone("a", unreached=True), 0.0)
+    assert steps(schedule, 0.9) == []
+    due = schedule.wake(0.9)
+    assert 1.0 <= due <= 2.0
+    assert steps(schedule, due)[0] == Create("a")
 
 
 def test_a_layer_that_will_never_come_hands_the_sentinel_over() -> None:
@@ -153,10 +167,10 @@ def test_a_layer_that_will_never_come_hands_the_sentinel_over() -> None:
     opened(schedule, make_spec("a"), 0.0, deadline=1000.0)
     for refusal in range(LAST_TRIES):
         now = 60.0 + 60.0 * refusal
-        poll = first_look(schedule, now)
+        poll = first_poll(schedule, now)
         assert poll.layer == "path-vis", "one odd answer ended a layer"
-        schedule.polls.poll_failed(poll, now, again=False)
-    following = first_look(schedule, 300.0)
+        schedule.apply(PageMissed(poll, again=False), now)
+    following = first_poll(schedule, 300.0)
     assert following.layer == "network"
     assert following.purpose is Purpose.SENTINEL
 
@@ -182,26 +196,26 @@ def test_details_are_read_before_a_complete_test_is_closed() -> None:
     spec = make_spec("a", layers=("path-vis",), path_details=True)
     schedule = make_schedule()
     progress = opened(schedule, spec, 0.0)
-    poll = first_look(schedule, 60.0)
-    schedule.polls.want_details("a", [("1", 7), ("2", 7)], 60.0)
-    polled(schedule, progress, poll, rows("path-vis", "1", "2"), 60.0)
-    assert schedule.polls.closable() is None
+    poll = first_poll(schedule, 60.0)
+    harvest = progress.accept("path-vis", rows("path-vis", "1", "2"))
+    schedule.apply(PageRead(poll, harvest, None, 60.0, (("1", 7), ("2", 7))), 60.0)
+    assert schedule.closable() is None
     for _ in range(2):
         step = take(schedule, 60.0)
         assert isinstance(step, Detail)
-        schedule.polls.detail_ended(step, 60.0, again=False)
-    assert schedule.polls.closable() == "a"
+        schedule.apply(DetailEnded(step, again=False), 60.0)
+    assert schedule.closable() == "a"
 
 
 def test_a_rerun_waits_until_its_newest_rounds_are_known() -> None:
     spec = make_spec("a")
     schedule = make_schedule()
-    schedule.creations.add_rerun(spec, layer="http-server")
-    poll = first_look(schedule, 0.0)
+    schedule.add_rerun(spec, layer="http-server")
+    poll = first_poll(schedule, 0.0)
     assert poll.purpose is Purpose.BASELINE
     assert steps(schedule, 1.0) == []
     assert not schedule.idle
-    schedule.creations.baselined("a")
+    schedule.apply(BaselineRead("a", None), 1.0)
     assert take(schedule, 1.0) == Create("a")
 
 
@@ -214,7 +228,7 @@ def test_no_more_creations_than_can_be_read_in_time() -> None:
         assert isinstance(step, Create)
         opened(schedule, specs[int(step.key[1:])], 0.0)
         created += 1
-    assert schedule.held_back
+    assert schedule.creations_wait_for(0.0) is Waiting.OPEN_TESTS
     # Two windows of 240 less the reserve of 24, three layers each.
     assert created == 2 * (240 - 24) // 3
 
@@ -262,40 +276,42 @@ def creations_due(schedule: Schedule, now: float) -> list[Step]:
     return [step for step in steps(schedule, now) if isinstance(step, Create | Probe)]
 
 
-def test_after_a_creation_in_doubt_the_next_waits_until_something_was_answered() -> None:
+def test_after_an_ambiguous_creation_the_next_waits_until_something_was_answered() -> None:
     schedule = make_schedule(make_spec("a"), make_spec("b"))
     assert take(schedule, 0.0) == Create("a")
-    schedule.creations.doubted("a", 1.0)
-    schedule.creations.ended("a", 1.0)
+    schedule.apply(CreationAmbiguous("a"), 1.0)
+    schedule.apply(CreationEnded("a"), 1.0)
     assert creations_due(schedule, 1.5) == [], "the next was offered at once"
     assert creations_due(schedule, 3.0) == [Probe()]
     assert take(schedule, 3.0) == Probe()
     assert creations_due(schedule, 3.0) == [], "one probe is enough"
-    schedule.creations.probed(4.0, wait=20.0)
-    assert creations_due(schedule, 23.0) == []
-    assert take(schedule, 24.0) == Probe(tries=1), "each probe is waited for longer"
-    schedule.creations.heard()
-    schedule.creations.probed(25.0, wait=20.0)
-    assert creations_due(schedule, 25.0) == [Create("b")]
+    schedule.apply(ReadLost(), 4.0)
+    schedule.apply(ProbeEnded(), 4.0)
+    assert creations_due(schedule, 5.9) == []
+    due = schedule.wake(5.9)
+    assert take(schedule, due) == Probe(tries=1), "each probe is waited for longer"
+    schedule.apply(ReadAnswered(good=True), due + 1.0)
+    schedule.apply(ProbeEnded(), due + 1.0)
+    assert creations_due(schedule, due + 1.0) == [Create("b")]
 
 
-def test_each_creation_in_doubt_after_another_doubles_the_pause_and_one_that_came_ends_it() -> None:
+def test_each_ambiguous_creation_after_another_doubles_the_pause_and_one_that_came_ends_it() -> None:
     schedule = make_schedule(*(make_spec(name) for name in "abcdefghijklmno"))
     now, pauses = 0.0, []
     for _ in range(12):
         step = take(schedule, now)
         assert isinstance(step, Create)
         now += 0.5
-        schedule.creations.doubted(step.key, now)
-        schedule.creations.ended(step.key, now)
-        schedule.creations.heard()
+        schedule.apply(CreationAmbiguous(step.key), now)
+        schedule.apply(CreationEnded(step.key), now)
+        schedule.apply(ReadAnswered(good=True), now)
         due = schedule.wake(now)
         pauses.append(due - now)
         now = due
     assert all(2.0**n <= pause <= 2.0 * 2.0**n for n, pause in enumerate(pauses[:5])), pauses
     assert max(pauses) <= LONGEST_PAUSE
-    schedule.creations.created(take_create(schedule, now), now + 1.0)
-    schedule.creations.doubted(take_create(schedule, now + 2.0), now + 3.0)
+    schedule.apply(CreationAnswered(take_create(schedule, now)), now + 1.0)
+    schedule.apply(CreationAmbiguous(take_create(schedule, now + 2.0)), now + 3.0)
     assert schedule.wake(now + 3.0) - now - 3.0 <= 2.0
 
 
@@ -303,26 +319,27 @@ def test_creations_that_were_lost_together_are_one_incident() -> None:
     schedule = make_schedule(*(make_spec(f"k{number}") for number in range(20)))
     keys = [take_create(schedule, 0.5 * number) for number in range(8)]
     for key in keys:
-        schedule.creations.doubted(key, 4.0)
-        schedule.creations.ended(key, 4.0)
+        schedule.apply(ReadAnswered(good=True), 4.0)  # or it would be an outage, for which all requests pause
+        schedule.apply(CreationAmbiguous(key), 4.0)
+        schedule.apply(CreationEnded(key), 4.0)
     assert schedule.wake(4.0) - 4.0 <= 2.0, "each of them made the pause longer"
 
 
 def test_a_creation_that_came_ends_the_pause_of_one_that_was_lost() -> None:
     schedule = make_schedule(make_spec("a"), make_spec("b"), make_spec("c"))
     lost, came = take_create(schedule, 0.0), take_create(schedule, 0.5)
-    schedule.creations.doubted(lost, 1.0)
+    schedule.apply(CreationAmbiguous(lost), 1.0)
     assert creations_due(schedule, 1.0) == []
-    schedule.creations.created(came, 1.1)
+    schedule.apply(CreationAnswered(came), 1.1)
     assert creations_due(schedule, 1.1) == [Create("c")]
 
 
 def lose(schedule: Schedule, now: float) -> str:
-    """The next creation is left in doubt, and something else is answered."""
+    """The next creation stays ambiguous, and something else is answered."""
     key = take_create(schedule, now)
-    schedule.creations.doubted(key, now + 0.1)
-    schedule.creations.ended(key, now + 0.1)
-    schedule.creations.heard()
+    schedule.apply(CreationAmbiguous(key), now + 0.1)
+    schedule.apply(CreationEnded(key), now + 0.1)
+    schedule.apply(ReadAnswered(good=True), now + 0.1)
     return key
 
 
@@ -330,11 +347,11 @@ def page_loads_and_others(*, in_order: bool = False) -> Schedule:
     pages = [make_spec(f"p{n}", type="page-load", layers=("page-load",)) for n in range(5)]
     schedule = Schedule(models({}, TEST_TYPES), Random(1), in_order=in_order)
     for spec in (*pages, make_spec("a"), make_spec("b")):
-        schedule.creations.add(spec)
+        schedule.add(spec)
     return schedule
 
 
-def test_a_type_that_was_left_in_doubt_twice_in_a_row_goes_behind_the_others() -> None:
+def test_a_type_that_was_ambiguous_twice_in_a_row_lets_the_others_go_first() -> None:
     schedule = page_loads_and_others()
     assert [lose(schedule, 0.0), lose(schedule, 10.0)] == ["p0", "p1"], "one loss says nothing of a type"
     assert [take_create(schedule, 20.0) for _ in range(5)] == ["a", "b", "p2", "p3", "p4"]
@@ -344,9 +361,9 @@ def test_a_type_that_came_or_has_waited_long_enough_has_its_place_back() -> None
     schedule = page_loads_and_others()
     lose(schedule, 0.0), lose(schedule, 10.0)
     assert take_create(schedule, 20.0) == "a"
-    schedule.creations.created("a", 20.5)
-    assert take_create(schedule, 10.1 + SUSPECTED_FOR) == "p2"
-    schedule.creations.created("p2", 140.0)
+    schedule.apply(CreationAnswered("a"), 20.5)
+    assert take_create(schedule, 10.1 + QUARANTINED_FOR) == "p2"
+    schedule.apply(CreationAnswered("p2"), 140.0)
     assert [take_create(schedule, 141.0) for _ in range(3)] == ["p3", "p4", "b"]
 
 
@@ -356,15 +373,15 @@ def test_in_order_is_in_order_whatever_happens() -> None:
     assert [take_create(schedule, 30.0) for _ in range(3)] == ["p2", "p3", "p4"]
 
 
-def test_a_re_run_of_a_suspect_type_is_prepared_after_the_others() -> None:
+def test_a_re_run_of_a_type_in_quarantine_is_prepared_after_the_others() -> None:
     schedule = page_loads_and_others()
     for number in range(3):
         page = make_spec(f"q{number}", type="page-load", layers=("page-load",))
-        schedule.creations.add_rerun(page, layer="page-load")
-    schedule.creations.add_rerun(make_spec("healthy"), layer="network")
+        schedule.add_rerun(page, layer="page-load")
+    schedule.add_rerun(make_spec("healthy"), layer="network")
     lose(schedule, 0.0), lose(schedule, 10.0)
     polls = [step.key for step in steps(schedule, 10.2) if isinstance(step, Poll)]
-    assert polls == ["healthy"], "re-runs are prepared while creations pause, the suspect ones last"
+    assert polls == ["healthy"], "re-runs are prepared while creations pause, those in quarantine last"
 
 
 def take_create(schedule: Schedule, now: float) -> str:
@@ -378,29 +395,29 @@ def test_while_a_creation_takes_much_longer_than_others_did_no_other_is_sent() -
     key = take_create(schedule, 0.0)
     assert creations_due(schedule, 4.0)
     assert creations_due(schedule, 6.0) == []
-    schedule.creations.created(key, 8.0)  # it took eight seconds, so ...
+    schedule.apply(CreationAnswered(key), 8.0)  # it took eight seconds, so ...
     take_create(schedule, 10.0)
     assert creations_due(schedule, 25.0), "creations that take long are not late"
     assert creations_due(schedule, 27.0) == []
 
 
-def test_a_re_run_in_doubt_is_collected_and_the_next_one_waits_all_the_same() -> None:
+def test_an_ambiguous_re_run_is_collected_and_the_next_one_waits_all_the_same() -> None:
     schedule = make_schedule(make_spec("a"), make_spec("b"))
-    schedule.creations.doubted(take_create(schedule, 0.0), 1.0)
+    schedule.apply(CreationAmbiguous(take_create(schedule, 0.0)), 1.0)
     opened(schedule, make_spec("a"), 1.0)
-    assert schedule.creations.under_way == 0
+    assert schedule.creations_under_way == 0
     assert creations_due(schedule, 1.0) == []
     assert creations_due(schedule, 3.0) == [Probe()]
 
 
-def test_a_test_is_not_closed_while_a_look_at_it_is_under_way() -> None:
+def test_a_test_is_not_closed_while_a_poll_of_it_is_under_way() -> None:
     schedule = make_schedule()
     progress = opened(schedule, make_spec("a", layers=("network",)), 0.0)
-    poll = first_look(schedule, 60.0)
-    schedule.polls.give_up()
-    assert schedule.polls.closable() is None, "its rows would be stored after the verdict"
+    poll = first_poll(schedule, 60.0)
+    schedule.give_up()
+    assert schedule.closable() is None, "its rows would be stored after the verdict"
     polled(schedule, progress, poll, rows("network", "1", "2"), 70.0)
-    assert schedule.polls.closable() == "a"
+    assert schedule.closable() == "a"
 
 
 def test_failures_of_a_gateway_do_not_count_as_refusals_of_a_layer() -> None:
@@ -408,25 +425,25 @@ def test_failures_of_a_gateway_do_not_count_as_refusals_of_a_layer() -> None:
     opened(schedule, make_spec("a", layers=("network",)), 0.0, deadline=10_000.0)
     now = 60.0
     for again in (True, True, True, False, True, False):
-        poll = first_look(schedule, now)
-        schedule.polls.poll_failed(poll, now, again=again)
+        poll = first_poll(schedule, now)
+        schedule.apply(PageMissed(poll, again=again), now)
         now += 60.0
-    assert schedule.polls.layers == 1, "an outage ended a layer"
-    schedule.polls.poll_failed(first_look(schedule, now), now, again=False)
-    assert schedule.polls.layers == 0
+    assert schedule.open_layers == 1, "an outage ended a layer"
+    schedule.apply(PageMissed(first_poll(schedule, now), again=False), now)
+    assert schedule.open_layers == 0
 
 
 def test_a_page_that_is_never_to_be_had_ends_its_layer() -> None:
     schedule = make_schedule()
     progress = opened(schedule, make_spec("a", layers=("network",)), 0.0, deadline=10_000.0)
     now, polls = 60.0, 0
-    while schedule.polls.layers and polls < 20:
-        poll = first_look(schedule, now)
+    while schedule.open_layers and polls < 20:
+        poll = first_poll(schedule, now)
         polls += 1
         if poll.page == 1:
             harvest = progress.accept("network", rows("network", "1"))
-            schedule.polls.polled(poll, harvest, "/v7/next", now, now)
+            schedule.apply(PageRead(poll, harvest, "/v7/next", now), now)
         else:
-            schedule.polls.poll_failed(poll, now, again=False)
+            schedule.apply(PageMissed(poll, again=False), now)
         now += 60.0
     assert polls == 2 * LAST_TRIES

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 from orchestrator.lifecycle import IllegalMove
 from orchestrator.schedule import closing, polls
 from orchestrator.schedule.closing import LAST_TRIES, MOVES, OVER, READING, Closing, OpenTest
+from orchestrator.schedule.feedback import DetailEnded, PageMissed, PageRead
 from orchestrator.schedule.latency import models
 from orchestrator.schedule.progress import Progress
 from orchestrator.schedule.steps import Detail, Poll
@@ -98,22 +99,22 @@ class Machine(RuleBasedStateMachine):
         seen = self.open[step.key]
         if isinstance(step, Detail):
             again = how in {"lost", "429"}
-            self.polls.detail_ended(step, self.now, again=again, limited=how == "429")
+            self.polls.detail_ended(DetailEnded(step, again, how == "429"), self.now)
             seen.details -= not again or (how == "lost" and step.tries + 1 >= LAST_TRIES)
         elif how in {"lost", "refused", "429"}:
             # Refusals are told apart from what was lost, and a layer ends with the third in its chain.
             seen.refusals[step.layer] = max(
                 seen.refusals.get(step.layer, 0), step.refusals + (how == "refused")
             )
-            self.polls.poll_failed(step, self.now, again=how != "refused", limited=how == "429")
+            self.polls.missed(PageMissed(step, how != "refused", how == "429"), self.now)
         else:
             agents = {"all": AGENTS, "some": AGENTS[:1], "page": AGENTS[:1]}.get(how, ())
             harvest = seen.progress.accept(step.layer, [make_answer(step.layer, one) for one in agents])
-            wanted = [("1", 7)] if step.layer == "path-vis" and how == "all" and not seen.details else []
+            asks = step.layer == "path-vis" and how == "all" and not seen.details
+            wanted = (("1", 7),) if asks else ()
             seen.details += len(wanted)
-            self.polls.want_details(step.key, wanted, self.now)
             href = f"/next/{step.page}" if how == "page" else None
-            self.polls.polled(step, harvest, href, self.now, self.now)
+            self.polls.read(PageRead(step, harvest, href, self.now, wanted), self.now)
 
     @rule()
     def close(self) -> None:

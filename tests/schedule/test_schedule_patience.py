@@ -45,7 +45,7 @@ def _run(path: Path, fault: Fault) -> Ran:
     return run_virtual(lambda: run_in_virtual_time(specs, service, path / "o.db"))
 
 
-def test_a_look_whose_answer_is_lost_is_asked_again_after_seconds(tmp_path: Path) -> None:
+def test_a_poll_whose_answer_is_lost_is_asked_again_after_seconds(tmp_path: Path) -> None:
     (tmp_path / "calm").mkdir()
     calm = _run(tmp_path / "calm", Fault("unknown-fields", "create", nth=1))
     lossy = _run(tmp_path, Fault("silent-after", "read", first=1))
