@@ -55,10 +55,6 @@ MOVES: frozenset[tuple[SpecState, SpecState]] = frozenset(
     }
 )
 
-ENDS: frozenset[SpecState] = frozenset(
-    {_S.COMPLETE, _S.PARTIAL, _S.TIMED_OUT, _S.FAILED, _S.UNKNOWN, _S.NOT_RUN}
-)
-
 
 class IllegalMove(AssertionError):
     """A defect of ours: the table has no such move."""

@@ -1,42 +1,28 @@
-"""The journal: what a method returned from is there, once, and moves are legal."""
+"""The journal of every store: what a method returned from is there, once, and moves are legal."""
 
 from __future__ import annotations
 
-import sqlite3
-import stat
-from collections.abc import AsyncIterator
-from pathlib import Path
+from dataclasses import replace
 
 import anyio
 import pytest
 from builders import make_agent, make_answer, make_run, make_spec, make_tests
+from stores import RUN, answered, brought_to, sent, stored_run
 
 from orchestrator.errors import StoreProblem, UsageProblem
-from orchestrator.events import CircuitOpened, Event, Intended, Polled, kind_of
-from orchestrator.lifecycle import IllegalMove, SpecState
+from orchestrator.events import Adopted, CircuitOpened, Event, GivenUp, Intended, Lost, Polled
+from orchestrator.lifecycle import MOVES, IllegalMove, SpecState
 from orchestrator.model import AnswerStatus, CellResult, CellState, NotRun, Verdict
-from orchestrator.records import BudgetSeen, Planned, Requests, RunFacts, RunState
-from orchestrator.store.sqlite import database
-from orchestrator.store.sqlite.database import Database, journal_mode, migrations
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.records import BudgetSeen, Planned, Requests, RunFacts, RunSettings, RunState
+from orchestrator.store.base import Store
+from orchestrator.store.opening import open_store
 
-RUN = "65000000deadbeef"
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(tmp_path / "store" / "orchestrator.db")
-    yield opened
-    await opened.close()
+ORIGIN = "https://api.thousandeyes.com"
+# Text that is hard to keep. A NUL is not among it: some stores have none in plain text.
+NASTY = "<b>\x1b[31m=cmd()\u202e|`'\";--%_?" + "\u00e9\U0001f600" * 1000
 
 
-async def stored_run(store: SqliteStore, count: int = 2) -> None:
-    specs = [make_spec(f"k{n}") for n in range(count)]
-    left_out = [NotRun("web", "http-server", "https://example.com", "9", "the agent is offline")]
-    await store.create_run(make_run(RUN), make_tests(specs), left_out, [make_agent("1"), make_agent("2")])
-
-
-async def test_a_creation_goes_from_intention_to_closed_cells(store: SqliteStore) -> None:
+async def test_a_creation_goes_from_intention_to_closed_cells(store: Store) -> None:
     await stored_run(store)
     await store.intend(RUN, "k0", "name [orc]", 1.0)
     assert (await store.test(RUN, "k0")).state is SpecState.CREATING
@@ -53,6 +39,7 @@ async def test_a_creation_goes_from_intention_to_closed_cells(store: SqliteStore
         "name [orc]",
         {"network": "/v7/x"},
     )
+    assert (test.intended, test.created, test.closed, test.error) == (1.0, 2.0, 3.0, "incomplete")
     counts = await store.counts(RUN)
     assert counts.created == 1
     assert counts.left_out == 1
@@ -64,121 +51,67 @@ async def test_a_creation_goes_from_intention_to_closed_cells(store: SqliteStore
     }
 
 
-async def test_an_illegal_move_is_refused_and_changes_nothing(store: SqliteStore) -> None:
-    await stored_run(store)
-    with pytest.raises(IllegalMove):
-        await store.created(RUN, "k0", "77", {}, 1.0)
-    assert (await store.test(RUN, "k0")).state is SpecState.PLANNED
-    await store.intend(RUN, "k0", "n", 1.0)
-    with pytest.raises(IllegalMove):
-        await store.intend(RUN, "k0", "n", 2.0)
+async def test_what_returned_is_there_for_another_process_and_after_closing(url: str) -> None:
+    async with open_store(url) as writer, open_store(url) as reader:
+        store, seen = writer.store, reader.store
+        await stored_run(store)
+        assert len(await seen.tests(RUN)) == 2
+        await sent(store, "k0")
+        assert (await seen.test(RUN, "k0")).test_id == "tk0"
+        await store.add_answers(RUN, "k0", [make_answer()])
+        assert await seen.answers(RUN, "k0") == [make_answer()]
+        await store.close_test(RUN, "k0", SpecState.COMPLETE, answered("1", "2"), 3.0)
+        before = (await seen.run(RUN), await seen.tests(RUN), await seen.counts(RUN))
+    async with open_store(url, make=False) as again:
+        assert (
+            await again.store.run(RUN),
+            await again.store.tests(RUN),
+            await again.store.counts(RUN),
+        ) == before
+        assert await again.store.answers(RUN, "k0") == [make_answer()]
 
 
-async def test_the_same_answer_is_kept_once(store: SqliteStore) -> None:
-    await stored_run(store)
-    answer = make_answer()
-    assert await store.add_answers(RUN, "k0", [answer, answer]) == 1
-    assert await store.add_answers(RUN, "k0", [answer]) == 0
-    assert await store.answers(RUN, "k0") == [answer]
+# -- a run is stored ----------------------------------------------------------------------------------------
 
 
-async def test_answers_with_hostile_text_come_back_unchanged_in_their_metrics_and_error(
-    store: SqliteStore,
-) -> None:
-    await stored_run(store)
-    nasty = "<b>\x00\x1b[31m=cmd()\ud800\u202e|`" + "x" * 100_000
-    answer = make_answer(
-        status=AnswerStatus.ERROR, error=nasty, metrics={"errorType": nasty}, agent="a\x00\u202eb"
+async def test_a_run_comes_back_as_it_was_stored(store: Store) -> None:
+    settings = RunSettings(60.0, 0.25, in_order=True, urgent=True, simulated=True, sets={"site": NASTY})
+    facts = RunFacts(planned=Planned(1, 2), units=1.5, stopped="no more")
+    run = make_run(plan=NASTY, plan_text=NASTY, account="12", parent="aa", settings=settings, facts=facts)
+    spec = make_spec(
+        target=NASTY,
+        fields={"url": NASTY, "port": 1},
+        raw={"x": [1.5, None]},
+        expect=("loss < 1",),
+        servers=2,
     )
-    await store.add_answers(RUN, "k0", [answer])
-    [kept] = await store.answers(RUN, "k0")
-    assert kept.error == nasty
-    assert kept.metrics == {"errorType": nasty}
-    assert kept.agent == "a\x00\u202eb"
+    agent = make_agent(name=NASTY, location="London", labels=("a", NASTY), target_only=True)
+    await store.create_run(run, make_tests([spec]), (), [agent])
+    assert await store.run(RUN) == run
+    assert [test.spec for test in await store.tests(RUN)] == [spec]
+    assert await store.agents(RUN) == {"1": agent}
 
 
-async def test_a_run_is_found_by_prefix_and_by_last_but_not_by_an_ambiguous_one(
-    store: SqliteStore,
-) -> None:
-    await store.create_run(make_run("aa01"), [], [], [])
-    await store.create_run(make_run("aa02"), [], [], [])
-    assert (await store.run("last")).id == "aa02"
-    assert (await store.run("aa01")).id == "aa01"
-    with pytest.raises(UsageProblem, match="more than one run"):
-        await store.run("aa")
-    with pytest.raises(UsageProblem, match="no run"):
-        await store.run("zz")
-
-
-async def test_cells_and_results_are_paged_without_loss_or_repetition(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("orchestrator.store.sqlite.archive.PAGE", 3)
-    await stored_run(store, count=4)
-    for n in range(4):
-        rows = [make_answer(layer, agent) for layer in ("network", "http-server") for agent in ("1", "2")]
-        await store.add_answers(RUN, f"k{n}", rows)
-    cells = [(cell.spec, cell.agent_id) async for cell in store.cells(RUN)]
-    assert cells == [(f"k{n}", agent) for n in range(4) for agent in ("1", "2")] + [(None, "9")]
-    found = [(row.spec, row.answer.agent_id, row.answer.layer) async for row in store.results(RUN)]
-    wanted = [
-        (f"k{n}", agent, layer)
-        for n in range(4)
-        for agent in ("1", "2")
-        for layer in ("http-server", "network")
-    ]
-    assert found == wanted
-
-
-async def test_a_moved_back_spec_has_open_cells_again(store: SqliteStore) -> None:
+async def test_a_run_is_stored_with_all_of_it_or_not_at_all(store: Store) -> None:
+    twice = make_tests([make_spec("k0"), make_spec("k0")])
+    with pytest.raises(StoreProblem):
+        await store.create_run(make_run(RUN), twice, (), [make_agent()])
+    assert await store.runs() == []
+    assert await store.tests(RUN) == []
     await stored_run(store)
-    ends = [CellResult(agent, CellState.NOT_RUN, Verdict.NOT_RUN) for agent in ("1", "2")]
-    await store.close_test(RUN, "k0", SpecState.NOT_RUN, ends, 1.0, "the deadline")
-    await store.move(RUN, "k0", SpecState.PLANNED, 2.0)
-    assert (await store.counts(RUN)).cells[CellState.PENDING] == 4
+    with pytest.raises(StoreProblem):
+        await store.create_run(make_run(RUN), (), (), ())
+    assert len(await store.tests(RUN)) == 2
 
 
-async def test_an_adopted_creation_waits_with_open_cells(store: SqliteStore) -> None:
-    await stored_run(store)
-    await store.intend(RUN, "k0", "n", 5.0)
-    ends = [CellResult(agent, CellState.MISSING, Verdict.NO_ANSWER) for agent in ("1", "2")]
-    await store.close_test(RUN, "k0", SpecState.UNKNOWN, ends, 6.0, "lost")
-    await store.adopt(RUN, "k0", "4711", 7.0)
-    test = await store.test(RUN, "k0")
-    assert (test.state, test.test_id, test.created) == (SpecState.WAITING, "4711", 5.0)
+async def test_a_run_of_nothing_is_a_run(store: Store) -> None:
+    left_out = NotRun("web", "http-server", "portal", "9", "offline")
+    await store.create_run(make_run(RUN), (), [left_out], ())
     counts = await store.counts(RUN)
-    assert (counts.cells[CellState.PENDING], counts.pending_sent) == (4, 2)
+    assert (counts.tests, counts.left_out) == ({}, 1)
 
 
-async def test_events_are_read_back_in_order(store: SqliteStore) -> None:
-    await stored_run(store)
-    await store.add_events(
-        RUN, [Event(1.0, RUN, "k0", Polled("network", 0, 1)), Event(2.0, RUN, None, CircuitOpened(5, 1.0))]
-    )
-    await store.intend(RUN, "k1", "n", 3.0, [Event(3.0, RUN, "k1", Intended("n"))])
-    assert [kind_of(event.fact) for event in await store.events(RUN)] == [
-        "polled",
-        "circuit_opened",
-        "intended",
-    ]
-    assert [kind_of(event.fact) for event in await store.events(RUN, "k0")] == ["polled"]
-
-
-async def test_newest_rounds_are_those_of_the_same_test_at_the_same_origin(store: SqliteStore) -> None:
-    await stored_run(store)
-    await store.intend(RUN, "k0", "n", 1.0)
-    await store.created(RUN, "k0", "77", {}, 1.0)
-    await store.add_answers(RUN, "k0", [make_answer(round_id=5), make_answer("network", round_id=9)])
-    assert await store.newest_rounds("https://api.thousandeyes.com", "77") == {"1": 9}
-    assert await store.newest_rounds("https://elsewhere.example", "77") == {}
-
-
-async def test_the_file_is_for_its_owner_only(store: SqliteStore, tmp_path: Path) -> None:
-    mode = stat.S_IMODE((tmp_path / "store" / "orchestrator.db").stat().st_mode)
-    assert mode == 0o600
-
-
-async def test_run_facts_are_updated(store: SqliteStore) -> None:
+async def test_what_becomes_of_a_run_is_updated(store: Store) -> None:
     await stored_run(store)
     facts = RunFacts(
         planned=Planned(2, 4),
@@ -191,112 +124,289 @@ async def test_run_facts_are_updated(store: SqliteStore) -> None:
     await store.update_run(RUN, state=RunState.COMPLETE, finished=9.0, exit_code=0, facts=facts)
     run = await store.run(RUN)
     assert (run.state, run.finished, run.exit_code, run.facts) == (RunState.COMPLETE, 9.0, 0, facts)
+    await store.update_run(RUN, state=RunState.RUNNING, finished=None, exit_code=None, facts=RunFacts())
+    assert await store.run(RUN) == make_run(RUN)
 
 
-# -- the file itself --------------------------------------------------------------------------------
+# -- moves --------------------------------------------------------------------------------------------------
 
 
-def test_the_journal_mode_depends_on_the_version_of_sqlite() -> None:
-    assert journal_mode((3, 51, 2)) == "TRUNCATE"
-    assert journal_mode((3, 51, 3)) == "WAL"
+@pytest.mark.parametrize("old", SpecState)
+async def test_only_the_moves_of_the_table_can_be_made_and_others_change_nothing(
+    store: Store, old: SpecState
+) -> None:
+    await stored_run(store, count=len(SpecState))
+    for number, new in enumerate(SpecState):
+        key = f"k{number}"
+        await brought_to(store, key, old)
+        before = await store.test(RUN, key)
+        if (old, new) in MOVES:
+            await store.move(RUN, key, new, 4.0, "why")
+            after = await store.test(RUN, key)
+            assert (after.state, after.error, after.closed) == (new, "why", None)
+            assert (after.name, after.test_id) == (before.name, before.test_id)
+            continue
+        with pytest.raises(IllegalMove):
+            await store.move(RUN, key, new, 4.0, "why", [Event(4.0, RUN, key, Lost("why"))])
+        assert await store.test(RUN, key) == before
+        assert await store.events(RUN, key) == [], "an event of a move that was not made"
 
 
-def test_every_commit_is_synchronous(tmp_path: Path) -> None:
-    opened = Database(tmp_path / "a.db")
-    assert opened.connection.execute("PRAGMA synchronous").fetchone() == (2,)
-    opened.close()
+async def test_a_creation_is_intended_once_and_has_one_outcome(store: Store) -> None:
+    await stored_run(store)
+    with pytest.raises(IllegalMove):
+        await store.created(RUN, "k0", "77", {}, 1.0)
+    assert (await store.test(RUN, "k0")).state is SpecState.PLANNED
+    await store.intend(RUN, "k0", "n", 1.0)
+    with pytest.raises(IllegalMove):
+        await store.intend(RUN, "k0", "another", 2.0)
+    await store.created(RUN, "k0", "77", {}, 3.0)
+    with pytest.raises(IllegalMove):
+        await store.created(RUN, "k0", "78", {}, 4.0)
+    test = await store.test(RUN, "k0")
+    assert (test.name, test.intended, test.test_id) == ("n", 1.0, "77")
 
 
-def test_a_store_of_a_newer_version_is_refused_unchanged(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    opened = Database(path)
-    opened.connection.execute("INSERT INTO migrations (name) VALUES ('9999_future')")
-    opened.close()
-    before = path.read_bytes()
-    with pytest.raises(StoreProblem, match="newer version"):
-        Database(path)
-    assert path.read_bytes() == before
+async def test_of_two_processes_that_intend_one_creation_one_is_refused(url: str) -> None:
+    async with open_store(url) as one, open_store(url) as other:
+        await stored_run(one.store)
+        await one.store.intend(RUN, "k0", "mine", 1.0)
+        with pytest.raises(IllegalMove):
+            await other.store.intend(RUN, "k0", "mine too", 1.0)
+        assert (await other.store.test(RUN, "k0")).name == "mine"
 
 
-def test_a_database_of_something_else_is_refused_unchanged(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    other = sqlite3.connect(path)
-    other.execute("CREATE TABLE mine (x)")
-    other.commit()
-    other.close()
-    before = path.read_bytes()
-    with pytest.raises(StoreProblem, match="something else"):
-        Database(path)
-    assert path.read_bytes() == before
+async def test_a_test_that_cannot_be_closed_keeps_its_cells_open(store: Store) -> None:
+    await stored_run(store)
+    with pytest.raises(IllegalMove):
+        await store.close_test(RUN, "k0", SpecState.COMPLETE, answered("1", "2"), 3.0)
+    assert (await store.counts(RUN)).cells == {CellState.PENDING: 4, CellState.NOT_RUN: 1}
 
 
-def test_a_damaged_file_is_told_with_a_way_out(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    path.write_bytes(b"this is no database, it only has its name" * 100)
-    with pytest.raises(StoreProblem, match="not a database") as caught:
-        Database(path)
-    assert caught.value.hint is not None
+async def test_cells_end_with_their_reasons_and_those_of_other_tests_stay_open(store: Store) -> None:
+    await stored_run(store)
+    await sent(store, "k0", "k1")
+    ends = [
+        CellResult("1", CellState.ANSWERED, Verdict.FAIL, (NASTY, "loss 3 > 1")),
+        CellResult("2", CellState.ERRORS, Verdict.WARN),
+    ]
+    await store.close_test(RUN, "k0", SpecState.COMPLETE, ends, 3.0)
+    cells = {(cell.spec, cell.agent_id): cell async for cell in store.cells(RUN)}
+    assert [cells["k0", agent].verdict for agent in ("1", "2")] == [Verdict.FAIL, Verdict.WARN]
+    assert [cells["k0", agent].reasons for agent in ("1", "2")] == [(NASTY, "loss 3 > 1"), ()]
+    assert {cells["k1", agent].state for agent in ("1", "2")} == {CellState.PENDING}
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(StoreProblem):
-        Database(tmp_path / "file" / "a.db")
+async def test_a_moved_back_spec_has_open_cells_again(store: Store) -> None:
+    await stored_run(store)
+    ends = [CellResult(agent, CellState.NOT_RUN, Verdict.NOT_RUN, ("late",)) for agent in ("1", "2")]
+    await store.close_test(RUN, "k0", SpecState.NOT_RUN, ends, 1.0, "the deadline")
+    await store.move(RUN, "k0", SpecState.PLANNED, 2.0)
+    assert (await store.counts(RUN)).cells[CellState.PENDING] == 4
+    assert [cell.reasons async for cell in store.cells(RUN) if cell.spec == "k0"] == [(), ()]
 
 
-def test_a_failing_migration_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.db"
-    good = migrations()
-    broken = [*good, ("0002_broken", "CREATE TABLE half (x);\nCREATE TABLE half (x);\n")]
-    monkeypatch.setattr(database, "migrations", lambda: broken)
-    with pytest.raises(StoreProblem):
-        Database(path)
-    monkeypatch.setattr(database, "migrations", lambda: good)
-    opened = Database(path)
-    tables = {row[0] for row in opened.connection.execute("SELECT name FROM sqlite_master")}
-    assert "half" not in tables
-    assert "runs" in tables
-    opened.close()
+@pytest.mark.parametrize("missing", [(RUN, "k9"), ("65000000ffffffff", "k0")])
+async def test_a_spec_that_is_not_there_is_told_and_nothing_is_written(
+    store: Store, missing: tuple[str, str]
+) -> None:
+    await stored_run(store)
+    with pytest.raises(UsageProblem, match="has no spec"):
+        await store.intend(*missing, "n", 1.0)
+    with pytest.raises(UsageProblem, match="has no spec"):
+        await store.add_answers(*missing, [make_answer()])
+    assert {test.state for test in await store.tests(RUN)} == {SpecState.PLANNED}
+    assert [row async for row in store.results(RUN)] == []
 
 
-def test_a_full_disk_is_told_and_what_was_stored_is_kept(tmp_path: Path) -> None:
-    opened = Database(tmp_path / "a.db")
-    with opened.transaction() as db:
-        db.execute("INSERT INTO latencies VALUES ('o', 't', '[]')")
-    pages = opened.connection.execute("PRAGMA page_count").fetchone()[0]
-    opened.connection.execute(f"PRAGMA max_page_count = {pages}")
-
-    def fill() -> None:
-        with opened.transaction() as db:
-            db.execute("INSERT INTO latencies VALUES ('o', 'big', ?)", ("x" * 1_000_000,))
-
-    with pytest.raises(StoreProblem, match="full") as caught:
-        fill()
-    assert "resume" in (caught.value.hint or "")
-    assert opened.connection.execute("SELECT count(*) FROM latencies").fetchone() == (1,)
-    opened.close()
+# -- creations whose answer was lost ------------------------------------------------------------------------
 
 
-async def test_damaged_answers_of_one_test_fail_their_reader_and_no_write_beside_it(tmp_path: Path) -> None:
-    path = tmp_path / "o.db"
-    store = await SqliteStore.open(path)
-    await stored_run(store, 3)
-    for key, test_id in (("k0", "77"), ("k1", ""), ("k2", "")):
-        await store.intend(RUN, key, "name", 1.0)
-        if test_id:
-            await store.created(RUN, key, test_id, {}, 2.0)
-    await store.add_answers(RUN, "k0", [make_answer("network", "1")])
-    with sqlite3.connect(path) as other:
-        other.execute("UPDATE answers SET metrics = '{\"loss\": '")
+async def test_an_adopted_creation_waits_with_open_cells(store: Store) -> None:
+    await stored_run(store)
+    await store.intend(RUN, "k0", "n", 5.0)
+    ends = [CellResult(agent, CellState.MISSING, Verdict.NO_ANSWER) for agent in ("1", "2")]
+    await store.close_test(RUN, "k0", SpecState.UNKNOWN, ends, 6.0, "lost")
+    await store.adopt(RUN, "k0", "4711", 7.0)
+    test = await store.test(RUN, "k0")
+    assert (test.state, test.test_id, test.created) == (SpecState.WAITING, "4711", 5.0)
+    counts = await store.counts(RUN)
+    assert (counts.cells[CellState.PENDING], counts.pending_sent) == (4, 2)
 
-    async def read() -> None:
-        with pytest.raises(StoreProblem, match="cannot be understood"):
-            await store.answers(RUN, "k0")
 
+async def test_an_adoption_under_a_wrong_id_can_be_put_right(store: Store) -> None:
+    await stored_run(store)
+    await brought_to(store, "k0", SpecState.UNKNOWN)
+    await store.adopt(RUN, "k0", "1", 7.0)
+    await store.adopt(RUN, "k0", "4711", 8.0)
+    test = await store.test(RUN, "k0")
+    assert (test.state, test.test_id) == (SpecState.WAITING, "4711")
+    assert [event.fact for event in await store.events(RUN, "k0")] == [Adopted("1"), Adopted("4711")]
+
+
+async def test_a_creation_that_nobody_looks_for_stays_unknown(store: Store) -> None:
+    await stored_run(store)
+    await brought_to(store, "k0", SpecState.UNKNOWN)
+    await store.give_up(RUN, "k0", 7.0)
+    test = await store.test(RUN, "k0")
+    assert (test.state, test.given_up) == (SpecState.UNKNOWN, True)
+    assert [event.fact for event in await store.events(RUN, "k0")] == [GivenUp()]
+    assert not (await store.test(RUN, "k1")).given_up
+
+
+async def test_the_rounds_before_a_rerun_are_remembered(store: Store) -> None:
+    await stored_run(store)
+    assert (await store.test(RUN, "k0")).baseline is None
+    await store.set_baseline(RUN, "k0", {"1": 7, "2": 9})
+    assert (await store.test(RUN, "k0")).baseline == {"1": 7, "2": 9}
+    await store.set_baseline(RUN, "k0", {})
+    assert (await store.test(RUN, "k0")).baseline == {}
+
+
+# -- answers ------------------------------------------------------------------------------------------------
+
+
+async def test_the_same_answer_is_kept_once(store: Store) -> None:
+    await stored_run(store)
+    answer = make_answer()
+    assert await store.add_answers(RUN, "k0", [answer, answer]) == 1
+    assert await store.add_answers(RUN, "k0", [replace(answer, metrics={"totalTime": 1.0})]) == 0
+    assert await store.answers(RUN, "k0") == [answer]
+    assert await store.add_answers(RUN, "k1", [answer]) == 1, "it is another test's"
+
+
+async def test_answers_that_differ_in_one_part_of_their_identity_are_all_kept(store: Store) -> None:
+    await stored_run(store)
+    differ: list[dict[str, object]] = [
+        {"agent_id": "2"},
+        {"layer": "network"},
+        {"server": "ns1.example.com"},
+        {"direction": "TO_TARGET"},
+        {"round_id": 1_700_000_060},
+    ]
+    answers = [make_answer(), *(make_answer(**one) for one in differ)]  # type: ignore[arg-type] # a builder
+    assert await store.add_answers(RUN, "k0", answers) == len(answers)
+    kept = await store.answers(RUN, "k0")
+    assert sorted(kept, key=repr) == sorted(answers, key=repr)
+
+
+async def test_answers_with_hostile_text_come_back_unchanged_in_their_metrics_and_error(
+    store: Store,
+) -> None:
+    await stored_run(store)
+    nasty = f"\x00\ud800{NASTY}" + "x" * 100_000
+    answer = make_answer(
+        status=AnswerStatus.ERROR, error=nasty, metrics={"errorType": nasty}, agent=NASTY, link=NASTY
+    )
+    await store.add_answers(RUN, "k0", [answer])
+    [kept] = await store.answers(RUN, "k0")
+    assert kept == answer
+
+
+async def test_text_that_is_no_unicode_is_kept_in_escapes(store: Store) -> None:
+    await stored_run(store)
+    await store.intend(RUN, "k0", "a\ud800b", 1.0)
+    await store.move(RUN, "k0", SpecState.PLANNED, 2.0, "c\udfffd")
+    test = await store.test(RUN, "k0")
+    assert (test.name, test.error) == ("a\\ud800b", "c\\udfffd")
+
+
+# -- events and what was learned ----------------------------------------------------------------------------
+
+
+async def test_events_are_read_back_in_order(store: Store) -> None:
+    await stored_run(store)
+    early = [Event(1.0, RUN, "k0", Polled("network", 0, 1)), Event(2.0, RUN, None, CircuitOpened(5, 1.0))]
+    late = Event(0.5, RUN, "k1", Intended("n"))  # by when they were told, whatever their clock said
+    await store.add_events(RUN, early)
+    await store.intend(RUN, "k1", "n", 3.0, [late])
+    assert await store.events(RUN) == [*early, late]
+    assert await store.events(RUN, "k0") == early[:1]
+    assert await store.events("65000000ffffffff") == []
+
+
+async def test_each_write_of_a_spec_stores_its_events_with_it(store: Store) -> None:
+    await stored_run(store)
+    told = [Event(1.0, RUN, "k0", Lost(f"{NASTY}{number}")) for number in range(6)]
+    await store.intend(RUN, "k0", "n", 1.0, told[:1])
+    await store.move(RUN, "k0", SpecState.PLANNED, 1.0, None, told[1:2])
+    await store.intend(RUN, "k0", "n", 1.0, told[2:3])
+    await store.created(RUN, "k0", "77", {}, 1.0, told[3:4])
+    await store.add_answers(RUN, "k0", [], told[4:5])
+    await store.close_test(RUN, "k0", SpecState.TIMED_OUT, (), 1.0, None, told[5:])
+    assert await store.events(RUN, "k0") == told
+
+
+async def test_what_was_learned_of_an_origin_is_replaced_type_by_type(store: Store) -> None:
+    assert await store.latencies(ORIGIN) == {}
+    await store.save_latencies(ORIGIN, {"http-server": [1.5, 0.25], "voice": [9.0]})
+    await store.save_latencies(ORIGIN, {"http-server": [2.0]})
+    await store.save_latencies("https://elsewhere.example", {"voice": [1.0]})
+    assert await store.latencies(ORIGIN) == {"http-server": [2.0], "voice": [9.0]}
+
+
+# -- together -----------------------------------------------------------------------------------------------
+
+
+async def test_writes_at_once_each_have_their_own_outcome(url: str) -> None:
+    """They may share a commit: one that fails takes no other with it, and none returns too early."""
+    count, refused = 30, 7
+    async with open_store(url) as opened, open_store(url) as other:
+        store, seen = opened.store, other.store
+        await stored_run(store, count)
+        await store.intend(RUN, f"k{refused}", "n", 1.0)
+
+        async def intend(number: int) -> None:
+            key = f"k{number}"
+            if number == refused:
+                with pytest.raises(IllegalMove):
+                    await store.intend(RUN, key, "again", 2.0)
+                return
+            await store.intend(RUN, key, f"n{number}", 2.0)
+            assert (await seen.test(RUN, key)).name == f"n{number}", "returned, but not durable"
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(count):
+                tasks.start_soon(intend, number)
+        assert (await store.test(RUN, f"k{refused}")).name == "n"
+
+
+async def test_a_cancelled_write_takes_no_other_with_it(store: Store) -> None:
+    await stored_run(store, 20)
+    done: list[str] = []
+
+    async def intend(key: str, scope: anyio.CancelScope) -> None:
+        with scope:
+            await store.intend(RUN, key, "n", 1.0)
+            done.append(key)
+
+    scopes = {f"k{number}": anyio.CancelScope() for number in range(20)}
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(store.created, RUN, "k1", "78", {}, 3.0)
-        tasks.start_soon(read)
-        tasks.start_soon(store.created, RUN, "k2", "79", {}, 3.0)
-    states = [(test.state, test.test_id) for test in await store.tests(RUN)]
-    assert states == [(SpecState.WAITING, "77"), (SpecState.WAITING, "78"), (SpecState.WAITING, "79")]
-    await store.close()
+        for key, scope in scopes.items():
+            tasks.start_soon(intend, key, scope)
+        await anyio.lowlevel.checkpoint()
+        for key in list(scopes)[::3]:
+            scopes[key].cancel()
+    kept = {test.spec.key for test in await store.tests(RUN, [SpecState.CREATING])}
+    assert set(done) <= kept, "returned, but not kept"
+    assert {key for number, key in enumerate(scopes) if number % 3} <= set(done), "others were cancelled too"
+
+
+async def test_two_processes_write_at_once_and_lose_nothing(url: str) -> None:
+    async with open_store(url) as one, open_store(url) as other:
+        await stored_run(one.store, 10)
+        await stored_run(other.store, 10, run="65000001deadbeef")
+        async with anyio.create_task_group() as tasks:
+            for number in range(10):
+                tasks.start_soon(one.store.intend, RUN, f"k{number}", "n", 1.0)
+                tasks.start_soon(other.store.intend, "65000001deadbeef", f"k{number}", "n", 1.0)
+        for run in (RUN, "65000001deadbeef"):
+            assert (await one.store.counts(run)).tests == {SpecState.CREATING: 10}
+
+
+async def test_that_a_store_can_be_written_is_proved_and_leaves_nothing(store: Store) -> None:
+    await stored_run(store)
+    before = (await store.runs(), await store.tests(RUN), await store.events(RUN))
+    await store.probe()
+    await store.probe()
+    assert (await store.runs(), await store.tests(RUN), await store.events(RUN)) == before

@@ -1,4 +1,4 @@
-"""A store that fails: a clear error, exit code 3, nothing created that was not journaled, nothing lost."""
+"""A store file that fails: a clear error, exit code 3, nothing created without a journal, nothing lost."""
 
 from __future__ import annotations
 

@@ -1,0 +1,61 @@
+"""Every test here that asks for a store is asked of every kind of store there is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from stores import KINDS, Kind
+
+from orchestrator.budget.cell import Cell
+from orchestrator.store.base import Lease, Store
+from orchestrator.store.opening import Opened, open_store
+
+MakeCell = Callable[[str], Cell]
+
+
+@pytest.fixture(params=KINDS, ids=[kind.name for kind in KINDS])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """The kind of store that this test is asked of."""
+    found: Kind = request.param
+    return found
+
+
+@pytest.fixture
+def url(kind: Kind, tmp_path: Path) -> str:
+    """Where there is no store yet."""
+    return kind.url(tmp_path)
+
+
+@pytest.fixture
+async def opened(url: str) -> AsyncIterator[Opened]:
+    """A new store."""
+    async with open_store(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(opened: Opened) -> Store:
+    """A new store: its journal and archive."""
+    return opened.store
+
+
+@pytest.fixture
+def lease(opened: Opened) -> Lease:
+    """The lease on the plans of a new store."""
+    return opened.lease
+
+
+@pytest.fixture
+def make_cell(kind: Kind, tmp_path: Path) -> Iterator[MakeCell]:
+    """Makes the cell of a key; each is as if another process had it."""
+    made: list[Cell] = []
+
+    def make(key: str = "key") -> Cell:
+        made.append(kind.cell(tmp_path, key))
+        return made[-1]
+
+    yield make
+    for cell in made:
+        cell.close()

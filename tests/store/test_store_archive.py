@@ -1,0 +1,200 @@
+"""What is read from every store: all of it, once, in order, also while it is written."""
+
+from __future__ import annotations
+
+import pytest
+from builders import make_agent, make_answer, make_run, make_spec, make_tests
+from stores import RUN, Kind, answered, brought_to, sent, stored_run
+
+from orchestrator.errors import UsageProblem
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import AgentState, AgentType, CellResult, CellState, Verdict
+from orchestrator.records import Counts
+from orchestrator.store.base import Store
+
+ORIGIN = "https://api.thousandeyes.com"
+
+
+@pytest.fixture(params=[2, 3, 500], ids="{} rows at once".format)
+def page(request: pytest.FixtureRequest, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kind.page, request.param)
+
+
+async def test_a_run_is_found_by_prefix_and_by_last_but_not_by_an_ambiguous_one(store: Store) -> None:
+    with pytest.raises(UsageProblem, match="no run yet"):
+        await store.run("last")
+    await store.create_run(make_run("aa01"), [], [], [])
+    await store.create_run(make_run("aa02"), [], [], [])
+    await store.create_run(make_run("aa021"), [], [], [])
+    assert (await store.run("last")).id == "aa021"
+    assert (await store.run("aa01")).id == "aa01"
+    assert (await store.run("aa02")).id == "aa02", "another begins with it"
+    with pytest.raises(UsageProblem, match="more than one run"):
+        await store.run("aa")
+    for unknown in ("zz", "", "a%", "aa0_", "AA01", "a\x00"):
+        with pytest.raises(UsageProblem, match="no run"):
+            await store.run(unknown)
+
+
+async def test_runs_are_listed_newest_first_and_by_plan(store: Store) -> None:
+    for number in range(5):
+        await store.create_run(make_run(f"aa0{number}", plan=("odd" if number % 2 else "even")), [], [], [])
+    assert [run.id for run in await store.runs()] == ["aa04", "aa03", "aa02", "aa01", "aa00"]
+    assert [run.id for run in await store.runs(2)] == ["aa04", "aa03"]
+    assert [run.id for run in await store.runs(2, "odd")] == ["aa03", "aa01"]
+    assert await store.runs(plan="od") == []
+
+
+async def test_agents_are_as_the_run_saw_them(store: Store) -> None:
+    seen = [
+        make_agent("1", location="Berlin", labels=("a", "b")),
+        make_agent("2", type=AgentType.ENTERPRISE, country=None, state=AgentState.OFFLINE),
+    ]
+    await store.create_run(make_run("aa01"), [], [], seen)
+    await store.create_run(make_run("aa02"), [], [], [make_agent("1", name="renamed")])
+    assert await store.agents("aa01") == {agent.id: agent for agent in seen}
+    assert (await store.agents("aa02"))["1"].name == "renamed"
+    assert await store.agents("aa03") == {}
+
+
+async def test_specs_come_in_the_order_of_the_plan_and_by_state(store: Store) -> None:
+    keys = ["z", "a", "m"]
+    await store.create_run(make_run(RUN), make_tests([make_spec(key) for key in keys]), [], [])
+    assert [test.spec.key for test in await store.tests(RUN)] == keys
+    assert [test.position for test in await store.tests(RUN)] == [0, 1, 2]
+    await store.intend(RUN, "a", "n", 1.0)
+    assert [test.spec.key for test in await store.tests(RUN, [SpecState.PLANNED])] == ["z", "m"]
+    assert [test.spec.key for test in await store.tests(RUN, [SpecState.CREATING, SpecState.UNKNOWN])] == [
+        "a"
+    ]
+    assert await store.tests(RUN, []) == []
+    assert await store.test(RUN, "m") == (await store.tests(RUN))[2]
+
+
+@pytest.mark.parametrize("missing", [(RUN, "k9"), ("65000000ffffffff", "k0"), (RUN, "k%")])
+async def test_a_spec_that_is_not_there_is_told(store: Store, missing: tuple[str, str]) -> None:
+    await stored_run(store)
+    with pytest.raises(UsageProblem, match="has no spec"):
+        await store.test(*missing)
+    with pytest.raises(UsageProblem, match="has no spec"):
+        await store.answers(*missing)
+
+
+async def test_counts_are_those_of_what_is_stored(store: Store) -> None:
+    await stored_run(store, count=len(SpecState))
+    for number, state in enumerate(SpecState):
+        await brought_to(store, f"k{number}", state)
+    complete = f"k{list(SpecState).index(SpecState.WAITING)}"
+    ends = [*answered("1"), CellResult("2", CellState.ERRORS, Verdict.FAIL)]
+    await store.close_test(RUN, complete, SpecState.COMPLETE, ends, 4.0)
+    counts = await store.counts(RUN)
+    left = set(SpecState) - {SpecState.WAITING, SpecState.COMPLETE}
+    assert counts == Counts(
+        tests={**dict.fromkeys(left, 1), SpecState.COMPLETE: 2},
+        created=4,
+        cells={
+            CellState.PENDING: 2 * (len(SpecState) - 1),
+            CellState.ANSWERED: 1,
+            CellState.ERRORS: 1,
+            CellState.NOT_RUN: 1,
+        },
+        verdicts={Verdict.PASS: 1, Verdict.FAIL: 1, Verdict.NOT_RUN: 1},
+        left_out=1,
+        pending_sent=4,
+    )
+
+
+async def test_cells_and_results_are_paged_without_loss_or_repetition(store: Store, page: None) -> None:
+    await stored_run(store, count=4)
+    await stored_run(store, count=2, run="65000001deadbeef")
+    for n in range(4):
+        rows = [make_answer(layer, agent) for layer in ("network", "http-server") for agent in ("1", "2")]
+        await store.add_answers(RUN, f"k{n}", rows)
+    await store.add_answers("65000001deadbeef", "k0", [make_answer()])
+    cells = [(cell.spec, cell.agent_id) async for cell in store.cells(RUN)]
+    assert cells == [(f"k{n}", agent) for n in range(4) for agent in ("1", "2")] + [(None, "9")]
+    found = [(row.spec, row.answer.agent_id, row.answer.layer) async for row in store.results(RUN)]
+    wanted = [
+        (f"k{n}", agent, layer)
+        for n in range(4)
+        for agent in ("1", "2")
+        for layer in ("http-server", "network")
+    ]
+    assert found == wanted
+    for nothing in (store.cells("65000000ffffffff"), store.results("65000000ffffffff")):
+        assert [one async for one in nothing] == []
+
+
+async def test_results_are_in_one_order_whatever_order_they_came_in(store: Store, page: None) -> None:
+    """By bytes, as every store can."""
+    await stored_run(store)
+    servers = [None, "NS1", "ns1", "ns10", "ns2", "\u00e9", "z"]
+    answers = [make_answer(server=server, round_id=n) for server in servers for n in (10, 9, 100)]
+    for answer in reversed(answers):
+        await store.add_answers(RUN, "k0", [answer])
+    wanted = sorted(answers, key=lambda one: ((one.server or "").encode(), one.round_id))
+    assert [row.answer async for row in store.results(RUN)] == wanted
+    assert await store.answers(RUN, "k0") == wanted
+
+
+async def test_a_result_says_where_it_belongs_and_what_its_cell_came_to(store: Store) -> None:
+    await stored_run(store)
+    await sent(store, "k0", "k1")
+    for key in ("k0", "k1"):
+        await store.add_answers(RUN, key, [make_answer(), make_answer(agent_id="7")])
+    await store.close_test(RUN, "k0", SpecState.COMPLETE, answered("1", "2"), 3.0)
+    rows = [row async for row in store.results(RUN)]
+    assert [(row.spec, row.test_id, row.answer.agent_id, row.verdict) for row in rows] == [
+        ("k0", "tk0", "1", Verdict.PASS),
+        ("k0", "tk0", "7", None),  # an agent that was not asked for
+        ("k1", "tk1", "1", None),
+        ("k1", "tk1", "7", None),
+    ]
+    assert {(row.test, row.type, row.target) for row in rows} == {
+        ("web", "http-server", "https://example.com")
+    }
+
+
+async def test_a_cell_names_its_agent_as_far_as_it_is_known(store: Store) -> None:
+    await stored_run(store)
+    cells = [(cell.agent_id, cell.agent, cell.country) async for cell in store.cells(RUN)]
+    assert cells[0] == ("1", "agent 1", "GB")
+    assert cells[-1] == ("9", "9", None)
+
+
+async def test_what_is_written_while_results_are_read_disturbs_nobody(
+    store: Store, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kind.page, 2)
+    await stored_run(store, count=3)
+    for n in range(3):
+        await store.add_answers(RUN, f"k{n}", [make_answer(round_id=number) for number in range(3)])
+    seen: list[tuple[str, int]] = []
+    async for row in store.results(RUN):
+        seen.append((row.spec, row.answer.round_id))
+        # Behind the place that is read, and before it.
+        await store.add_answers(RUN, "k0", [make_answer(round_id=-len(seen))])
+        await store.add_answers(RUN, "k2", [make_answer(round_id=50)])
+    assert len(set(seen)) == len(seen)
+    assert {(f"k{n}", number) for n in range(3) for number in range(3)} < set(seen)
+
+
+async def test_newest_rounds_are_those_of_the_same_test_at_the_same_origin(store: Store) -> None:
+    await stored_run(store)
+    await store.intend(RUN, "k0", "n", 1.0)
+    await store.created(RUN, "k0", "77", {}, 1.0)
+    await store.add_answers(RUN, "k0", [make_answer(round_id=5), make_answer("network", round_id=9)])
+    await store.add_answers(RUN, "k0", [make_answer(agent_id="2", round_id=3)])
+    await stored_run(store, run="65000001deadbeef")  # a rerun of it
+    await store.intend("65000001deadbeef", "k1", "n", 1.0)
+    await store.created("65000001deadbeef", "k1", "77", {}, 1.0)
+    await store.add_answers("65000001deadbeef", "k1", [make_answer(agent_id="2", round_id=4)])
+    assert await store.newest_rounds(ORIGIN, "77") == {"1": 9, "2": 4}
+    assert await store.newest_rounds(ORIGIN, "78") == {}
+    assert await store.newest_rounds("https://elsewhere.example", "77") == {}
+
+
+async def test_a_store_says_for_people_what_it_is(store: Store, url: str) -> None:
+    about = await store.about()
+    assert about.place in url
+    assert about.engine

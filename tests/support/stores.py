@@ -1,0 +1,76 @@
+"""The kinds of store there are, for the tests that every one must pass, and runs to keep in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from builders import make_agent, make_run, make_spec, make_tests
+
+from orchestrator.budget.cell import Cell
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import CellResult, CellState, NotRun, Verdict
+from orchestrator.store.base import Journal
+from orchestrator.store.sqlite.cell import SqliteCell
+
+RUN = "65000000deadbeef"
+ENDS = (SpecState.COMPLETE, SpecState.PARTIAL, SpecState.TIMED_OUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of store. A new one is a new row in ``KINDS``, and nothing else.
+
+    ``url`` names a store in an empty place of its own; ``cell`` makes the cell of a key in that place;
+    ``page`` is the name of the constant that says how many rows are read at once.
+    """
+
+    name: str
+    url: Callable[[Path], str]
+    cell: Callable[[Path, str], Cell]
+    page: str
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "sqlite",
+        url=lambda folder: f"sqlite:///{folder / 'store' / 'orchestrator.db'}",
+        cell=lambda folder, key: SqliteCell(folder / "store" / "budget.db", key),
+        page="orchestrator.store.sqlite.archive.PAGE",
+    ),
+)
+
+
+async def stored_run(store: Journal, count: int = 2, run: str = RUN) -> None:
+    """A run of so many specs of two agents each, ``k0`` and on, and one cell that was left out."""
+    specs = [make_spec(f"k{n}") for n in range(count)]
+    left_out = [NotRun("web", "http-server", "https://example.com", "9", "the agent is offline")]
+    agents = [make_agent("1"), make_agent("2")]
+    await store.create_run(make_run(run), make_tests(specs, run), left_out, agents)
+
+
+async def sent(store: Journal, *keys: str, run: str = RUN) -> None:
+    """Specs whose test was created; its id is the key with ``t`` before it."""
+    for key in keys:
+        await store.intend(run, key, f"name of {key}", 1.0)
+        await store.created(run, key, f"t{key}", {}, 2.0)
+
+
+async def brought_to(store: Journal, key: str, state: SpecState) -> None:
+    """A planned spec, by legal moves."""
+    if state is SpecState.NOT_RUN:
+        await store.close_test(RUN, key, state, (), 1.0)
+    elif state is not SpecState.PLANNED:
+        await store.intend(RUN, key, "name", 1.0)
+    if state in {SpecState.FAILED, SpecState.UNKNOWN}:
+        await store.close_test(RUN, key, state, (), 2.0)
+    elif state is SpecState.WAITING or state in ENDS:
+        await store.created(RUN, key, "77", {}, 2.0)
+    if state in ENDS:
+        await store.close_test(RUN, key, state, (), 3.0)
+
+
+def answered(*agents: str) -> Sequence[CellResult]:
+    """The ends of cells that passed."""
+    return [CellResult(agent, CellState.ANSWERED, Verdict.PASS) for agent in agents]
