@@ -17,7 +17,7 @@ from orchestrator.events import Listener
 from orchestrator.listeners.telling import Telling
 from orchestrator.runner.conductor import Doors, Pacing
 from orchestrator.runner.pacer import Gaps
-from orchestrator.runner.wire import Tally, Wire
+from orchestrator.runner.wire import Wire
 from orchestrator.settings import Settings
 from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service
@@ -44,6 +44,7 @@ async def connect(
 ) -> AsyncIterator[Session]:
     """A session with the real API, or with a simulator that runs elsewhere."""
     clock = LoopClock()
+    telling = Telling(clock.wall, listeners)
     rng = Random(secrets.randbits(64) if seed is None else seed)  # noqa: S311 - jitter, no secret
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(open_store(settings.store))
@@ -56,10 +57,10 @@ async def connect(
             rng=rng,
             reserve=reserve,
             urgent=settings.urgent,
-            tell=Telling(clock.wall, listeners).tell,
+            tell=telling.tell,
         )
         stack.callback(ledger.close)
-        doors = _doors(opened.store, transport, ledger, clock, rng, listeners)
+        doors = _doors(opened.store, transport, ledger, clock, rng, telling)
         yield Session(settings, opened, doors, Pacing(), secrets.token_hex)
 
 
@@ -75,6 +76,7 @@ async def simulate(
 ) -> AsyncIterator[Session]:
     """A session with a simulated API in this process, on loopback, ``speed`` times faster than life."""
     clock = LoopClock(speed=speed)
+    telling = Telling(clock.wall, listeners)
     rng = Random(seed)  # noqa: S311 - repeatable on purpose
     service = Service(world or World(seed=seed))
     async with AsyncExitStack() as stack:
@@ -85,9 +87,8 @@ async def simulate(
         )
         # A reservation lives as long as a request can, which is real time, seen through the fast clock.
         expiry = (REQUEST_TOTAL + 30.0) * speed
-        tell = Telling(clock.wall, listeners).tell
-        ledger = LocalLedger(reserve=reserve, rng=rng, tell=tell, expiry=expiry)
-        doors = _doors(opened.store, transport, ledger, clock, rng, listeners)
+        ledger = LocalLedger(reserve=reserve, rng=rng, tell=telling.tell, expiry=expiry)
+        doors = _doors(opened.store, transport, ledger, clock, rng, telling)
         settings = replace(settings, origin=origin)
         pacing = Pacing(Gaps(), speed)
         yield Session(settings, opened, doors, pacing, secrets.token_hex, simulated=True)
@@ -99,6 +100,6 @@ def _doors(
     ledger: Ledger,
     clock: Clock,
     rng: Random,
-    listeners: Sequence[Listener],
+    telling: Telling,
 ) -> Doors:
-    return Doors(store, Wire(transport, ledger, clock, Tally()), ledger, clock, rng, listeners)
+    return Doors(store, Wire(transport, ledger, clock, telling), ledger, clock, rng, telling)

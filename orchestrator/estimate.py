@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orchestrator.budget.readings import INSTANT_LIMIT, ORGANIZATION_LIMIT, WINDOW
-from orchestrator.expand import Expansion
 from orchestrator.model import Agent, AgentType, Spec
-from orchestrator.plan.model import Plan
 from orchestrator.schedule.latency import LatencyModel, prior
 from orchestrator.testtypes import PRICE_SOURCE, milliunits
+
+if TYPE_CHECKING:  # a run in progress asks too, and it knows no plans
+    from orchestrator.expand import Expansion
+    from orchestrator.plan.model import Plan
 
 # Polls of a test that find it unfinished; two are what the polling policy wastes on average.
 WASTED_POLLS = 2.0

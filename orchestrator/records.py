@@ -64,6 +64,15 @@ class Requests:
     refused_429: int = 0
     errors: int = 0
 
+    def __add__(self, other: Requests) -> Requests:
+        return Requests(
+            self.creations + other.creations,
+            self.reruns + other.reruns,
+            self.reads + other.reads,
+            self.refused_429 + other.refused_429,
+            self.errors + other.errors,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetSeen:

@@ -5,7 +5,7 @@ A resume and a re-run join it where they come in. Whoever starts one may attend 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 
@@ -14,9 +14,10 @@ import anyio
 from orchestrator.actions.prepare import Wishes, check_ceilings, prepare, store_rerun, store_run
 from orchestrator.actions.session import Session
 from orchestrator.errors import Exit, UsageProblem, telling
+from orchestrator.events import Listener
 from orchestrator.plan.model import Plan
 from orchestrator.records import RunRecord
-from orchestrator.runner.conductor import Conductor, Outcome, Standing
+from orchestrator.runner.conductor import Conductor, Outcome
 from orchestrator.settings import Settings
 
 # After the first stop: how long what is paid for is still collected (seconds).
@@ -29,13 +30,13 @@ def _ignore(_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Attendance:
-    """Who attends a run: what shows how it stands, and the stops that are asked for, as exit codes.
+    """Who attends a run: who hears what happens, and the stops that are asked for, as exit codes.
 
     The first stop ends creations and lets what is paid for come in, ``grace`` seconds at most; the second
     leaves at once.
     """
 
-    show: Callable[[Standing], None] = _ignore
+    listeners: Sequence[Listener] = ()
     stops: AsyncIterable[Exit] | None = None
     grace: float = GRACE
 
@@ -159,7 +160,7 @@ async def conduct(
             session.dialect(run.api),
             run,
             pacing=session.pacing,
-            show=attendance.show,
+            listeners=attendance.listeners,
             unknown=unknown,
         )
         try:
@@ -201,7 +202,6 @@ __all__ = [
     "Attend",
     "Attendance",
     "Outcome",
-    "Standing",
     "Waiting",
     "Wishes",
     "as_begun",

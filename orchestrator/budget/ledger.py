@@ -17,15 +17,17 @@ from orchestrator.budget.clock import ClockState, ServerClock
 from orchestrator.budget.permits import BudgetView, LedgerView, Permit, Refusals
 from orchestrator.budget.readings import WINDOW
 from orchestrator.events import (
+    Tell,
+    untold,
+)
+from orchestrator.events.limits import (
     BudgetsPaused,
     EndedWindow,
     LimitRefused,
     PermitLost,
     StaleReading,
-    Tell,
     WindowOpened,
     WindowProbed,
-    untold,
 )
 
 if TYPE_CHECKING:
@@ -140,7 +142,7 @@ class LocalLedger:
         self, name: str, budget: Budget, permit: Permit, reading: LimitReading | None, now: float, status: int
     ) -> Heard:
         before = budget.state
-        ended = EndedWindow(before.limit, before.remaining, before.mine)
+        ended = EndedWindow(before.mine, before.limit, before.remaining)
         heard = budget.settle(permit.id, reading, sent=permit.sent, now=now, status=status)
         state = budget.state
         if heard is Heard.NEW_WINDOW:

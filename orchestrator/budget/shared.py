@@ -20,7 +20,8 @@ from orchestrator.budget.cell import Cell, CellFailed, Turn
 from orchestrator.budget.holders import Holders
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import LedgerView, Permit, Refusals
-from orchestrator.events import BudgetAlone, BudgetReset, Tell, untold
+from orchestrator.events import Tell, untold
+from orchestrator.events.limits import BudgetAlone, BudgetReset
 
 if TYPE_CHECKING:
     from random import Random

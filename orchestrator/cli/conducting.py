@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
@@ -10,22 +9,18 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import anyio
 import click
 
-from orchestrator.actions.run import Attendance, Outcome, Standing, Waiting
+from orchestrator.actions.run import Attendance, Outcome, Waiting
 from orchestrator.actions.session import Session
 from orchestrator.cli.reading import print_json, tell_summary
 from orchestrator.errors import Exit
-from orchestrator.estimate import finish_seconds
+from orchestrator.listeners.progress import ProgressListener
 from orchestrator.records import RunRecord
 from orchestrator.report.summary import summary
-from orchestrator.terminal.live import BudgetLine, Progress, Snapshot
-
-if TYPE_CHECKING:
-    from orchestrator.budget.permits import BudgetView
+from orchestrator.terminal.live import Progress
 
 SIGNALS = {signal.SIGINT: Exit.SIGINT, signal.SIGTERM: Exit.SIGTERM}
 
@@ -52,7 +47,7 @@ class Terminal:
         try:
             with anyio.open_signal_receiver(*SIGNALS) as received:
                 yield Attendance(
-                    show=lambda standing: progress.update(_snapshot(standing)),
+                    listeners=[ProgressListener(progress.update)],
                     stops=self._stops(received, progress),
                     grace=self.grace,
                 )
@@ -108,39 +103,3 @@ def say(text: str, *, quiet: bool) -> None:
 
     if not quiet:
         click.echo(visible(mask(text)), err=True)
-
-
-def _snapshot(standing: Standing) -> Snapshot:
-    view = standing.situation.view
-    instant, organization = view.instant_test, view.organization
-    left = finish_seconds(
-        creations=standing.to_create,
-        open_layers=standing.open_layers,
-        layers_per_test=max(1.0, standing.open_layers / max(1, standing.open)),
-        organization_limit=organization.limit,
-        instant_limit=instant.limit,
-    )
-    if not standing.to_create:
-        # What is left is the last answer, which has been waited for since the last creation.
-        left -= standing.now - standing.last_creation
-    return Snapshot(
-        planned=standing.planned,
-        created=standing.created,
-        open=standing.open,
-        closed=standing.closed,
-        answers=standing.answers,
-        errors=standing.errors,
-        organization=_line(organization, view.server_time),
-        instant_test=_line(instant, view.server_time),
-        eta_seconds=left if left > 0.0 else None,
-        waiting_for=standing.situation.waiting_for,
-        elapsed=standing.elapsed,
-    )
-
-
-def _line(budget: BudgetView, server_time: float) -> BudgetLine:
-    resets_in = None
-    if budget.reset is not None and math.isfinite(server_time):
-        resets_in = budget.reset - server_time
-    remaining = budget.remaining if budget.known else None
-    return BudgetLine(budget.limit, remaining, resets_in, round(budget.others), budget.blind)

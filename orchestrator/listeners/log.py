@@ -15,7 +15,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from orchestrator.errors import UsageProblem
-from orchestrator.events import Event, facts_of, kind_of
+from orchestrator.events import (
+    AnswersStored,
+    Event,
+    Fact,
+    HopsRead,
+    Opened,
+    RequestAnswered,
+    RequestFailed,
+    RequestSent,
+    Standing,
+    WaitEnded,
+    facts_of,
+    kind_of,
+)
 from orchestrator.safe import terminal, visible
 
 if TYPE_CHECKING:
@@ -188,6 +201,12 @@ class _Bridge(logging.Handler):
         )
 
 
+# What happens so often, or is told by another fact too, that only a developer wants it.
+_QUIET: frozenset[type[Fact]] = frozenset(
+    {RequestSent, RequestAnswered, RequestFailed, HopsRead, AnswersStored, Opened, WaitEnded, Standing}
+)
+
+
 class LogListener:
     """Writes each fact as a dotted name with fields: ``run.polled``, ``budget.window``."""
 
@@ -198,10 +217,11 @@ class LogListener:
 
     def hear(self, event: Event) -> None:
         """Write the event if its level is wanted."""
+        level = logging.DEBUG if type(event.fact) in _QUIET else logging.INFO
         logger = self._log.bind()
-        if not logger.is_enabled_for(logging.INFO):
+        if not logger.is_enabled_for(level):
             return
         kind, facts = kind_of(event.fact), facts_of(event.fact)
         if event.run is not None:
             facts = {"run": event.run, "spec": event.spec, **facts}
-        logger.info(kind if "." in kind else f"run.{kind}", **facts)
+        logger.log(level, kind if "." in kind else f"run.{kind}", **facts)

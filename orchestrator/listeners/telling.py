@@ -6,24 +6,38 @@ import logging
 from collections.abc import Callable, Sequence
 
 from orchestrator.events import Event, Fact, Listener
+from orchestrator.listeners.statistics import Statistics
 
 _log = logging.getLogger(__name__)
 
 
 class Telling:
-    """Tells facts to ``listeners``, in their order. ``wall`` gives epoch seconds; ``run`` is whose facts."""
+    """Tells facts: counts them (``statistics``), then hands them to the ``listeners`` in their order.
+
+    ``wall`` gives epoch seconds; ``run`` is whose facts these are, ``None`` for those of a session.
+    """
 
     def __init__(
-        self, wall: Callable[[], float], listeners: Sequence[Listener] = (), *, run: str | None = None
+        self,
+        wall: Callable[[], float],
+        listeners: Sequence[Listener] = (),
+        *,
+        run: str | None = None,
+        statistics: Statistics | None = None,
     ) -> None:
-        self._wall, self._run = wall, run
-        self._listeners = tuple(listeners)
+        self._wall, self._run, self._others = wall, run, tuple(listeners)
+        self.statistics = Statistics() if statistics is None else statistics
+        self._listeners = (self.statistics, *self._others)
 
     def tell(self, fact: Fact, spec: str | None = None) -> None:
         """Tell a fact, of a spec if it is about one."""
         event = Event(self._wall(), self._run, spec, fact)
         for listener in self._listeners:
             listener.hear(event)
+
+    def of(self, run: str, listeners: Sequence[Listener]) -> Telling:
+        """For one run: the same statistics; its ``listeners`` hear before those that are there."""
+        return Telling(self._wall, (*listeners, *self._others), run=run, statistics=self.statistics)
 
 
 class Guarded:

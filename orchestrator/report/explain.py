@@ -8,11 +8,7 @@ from typing import assert_never
 
 from orchestrator.events import (
     Adopted,
-    BudgetAlone,
-    BudgetFact,
-    BudgetRecreated,
-    BudgetReset,
-    BudgetsPaused,
+    AnswersStored,
     CircuitOpened,
     Closed,
     Created,
@@ -22,17 +18,30 @@ from orchestrator.events import (
     HopsRead,
     Intended,
     Limited,
-    LimitRefused,
     Lost,
-    PermitLost,
+    Opened,
     Polled,
     PollFailed,
     Probed,
     Refused,
+    RequestAnswered,
+    RequestFailed,
+    RequestSent,
     Rerun,
-    StaleReading,
+    Standing,
     Unknown,
     Waited,
+    WaitEnded,
+)
+from orchestrator.events.limits import (
+    BudgetAlone,
+    BudgetFact,
+    BudgetRecreated,
+    BudgetReset,
+    BudgetsPaused,
+    LimitRefused,
+    PermitLost,
+    StaleReading,
     WindowOpened,
     WindowProbed,
 )
@@ -145,6 +154,8 @@ def told_of(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - a table; the t
             return f"refused{_status(status)}: {terminal(detail)}"
         case Lost(error):
             return f"no answer came back: {terminal(error)}"
+        case Opened(test_id):
+            return f"test {terminal(test_id)} is open"
         case Adopted(test_id):
             return f"adopted: test {terminal(test_id)} is the one that its lost creation made"
         case GivenUp():
@@ -155,6 +166,8 @@ def told_of(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - a table; the t
             return f"looked at {terminal(layer)}: {terminal(detail)}"
         case HopsRead(agent_id):
             return f"read the hops of agent {terminal(agent_id)}"
+        case AnswersStored(layer, new):
+            return f"stored {new} answers of {terminal(layer)}"
         case Closed(state):
             return f"closed as {state.value.replace('_', ' ')}"
         case CircuitOpened(failures, seconds):
@@ -162,6 +175,16 @@ def told_of(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - a table; the t
         case Probed(answered, detail):
             said = "it does" if answered else f"it does not ({terminal(detail or 'no answer')})"
             return f"asked whether the API answers again: {said}"
+        case WaitEnded(reason, seconds):
+            return f"waited {span(seconds)} more for {awaited(reason)}"
+        case Standing(planned, created, _, closed):
+            return f"created {created} of {planned}, {closed} done"
+        case RequestSent(what):
+            return f"a {what.value} is sent"
+        case RequestAnswered(what, status, seconds):
+            return f"a {what.value} was answered with status {status} after {span(seconds)}"
+        case RequestFailed(what, error):
+            return f"a {what.value} was not answered: {terminal(error)}"
         case Unknown(kind, facts):
             return f"{terminal(kind)}{_rest(facts)}"
         case _:

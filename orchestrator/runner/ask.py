@@ -43,7 +43,6 @@ async def ask(
     failures = 0
     while True:
         permit = await _permit(ledger, clock, give_up)
-        wire.tally.reads += 1
         try:
             reply = await wire.send(permit, request)
             outcome = read_outcome(reply.status, age=float("inf"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
 
-from orchestrator.budget.permits import BudgetView, Ledger
+from orchestrator.budget.permits import Ledger
 from orchestrator.clock import Clock
 from orchestrator.errors import Exit
 from orchestrator.events import Intended, Listener
@@ -14,13 +14,14 @@ from orchestrator.lifecycle import SpecState
 from orchestrator.listeners.journal import Outbox
 from orchestrator.listeners.telling import Telling
 from orchestrator.model import Answer
-from orchestrator.records import BudgetSeen, Counts, Requests, RunFacts, RunRecord, RunState, TestRecord
-from orchestrator.runner.context import Context, InHand
+from orchestrator.records import Counts, RunFacts, RunRecord, RunState, TestRecord
+from orchestrator.runner.context import Before, Context, InHand
 from orchestrator.runner.create import end_uncreated
-from orchestrator.runner.dispatcher import Dispatcher, End, Situation
+from orchestrator.runner.dispatcher import Dispatcher, End
 from orchestrator.runner.journal import durably
 from orchestrator.runner.pacer import Gaps, Pacer
 from orchestrator.runner.poll import wanted_details
+from orchestrator.runner.standing import run_facts
 from orchestrator.runner.wire import Wire
 from orchestrator.schedule.latency import models
 from orchestrator.schedule.order import creation_order
@@ -43,7 +44,7 @@ class Doors:
     ledger: Ledger
     clock: Clock
     rng: Random
-    listeners: Sequence[Listener] = ()
+    telling: Telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +53,6 @@ class Pacing:
 
     gaps: Gaps = field(default_factory=Gaps)
     speed: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a run stands, for whoever shows it. Counts of tests; ``elapsed`` in seconds.
-
-    ``now`` and ``last_creation`` (the beginning, if there was none) are monotonic seconds.
-    """
-
-    planned: int
-    created: int
-    open: int
-    closed: int
-    answers: int
-    errors: int
-    elapsed: float
-    now: float
-    situation: Situation
-    open_layers: int
-    to_create: int
-    last_creation: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,31 +80,30 @@ class Conductor:
         run: RunRecord,
         *,
         pacing: Pacing,
-        show: Callable[[Standing], None],
+        listeners: Sequence[Listener] = (),
         unknown: str = "keep",
     ) -> None:
-        self._doors, self._pacing, self._show, self._unknown = doors, pacing, show, unknown
+        self._doors, self._pacing, self._unknown = doors, pacing, unknown
         self._run = run
         self._in_order = run.settings.in_order
         self._latencies = models({}, TEST_TYPES)
         outbox = Outbox()
+        telling = doors.telling.of(run.id, (outbox, *listeners))
         self._context = Context(
             run=run,
             store=doors.store,
             dialect=dialect,
-            wire=doors.wire,
+            wire=doors.wire.of(telling),
             clock=doors.clock,
             schedule=Schedule(self._latencies, doors.rng, in_order=self._in_order),
             tests={},
-            telling=Telling(doors.clock.wall, (outbox, *doors.listeners), run=run.id),
+            telling=telling,
             outbox=outbox,
+            before=Before(began=doors.clock.now(), requests=run.facts.requests),
         )
         self._dispatcher: Dispatcher | None = None
         self._interrupted: Exit | None = None
         self._grace = 0.0
-        self._began = doors.clock.now()
-        self._planned = self._created_before = 0
-        self._counted_before = asdict(run.facts.requests)
 
     def interrupt(self, code: Exit, grace: float) -> None:
         """Create no more, collect what is paid for during ``grace`` seconds, then leave with ``code``."""
@@ -158,9 +137,7 @@ class Conductor:
             self._context,
             self._doors.ledger,
             Pacer(clock, self._pacing.gaps, speed=self._pacing.speed),
-            deadline=self._began + run.settings.deadline,
-            listener=self._tell,
-            keep=self._keep,
+            deadline=self._context.before.began + run.settings.deadline,
         )
         if self._interrupted is not None:
             self._dispatcher.interrupt("interrupted", self._grace)
@@ -176,7 +153,8 @@ class Conductor:
         """What remains, after what an earlier session of this run left behind has been put in order."""
         store, run, clock = self._doors.store, self._run, self._doors.clock
         tests = await store.tests(run.id)
-        self._planned = len(tests)
+        before = self._context.before
+        before.planned = len(tests)
         for test in tests:
             key, state = test.spec.key, test.state
             if state is SpecState.CREATING and run.parent is not None and test.test_id is not None:
@@ -195,10 +173,10 @@ class Conductor:
                 await durably(store.move(run.id, key, SpecState.PLANNED, clock.wall()))
             elif state in {SpecState.PARTIAL, SpecState.TIMED_OUT}:
                 await durably(store.move(run.id, key, SpecState.WAITING, clock.wall()))
-        self._created_before = (await store.counts(run.id)).created
+        before.created = (await store.counts(run.id)).created
         # Of a killed session only the intentions are certain: each was durable before its request left.
         sent = sum(isinstance(event.fact, Intended) for event in await store.events(run.id))
-        self._counted_before["creations" if run.parent is None else "reruns"] = sent
+        before.requests = replace(before.requests, **{"creations" if run.parent is None else "reruns": sent})
         return await store.tests(run.id, [SpecState.PLANNED, SpecState.WAITING])
 
     def _fill(self, tests: Sequence[TestRecord]) -> None:
@@ -244,50 +222,10 @@ class Conductor:
                 details=sorted(hand.detailed - have),
             )
 
-    # -- meanwhile ----------------------------------------------------------------------------------
-
-    def _tell(self, situation: Situation) -> None:
-        schedule, clock = self._context.schedule, self._doors.clock
-        open_tests = schedule.open_tests
-        self._show(
-            Standing(
-                planned=self._planned,
-                created=self._created_before + self._context.created,
-                open=open_tests,
-                closed=self._planned - len(self._context.tests),
-                answers=self._context.answers,
-                errors=self._context.error_rows,
-                elapsed=clock.now() - self._began,
-                now=clock.now(),
-                situation=situation,
-                open_layers=schedule.open_layers,
-                to_create=schedule.to_create,
-                last_creation=max(self._began, self._context.last_creation),
-            )
-        )
-
-    async def _keep(self) -> None:
-        run = self._run
-        await self._doors.store.update_run(
-            run.id, state=RunState.RUNNING, finished=None, exit_code=None, facts=self._facts(None)
-        )
+    # -- after --------------------------------------------------------------------------------------
 
     def _facts(self, stopped: str | None) -> RunFacts:
-        view = self._doors.ledger.view(self._doors.clock.now())
-        waits: dict[str, float] = {}
-        if self._dispatcher is not None:
-            waits = {reason: round(seconds, 1) for reason, seconds in self._dispatcher.waited.items()}
-        tally = asdict(self._doors.wire.tally)
-        return replace(
-            self._run.facts,
-            requests=Requests(**{name: tally[name] + self._counted_before[name] for name in tally}),
-            organization=_seen(view.organization),
-            instant_test=_seen(view.instant_test),
-            waits=waits,
-            stopped=stopped,
-        )
-
-    # -- after --------------------------------------------------------------------------------------
+        return run_facts(self._context, self._doors.ledger.view(self._doors.clock.now()), stopped)
 
     async def _finish(self, end: End) -> Outcome:
         store, run, stop = self._doors.store, self._run, self._context.stop
@@ -311,10 +249,4 @@ class Conductor:
         return Outcome(record, counts, code, stop.refused, stop.hint)
 
 
-def _seen(budget: BudgetView) -> BudgetSeen | None:
-    if budget.limit is None:
-        return None
-    return BudgetSeen(budget.limit, budget.remaining, budget.reset, round(budget.others, 1))
-
-
-__all__ = ["Conductor", "Doors", "Outcome", "Pacing", "Standing"]
+__all__ = ["Conductor", "Doors", "Outcome", "Pacing"]

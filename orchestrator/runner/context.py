@@ -8,7 +8,7 @@ from orchestrator.clock import Clock
 from orchestrator.events import Event, Fact
 from orchestrator.listeners.journal import Outbox
 from orchestrator.listeners.telling import Telling
-from orchestrator.records import RunRecord, TestRecord
+from orchestrator.records import Requests, RunRecord, TestRecord
 from orchestrator.runner.wire import Wire
 from orchestrator.schedule.backoff import Patience
 from orchestrator.schedule.progress import Progress
@@ -46,6 +46,16 @@ class Stop:
 
 
 @dataclass(slots=True)
+class Before:
+    """What the run had when this session of it ``began`` (monotonic): counts of tests and requests."""
+
+    began: float = 0.0
+    planned: int = 0
+    created: int = 0
+    requests: Requests = field(default_factory=Requests)
+
+
+@dataclass(slots=True)
 class Context:
     """One run's rooms, joined."""
 
@@ -59,10 +69,8 @@ class Context:
     telling: Telling
     outbox: Outbox
     stop: Stop = field(default_factory=Stop)
-    created: int = 0
+    before: Before = field(default_factory=Before)
     last_creation: float = 0.0
-    answers: int = 0
-    error_rows: int = 0
     patience: Patience = field(default_factory=Patience)
 
     def tell(self, fact: Fact, spec: str | None = None) -> None:

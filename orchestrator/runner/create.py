@@ -46,13 +46,13 @@ async def create(context: Context, key: str, permit: Permit) -> None:
         context.wire.unused(permit)
         raise
     if rerun and test.record.test_id is not None:
-        context.wire.tally.reruns += 1
+        what = events.Sending.RERUN
         request = context.dialect.rerun(test.record.test_id, context.run.account)
     else:
-        context.wire.tally.creations += 1
+        what = events.Sending.CREATION
         request = context.dialect.create(spec, name, context.run.account)
     try:
-        reply = await context.wire.send(permit, request)
+        reply = await context.wire.send(permit, request, what, spec=key)
     except NotSent as error:
         await _not_created(context, key, f"nothing was sent: {error}", unreached=True)
     except NoAnswer as error:
@@ -118,7 +118,7 @@ async def _open(context: Context, test: InHand, made: Created) -> None:
         record, test_id=made.test_id, links=made.links, created=wall, state=SpecState.WAITING
     )
     test.created = now
-    context.created += 1
+    context.tell(events.Opened(made.test_id), spec.key)
     context.last_creation = now
     test.progress = Progress(spec, record.baseline)
     context.schedule.opened(spec, test.progress, created=now, deadline=now + spec.deadline, now=now)

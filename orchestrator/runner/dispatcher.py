@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 
 import anyio
@@ -18,14 +17,16 @@ from orchestrator.budget.holders import ASK_AGAIN
 from orchestrator.budget.permits import BudgetView, Ledger, LedgerView, Permit
 from orchestrator.budget.readings import WINDOW
 from orchestrator.errors import StoreProblem
-from orchestrator.events import CircuitOpened, Waited, Waiting
+from orchestrator.events import CircuitOpened, Waited, WaitEnded, Waiting
 from orchestrator.lifecycle import SpecState
+from orchestrator.records import RunState
 from orchestrator.runner.close import close
 from orchestrator.runner.context import EVENTS_BUFFERED, Context
 from orchestrator.runner.create import create, end_uncreated
 from orchestrator.runner.journal import durably
 from orchestrator.runner.pacer import Pacer
 from orchestrator.runner.poll import detail, poll, probe
+from orchestrator.runner.standing import run_facts, standing
 from orchestrator.schedule.pace import Load
 from orchestrator.schedule.steps import Candidate, Create, Poll, Probe, Step
 
@@ -50,22 +51,10 @@ class End(Enum):
     REFUSED = auto()
 
 
-@dataclass(slots=True)
-class Situation:
-    """What the listener may want to show: where the run stands and what it waits for."""
-
-    view: LedgerView
-    waiting_for: Waiting | None
-    waited: dict[Waiting, float] = field(default_factory=dict)
-
-
-Listener = Callable[[Situation], None]
-
-
 class Dispatcher:
     """Runs one run's schedule to its end.
 
-    ``deadline`` is monotonic. ``keep`` stores the facts of the run so far; it is called every few seconds.
+    ``deadline`` is monotonic.
     """
 
     def __init__(
@@ -75,15 +64,11 @@ class Dispatcher:
         pacer: Pacer,
         *,
         deadline: float,
-        listener: Listener,
-        keep: Callable[[], Awaitable[None]],
     ) -> None:
         self._context = context
         self._ledger = ledger
         self._pacer = pacer
         self._deadline = deadline
-        self._listener = listener
-        self._keep = keep
         self._kept_at = 0.0
         self._woken = anyio.Event()
         self._in_flight = 0
@@ -91,7 +76,6 @@ class Dispatcher:
         self._leave_at: float | None = None
         self._reading: dict[anyio.CancelScope, object] = {}
         self._deadline_passed = False
-        self.waited: dict[Waiting, float] = {}
         self._waiting_for: Waiting | None = None
         self._view: LedgerView | None = None
         self._broken: list[StoreProblem] = []
@@ -176,7 +160,11 @@ class Dispatcher:
         context = self._context
         if now - self._kept_at >= KEEP_EVERY:
             self._kept_at = now
-            await durably(self._keep())
+            facts = run_facts(context, self._ledger.view(now), None)
+            kept = context.store.update_run(
+                context.run.id, state=RunState.RUNNING, finished=None, exit_code=None, facts=facts
+            )
+            await durably(kept)
         if context.events_waiting > EVENTS_BUFFERED:
             await durably(context.store.add_events(context.run.id, context.take_events()))
 
@@ -237,7 +225,7 @@ class Dispatcher:
     async def _send(self, tasks: anyio.abc.TaskGroup, step: Step, permit: Permit, blind: bool) -> None:
         await self._pacer.sent(instant=permit.instant, blind=blind)
         if isinstance(step, Create):
-            for reason, seconds in self.waited.items():
+            for reason, seconds in self._context.telling.statistics.waits.items():
                 if seconds >= 0.5:
                     self._context.tell(Waited(reason, round(seconds, 1)), step.key)
             self._start(tasks, create, self._context, step.key, permit)
@@ -285,13 +273,12 @@ class Dispatcher:
         context = self._context
         began = context.clock.now()
         view = self._view or self._ledger.view(began)
-        self._listener(Situation(view, self._waiting_for, self.waited))
+        context.tell(standing(context, view, self._waiting_for))
         with context.clock.move_on_after(max(0.001, until - began)):
             await self._woken.wait()
         self._woken = anyio.Event()
         if self._waiting_for is not None:
-            elapsed = context.clock.now() - began
-            self.waited[self._waiting_for] = self.waited.get(self._waiting_for, 0.0) + elapsed
+            context.tell(WaitEnded(self._waiting_for, context.clock.now() - began))
 
 
 def _told_together(problems: Sequence[StoreProblem]) -> StoreProblem:
@@ -329,4 +316,4 @@ def _scarcer(view: LedgerView, candidate: Candidate) -> Waiting:
     return Waiting.INSTANT_TEST if scarce_instant else Waiting.ORGANIZATION
 
 
-__all__ = ["Dispatcher", "End", "Listener", "Situation"]
+__all__ = ["Dispatcher", "End"]

@@ -9,7 +9,7 @@ from dataclasses import replace
 import anyio
 
 from orchestrator.budget.permits import Permit
-from orchestrator.events import HopsRead, Limited, Polled, PollFailed, Probed, Refused
+from orchestrator.events import AnswersStored, HopsRead, Limited, Polled, PollFailed, Probed, Refused
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, AnswerStatus
 from orchestrator.runner.context import Context, InHand
@@ -46,7 +46,7 @@ async def poll(context: Context, step: Poll, permit: Permit) -> None:
         await _missed(context, PageMissed(step, again=False))
         return
     outcome, reply, problem = await _read(
-        context, request, permit, age=asked - test.created, tries=step.tries
+        context, request, permit, spec=step.key, age=asked - test.created, tries=step.tries
     )
     if reply is not None and reply.status == 403:
         problem = f"{problem} (reading results needs the permission 'View tests')"
@@ -74,7 +74,7 @@ async def detail(context: Context, step: Detail, permit: Permit) -> None:
         test.record.test_id, step.agent_id, step.round_id, context.run.account
     )
     outcome, reply, problem = await _read(
-        context, request, permit, age=context.clock.now() - test.created, tries=step.tries
+        context, request, permit, spec=step.key, age=context.clock.now() - test.created, tries=step.tries
     )
     rows: tuple[Answer, ...] = ()
     if outcome is ReadOutcome.ROWS and reply is not None:
@@ -98,7 +98,7 @@ async def detail(context: Context, step: Detail, permit: Permit) -> None:
 async def probe(context: Context, step: Probe, permit: Permit) -> None:
     """Ask something harmless after a creation whose answer was lost."""
     request = context.dialect.account_groups()
-    outcome, _, problem = await _read(context, request, permit, age=math.inf, tries=step.tries)
+    outcome, _, problem = await _read(context, request, permit, spec=None, age=math.inf, tries=step.tries)
     answered = outcome is not ReadOutcome.AGAIN
     context.tell(Probed(answered, problem or None))
     context.schedule.apply(ProbeEnded(), context.clock.now())
@@ -115,12 +115,11 @@ def _request(context: Context, test: InHand, step: Poll) -> Request | None:
 
 
 async def _read(
-    context: Context, request: Request, permit: Permit, *, age: float, tries: int
+    context: Context, request: Request, permit: Permit, *, spec: str | None, age: float, tries: int
 ) -> tuple[ReadOutcome, Reply | None, str]:
-    context.wire.tally.reads += 1
     asked = anyio.current_time()
     try:
-        reply = await context.wire.send(permit, request, patience=context.patience.wait(tries))
+        reply = await context.wire.send(permit, request, spec=spec, patience=context.patience.wait(tries))
     except TransportError as error:
         context.schedule.apply(ReadLost(), context.clock.now())
         return ReadOutcome.AGAIN, None, str(error)
@@ -214,5 +213,5 @@ async def _store(context: Context, test: InHand, rows: Sequence[Answer]) -> None
         return
     events = context.take_events()
     new = await durably(context.store.add_answers(context.run.id, test.record.spec.key, rows, events))
-    context.answers += new
-    context.error_rows += min(new, sum(row.status is AnswerStatus.ERROR for row in rows))
+    errors = min(new, sum(row.status is AnswerStatus.ERROR for row in rows))
+    context.tell(AnswersStored(rows[0].layer, new, errors), test.record.spec.key)

@@ -11,7 +11,19 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import TypeVar, cast
 
-from orchestrator.events import KINDS, EndedWindow, Fact, Unknown, Waiting, facts_of, kind_of
+from orchestrator.events import (
+    KINDS,
+    BudgetStanding,
+    Fact,
+    Sending,
+    Unknown,
+    Waiting,
+    facts_of,
+    kind_of,
+)
+from orchestrator.events.limits import (
+    EndedWindow,
+)
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Json, JsonObject
 
@@ -83,10 +95,13 @@ def _maybe(read: Callable[[Json], T]) -> Callable[[Json], T | None]:
     return lambda value: None if value is None else read(value)
 
 
-def _ended(value: Json) -> EndedWindow:
-    if not isinstance(value, dict):
-        raise _Unreadable("no object")
-    return _read(EndedWindow, {"limit": None, "unused": None, **value})
+def _nested(kind: type[T]) -> Callable[[Json], T]:
+    def read(value: Json) -> T:
+        if not isinstance(value, dict):
+            raise _Unreadable("no object")
+        return _read(kind, value)
+
+    return read
 
 
 # By the annotations of the facts' fields, which are texts.
@@ -102,11 +117,14 @@ _READERS: Mapping[str, Callable[[Json], object]] = {
     "Waiting": _word(Waiting),
     "Waiting | None": _maybe(_word(Waiting)),
     "SpecState": _word(SpecState),
-    "EndedWindow": _ended,
+    "Sending": _word(Sending),
+    "EndedWindow": _nested(EndedWindow),
+    "BudgetStanding": _nested(BudgetStanding),
 }
 _TYPES: Mapping[str, type[Fact]] = {kind: fact for fact, kind in KINDS.items()}
 _FIELDS: Mapping[type, Mapping[str, Callable[[Json], object]]] = {
-    kind: {one.name: _READERS[str(one.type)] for one in fields(kind)} for kind in (*KINDS, EndedWindow)
+    kind: {one.name: _READERS[str(one.type)] for one in fields(kind)}
+    for kind in (*KINDS, EndedWindow, BudgetStanding)
 }
 
 

@@ -1,14 +1,14 @@
 """Progress of a run on stderr: a live view on a terminal, plain lines elsewhere, nothing when quiet.
 
-The runner feeds it with frozen values. It has no clock and no thread: the time comes with each value.
+It is told how the run stands. It has no clock and no thread: the time comes with each value.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.events import BudgetStanding, Standing
 from orchestrator.report.headline import many
 from orchestrator.report.times import span
 from orchestrator.report.waits import awaited
@@ -24,39 +24,8 @@ if TYPE_CHECKING:
 PLAIN_INTERVAL = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetLine:
-    """One budget as last seen; ``resets_in`` in seconds, ``None`` if not known; ``others`` per window."""
-
-    limit: int | None
-    remaining: int | None
-    resets_in: float | None
-    others: float = 0.0
-    blind: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """How a run stands. Counts of tests, but ``answers`` and ``errors``, which count rows; times in seconds.
-
-    ``waiting_for`` is what the next request waits for, by its name in ``waits.WAITS``; ``None`` for nothing.
-    """
-
-    planned: int
-    created: int
-    open: int
-    closed: int
-    answers: int
-    errors: int
-    organization: BudgetLine | None
-    instant_test: BudgetLine | None
-    eta_seconds: float | None
-    waiting_for: str | None
-    elapsed: float
-
-
 class Progress:
-    """Shows snapshots on ``stream``. ``title`` is data and is escaped."""
+    """Shows standings on ``stream``. ``title`` is data and is escaped."""
 
     def __init__(
         self,
@@ -94,19 +63,19 @@ class Progress:
         self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
         self._live.start()
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, standing: Standing) -> None:
         """Show how the run stands; on a terminal a few times a second is enough."""
         if self._quiet:
             return
         if self._live is not None:
-            self._live.update(view(self._title, snapshot), refresh=True)
+            self._live.update(view(self._title, standing), refresh=True)
             return
-        milestones = (snapshot.planned > 0 and snapshot.created >= snapshot.planned, _over(snapshot))
-        if snapshot.elapsed < self._next_line and milestones == self._milestones:
+        milestones = (standing.planned > 0 and standing.created >= standing.planned, _over(standing))
+        if standing.elapsed < self._next_line and milestones == self._milestones:
             return
         self._milestones = milestones
-        self._next_line = snapshot.elapsed + self._interval
-        text = line(snapshot)
+        self._next_line = standing.elapsed + self._interval
+        text = line(standing)
         if text != self._last:
             self._last = text
             self._write(text)
@@ -133,35 +102,34 @@ class Progress:
             self._stream.flush()
 
 
-def _over(snapshot: Snapshot) -> bool:
-    return snapshot.planned > 0 and snapshot.closed >= snapshot.planned
+def _over(standing: Standing) -> bool:
+    return standing.planned > 0 and standing.closed >= standing.planned
 
 
-def line(snapshot: Snapshot) -> str:
+def line(standing: Standing) -> str:
     """How a run stands, in one line without data of others."""
     parts = [
-        f"{span(snapshot.elapsed)}",
-        f"created {snapshot.created} of {snapshot.planned}",
-        f"{snapshot.open} waiting",
-        f"{snapshot.closed} done",
-        f"{snapshot.answers} answers",
+        f"{span(standing.elapsed)}",
+        f"created {standing.created} of {standing.planned}",
+        f"{standing.open} waiting",
+        f"{standing.closed} done",
+        f"{standing.answers} answers",
     ]
-    if snapshot.errors:
-        parts.append(many(snapshot.errors, "error"))
-    parts += [f"{name} {_budget(budget)}" for name, budget in _budgets(snapshot)]
-    if snapshot.waiting_for:
-        parts.append(f"waiting for {awaited(snapshot.waiting_for)}")
-    if snapshot.eta_seconds is not None and not _over(snapshot):
-        parts.append(f"about {span(snapshot.eta_seconds)} left")
+    if standing.errors:
+        parts.append(many(standing.errors, "error"))
+    parts += [f"{name} {_budget(budget)}" for name, budget in _budgets(standing)]
+    if standing.waiting_for:
+        parts.append(f"waiting for {awaited(standing.waiting_for)}")
+    if standing.eta_seconds is not None and not _over(standing):
+        parts.append(f"about {span(standing.eta_seconds)} left")
     return ", ".join(parts)
 
 
-def _budgets(snapshot: Snapshot) -> list[tuple[str, BudgetLine]]:
-    both = (("instant tests", snapshot.instant_test), ("organization", snapshot.organization))
-    return [(name, budget) for name, budget in both if budget is not None]
+def _budgets(standing: Standing) -> list[tuple[str, BudgetStanding]]:
+    return [("instant tests", standing.instant_test), ("organization", standing.organization)]
 
 
-def _budget(budget: BudgetLine) -> str:
+def _budget(budget: BudgetStanding) -> str:
     if budget.blind:
         return "limits not told"
     if budget.limit is None:
@@ -172,42 +140,42 @@ def _budget(budget: BudgetLine) -> str:
     return f"{budget.remaining}/{budget.limit} left{reset}"
 
 
-def view(title: str, snapshot: Snapshot) -> RenderableType:
+def view(title: str, standing: Standing) -> RenderableType:
     """The live view; ``title`` must be escaped already."""
     from rich.console import Group  # noqa: PLC0415 - only a terminal needs it
     from rich.progress_bar import ProgressBar  # noqa: PLC0415 - likewise
     from rich.table import Table  # noqa: PLC0415 - likewise
     from rich.text import Text  # noqa: PLC0415 - likewise
 
-    total = max(1, snapshot.planned)
+    total = max(1, standing.planned)
     bars = Table.grid(padding=(0, 2, 0, 0))
-    for name, done in (("created", snapshot.created), ("done", snapshot.closed)):
+    for name, done in (("created", standing.created), ("done", standing.closed)):
         bars.add_row(
             Text(name),
             ProgressBar(total=total, completed=done, width=30),
-            Text(f"{done} of {snapshot.planned}"),
+            Text(f"{done} of {standing.planned}"),
         )
-    eta = "" if snapshot.eta_seconds is None else f", about {span(snapshot.eta_seconds)} left"
+    eta = "" if standing.eta_seconds is None else f", about {span(standing.eta_seconds)} left"
     rows = [
-        Text(f"{title}  {span(snapshot.elapsed)}{eta}", style="bold", no_wrap=True, overflow="ellipsis"),
+        Text(f"{title}  {span(standing.elapsed)}{eta}", style="bold", no_wrap=True, overflow="ellipsis"),
         bars,
-        _counts(snapshot),
+        _counts(standing),
     ]
-    for label, budget in _budgets(snapshot):
+    for label, budget in _budgets(standing):
         others = f", others spend {budget.others:.3g} a window" if budget.others else ""
         rows.append(Text(f"{label:<14} {_budget(budget)}{others}", no_wrap=True, overflow="ellipsis"))
-    if snapshot.waiting_for:
-        text = f"waiting for {awaited(snapshot.waiting_for)}"
+    if standing.waiting_for:
+        text = f"waiting for {awaited(standing.waiting_for)}"
         rows.append(Text(text, style="yellow", no_wrap=True, overflow="ellipsis"))
     return Group(*rows)
 
 
-def _counts(snapshot: Snapshot) -> RenderableType:
+def _counts(standing: Standing) -> RenderableType:
     from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
     counts = Text(
-        f"{snapshot.open} tests waiting, {snapshot.answers} answers", no_wrap=True, overflow="ellipsis"
+        f"{standing.open} tests waiting, {standing.answers} answers", no_wrap=True, overflow="ellipsis"
     )
-    if snapshot.errors:
-        counts.append(f", {many(snapshot.errors, 'error')}", style="red")
+    if standing.errors:
+        counts.append(f", {many(standing.errors, 'error')}", style="red")
     return counts

@@ -26,10 +26,11 @@ from orchestrator.actions.prepare import Wishes, prepare, store_run
 from orchestrator.actions.session import Session
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.clock import LoopClock
+from orchestrator.listeners.telling import Telling
 from orchestrator.plan.load import parse_plan
 from orchestrator.records import RunRecord
 from orchestrator.runner.conductor import Conductor, Doors, Pacing
-from orchestrator.runner.wire import Tally, Wire
+from orchestrator.runner.wire import Wire
 from orchestrator.settings import Settings
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
@@ -87,18 +88,18 @@ async def _run(tests: int, path: Path) -> tuple[float, int]:
     rng = Random(1)
     service = Service(World(seed=1, all_online=True, base_url=ORIGIN))
     async with open_store(str(path), virtual=True) as opened:
-        ledger, tally = LocalLedger(rng=rng), Tally()
-        wire = Wire(VirtualTransport(service, clock, clock), ledger, clock, tally)
-        doors = Doors(opened.store, wire, ledger, clock, rng)
+        ledger, telling = LocalLedger(rng=rng), Telling(clock.wall)
+        wire = Wire(VirtualTransport(service, clock, clock), ledger, clock, telling)
+        doors = Doors(opened.store, wire, ledger, clock, rng, telling)
         settings = Settings(origin=ORIGIN, store=opened.url)
         session = Session(settings, opened, doors, Pacing(), token_hex, simulated=True)
         record = await _stored(session, tests)
         stored = peak_mebibytes()
         speaks = session.dialect(record.api)
-        conductor = Conductor(doors, speaks, record, pacing=Pacing(), show=lambda _: None)
+        conductor = Conductor(doors, speaks, record, pacing=Pacing())
         outcome = await conductor.run()
         assert outcome.exit_code == 0, f"the run ended with {outcome.exit_code!r}: {outcome.counts}"
-    return stored, tally.creations + tally.reads
+    return stored, telling.statistics.creations + telling.statistics.reads
 
 
 async def _stored(session: Session, tests: int) -> RunRecord:

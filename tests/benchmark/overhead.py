@@ -32,12 +32,13 @@ from orchestrator.clock import LoopClock
 from orchestrator.credentials import Credentials
 from orchestrator.events import untold
 from orchestrator.lifecycle import SpecState
+from orchestrator.listeners.telling import Telling
 from orchestrator.model import Api, Spec
 from orchestrator.records import RunRecord, RunSettings, TestRecord
 from orchestrator.runner.conductor import Conductor, Doors, Pacing
 from orchestrator.runner.naming import test_name
 from orchestrator.runner.pacer import Gaps
-from orchestrator.runner.wire import Tally, Wire
+from orchestrator.runner.wire import Wire
 from orchestrator.store.opening import open_store
 from orchestrator.thousandeyes.client import HttpTransport
 from orchestrator.thousandeyes.dialects import dialect
@@ -147,7 +148,7 @@ async def ours(origin: str, specs: Sequence[Spec], folder: Path, *, shared: bool
     """The orchestrator's own path: journal, budgets, dispatcher, transport, answers, verdicts."""
     clock = LoopClock(speed=SPEED)
     rng = Random(1)
-    tally = Tally()
+    telling = Telling(clock.wall)
     async with open_store(str(folder / "o.db")) as opened:
         store = opened.store
         # The types are known already; how a first run learns them is another table's business.
@@ -163,13 +164,13 @@ async def ours(origin: str, specs: Sequence[Spec], folder: Path, *, shared: bool
             )  # fmt: skip
             tests = [TestRecord(run.id, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
             await store.create_run(run, tests, (), ())
-            doors = Doors(store, Wire(transport, ledger, clock, tally), ledger, clock, rng)
+            doors = Doors(store, Wire(transport, ledger, clock, telling), ledger, clock, rng, telling)
             pacing = Pacing(Gaps(wire=0.0, creation=0.0), SPEED)
-            conductor = Conductor(doors, dialect(Api.V7), run, pacing=pacing, show=lambda _: None)
+            conductor = Conductor(doors, dialect(Api.V7), run, pacing=pacing)
             outcome = await conductor.run()
             assert outcome.exit_code == 0, f"the run ended with {outcome.exit_code!r}: {outcome.counts}"
         ledger.close()
-    return tally.creations, tally.reads
+    return telling.statistics.creations, telling.statistics.reads
 
 
 def measured(client: str, work: Callable[[], Awaitable[tuple[int, int]]]) -> Cost:

@@ -11,7 +11,8 @@ import pytest
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import Ledger, Permit
 from orchestrator.budget.readings import LimitReading, Limits
-from orchestrator.events import Fact, WindowOpened, kind_of
+from orchestrator.events import Fact, kind_of
+from orchestrator.events.limits import WindowOpened
 
 MakeLedger = Callable[..., Ledger]
 

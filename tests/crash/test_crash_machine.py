@@ -27,12 +27,13 @@ from virtual_time import VirtualLoop
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.errors import Exit, StoreProblem
 from orchestrator.lifecycle import SpecState
+from orchestrator.listeners.telling import Telling
 from orchestrator.model import Spec
 from orchestrator.records import UNKNOWN_POLICIES, TestRecord
 from orchestrator.report.summary import summary
 from orchestrator.runner.conductor import Conductor, Doors, Outcome, Pacing
 from orchestrator.runner.pacer import Gaps
-from orchestrator.runner.wire import Tally, Wire
+from orchestrator.runner.wire import Wire
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.sqlite.journal import SqliteStore
@@ -141,14 +142,15 @@ class Lives(RuleBasedStateMachine):
         self.retries = self.retries or policy == "retry"
         rng = Random(5)
         ledger = LocalLedger(rng=rng)
-        doors = Doors(self.store, Wire(self.network, ledger, self.clock, Tally()), ledger, self.clock, rng)
+        telling = Telling(self.clock.wall)
+        wire = Wire(self.network, ledger, self.clock, telling)
+        doors = Doors(self.store, wire, ledger, self.clock, rng, telling)
         record = self._do(self.store.run("last"))
         self.conductor = Conductor(
             doors,
             dialect(record.api),
             record,
             pacing=Pacing(Gaps(0.0, 0.0)),
-            show=lambda _: None,
             unknown=policy,
         )
         self.session = self.loop.create_task(self.conductor.run())

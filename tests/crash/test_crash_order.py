@@ -38,7 +38,7 @@ async def conducted(store: Path, plan: str, before: Callable[[Session], None]) -
         record = await store_run(session, await prepare(session, loaded), Wishes())
         before(session)
         speaks = session.dialect(record.api)
-        conductor = Conductor(session.doors, speaks, record, pacing=session.pacing, show=lambda _: None)
+        conductor = Conductor(session.doors, speaks, record, pacing=session.pacing)
         await conductor.run()
 
 

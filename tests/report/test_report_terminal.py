@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.events import BudgetStanding, Standing
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, AgentState, AgentType, CellState, Json, Verdict
 from orchestrator.records import RunSettings, RunState
@@ -17,7 +18,7 @@ from orchestrator.report.explain import explanation, steps, waits
 from orchestrator.report.markdown import ticket
 from orchestrator.report.times import span, utc
 from orchestrator.terminal.console import make_console, painter, table
-from orchestrator.terminal.live import BudgetLine, Progress, Snapshot
+from orchestrator.terminal.live import Progress
 from orchestrator.terminal.text import print_agents, print_runs, print_summary
 
 if TYPE_CHECKING:
@@ -261,13 +262,13 @@ def test_a_wait_that_was_told_twice_counts_once(make: Make) -> None:
     assert waits(events) == {"pacer": 4.0, "wip": 2.5}
 
 
-def snapshot(**changes: object) -> Snapshot:
+def snapshot(**changes: object) -> Standing:
     values: dict[str, object] = {
         "planned": 40, "created": 10, "open": 8, "closed": 2, "answers": 55, "errors": 1,
-        "organization": BudgetLine(240, 180, 22.0), "instant_test": BudgetLine(24, 0, 22.0, others=3),
+        "organization": BudgetStanding(240, 180, 22.0), "instant_test": BudgetStanding(24, 0, 22.0, others=3),
         "eta_seconds": 130.0, "waiting_for": "instant_test", "elapsed": 30.0,
     }  # fmt: skip
-    return Snapshot(**{**values, **changes})  # type: ignore[arg-type] # a builder for tests
+    return Standing(**{**values, **changes})  # type: ignore[arg-type] # a builder for tests
 
 
 def test_without_a_terminal_progress_is_plain_lines_at_intervals() -> None:
@@ -342,7 +343,10 @@ def test_budgets_that_were_not_seen_are_said_to_be_so() -> None:
     stream = io.StringIO()
     progress = Progress(stream, "sweep")
     progress.update(
-        snapshot(organization=BudgetLine(None, None, None), instant_test=BudgetLine(24, 1, None, blind=True))
+        snapshot(
+            organization=BudgetStanding(None, None, None),
+            instant_test=BudgetStanding(24, 1, None, blind=True),
+        )
     )
     assert "instant tests limits not told, organization limits not seen yet" in stream.getvalue()
 

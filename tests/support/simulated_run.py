@@ -26,13 +26,15 @@ from virtual_time import run_virtual
 from virtual_world import EPOCH, ORIGIN, VirtualTransport
 
 from orchestrator.actions import run as action
-from orchestrator.actions.run import Attend, Attendance, Outcome, Standing, Wishes
+from orchestrator.actions.run import Attend, Attendance, Outcome, Wishes
 from orchestrator.actions.session import Session
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.clock import LoopClock
 from orchestrator.credentials import Credentials
-from orchestrator.events import Event, Fact
+from orchestrator.events import Event, Fact, Standing
 from orchestrator.lifecycle import SpecState
+from orchestrator.listeners.progress import ProgressListener
+from orchestrator.listeners.telling import Telling
 from orchestrator.model import AnswerStatus, Api
 from orchestrator.plan.load import parse_plan
 from orchestrator.records import CellRecord, RunRecord, StoredAnswer, TestRecord
@@ -41,7 +43,7 @@ from orchestrator.report.markdown import ticket
 from orchestrator.report.summary import summary
 from orchestrator.runner.conductor import Doors, Pacing
 from orchestrator.runner.pacer import Gaps
-from orchestrator.runner.wire import Tally, Wire
+from orchestrator.runner.wire import Wire
 from orchestrator.settings import Settings
 from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service
@@ -177,8 +179,9 @@ class Simulated:
     def _anew(self) -> None:
         """Requests are counted per session, and each command is a session of its own."""
         doors = self.session.doors
-        wire = Wire(self.transport, doors.ledger, doors.clock, Tally())
-        self.session = replace(self.session, doors=replace(doors, wire=wire))
+        telling = Telling(doors.clock.wall)
+        wire = Wire(self.transport, doors.ledger, doors.clock, telling)
+        self.session = replace(self.session, doors=replace(doors, wire=wire, telling=telling))
 
     async def _ran(self, act: Callable[[Attend], Awaitable[Outcome]]) -> Ran:
         """Act, and gather what the run left. What is measured begins when the run is stored."""
@@ -188,7 +191,7 @@ class Simulated:
         def attend(run: RunRecord) -> Iterator[Attendance]:
             begun.run, begun.at = run, clock.now()
             begun.requests, begun.replies = len(self.transport.requests), len(self.transport.replies)
-            yield Attendance(show=self.standings.append)
+            yield Attendance(listeners=[ProgressListener(self.standings.append)])
 
         outcome = await act(attend)
         return await self._gather(begun, outcome, clock.now() - begun.at)
@@ -248,7 +251,9 @@ async def over_sockets(
     ):
         ledger = LocalLedger(reserve=0.1, rng=rng, expiry=(timeouts.total + 1.0) * speed)
         transport = Recording(client)
-        doors = Doors(opened.store, Wire(transport, ledger, clock, Tally()), ledger, clock, rng)
+        telling = Telling(clock.wall)
+        wire = Wire(transport, ledger, clock, telling)
+        doors = Doors(opened.store, wire, ledger, clock, rng, telling)
         settings = Settings(origin=client.origin, store=opened.url)
         session = Session(settings, opened, doors, Pacing(Gaps(), speed), token_hex, simulated=True)
         yield Simulated(session, service, transport, store.parent)
@@ -264,7 +269,9 @@ async def in_process(world: World, *, store: Path, epoch: float = EPOCH) -> Asyn
     async with open_store(str(store), virtual=True) as opened:
         transport = Recording(VirtualTransport(service, clock, clock))
         ledger = LocalLedger(reserve=0.1, rng=rng)
-        doors = Doors(opened.store, Wire(transport, ledger, clock, Tally()), ledger, clock, rng)
+        telling = Telling(clock.wall)
+        wire = Wire(transport, ledger, clock, telling)
+        doors = Doors(opened.store, wire, ledger, clock, rng, telling)
         settings = Settings(origin=ORIGIN, store=opened.url)
         session = Session(settings, opened, doors, Pacing(), token_hex, simulated=True)
         yield Simulated(session, service, transport, store.parent)

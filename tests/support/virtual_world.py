@@ -14,11 +14,12 @@ from orchestrator.budget.permits import Ledger
 from orchestrator.clock import Clock, LoopClock
 from orchestrator.events import Event
 from orchestrator.lifecycle import SpecState
+from orchestrator.listeners.telling import Telling
 from orchestrator.model import Answer, Api, Spec
 from orchestrator.records import RunRecord, RunSettings, TestRecord
 from orchestrator.runner.conductor import Conductor, Doors, Outcome, Pacing
 from orchestrator.runner.pacer import Gaps
-from orchestrator.runner.wire import Tally, Wire
+from orchestrator.runner.wire import Wire
 from orchestrator.simulator.inprocess import InProcess
 from orchestrator.simulator.messages import SimRequest
 from orchestrator.simulator.service import Service
@@ -108,7 +109,8 @@ async def run_in_virtual_time(
     store.stored_at, store.world = {}, world
     ledger = ledger or LocalLedger(rng=rng)
     way = transport(VirtualTransport(service, clock, world))
-    doors = Doors(store, Wire(way, ledger, clock, Tally()), ledger, clock, rng)
+    telling = Telling(clock.wall)
+    doors = Doors(store, Wire(way, ledger, clock, telling), ledger, clock, rng, telling)
     run = RunRecord(
         id=RUN, plan="bench", plan_path=None, plan_text="", plan_hash="", api=Api.V7, origin=ORIGIN,
         account=None, parent=None, started=clock.wall(),
@@ -116,7 +118,7 @@ async def run_in_virtual_time(
     )  # fmt: skip
     tests = [TestRecord(RUN, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
     await store.create_run(run, tests, (), ())
-    conductor = Conductor(doors, dialect(Api.V7), run, pacing=Pacing(gaps or Gaps()), show=lambda _: None)
+    conductor = Conductor(doors, dialect(Api.V7), run, pacing=Pacing(gaps or Gaps()))
     began = world.wall()
     outcome = await conductor.run()
     ended = max(store.stored_at.values(), default=world.wall())

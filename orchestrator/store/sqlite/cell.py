@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestrator.budget.cell import CellFailed, Turn
-from orchestrator.events import BudgetRecreated, Tell, untold
+from orchestrator.events import Tell, untold
+from orchestrator.events.limits import BudgetRecreated
 from orchestrator.store.sqlite.database import journal_mode
 from orchestrator.store.sqlite.host import boot_id, is_alive, process_namespace
 

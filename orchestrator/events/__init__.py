@@ -11,6 +11,19 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
+from orchestrator.events.limits import (
+    BudgetAlone,
+    BudgetFact,
+    BudgetRecreated,
+    BudgetReset,
+    BudgetsPaused,
+    EndedWindow,
+    LimitRefused,
+    PermitLost,
+    StaleReading,
+    WindowOpened,
+    WindowProbed,
+)
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Json
 
@@ -24,6 +37,14 @@ class Waiting(StrEnum):
     OPEN_TESTS = "wip"
     CIRCUIT = "circuit"
     AMBIGUOUS = "doubt"
+
+
+class Sending(StrEnum):
+    """What a request is for."""
+
+    CREATION = "creation"
+    RERUN = "rerun"
+    READ = "read"
 
 
 # -- a creation -------------------------------------------------------------------------------------------
@@ -98,6 +119,13 @@ class GivenUp:
     """A person decided not to look for the test of an ambiguous creation any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """It is durable that the test exists; its answers are awaited."""
+
+    test_id: str
+
+
 # -- its answers ------------------------------------------------------------------------------------------
 
 
@@ -138,10 +166,46 @@ class HopsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswersStored:
+    """So many answers are new in the store; of them so many ``errors`` say why nothing was measured."""
+
+    layer: str
+    new: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """The test, or what was to become one, has its end."""
 
     state: SpecState
+
+
+# -- requests ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSent:
+    """A request leaves."""
+
+    what: Sending
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAnswered:
+    """An answer came, whatever its status, after so many seconds of the run's clock."""
+
+    what: Sending
+    status: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFailed:
+    """No answer will come: nothing was sent, or the answer was lost."""
+
+    what: Sending
+    error: str
 
 
 # -- the API as a whole -----------------------------------------------------------------------------------
@@ -163,91 +227,50 @@ class Probed:
     detail: str | None = None
 
 
-# -- the limits (``budget`` is organization or instant_test) ----------------------------------------------
+# -- how a run stands -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class WindowProbed:
-    """A request asks, besides what it is for, how these windows stand."""
+class WaitEnded:
+    """Creations have waited for this, for so many seconds since the last such fact."""
 
-    budgets: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EndedWindow:
-    """What became of the window before: what was left unused, and how many calls were ours."""
-
-    limit: int | None
-    unused: int | None
-    mine: int
+    reason: Waiting
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class WindowOpened:
-    """An answer came from a new window. ``reset`` epoch seconds, ``others`` calls a window."""
+class BudgetStanding:
+    """One budget as last seen; ``resets_in`` in seconds, ``None`` if not known; ``others`` per window.
 
-    budget: str
-    ended: EndedWindow
+    ``blind``: the API has stopped telling of it.
+    """
+
     limit: int | None = None
     remaining: int | None = None
-    reset: float | None = None
-    others: float | None = None
+    resets_in: float | None = None
+    others: float = 0.0
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class StaleReading:
-    """An answer told of a window that had ended; nothing was learned of it."""
+class Standing:
+    """How a run stands. Counts of tests, but ``answers`` and ``errors``, which count rows of this session.
 
-    budget: str
+    ``elapsed`` (of this session) and ``eta_seconds`` are seconds of the run's clock; ``waiting_for`` is what
+    the next creation waits for.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class LimitRefused:
-    """A 429, with what was believed. With calls left and nobody else spending it is a defect of ours."""
-
-    budget: str
-    had_headers: bool
-    believed_free: int
-    others: float
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetsPaused:
-    """So many refusals in a row named no limit that everything pauses, for so many seconds."""
-
-    seconds: float
-    refusals: int
-
-
-@dataclass(frozen=True, slots=True)
-class PermitLost:
-    """A request may or may not have been counted; it had gone ``seconds`` ago."""
-
-    instant: bool
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetReset:
-    """What other processes left of the shared budget cannot be read; it begins anew."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetRecreated:
-    """The shared budget was damaged and is made anew."""
-
-    path: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetAlone:
-    """The shared budget cannot be had; this process counts for itself."""
-
-    path: str
-    error: str
+    planned: int
+    created: int
+    open: int
+    closed: int
+    answers: int
+    errors: int
+    elapsed: float
+    organization: BudgetStanding
+    instant_test: BudgetStanding
+    eta_seconds: float | None = None
+    waiting_for: Waiting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,17 +281,6 @@ class Unknown:
     facts: Mapping[str, Json]
 
 
-BudgetFact: TypeAlias = (
-    WindowProbed
-    | WindowOpened
-    | StaleReading
-    | LimitRefused
-    | BudgetsPaused
-    | PermitLost
-    | BudgetReset
-    | BudgetRecreated
-    | BudgetAlone
-)
 RunFact: TypeAlias = (
     Waited
     | Intended
@@ -277,16 +289,21 @@ RunFact: TypeAlias = (
     | Limited
     | Refused
     | Lost
+    | Opened
     | Adopted
     | GivenUp
     | Polled
     | PollFailed
     | HopsRead
+    | AnswersStored
     | Closed
     | CircuitOpened
     | Probed
+    | WaitEnded
+    | Standing
 )
-Fact: TypeAlias = RunFact | BudgetFact | Unknown
+RequestFact: TypeAlias = RequestSent | RequestAnswered | RequestFailed
+Fact: TypeAlias = RunFact | RequestFact | BudgetFact | Unknown
 
 # The one name of each fact, in the store and in the log. Names are stored; do not change them.
 KINDS: Mapping[type[Fact], str] = {
@@ -297,14 +314,21 @@ KINDS: Mapping[type[Fact], str] = {
     Limited: "limited",
     Refused: "refused",
     Lost: "lost",
+    Opened: "opened",
     Adopted: "adopted",
     GivenUp: "given_up",
     Polled: "polled",
     PollFailed: "poll_failed",
     HopsRead: "hops_read",
+    AnswersStored: "answers_stored",
     Closed: "closed",
     CircuitOpened: "circuit_opened",
     Probed: "probed",
+    WaitEnded: "wait_ended",
+    Standing: "standing",
+    RequestSent: "request.sent",
+    RequestAnswered: "request.answered",
+    RequestFailed: "request.failed",
     WindowProbed: "budget.probe",
     WindowOpened: "budget.window",
     StaleReading: "budget.stale",
@@ -316,7 +340,7 @@ KINDS: Mapping[type[Fact], str] = {
     BudgetAlone: "budget.alone",
 }
 _NAMES: Mapping[type, tuple[str, ...]] = {
-    kind: tuple(one.name for one in fields(kind)) for kind in (*KINDS, EndedWindow)
+    kind: tuple(one.name for one in fields(kind)) for kind in (*KINDS, EndedWindow, BudgetStanding)
 }
 
 
