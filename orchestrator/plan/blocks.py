@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.model import Api, Json, Target
+from orchestrator.near import near
 from orchestrator.plan.agentrefs import read_refs
 from orchestrator.plan.document import TestDocument, check
 from orchestrator.plan.fields import FieldReader, conflict, merged
@@ -15,6 +16,7 @@ from orchestrator.plan.rows import CsvFiles, filled, waits
 from orchestrator.plan.selectors import Selector
 from orchestrator.plan.source import Entries, Items, Node, Scalar, find
 from orchestrator.plan.targets import Groups, Written, choose, completed, lacking, missing_fields, resolve
+from orchestrator.plan.untyped import check_without_type
 from orchestrator.testtypes import PATHS, TEST_TYPES, TestType, layers_of
 from orchestrator.verdict.expect import ExpectationInvalid, parse_expectation
 
@@ -78,10 +80,11 @@ class _Block:
         if not isinstance(self.node, Entries):
             return None
         agents = read_refs(self.node.entries.get("agents"), name, named, csv, self.problems)
-        kind = TEST_TYPES.get(_text_at(self.node, "type") or "")
-        if kind is None or not self._exists(kind):
+        kind = self._kind()
+        if kind is None:
+            check_without_type(self.node, groups, csv, self.problems)
             return None
-        reader = FieldReader(kind, self.api, self.problems)
+        reader = FieldReader(kind, self.api if self._exists(kind) else Api.V7, self.problems)
         same, by_row = self._options_apart()
         options = reader.options(same)
         raw = reader.raw(self.node.entries.get("raw"))
@@ -123,6 +126,11 @@ class _Block:
 
     def _place(self, *path: str | int) -> Place:
         return find(self.node, path)
+
+    def _kind(self) -> TestType | None:
+        """The type, or the nearest one where it is misspelt, so that the rest of the block is read."""
+        name = _text_at(self.node, "type") or ""
+        return TEST_TYPES.get(name) or TEST_TYPES.get(near(name, TEST_TYPES) or "")
 
     def _exists(self, kind: TestType) -> bool:
         if self.api is Api.V6 and kind.v6_name is None:

@@ -68,7 +68,7 @@ class ExpectationInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """``layer.metric op value``; ``value`` is in ``unit``, the unit of the metric."""
+    """``layer.metric op value``; ``value`` in ``unit``, the metric's own; ``written`` in the plan's unit."""
 
     text: str
     layer: str
@@ -76,6 +76,7 @@ class Expectation:
     op: str
     value: Metric
     unit: str
+    written: str
 
     def holds(self, measured: Metric) -> bool:
         """Whether a measured value satisfies it; values that cannot be compared do not."""
@@ -120,7 +121,7 @@ def parse_expectation(text: str, type_name: str) -> Expectation:
     value = _value(match["value"], unit, f"{layer}.{metric}")
     if isinstance(value, str | bool) and op not in {"==", "!="}:
         raise ExpectationInvalid(f"{layer}.{metric} can only be compared with == or !=")
-    return Expectation(text.strip(), layer, metric, op, value, unit)
+    return Expectation(text.strip(), layer, metric, op, value, unit, _as_written(match["value"], value, unit))
 
 
 def parsed(spec: Spec) -> Parsed:
@@ -194,7 +195,7 @@ def _against(expectation: Expectation, row: Answer) -> str | None:
     name = f"{expectation.layer}.{expectation.metric}"
     if row.status is AnswerStatus.ERROR:
         return f"{_at(expectation.layer, row)}: {_error(row)}"
-    wanted = f"expected {expectation.op} {_shown(expectation.value)}"
+    wanted = f"expected {expectation.op} {expectation.written}"
     measured = row.metrics.get(expectation.metric)
     if measured is None:
         return f"{_at(name, row)} was not measured, {wanted}"
@@ -248,6 +249,14 @@ def _value(text: str, unit: str, name: str) -> Metric:
         known = ", ".join(factors) or "no unit"
         raise ExpectationInvalid(f"'{match['unit']}' is not a unit of {name}; it takes {known}")
     return number * factors[match["unit"]]
+
+
+def _as_written(text: str, value: Metric, unit: str) -> str:
+    """A value for people, in the unit that the plan gave it: ``2 s`` stays seconds."""
+    match = None if isinstance(value, str | bool) else _NUMBER.fullmatch(text)
+    if match is None or not match["unit"]:
+        return _shown(value)
+    return f"{_shown(float(match['number']))} {match['unit']}"
 
 
 def _in(unit: str) -> str:

@@ -181,7 +181,12 @@ class TestExpectations:
     @pytest.mark.parametrize(
         ("expectation", "measured", "reasons"),
         [
-            ("http-server.totalTime < 2s", 2310, ("http-server.totalTime 2310 ms, expected < 2000",)),
+            ("http-server.totalTime < 2s", 2310, ("http-server.totalTime 2310 ms, expected < 2 s",)),
+            ("http-server.totalTime < 2 s", 2823, ("http-server.totalTime 2823 ms, expected < 2 s",)),
+            ("http-server.totalTime < 0.1 min", 9000, ("http-server.totalTime 9000 ms, expected < 0.1 min",)),
+            ("http-server.totalTime < 500ms", 501, ("http-server.totalTime 501 ms, expected < 500 ms",)),
+            ("http-server.totalTime < 2s", None, ("http-server.totalTime was not measured, expected < 2 s",)),
+            ("http-server.wireSize <= 2MB", 2_100_000, ("http-server.wireSize 2100000 B, expected <= 2 MB",)),
             ("http-server.totalTime < 2s", 1999.5, ()),
             ("http-server.totalTime <= 5", 5, ()),
             ("http-server.totalTime != 5", 5, ("http-server.totalTime 5 ms, expected != 5",)),

@@ -74,7 +74,9 @@ SEEN_BY_SCHEMA = {
     "unknown-top-key",
     "unknown-type",
     "unknown-version",
+    "type-that-v6-lacks-hides-nothing",
     "variable-that-is-a-list",
+    "wrong-type-hides-nothing",
 }
 
 
