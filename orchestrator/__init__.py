@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         StoreProblem,
         UsageProblem,
     )
+    from orchestrator.events import Event, Listener
     from orchestrator.library import FinishedRun, run_plan
     from orchestrator.model import Answer, Api, CellState, Verdict
     from orchestrator.plan.load import load_plan
@@ -33,8 +34,10 @@ __all__ = [
     "CellRecord",
     "CellState",
     "Credentials",
+    "Event",
     "Exit",
     "FinishedRun",
+    "Listener",
     "OrchestratorError",
     "Plan",
     "PlanBusy",
@@ -60,6 +63,7 @@ _HOMES = {
         "StoreProblem",
         "UsageProblem",
     ),
+    "orchestrator.events": ("Event", "Listener"),
     "orchestrator.library": ("FinishedRun", "run_plan"),
     "orchestrator.model": ("Answer", "Api", "CellState", "Verdict"),
     "orchestrator.plan.load": ("load_plan",),

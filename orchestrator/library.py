@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from orchestrator.actions.session import Session, resolve
 from orchestrator.app import SIMULATED_SPEED, connect, simulate
 from orchestrator.credentials import Credentials, find_credentials
 from orchestrator.errors import Exit
+from orchestrator.events import Listener
+from orchestrator.listeners.telling import Guarded
 from orchestrator.plan.model import Plan
 from orchestrator.records import CellRecord, StoredAnswer
 from orchestrator.report.summary import summary
@@ -55,9 +57,11 @@ async def run_plan(
     urgent: bool = False,
     wait: bool = False,
     seed: int = 0,
+    listeners: Sequence[Listener] = (),
 ) -> FinishedRun:
     """Run a plan to its end and return what it came to. Cancel the caller to leave at once; a run resumes.
 
+    ``listeners`` hear what happens, on the event loop; one that raises hears no more, and the run goes on.
     Without ``credentials`` and ``simulated`` the token is looked for as the command line does. Raises the
     errors of :mod:`orchestrator.errors`; a failed test is none of them but a record in the result.
     """
@@ -69,7 +73,8 @@ async def run_plan(
         plan_account=plan.account_group,
         urgent=urgent,
     )
-    async with _session(settings, plan, credentials, simulated=simulated, seed=seed) as session:
+    guarded = [Guarded(listener) for listener in listeners]
+    async with _session(settings, plan, credentials, guarded, simulated=simulated, seed=seed) as session:
         outcome = await actions.run(
             session, plan, wishes=Wishes(urgent=urgent), seed=seed, waiting=Waiting(wait)
         )
@@ -79,14 +84,22 @@ async def run_plan(
 
 @asynccontextmanager
 async def _session(
-    settings: Settings, plan: Plan, credentials: Credentials | None, *, simulated: bool, seed: int
+    settings: Settings,
+    plan: Plan,
+    credentials: Credentials | None,
+    listeners: Sequence[Listener],
+    *,
+    simulated: bool,
+    seed: int,
 ) -> AsyncIterator[Session]:
     reserve = plan.budget.reserve
     if simulated:
-        async with simulate(settings, reserve=reserve, speed=SIMULATED_SPEED, seed=seed) as opened:
+        async with simulate(
+            settings, reserve=reserve, listeners=listeners, speed=SIMULATED_SPEED, seed=seed
+        ) as opened:
             yield opened
         return
     if credentials is None:
         credentials = find_credentials(os.environ, token_file=None, stdin=None)
-    async with connect(settings, credentials, reserve=reserve) as opened:
+    async with connect(settings, credentials, reserve=reserve, listeners=listeners) as opened:
         yield opened

@@ -214,14 +214,14 @@ class LogListener:
         import structlog  # noqa: PLC0415 - start-up stays light
 
         self._log = structlog.get_logger("orchestrator")
+        self._root = logging.getLogger()  # its level is that of all logs, and it is asked quickly
 
     def hear(self, event: Event) -> None:
         """Write the event if its level is wanted."""
         level = logging.DEBUG if type(event.fact) in _QUIET else logging.INFO
-        logger = self._log.bind()
-        if not logger.is_enabled_for(level):
+        if not self._root.isEnabledFor(level):
             return
         kind, facts = kind_of(event.fact), facts_of(event.fact)
         if event.run is not None:
             facts = {"run": event.run, "spec": event.spec, **facts}
-        logger.log(level, kind if "." in kind else f"run.{kind}", **facts)
+        self._log.log(level, kind if "." in kind else f"run.{kind}", **facts)

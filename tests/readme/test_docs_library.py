@@ -13,7 +13,8 @@ from documentation import ROOT, blocks
 from workplace import TOKEN, Workplace
 
 import orchestrator
-from orchestrator import Credentials, Exit, load_plan, run_plan
+from orchestrator import Credentials, Event, Exit, load_plan, run_plan
+from orchestrator.events import Closed, Fact, RequestSent, Sending
 from orchestrator.store.opening import open_store
 
 LIBRARY = ROOT / "docs" / "library.md"
@@ -21,7 +22,7 @@ TEXT = LIBRARY.read_text("utf-8")
 
 
 def test_the_example_runs_against_the_simulator(workplace: Workplace) -> None:
-    (example,) = blocks(LIBRARY, "python")
+    example, _ = blocks(LIBRARY, "python")
     (workplace.folder / "example.py").write_text(example.text)
     done = workplace.sh("python example.py")
     assert done.returncode == 0, done.stderr
@@ -29,6 +30,49 @@ def test_the_example_runs_against_the_simulator(workplace: Workplace) -> None:
     assert re.match(r"[0-9a-f]{16} OK \{'planned': 132, 'answered': 132,", first), done.stdout
     assert re.fullmatch(r"slowest resolution [1-9]\d* ms", last), done.stdout
     assert (workplace.folder / "runs.db").is_file()
+
+
+def test_the_listener_hears_of_every_test_and_of_every_answer(workplace: Workplace) -> None:
+    _, example = blocks(LIBRARY, "python")
+    (workplace.folder / "example.py").write_text(example.text)
+    done = workplace.sh("python example.py")
+    assert done.returncode == 0, done.stderr
+    *closed, last = done.stdout.splitlines()
+    assert len(closed) > 1
+    assert all(re.fullmatch(r"[0-9a-f]{12} complete", line) for line in closed), done.stdout
+    assert re.fullmatch(r"slowest answer after \d+\.\d s", last), done.stdout
+
+
+async def test_a_listener_that_raises_ends_no_run_and_hears_no_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        heard = 0
+
+        def hear(self, event: Event) -> None:
+            self.heard += 1
+            raise RuntimeError(f"no room for {event.fact}")
+
+    class Whole:
+        def __init__(self) -> None:
+            self.facts: list[Fact] = []
+
+        def hear(self, event: Event) -> None:
+            self.facts.append(event.fact)
+
+    broken, whole = Broken(), Whole()
+    plan = load_plan(ROOT / "plans" / "incident-runbook.yaml", environ={})
+    run = await run_plan(plan, store=tmp_path / "o.db", simulated=True, listeners=[broken, whole])
+    assert run.exit_code is Exit.OK
+    assert broken.heard == 1
+    assert [record.message for record in caplog.records if "Broken" in record.message]
+    closed = sum(isinstance(fact, Closed) for fact in whole.facts)
+    tests = run.summary["tests"]
+    assert isinstance(tests, dict)
+    assert closed == tests["planned"]
+    requests = run.summary["requests"]
+    assert isinstance(requests, dict)
+    assert requests["reads"] == whole.facts.count(RequestSent(Sending.READ))
 
 
 async def test_several_plans_run_in_one_loop(tmp_path: Path) -> None:
@@ -74,7 +118,7 @@ def test_a_function_is_described_with_its_arguments(name: str) -> None:
     assert described["arguments"] == real
 
 
-@pytest.mark.parametrize("name", ["CellRecord", "StoredAnswer", "Answer", "FinishedRun"])
+@pytest.mark.parametrize("name", ["CellRecord", "StoredAnswer", "Answer", "FinishedRun", "Event"])
 def test_a_record_is_described_with_its_fields(name: str) -> None:
     row = next(line for line in TEXT.splitlines() if line.startswith(f"| `{name}`"))
     fields = set(getattr(orchestrator, name).__dataclass_fields__)

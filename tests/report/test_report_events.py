@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
-from typing import TYPE_CHECKING, Any, get_args
+import logging
+from collections.abc import Iterator
+from typing import Any, get_args
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,16 +28,15 @@ from orchestrator.events import (
     Waiting,
     facts_of,
 )
-from orchestrator.events.limits import EndedWindow
+from orchestrator.events.limits import BudgetReset, EndedWindow
 from orchestrator.lifecycle import SpecState
 from orchestrator.listeners.journal import DURABLE
+from orchestrator.listeners.log import LogListener, configure_logging
 from orchestrator.listeners.telling import Guarded, Telling
+from orchestrator.records import Requests
 from orchestrator.report.explain import told_of
 from orchestrator.report.waits import WAITS
 from orchestrator.store.events import dump, load
-
-if TYPE_CHECKING:
-    pass
 
 facts = st.one_of([st.from_type(kind) for kind in KINDS])
 EVERY = sorted(KINDS, key=lambda kind: kind.__name__)
@@ -177,3 +180,64 @@ def test_a_listener_that_raises_is_told_of_once_and_the_others_hear_on(
 def test_a_defect_in_a_listener_of_our_own_is_not_hidden() -> None:
     with pytest.raises(RuntimeError, match="full"):
         Telling(lambda: 5.0, [Heard(fails=True)]).tell(known.GivenUp())
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    configure_logging("debug", True, lambda text: text.replace("secret", "***"), stream=stream)
+    yield stream
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_every_fact_is_logged_under_its_dotted_name_with_what_it_says(
+    logged: io.StringIO, kind: type[Fact]
+) -> None:
+    fact = example_of(kind)
+    LogListener().hear(Event(5.0, "r", "k", fact))
+    line = json.loads(logged.getvalue())
+    name, said = dump(fact)
+    assert line["event"] == (name if "." in name else f"run.{name}")
+    assert (line["run"], line["spec"]) == ("r", "k")
+    assert {key: line[key] for key in said} == json.loads(json.dumps(said))
+
+
+def test_a_fact_of_no_run_is_logged_without_one_and_masked(logged: io.StringIO) -> None:
+    LogListener().hear(Event(5.0, None, None, BudgetReset("secret sauce")))
+    line = json.loads(logged.getvalue())
+    assert (line["event"], line["reason"]) == ("budget.reset", "*** sauce")
+    assert "run" not in line
+
+
+def test_what_happens_all_the_time_is_logged_for_developers_only(logged: io.StringIO) -> None:
+    logging.getLogger().setLevel(logging.INFO)
+    listener = LogListener()
+    listener.hear(Event(5.0, "r", "k", known.RequestSent(known.Sending.READ)))
+    assert logged.getvalue() == ""
+    listener.hear(Event(5.0, "r", "k", known.Lost("reset")))
+    assert json.loads(logged.getvalue())["event"] == "run.lost"
+
+
+def test_a_run_is_counted_from_what_is_told() -> None:
+    telling = Telling(lambda: 5.0)
+    of_a_run = telling.of("r", [])
+    for what in known.Sending:
+        of_a_run.tell(known.RequestSent(what))
+    telling.tell(known.RequestSent(known.Sending.READ))
+    for status in (200, 429, 500):
+        of_a_run.tell(known.RequestAnswered(known.Sending.READ, status, 0.1))
+    of_a_run.tell(known.RequestFailed(known.Sending.CREATION, "reset"))
+    of_a_run.tell(known.AnswersStored("network", 3, 1))
+    of_a_run.tell(known.Opened("77"))
+    for seconds in (1.0, 2.5):
+        of_a_run.tell(known.WaitEnded(Waiting.CIRCUIT, seconds))
+    of_a_run.tell(Waited(Waiting.CIRCUIT, 3.5))  # the same wait, told again
+    counted = telling.statistics
+    assert counted.requests == Requests(creations=1, reruns=1, reads=2, refused_429=1, errors=2)
+    assert (counted.created, counted.answers, counted.error_rows) == (1, 3, 1)
+    assert counted.waits == {Waiting.CIRCUIT: 3.5}
