@@ -88,11 +88,12 @@ async def detail(context: Context, step: Detail, permit: Permit) -> None:
             await _store(context, test, rows)
         elif outcome is ReadOutcome.ROWS:
             outcome, problem = ReadOutcome.NOT_YET, "no hops yet"
-    again = outcome is not ReadOutcome.ROWS
+    again, refused = outcome is not ReadOutcome.ROWS, outcome is ReadOutcome.FAILED
     if outcome is not ReadOutcome.ROWS:
         context.tell(PollFailed(DETAILS, problem, step.agent_id), step.key)
     limited = outcome is ReadOutcome.LIMITED
-    context.schedule.apply(DetailEnded(step, again, limited), context.clock.now())
+    ended = DetailEnded(step, again, limited, refused)
+    context.schedule.apply(ended, context.clock.now())
 
 
 async def probe(context: Context, step: Probe, permit: Permit) -> None:

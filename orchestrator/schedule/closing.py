@@ -31,6 +31,8 @@ from orchestrator.schedule.steps import Poll, Purpose, Step
 LAST_TRIES = 3
 # A test is closed this long after its deadline even if its last poll could not be afforded: two windows.
 CLOSING_GRACE = 120.0
+# Where only hop details are left, so long after the last detail of any test: ten windows without one.
+DETAILS_GRACE = 600.0
 
 
 class Phase(Enum):
@@ -99,6 +101,7 @@ class Closing:
         self._last: deque[Poll] = deque()
         self._closing: list[OpenTest] = []
         self._ended: deque[OpenTest] = deque()
+        self._detail_at = float("-inf")
 
     def watch(self, test: OpenTest) -> None:
         """The test is open; its deadline counts."""
@@ -144,6 +147,16 @@ class Closing:
     def _free(self, test: OpenTest) -> bool:
         return test.under_way == 0
 
+    def detail_returned(self, now: float) -> None:
+        """Hop details are being read: those that wait for their turn are not given up for a while."""
+        self._detail_at = now
+
+    def _late(self, test: OpenTest) -> float:
+        """When the test is closed with what is there although something was still to be asked."""
+        if test.details > 0 and not test.last_polls:
+            return max(test.deadline, self._detail_at) + DETAILS_GRACE
+        return test.deadline + CLOSING_GRACE
+
     # -- last polls ---------------------------------------------------------------------------------
 
     def last_poll(self, now: float) -> Poll | None:
@@ -174,7 +187,7 @@ class Closing:
             yield float("-inf")
         if self._deadlines:
             yield self._deadlines[0][0]
-        yield from (test.deadline + CLOSING_GRACE for test in self._closing)
+        yield from map(self._late, self._closing)
 
     def _begin(self, now: float) -> None:
         while self._deadlines and self._deadlines[0][0] <= now:
@@ -188,8 +201,12 @@ class Closing:
             self.check(test)
 
     def _end_late(self, now: float) -> None:
-        """A test is closed with what is there when its last polls could not be afforded in time."""
+        """A test is closed with what is there when its last polls could not be afforded in time.
+
+        Hop details are as many as there are agents and wait for each other; they are given up when none
+        could be afforded for as long.
+        """
         for test in self._closing:
-            if now >= test.deadline + CLOSING_GRACE:
+            if now >= self._late(test):
                 self.end(test)
         self._closing = [test for test in self._closing if test.phase is Phase.CLOSING]

@@ -66,11 +66,15 @@ class BaselineRead:
 
 @dataclass(frozen=True, slots=True)
 class DetailEnded:
-    """A detail came, or failed and may be tried ``again``. ``limited``: a 429, which spends no try."""
+    """A detail came, or failed and may be tried ``again``. ``limited``: a 429, which spends no try.
+
+    ``refused``: what failed was not an answer that is to come yet.
+    """
 
     detail: Detail
     again: bool
     limited: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

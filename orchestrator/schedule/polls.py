@@ -205,15 +205,21 @@ class Polls:
         self._closing.check(test)
 
     def detail_ended(self, came: DetailEnded, now: float) -> None:
-        """A detail came, or failed and may be tried again."""
+        """A detail came, or failed and may be tried again until the test's deadline."""
         detail = came.detail
         test = self._returned(detail)
         if test is None:
             return
-        tries = detail.tries + (not came.limited)
-        if came.again and tries < LAST_TRIES:
-            wait = 0.0 if came.limited else backoff(tries, self._rng.random())
-            self._later(now + wait, replace(detail, tries=tries))
+        if came.again and came.limited:
+            self._later(now, detail)
+            return
+        self._closing.detail_returned(now)
+        tries, refusals = detail.tries + 1, detail.refusals + came.refused
+        # Hops are there a while after their path, so what is not there yet is no reason to give up.
+        given_up = refusals >= LAST_TRIES or (test.phase in OVER and tries >= LAST_TRIES)
+        if came.again and not given_up:
+            due = now + backoff(tries, self._rng.random())
+            self._later(due, replace(detail, tries=tries, refusals=refusals))
             return
         test.details -= 1
         self._closing.check(test)

@@ -48,12 +48,13 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """Read the hops of one agent in one round."""
+    """Read the hops of one agent in one round. ``tries`` and ``refusals`` came to nothing before this one."""
 
     key: str
     agent_id: str
     round_id: int
     tries: int = 0
+    refusals: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ class Machine(RuleBasedStateMachine):
         if isinstance(step, Detail):
             again = how in {"lost", "429"}
             self.polls.detail_ended(DetailEnded(step, again, how == "429"), self.now)
-            seen.details -= not again or (how == "lost" and step.tries + 1 >= LAST_TRIES)
+            seen.details -= not again  # what is lost is asked for again, until the deadline
         elif how in {"lost", "refused", "429"}:
             # Refusals are told apart from what was lost, and a layer ends with the third in its chain.
             seen.refusals[step.layer] = max(
