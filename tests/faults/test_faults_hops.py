@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from simulated_run import Ran, check_promises, in_process
@@ -64,7 +65,7 @@ def run(
     text: str,
     store: Path,
     change: Callable[[Request, Reply, float], Reply] = lambda _request, reply, _age: reply,
-    **world: object,
+    **world: Any,
 ) -> tuple[Ran, Meddling]:
     async def work() -> tuple[Ran, Meddling]:
         async with in_process(replace(World(seed=5), **world), store=store / "store.db") as simulated:
