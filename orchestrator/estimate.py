@@ -24,6 +24,9 @@ WASTED_POLLS = 2.0
 class Estimate:
     """``creations_unpacked`` is one creation for each cell. ``exceeded`` has a sentence per ceiling.
 
+    ``deadline`` is the plan's time box in seconds, ``beyond_deadline`` how many creations do not fit into it:
+    their answers would come later.
+
     ``limits_known`` tells whether the limits came from the API or are the vendor's defaults.
     """
 
@@ -38,6 +41,8 @@ class Estimate:
     instant_limit: int
     limits_known: bool
     exceeded: tuple[str, ...]
+    deadline: float | None = None
+    beyond_deadline: int = 0
     price_source: str = PRICE_SOURCE
 
 
@@ -53,12 +58,15 @@ def estimate(
     """Estimate a plan that starts in fresh windows which nobody else uses.
 
     The time is short rather than long, so that the ceiling on duration refuses nothing that could have
-    been done. ``window`` is in seconds; limits are calls per window, ``None`` when not known.
+    been done, and what is said not to fit into the deadline does not. ``window`` is in seconds; limits are
+    calls per window, ``None`` when not known.
     """
     specs = expansion.specs
     units = units_of(specs, agents)
     reads = _reads(specs)
-    finish = _finish(specs, reads, organization_limit, instant_limit, window)
+    organization, instant = organization_limit or ORGANIZATION_LIMIT, instant_limit or INSTANT_LIMIT
+    finish = _finish(specs, reads, organization, instant, window)
+    fitting = _fitting(specs, reads, plan.deadline, organization, instant, window)
     return Estimate(
         creations=len(specs),
         creations_unpacked=expansion.cells,
@@ -67,10 +75,12 @@ def estimate(
         reads=reads,
         units=units,
         finish_seconds=finish,
-        organization_limit=organization_limit or ORGANIZATION_LIMIT,
-        instant_limit=instant_limit or INSTANT_LIMIT,
+        organization_limit=organization,
+        instant_limit=instant,
         limits_known=organization_limit is not None and instant_limit is not None,
         exceeded=_exceeded(plan, len(specs), units, finish),
+        deadline=plan.deadline,
+        beyond_deadline=len(specs) - fitting,
     )
 
 
@@ -105,9 +115,9 @@ def finish_seconds(
     return windows * window + slowest
 
 
-def slowest_answer(type_names: Sequence[str]) -> float:
-    """Seconds in which nine of ten tests of the slowest type are complete, before any is measured."""
-    return max((LatencyModel(prior(name)).quantile(0.9) for name in set(type_names)), default=0.0)
+def slowest_answer(type_names: Sequence[str], *, share: float = 0.9) -> float:
+    """Seconds in which this share of the tests of the slowest type are complete, before any is measured."""
+    return max((LatencyModel(prior(name)).quantile(share) for name in set(type_names)), default=0.0)
 
 
 def _milliunits(spec: Spec, kinds: dict[str, AgentType]) -> float:
@@ -127,16 +137,36 @@ def _reads(specs: Sequence[Spec]) -> int:
 def _finish(
     specs: Sequence[Spec],
     reads: int,
-    organization_limit: int | None,
-    instant_limit: int | None,
+    organization_limit: int,
+    instant_limit: int,
     window: float,
 ) -> float:
     """The first window is open at the start, so n windows' worth of calls waits for n - 1 resets."""
     if not specs:
         return 0.0
-    creations = math.ceil(len(specs) / max(1, instant_limit or INSTANT_LIMIT))
-    calls = math.ceil((len(specs) + reads) / max(1, organization_limit or ORGANIZATION_LIMIT))
+    creations = math.ceil(len(specs) / max(1, instant_limit))
+    calls = math.ceil((len(specs) + reads) / max(1, organization_limit))
     return (max(creations, calls) - 1) * window + slowest_answer([spec.type for spec in specs])
+
+
+def _fitting(
+    specs: Sequence[Spec],
+    reads: int,
+    deadline: float | None,
+    organization_limit: int,
+    instant_limit: int,
+    window: float,
+) -> int:
+    """How many creations have their answers by the deadline, if each takes as long as half of them do."""
+    if deadline is None or not specs:
+        return len(specs)
+    spare = deadline - slowest_answer([spec.type for spec in specs], share=0.5)
+    if spare < 0:
+        return 0
+    windows = int(spare // window) + 1
+    calls_each = (len(specs) + reads) / len(specs)
+    by_calls = int(windows * max(1, organization_limit) / calls_each)
+    return min(len(specs), windows * max(1, instant_limit), by_calls)
 
 
 def _exceeded(plan: Plan, creations: int, units: float, finish: float) -> tuple[str, ...]:
@@ -146,6 +176,8 @@ def _exceeded(plan: Plan, creations: int, units: float, finish: float) -> tuple[
         found.append(f"the plan needs {creations} tests, budget.max_tests allows {budget.max_tests}")
     if budget.max_units is not None and units > budget.max_units:
         found.append(f"the plan costs about {units:.2f} units, budget.max_units allows {budget.max_units:g}")
-    if plan.deadline is not None and finish > plan.deadline:
-        found.append(f"the plan takes about {finish:.0f} s, its deadline is {plan.deadline:.0f} s")
+    takes = finish if plan.deadline is None else min(finish, plan.deadline)  # a time box ends a run
+    if budget.max_duration is not None and takes > budget.max_duration:
+        allows = f"budget.max_duration allows {budget.max_duration:.0f} s"
+        found.append(f"the plan takes about {takes:.0f} s, {allows}")
     return tuple(found)

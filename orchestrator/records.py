@@ -35,7 +35,8 @@ class RunSettings:
 
     ``deadline`` is seconds from the start of a session, ``reserve`` the part of the organization's window
     that is left to its other tools. ``simulated``: its world was the built-in simulator's; its tests exist
-    nowhere. ``sets`` are the plan's variables as they were set on the command line.
+    nowhere. ``boxed``: by the estimate not all tests fit into the deadline. ``sets`` are the plan's
+    variables as they were set on the command line.
     """
 
     deadline: float = 1800.0
@@ -43,6 +44,7 @@ class RunSettings:
     in_order: bool = False
     urgent: bool = False
     simulated: bool = False
+    boxed: bool = False
     sets: Mapping[str, str] = field(default_factory=dict)
 
 

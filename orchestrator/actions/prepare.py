@@ -81,11 +81,12 @@ async def store_run(session: Session, prepared: Prepared, wishes: Wishes) -> Run
         parent=None,
         started=doors.clock.wall(),
         settings=RunSettings(
-            deadline=plan.deadline or max(SHORTEST_DEADLINE, 2.0 * prepared.estimate.finish_seconds),
+            deadline=_deadline(prepared),
             reserve=plan.budget.reserve,
             in_order=wishes.in_order,
             urgent=wishes.urgent,
             simulated=session.simulated,
+            boxed=prepared.estimate.beyond_deadline > 0,
             sets=dict(plan.sets),
         ),
         facts=_facts(len(specs), cells, prepared.estimate.units),
@@ -93,6 +94,15 @@ async def store_run(session: Session, prepared: Prepared, wishes: Wishes) -> Run
     tests = [TestRecord(run.id, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
     await durably(doors.store.create_run(run, tests, prepared.expansion.not_run, prepared.agents))
     return run
+
+
+def _deadline(prepared: Prepared) -> float:
+    """Seconds that the run may take: the plan's time box, or else what leaves room, within the ceiling."""
+    plan = prepared.plan
+    if plan.deadline is not None:
+        return plan.deadline
+    ceiling = plan.budget.max_duration or float("inf")
+    return min(max(SHORTEST_DEADLINE, 2.0 * prepared.estimate.finish_seconds), ceiling)
 
 
 async def store_rerun(session: Session, parent: RunRecord, wishes: Wishes, *, failed: bool) -> RunRecord:

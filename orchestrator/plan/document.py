@@ -150,6 +150,7 @@ class BudgetDocument(_Document):
     reserve: Annotated[float, BeforeValidator(share)] = 0.10
     max_tests: Count | None = None
     max_units: Annotated[float, BeforeValidator(_typed), Field(strict=True, gt=0)] | None = None
+    max_duration: Duration | None = None
 
 
 class TestDocument(_Document):

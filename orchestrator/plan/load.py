@@ -82,7 +82,7 @@ def parse_plan(
         account_group=document.account_group,
         selectors={name: selector for name, selector in named.items() if selector is not None},
         tests=tests,
-        budget=Budget(document.budget.reserve, document.budget.max_tests, document.budget.max_units),
+        budget=Budget(**document.budget.model_dump()),
         deadline=document.deadline,
         vars=values,
         file=file,

@@ -46,11 +46,15 @@ class TestBlock:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Ceilings, and the share of the limits that is left to the organization's other tools (0.1 is 10 %)."""
+    """Ceilings, and the share of the limits that is left to the organization's other tools (0.1 is 10 %).
+
+    ``max_duration`` is in seconds.
+    """
 
     reserve: float = 0.10
     max_tests: int | None = None
     max_units: float | None = None
+    max_duration: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

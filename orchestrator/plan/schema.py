@@ -68,7 +68,10 @@ def _plan_properties() -> Schema:
             "items": {"$ref": "#/$defs/test"},
         },
         "budget": _budget(),
-        "deadline": {"description": "When the whole run ends.", "$ref": "#/$defs/duration"},
+        "deadline": {
+            "description": "Time box: when the run ends, with what is there.",
+            "$ref": "#/$defs/duration",
+        },
         "vars": {
             "description": "Variables and their defaults; --set NAME=VALUE overrides.",
             "type": "object",
@@ -119,6 +122,7 @@ def _budget() -> Schema:
             "max_units": _or_reference(
                 {"description": "Units at most, by our estimate.", "type": "number", "exclusiveMinimum": 0}
             ),
+            "max_duration": {"description": "Time at most, by our estimate.", "$ref": "#/$defs/duration"},
         },
     }
 

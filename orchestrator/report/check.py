@@ -58,6 +58,7 @@ def check_document(
         "requests": {"creations": worth.creations, "reads": worth.reads},
         "units": {"estimated": worth.units, "source": worth.price_source},
         "seconds": round(worth.finish_seconds, 1),
+        "deadline": {"seconds": worth.deadline, "tests_beyond": worth.beyond_deadline},
         "limits": {
             "organization": worth.organization_limit,
             "instant_test": worth.instant_limit,

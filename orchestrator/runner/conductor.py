@@ -189,6 +189,7 @@ class Conductor:
             planned,
             lambda kind: self._latencies[kind].quantile(0.5),
             in_order=self._in_order,
+            boxed=run.settings.boxed,
         )
         for spec in order:
             if run.parent is None or by_key[spec.key].test_id is None:

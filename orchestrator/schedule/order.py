@@ -9,14 +9,22 @@ from orchestrator.model import Spec
 
 
 def creation_order(
-    specs: Sequence[Spec], median_latency: Callable[[str], float], *, in_order: bool = False
+    specs: Sequence[Spec],
+    median_latency: Callable[[str], float],
+    *,
+    in_order: bool = False,
+    boxed: bool = False,
 ) -> list[Spec]:
     """Slow test types first (their answers take longest), and within a type test blocks and targets in turn.
 
-    With ``in_order`` the plan's own order is kept. ``median_latency`` gives seconds by test type.
+    ``boxed``: not all of them will fit into the run's time, so any beginning must tell the most: all test
+    blocks and targets in turn, whatever their types. With ``in_order`` the plan's own order is kept.
+    ``median_latency`` gives seconds by test type.
     """
     if in_order:
         return list(specs)
+    if boxed:
+        return _interleaved(specs)
     types = sorted({spec.type for spec in specs}, key=lambda kind: (-median_latency(kind), kind))
     return list(chain.from_iterable(_interleaved([s for s in specs if s.type == kind]) for kind in types))
 

@@ -29,6 +29,7 @@ def load_settings(data: Mapping[str, Json]) -> RunSettings:
         in_order=data.get("in_order") is True,
         urgent=data.get("urgent") is True,
         simulated=data.get("simulated") is True,
+        boxed=data.get("boxed") is True,
         sets={name: str(value) for name, value in sets.items()} if isinstance(sets, dict) else {},
     )
 

@@ -46,6 +46,10 @@ def print_check(
     seen = "as seen" if worth.limits_known else "the vendor's defaults where none was seen yet"
     limits = f"{worth.instant_limit} instant tests and {worth.organization_limit} requests a minute"
     say(console, f"  finish    about {span(worth.finish_seconds)} under limits of {limits} ({seen})")
+    if worth.deadline is not None and worth.beyond_deadline:
+        beyond = f"{worth.beyond_deadline} of {many(worth.creations, 'test')} will not fit"
+        fit = "all blocks and targets in turn, until it ends"
+        say(console, f"  time box  {span(worth.deadline)}: about {beyond}; {fit}", "yellow")
     print_groups(console, "Left out", grouped(left_out, {agent.id: agent.name for agent in agents}))
     for sentence in worth.exceeded:
         say(console, f"ceiling exceeded: {terminal(sentence)}", "bold red")

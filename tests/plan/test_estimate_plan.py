@@ -133,9 +133,9 @@ class TestCeilings:
         assert of(one_test(top="budget: {max_tests: 1, max_units: 1}\ndeadline: 10m")).exceeded == ()
 
     def test_each_ceiling_has_its_sentence(self, of: Callable[..., Estimate], one_test: OneTest) -> None:
-        top = "budget: {max_tests: 49, max_units: 4.9}\ndeadline: 1m"
+        top = "budget: {max_tests: 49, max_units: 4.9, max_duration: 1m}"
         exceeded = of(one_test(targets=_urls(50), agents="{type: cloud}", top=top)).exceeded
         assert exceeded[0] == "the plan needs 50 tests, budget.max_tests allows 49"
         assert exceeded[1] == "the plan costs about 5.00 units, budget.max_units allows 4.9"
-        assert exceeded[2].endswith("its deadline is 60 s")
+        assert exceeded[2].endswith("budget.max_duration allows 60 s")
         assert len(exceeded) == 3

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.errors import PlanInvalid
 from orchestrator.model import AgentState, AgentType, Api, JsonObject, Target
 from orchestrator.plan.load import load_plan, parse_bundle
-from orchestrator.plan.model import Plan
+from orchestrator.plan.model import Budget, Plan
 from orchestrator.plan.selectors import Sample, Selector
 
 Parse = Callable[..., Plan]
@@ -43,7 +43,7 @@ tests:
     expect: http-server.totalTime < 2s
     warn: [network.loss <= 1%]
     agents_per_test: 10
-budget: {reserve: 25%, max_tests: 500, max_units: 50}
+budget: {reserve: 25%, max_tests: 500, max_units: 50, max_duration: 2h}
 deadline: 90
 """
 
@@ -83,7 +83,7 @@ def test_a_full_plan_is_read_to_the_last_key(parse: Parse) -> None:
     assert test.layers == ("http-server", "network"), "the primary layer comes first"
     assert (test.deadline, test.agents_per_test, test.path_details) == (5400.0, 10, False)
     assert (test.expect, test.warn) == (("http-server.totalTime < 2s",), ("network.loss <= 1%",))
-    assert (plan.budget.reserve, plan.budget.max_tests, plan.budget.max_units) == (0.25, 500, 50.0)
+    assert plan.budget == Budget(0.25, 500, 50.0, 7200.0)
     assert plan.deadline == 90.0
 
 

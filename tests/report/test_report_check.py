@@ -29,7 +29,7 @@ def worth(**changes: object) -> Estimate:
     values: dict[str, object] = {
         "creations": 3, "creations_unpacked": 6, "cells": 6, "left_out": 1, "reads": 14, "units": 0.6,
         "finish_seconds": 42.0, "organization_limit": 240, "instant_limit": 24, "limits_known": False,
-        "exceeded": (), "price_source": "a price list",
+        "exceeded": (), "deadline": None, "beyond_deadline": 0, "price_source": "a price list",
     }  # fmt: skip
     return Estimate(**{**values, **changes})  # type: ignore[arg-type] # a builder for tests
 
@@ -62,6 +62,14 @@ def test_check_tells_what_a_plan_would_take(make: Make) -> None:
     ]
 
 
+def test_what_does_not_fit_into_the_time_box_is_said_and_nothing_where_all_fits(make: Make) -> None:
+    shown = written("sweep", specs(make), [], worth(deadline=600.0, beyond_deadline=26))
+    assert "time box  10 min: about 26 of 3 tests will not fit" in " ".join(shown.split()).replace(
+        "box ", "box  "
+    )
+    assert "time box" not in written("sweep", specs(make), [], worth(deadline=600.0))
+
+
 def test_check_says_which_ceilings_a_plan_would_exceed(make: Make) -> None:
     exceeded = worth(exceeded=("3 creations are more than max_tests 2",), limits_known=True)
     shown = written("sweep", specs(make), [], exceeded)
@@ -85,6 +93,7 @@ def test_the_document_of_check_has_the_same_figures(make: Make) -> None:
         "cells": {"planned": 7, "not_run": 1}, "requests": {"creations": 3, "reads": 14},
         "units": {"estimated": 0.6, "source": "a price list"}, "seconds": 42.0,
         "limits": {"organization": 240, "instant_test": 24, "seen": False},
+        "deadline": {"seconds": None, "tests_beyond": 0},
         "left_out": [left_out], "ceilings_exceeded": [],
     }  # fmt: skip
 
