@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 
 import click
 
+from orchestrator.cli.masking import mask
 from orchestrator.errors import Exit, NothingToDo, OrchestratorError, PlanInvalid
+from orchestrator.safe import hide_userinfo, visible
 
 # Command -> module of this package and one line for the overview, in the order of the overview.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -111,9 +114,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def tell_error(error: OrchestratorError) -> None:
     """What happened and what to do next, escaped, on stderr."""
-    from orchestrator.cli.masking import mask  # noqa: PLC0415 - not needed where nothing goes wrong
-    from orchestrator.safe import hide_userinfo, visible  # noqa: PLC0415 - as above
-
     # The problems of a plan begin with file, line and column, as editors and compilers expect.
     prefix = "" if isinstance(error, PlanInvalid | NothingToDo) else "error: "
     for line in mask(error.message).splitlines() or [""]:
@@ -124,11 +124,6 @@ def tell_error(error: OrchestratorError) -> None:
 
 def tell_defect(error: Exception) -> None:
     """A defect of ours: one line, and the traceback only if the log level is debug."""
-    import traceback  # noqa: PLC0415 - not needed where nothing goes wrong
-
-    from orchestrator.cli.masking import mask  # noqa: PLC0415 - as above
-    from orchestrator.safe import visible  # noqa: PLC0415 - as above
-
     click.echo(f"defect: {type(error).__name__}: {visible(mask(str(error)))}", err=True)
     if os.environ.get("ORCHESTRATOR_LOG", "").lower() == "debug" or "debug" in sys.argv:
         text = mask("".join(traceback.format_exception(error)))

@@ -10,7 +10,8 @@ SHELLS = ("bash", "zsh", "fish")
 
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
-def completion(shell: str) -> None:
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
     """Print the completion script of a shell: commands, options, runs.
 
     \b
@@ -18,8 +19,6 @@ def completion(shell: str) -> None:
     zsh:   eval "$(orchestrator completion zsh)"         in ~/.zshrc
     fish:  orchestrator completion fish > ~/.config/fish/completions/orchestrator.fish
     """
-    from orchestrator.cli import cli  # noqa: PLC0415 - the group loads this module
-
     maker = get_completion_class(shell)
     assert maker is not None  # noqa: S101 - click has all three
-    click.echo(maker(cli, {}, "orchestrator", "_ORCHESTRATOR_COMPLETE").source())
+    click.echo(maker(context.find_root().command, {}, "orchestrator", "_ORCHESTRATOR_COMPLETE").source())

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import click
 from click.shell_completion import CompletionItem
 
-from orchestrator.cli.common import as_it_stands, reading, run_async
-from orchestrator.errors import OrchestratorError
-
-Command = Callable[..., Any]
-# As many as fit a screen.
-OFFERED = 20
+from orchestrator.cli.options import Command
 
 
 def _known(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The newest runs that begin so; none of a store that cannot be read: a prompt is no place to say so."""
+    from orchestrator.cli.bodies.reading import offered  # noqa: PLC0415 - loaded when a shell asks
+
     del parameter
-    store = context.params.get("store")
-
-    async def work() -> list[CompletionItem]:
-        async with reading(store) as opened:
-            found = [await as_it_stands(run, opened) for run in await opened.store.runs(OFFERED)]
-        return [
-            CompletionItem(run.id, help=f"{run.plan}, {run.state}")
-            for run in found
-            if run.id.startswith(incomplete)
-        ]
-
-    try:
-        return run_async(work)
-    except OrchestratorError:
-        return []
+    return [
+        CompletionItem(name, help=text) for name, text in offered(context.params.get("store"), incomplete)
+    ]
 
 
 def run_argument(command: Command) -> Command:

@@ -14,7 +14,7 @@ from documentation import ROOT, blocks, parse_command
 from ruamel.yaml import YAML
 from workplace import BIN
 
-from orchestrator.cli.run import grace_option
+from orchestrator.cli.options import grace_option
 from orchestrator.errors import Exit
 
 SCHEDULING = ROOT / "docs" / "scheduling.md"

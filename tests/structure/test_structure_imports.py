@@ -118,7 +118,7 @@ def test_only_the_entrance_and_its_command_start_the_simulator() -> None:
         for one in IMPORTS
         if is_simulator(own_module(one.name, KNOWN) or "") and not is_simulator(one.module)
     }
-    assert users <= {"orchestrator.app", "orchestrator.cli.simulator_command"}
+    assert users <= {"orchestrator.app", "orchestrator.cli.bodies.simulator"}
 
 
 def test_doors_do_not_know_each_other() -> None:

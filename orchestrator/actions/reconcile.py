@@ -1,0 +1,148 @@
+"""Creations whose answer was lost: list them, adopt the tests that were found, give up the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.clock import Clock
+from orchestrator.errors import UsageProblem
+from orchestrator.events import Adopted
+from orchestrator.lifecycle import SpecState
+from orchestrator.records import RunRecord, TestRecord
+from orchestrator.report.summary import SCHEMA
+from orchestrator.report.times import utc
+from orchestrator.runner.journal import durably
+from orchestrator.store.base import Archive, Store
+from orchestrator.store.opening import Opened
+
+NO_ANSWER = "no answer is recorded: its run goes on, or ended in the middle"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of one lost creation: its test is ``test_id``, or it was given up (``None``)."""
+
+    run: str
+    spec: str
+    test_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The creations of a run whose outcome nobody knows, and that nobody has given up."""
+
+    run: RunRecord
+    tests: tuple[TestRecord, ...]
+
+    def document(self) -> dict[str, object]:
+        """The document of ``reconcile --json``."""
+        rows = [
+            {
+                "spec": test.spec.key,
+                "name": test.name,
+                "type": test.spec.type,
+                "target": test.spec.target,
+                "intended": utc(test.intended),
+                "error": test.error or NO_ANSWER,
+            }
+            for test in self.tests
+        ]
+        return {"schema": SCHEMA, "run": self.run.id, "unknown": rows}
+
+
+async def lost(archive: Archive, name: str) -> Lost:
+    """What a run lost. Raises ``UsageProblem`` if there is no such run."""
+    run = await archive.run(name)
+    return Lost(run, tuple((await _lost(archive, run.id)).values()))
+
+
+async def reconcile(
+    opened: Opened,
+    name: str,
+    clock: Clock,
+    *,
+    adopt: Sequence[tuple[str, str]] = (),
+    give_up: Sequence[str] = (),
+    decided: Callable[[Decided], None] = lambda _: None,
+) -> Lost:
+    """Adopt tests (pairs of a spec's key, or the beginning of one, and a test id), give up others.
+
+    Returns what is still lost. ``decided`` hears each decision when it is stored. Nothing is changed if any
+    of it is wrong: raises ``UsageProblem`` for a name that fits no lost creation or more than one, a spec
+    that is named twice, a test that answers another creation; ``PlanBusy`` while the run goes on.
+    """
+    run = await opened.store.run(name)
+    if adopt or give_up:
+        # Not under the hands of a run that goes on.
+        async with opened.lease.hold(run.plan, clock, wait=False, told=lambda _: None):
+            for decision in await _decisions(opened.store, run.id, adopt, give_up):
+                await _store(opened.store, decision, clock.wall())
+                decided(decision)
+    return await lost(opened.store, run.id)
+
+
+async def _decisions(
+    archive: Archive, run: str, adopt: Sequence[tuple[str, str]], give_up: Sequence[str]
+) -> list[Decided]:
+    """All or nothing: a name that fits no creation is found out before anything is changed."""
+    unknown = await _lost(archive, run)
+    found: list[tuple[TestRecord, str]] = []
+    if adopt:
+        adoptable = {**unknown, **await _adopted_in_vain(archive, run)}
+        found = [(_one(adoptable, key), test_id) for key, test_id in adopt]
+        await _check_unclaimed(archive, run, found)
+    left = [_one(unknown, key) for key in give_up]
+    decisions = [Decided(run, test.spec.key, test_id) for test, test_id in found]
+    decisions += [Decided(run, test.spec.key, None) for test in left]
+    if len({one.spec for one in decisions}) < len(decisions):
+        raise UsageProblem(
+            "one lost creation is named twice", hint="name each spec once; nothing was changed"
+        )
+    return decisions
+
+
+async def _store(store: Store, decision: Decided, at: float) -> None:
+    if decision.test_id is None:
+        await durably(store.give_up(decision.run, decision.spec, at))
+    else:
+        await durably(store.adopt(decision.run, decision.spec, decision.test_id, at))
+
+
+async def _check_unclaimed(archive: Archive, run: str, found: Sequence[tuple[TestRecord, str]]) -> None:
+    """One test cannot be the answer to two creations: its answers would be counted for both targets."""
+    owners = {test.test_id: test.spec for test in await archive.tests(run) if test.test_id is not None}
+    for test, test_id in found:
+        owner = owners.setdefault(test_id, test.spec)
+        if owner.key != test.spec.key:
+            raise UsageProblem(
+                f"test {test_id} is that of {owner.target} ({owner.key}), not of {test.spec.target}",
+                hint="look for the marker in square brackets in the test's name; nothing was changed",
+            )
+
+
+async def _adopted_in_vain(archive: Archive, run: str) -> dict[str, TestRecord]:
+    """Specs whose adopted test has brought nothing: the id may have been wrong, and can be put right."""
+    adopted = {event.spec for event in await archive.events(run) if isinstance(event.fact, Adopted)}
+    tests = await archive.tests(run, [SpecState.WAITING, SpecState.TIMED_OUT])
+    candidates = [test for test in tests if test.spec.key in adopted]
+    return {test.spec.key: test for test in candidates if not await archive.answers(run, test.spec.key)}
+
+
+async def _lost(archive: Archive, run: str) -> dict[str, TestRecord]:
+    """Creations whose outcome nobody knows, by spec.
+
+    One whose answer is not recorded is lost with its process, even before a resume says so.
+    """
+    tests = await archive.tests(run, [SpecState.UNKNOWN, SpecState.CREATING])
+    return {test.spec.key: test for test in tests if not test.given_up}
+
+
+def _one(unknown: Mapping[str, TestRecord], key: str) -> TestRecord:
+    found = [test for name, test in unknown.items() if key and name.startswith(key)]
+    if len(found) != 1:
+        raise UsageProblem(
+            f"{'no' if not found else 'more than one'} unknown creation begins with {key!r}",
+            hint="`orchestrator reconcile` without options lists them",
+        )
+    return found[0]

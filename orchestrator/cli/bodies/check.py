@@ -1,0 +1,39 @@
+"""What `orchestrator check` does."""
+
+from __future__ import annotations
+
+import sys
+
+from orchestrator.actions import check as checking
+from orchestrator.cli.bodies.common import print_json, run_async, set_up_logging
+from orchestrator.cli.bodies.sessions import read_plan, session, settings_of
+from orchestrator.cli.options import Access, Reading, World
+from orchestrator.terminal.check import print_check
+from orchestrator.terminal.console import make_console
+
+
+def check(plan: str, reading: Reading, world: World, access: Access, *, as_json: bool) -> None:
+    """Check a plan; ends with the exit code for a ceiling that it exceeds."""
+    set_up_logging()
+    loaded = read_plan(plan, reading)
+
+    async def work() -> checking.Checked:
+        settings = settings_of(access, plan_account=loaded.account_group)
+        reserve = loaded.budget.reserve
+        async with session(settings, access, world, reserve=reserve, seed=reading.seed) as opened:
+            return await checking.check(opened, loaded, seed=reading.seed)
+
+    checked = run_async(work)
+    if as_json:
+        print_json(checked.document())
+    else:
+        prepared = checked.prepared
+        print_check(
+            make_console(sys.stdout),
+            loaded.name,
+            prepared.expansion.specs,
+            prepared.expansion.not_run,
+            prepared.estimate,
+            prepared.agents,
+        )
+    raise SystemExit(int(checked.exit_code))

@@ -1,0 +1,174 @@
+"""What the commands do that only read the store: runs, show, results, report, explain."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from orchestrator.actions import explain as explaining
+from orchestrator.actions import reading
+from orchestrator.actions.reading import Shown
+from orchestrator.cli.bodies.common import like_a_filter, opened_store, print_json, run_async, set_up_logging
+from orchestrator.cli.masking import mask
+from orchestrator.clock import LoopClock
+from orchestrator.errors import OrchestratorError, UsageProblem
+from orchestrator.model import AnswerStatus, Verdict
+from orchestrator.records import RunRecord
+from orchestrator.report.formats import RESULTS, Source
+from orchestrator.report.results import Filter, write_table
+from orchestrator.report.runs import runs_document
+from orchestrator.report.stories import Explained
+from orchestrator.store.opening import pick_store, store_exists
+from orchestrator.terminal.console import make_console, painter
+from orchestrator.terminal.text import print_runs, print_summary
+from orchestrator.testtypes import METRICS
+
+# As many runs as fit a screen are offered to a shell.
+OFFERED = 20
+
+
+def offered(store: str | None, begun: str) -> list[tuple[str, str]]:
+    """The newest runs that begin so, each with a word on it; none of a store that cannot be read.
+
+    A prompt is no place to say why.
+    """
+    try:
+        found = run_async(lambda: _runs(store, OFFERED, None))
+    except OrchestratorError:
+        return []
+    return [(run.id, f"{run.plan}, {run.state}") for run in found if run.id.startswith(begun)]
+
+
+def runs(limit: int, plan: str | None, *, as_json: bool, store: str | None) -> None:
+    """List runs; without a store there are none."""
+    like_a_filter()
+    set_up_logging()
+
+    async def work() -> tuple[RunRecord, ...]:
+        return await _runs(store, limit, plan) if await store_exists(pick_store(store, os.environ)) else ()
+
+    found = run_async(work)
+    if as_json:
+        print_json(runs_document(found))
+    else:
+        print_runs(make_console(sys.stdout), found)
+
+
+async def _runs(store: str | None, limit: int, plan: str | None) -> tuple[RunRecord, ...]:
+    async with opened_store(store) as opened:
+        return await reading.runs(opened, limit=limit, plan=plan)
+
+
+def show(run: str, *, as_json: bool, store: str | None) -> None:
+    """Show what a run came to."""
+    like_a_filter()
+    set_up_logging()
+
+    async def work() -> Shown:
+        async with opened_store(store) as opened:
+            return await reading.show(opened, run, now=LoopClock().wall())
+
+    shown = run_async(work)
+    if as_json:
+        print_json(shown.document())
+    else:
+        tell_shown(shown, sys.stdout)
+
+
+def tell_shown(shown: Shown, stream: TextIO) -> None:
+    """The summary for people, with what is wrong and what to do next."""
+    print_summary(make_console(stream), shown.run, shown.counts, shown.digest, shown.unknown, now=shown.now)
+
+
+def results(
+    run: str,
+    form: str,
+    *,
+    layers: Sequence[str],
+    verdicts: Sequence[str],
+    statuses: Sequence[str],
+    agents: Sequence[str],
+    targets: Sequence[str],
+    store: str | None,
+) -> None:
+    """Print the answers of a run."""
+    like_a_filter()
+    set_up_logging()
+    _check_choice("--verdict", verdicts, [*Verdict])
+    _check_choice("--layer", layers, [*METRICS])
+    keep = reading.keeping(
+        layers, [Verdict(one) for one in verdicts], [AnswerStatus(one) for one in statuses], agents, targets
+    )
+
+    async def work() -> None:
+        async with opened_store(store) as opened:
+            source = await reading.source(opened, run, now=LoopClock().wall())
+            if form in RESULTS:
+                await RESULTS[form].write(source, sys.stdout.write, keep)
+            else:
+                await _write_table(source, keep)
+
+    run_async(work)
+
+
+def _check_choice(option: str, given: Sequence[str], known: Sequence[str]) -> None:
+    wrong = [one for one in given if one not in known]
+    if wrong:
+        raise click.UsageError(f"{option} takes {', '.join(known)}, not {wrong[0]!r}")
+
+
+async def _write_table(source: Source, keep: Filter) -> None:
+    console = make_console(sys.stdout)
+    await write_table(
+        source.results,
+        sys.stdout.write,
+        keep,
+        width=console.width if console.is_terminal else None,
+        paint=painter(console),
+        names=await source.names(),
+    )
+
+
+def report(run: str, form: str, output: Path | None, *, store: str | None) -> None:
+    """Write a report of a run."""
+    like_a_filter()
+    set_up_logging()
+
+    async def work() -> bytes:
+        async with opened_store(store) as opened:
+            return await reading.report(opened, run, form, now=LoopClock().wall())
+
+    content = run_async(work)
+    if output is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise UsageProblem(
+            f"the report cannot be written to {output}: {error.strerror or error}",
+            hint="name a file in a folder that you may write to",
+        ) from error
+
+
+def explain(run: str, cell: str, agent: str | None, *, as_json: bool, store: str | None) -> None:
+    """Tell the story of a cell."""
+    like_a_filter()
+    set_up_logging()
+
+    async def work() -> Explained:
+        async with opened_store(store) as opened:
+            record = await reading.find(opened, run)
+            return await explaining.explain(opened.store, record, cell, agent)
+
+    explained = run_async(work)
+    if as_json:
+        print_json(explained.document(mask))
+    else:
+        for line in explained.lines(mask):
+            click.echo(line)

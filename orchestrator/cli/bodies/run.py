@@ -1,0 +1,94 @@
+"""What `orchestrator run`, `resume` and `rerun` do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.actions import run as actions
+from orchestrator.actions.run import Wishes
+from orchestrator.cli.bodies.common import opened_store, run_async, set_up_logging
+from orchestrator.cli.bodies.conducting import Terminal
+from orchestrator.cli.bodies.sessions import read_plan, session, settings_of
+from orchestrator.cli.options import Access, Attending, Reading, World
+from orchestrator.errors import Exit
+from orchestrator.records import RunRecord
+from orchestrator.settings import Settings
+
+
+def run(
+    plan: str,
+    reading: Reading,
+    world: World,
+    access: Access,
+    attending: Attending,
+    *,
+    in_order: bool,
+    urgent: bool,
+) -> None:
+    """Run a plan; ends with the exit code of the run."""
+    set_up_logging()
+    loaded, terminal = read_plan(plan, reading, quiet=attending.quiet), Terminal(attending)
+    wishes = Wishes(in_order, urgent, str(Path(plan).resolve()))
+
+    async def work() -> Exit:
+        settings = settings_of(access, plan_account=loaded.account_group, urgent=urgent)
+        reserve = loaded.budget.reserve
+        async with session(settings, access, world, reserve=reserve, seed=reading.seed) as opened:
+            outcome = await actions.run(
+                opened,
+                loaded,
+                wishes=wishes,
+                seed=reading.seed,
+                waiting=terminal.waiting,
+                attend=terminal.attend,
+            )
+            return await terminal.tell(opened, outcome)
+
+    raise SystemExit(int(run_async(work)))
+
+
+def resume(name: str, access: Access, attending: Attending, *, unknown: str) -> None:
+    """Resume a run; ends with its exit code."""
+    set_up_logging()
+    terminal = Terminal(attending)
+
+    async def work() -> Exit:
+        record, settings = await _begun(name, access)
+        async with session(settings, access, reserve=record.settings.reserve) as opened:
+            outcome = await actions.resume(
+                opened, record, unknown=unknown, waiting=terminal.waiting, attend=terminal.attend
+            )
+            return await terminal.tell(opened, outcome)
+
+    raise SystemExit(int(run_async(work)))
+
+
+def rerun(
+    name: str, access: Access, attending: Attending, *, failed: bool, in_order: bool, urgent: bool
+) -> None:
+    """Run the tests of a run again; ends with the exit code of the new run."""
+    set_up_logging()
+    terminal = Terminal(attending)
+
+    async def work() -> Exit:
+        record, settings = await _begun(name, access, again=True, urgent=urgent)
+        async with session(settings, access, reserve=record.settings.reserve) as opened:
+            outcome = await actions.rerun(
+                opened,
+                record,
+                failed=failed,
+                wishes=Wishes(in_order, urgent),
+                waiting=terminal.waiting,
+                attend=terminal.attend,
+            )
+            return await terminal.tell(opened, outcome)
+
+    raise SystemExit(int(run_async(work)))
+
+
+async def _begun(
+    name: str, access: Access, *, again: bool = False, urgent: bool = False
+) -> tuple[RunRecord, Settings]:
+    async with opened_store(access.store) as stored:
+        record = await stored.store.run(name)
+    return record, actions.as_begun(record, settings_of(access, urgent=urgent), again=again)

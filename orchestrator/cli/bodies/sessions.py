@@ -1,0 +1,75 @@
+"""What the bodies need that talk to the API: plans, settings, sessions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import click
+
+from orchestrator import app
+from orchestrator.actions.session import Session, resolve
+from orchestrator.cli.masking import add_mask
+from orchestrator.cli.options import Access, Reading, World
+from orchestrator.credentials import Masker, find_credentials
+from orchestrator.listeners.log import LogListener
+from orchestrator.model import Api
+from orchestrator.plan.load import load_plan
+from orchestrator.plan.model import Plan
+from orchestrator.safe import terminal
+from orchestrator.settings import Settings
+
+
+def read_plan(path: str, reading: Reading, *, quiet: bool = False) -> Plan:
+    """The plan of a command; what is worth a note in it is said, unless ``quiet``. Raises ``PlanInvalid``."""
+    api = None if reading.api is None else Api(reading.api)
+    plan = load_plan(Path(path), sets=sets_of(reading.sets), environ=os.environ, api=api)
+    for note in () if quiet else plan.notes:
+        click.echo(terminal(note), err=True)
+    return plan
+
+
+def sets_of(pairs: tuple[str, ...]) -> dict[str, str]:
+    """``NAME=VALUE`` pairs as a mapping."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise click.UsageError(f"--set takes NAME=VALUE, not {pair!r}")
+        found[name] = value
+    return found
+
+
+def settings_of(access: Access, *, plan_account: str | None = None, urgent: bool = False) -> Settings:
+    """The settings of a command. Raises ``UsageProblem``."""
+    return resolve(
+        os.environ,
+        base_url=access.base_url,
+        account=access.aid,
+        store=access.store,
+        plan_account=plan_account,
+        organization=access.organization,
+        allow_http=access.allow_http,
+        urgent=urgent,
+    )
+
+
+@asynccontextmanager
+async def session(
+    settings: Settings, access: Access, world: World | None = None, *, reserve: float, seed: int = 0
+) -> AsyncIterator[Session]:
+    """A session with the API, or with the simulator if that was asked for."""
+    listeners = [LogListener()]
+    if world is not None and world.simulate:
+        async with app.simulate(
+            settings, reserve=reserve, listeners=listeners, speed=world.speed, seed=seed
+        ) as opened:
+            yield opened
+        return
+    credentials = find_credentials(os.environ, token_file=access.token_file, stdin=sys.stdin)
+    add_mask(Masker(credentials))
+    async with app.connect(settings, credentials, reserve=reserve, listeners=listeners) as opened:
+        yield opened

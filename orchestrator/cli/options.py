@@ -1,0 +1,153 @@
+"""Options that several commands share, and the values that they reach a command as."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+
+import click
+
+from orchestrator.model import Api
+
+Command = Callable[..., None]
+
+store_option = click.option("--store", metavar="PATH", help="Where runs are kept [env: ORCHESTRATOR_STORE].")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+priority_option = click.option(
+    "--priority", is_flag=True, help="Go before other runs on this host that talk to the same organization."
+)
+grace_option = click.option(
+    "--grace", default=30.0, show_default=True, help="Seconds to go on collecting after the first signal."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where to talk to, as whom, and where runs are kept, as far as it was said."""
+
+    token_file: str | None
+    base_url: str | None
+    aid: str | None
+    organization: str
+    allow_http: bool
+    store: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a plan is read."""
+
+    seed: int = 0
+    api: str | None = None
+    sets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Whether the built-in simulator takes the place of the API, and how much faster than life it runs."""
+
+    simulate: bool
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attending:
+    """How a run is attended: whether to wait for another one, and what to print."""
+
+    wait: bool
+    grace: float
+    quiet: bool
+    as_json: bool
+
+
+def api_options(command: Command) -> Command:
+    """Where to talk to and as whom: ``access``, an :class:`Access`."""
+    return together(
+        "access",
+        Access,
+        command,
+        click.option(
+            "--token-file", metavar="FILE", help="Read the token from a file, or - for standard input."
+        ),
+        click.option("--base-url", metavar="URL", help="Origin of the API [env: TE_BASE_URL]."),
+        click.option("--aid", metavar="ID", help="Account group [env: TE_AID]."),
+        click.option(
+            "--organization", default="", metavar="NAME", help="Tells organizations' budgets apart."
+        ),
+        click.option("--allow-http", is_flag=True, help="Accept plain http:// beyond loopback."),
+        store_option,
+    )
+
+
+def plan_options(command: Command) -> Command:
+    """How a plan is read: ``reading``, a :class:`Reading`."""
+    return together(
+        "reading",
+        Reading,
+        command,
+        click.option("--seed", default=0, show_default=True, help="Repeats samples of agents."),
+        click.option(
+            "--api",
+            type=click.Choice([one.value for one in Api]),
+            help="API version, over that of the plan.",
+        ),
+        click.option(
+            "--set",
+            "sets",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Override a variable of the plan (repeatable).",
+        ),
+    )
+
+
+def simulate_options(command: Command) -> Command:
+    """The built-in simulator instead of the API: ``world``, a :class:`World`."""
+    return together(
+        "world",
+        World,
+        command,
+        click.option("--simulate", is_flag=True, help="Use the built-in simulator; no account needed."),
+        click.option(
+            "--speed",
+            type=click.FloatRange(min=0, min_open=True),
+            default=60.0,
+            show_default=True,
+            help="How much faster than life the simulated world runs.",
+        ),
+    )
+
+
+def attending_options(command: Command) -> Command:
+    """Of commands that conduct a run: ``attending``, an :class:`Attending`."""
+    return together(
+        "attending",
+        Attending,
+        command,
+        click.option("--wait", is_flag=True, help="Wait for another run of the plan to end."),
+        grace_option,
+        click.option("-q", "--quiet", is_flag=True, help="Print nothing on success."),
+        json_option,
+    )
+
+
+def together(
+    name: str,
+    kind: Callable[..., object],
+    command: Command,
+    *options: Callable[[Command], Command],
+) -> Command:
+    """The command with these options, which reach it as one value ``name`` of ``kind``."""
+    fields = tuple(inspect.signature(kind).parameters)
+
+    @wraps(command)
+    def called(**given: object) -> None:
+        value = kind(**{field: given.pop(field) for field in fields})
+        command(**given, **{name: value})
+
+    complete: Command = called
+    for option in reversed(options):
+        complete = option(complete)
+    return complete

@@ -1,0 +1,59 @@
+"""The stories of the cells that somebody asked about, as a document and as lines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.events import Event
+from orchestrator.records import CellRecord, RunRecord, TestRecord
+from orchestrator.report.explain import explanation, never_planned, steps
+from orchestrator.report.summary import SCHEMA
+from orchestrator.report.times import utc
+
+# A token that some answer repeated is taken out here, after the texts were made.
+Mask = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One test with its events, and the cells of it that were asked about; none means the whole test."""
+
+    test: TestRecord
+    events: tuple[Event, ...]
+    cells: tuple[CellRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What was found of a cell, or a part of a name: tests with their stories, and cells never planned."""
+
+    run: RunRecord
+    stories: tuple[Story, ...]
+    left_out: tuple[CellRecord, ...]
+
+    def document(self, mask: Mask = str) -> dict[str, object]:
+        """The document of ``explain --json``."""
+        return {
+            "schema": SCHEMA,
+            "run": self.run.id,
+            "tests": [self._steps(story, mask) for story in self.stories],
+            "left_out": [
+                {"test": one.test, "target": one.target, "agent_id": one.agent_id, "reasons": [*one.reasons]}
+                for one in self.left_out
+            ],
+        }
+
+    def lines(self, mask: Mask = str) -> list[str]:
+        """For people, escaped; an empty line ends a story."""
+        lines = []
+        for story in self.stories:
+            lines += [*explanation(self.run, story.test, story.events, story.cells), ""]
+        return [mask(line) for line in [*lines, *map(never_planned, self.left_out)]]
+
+    def _steps(self, story: Story, mask: Mask) -> dict[str, object]:
+        told = [
+            {"at": utc(step.at), "since": round(step.since, 3), "text": mask(step.text)}
+            for step in steps(self.run, story.test, story.events)
+        ]
+        return {"spec": story.test.spec.key, "target": story.test.spec.target, "steps": told}
