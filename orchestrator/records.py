@@ -36,7 +36,8 @@ class RunSettings:
     ``deadline`` is seconds from the start of a session, ``reserve`` the part of the organization's window
     that is left to its other tools. ``simulated``: its world was the built-in simulator's; its tests exist
     nowhere. ``boxed``: by the estimate not all tests fit into the deadline. ``sets`` are the plan's
-    variables as they were set on the command line.
+    variables as they were set on the command line. ``allow_missing`` is the share of the cells that may lack
+    an answer before the run counts as incomplete.
     """
 
     deadline: float = 1800.0
@@ -45,6 +46,7 @@ class RunSettings:
     urgent: bool = False
     simulated: bool = False
     boxed: bool = False
+    allow_missing: float = 0.0
     sets: Mapping[str, str] = field(default_factory=dict)
 
 

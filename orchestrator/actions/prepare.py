@@ -87,6 +87,7 @@ async def store_run(session: Session, prepared: Prepared, wishes: Wishes) -> Run
             urgent=wishes.urgent,
             simulated=session.simulated,
             boxed=prepared.estimate.beyond_deadline > 0,
+            allow_missing=plan.allow_missing,
             sets=dict(plan.sets),
         ),
         facts=_facts(len(specs), cells, prepared.estimate.units),

@@ -182,6 +182,7 @@ class PlanDocument(_Document):
     targets: dict[str, Any] = Field(default_factory=dict)
     budget: BudgetDocument = BudgetDocument()
     deadline: Duration | None = None
+    allow_missing: Annotated[float, BeforeValidator(share)] = 0.0
     vars: Any = None
 
 

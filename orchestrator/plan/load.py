@@ -91,6 +91,7 @@ def parse_plan(
         attachments=csv.texts,
         sets=sets,
         notes=csv.notes(),
+        allow_missing=document.allow_missing,
     )
 
 

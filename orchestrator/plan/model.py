@@ -59,7 +59,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is wanted.
+    """What is wanted. ``allow_missing`` is the share of the cells that may lack an answer.
 
     ``source_text``, ``attachments`` (CSV files by the name that the plan gives them) and ``sets`` are
     everything that the plan was made of besides the environment; :meth:`bundle` holds them together.
@@ -82,6 +82,7 @@ class Plan:
     attachments: Mapping[str, str] = field(default_factory=dict)
     sets: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    allow_missing: float = 0.0
 
     def bundle(self) -> str:
         """The plan as one text that needs no file beside it; ``parse_bundle`` reads it."""

@@ -72,6 +72,10 @@ def _plan_properties() -> Schema:
             "description": "Time box: when the run ends, with what is there.",
             "$ref": "#/$defs/duration",
         },
+        "allow_missing": {
+            "description": "Share of the cells that may lack an answer in a complete run; default 0%.",
+            **_share(),
+        },
         "vars": {
             "description": "Variables and their defaults; --set NAME=VALUE overrides.",
             "type": "object",
@@ -110,14 +114,17 @@ def _duration() -> Schema:
     }
 
 
+def _share() -> Schema:
+    return {"anyOf": [{"type": "number", "minimum": 0, "maximum": 0.9}, {"type": "string"}]}
+
+
 def _budget() -> Schema:
-    share = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 0.9}, {"type": "string"}]}
     return {
         "description": "What to leave to others, and ceilings: a plan beyond them creates nothing.",
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "reserve": {"description": "Share of the limits left to other tools; default 10%.", **share},
+            "reserve": {"description": "Share of the limits left to other tools; default 10%.", **_share()},
             "max_tests": _count("Creations at most."),
             "max_units": _or_reference(
                 {"description": "Units at most, by our estimate.", "type": "number", "exclusiveMinimum": 0}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 
+from orchestrator.errors import Exit
 from orchestrator.records import Counts, RunRecord, RunState
 from orchestrator.testtypes.secrets import mask_secrets
-from orchestrator.verdict.counts import exit_code, tests_group
+from orchestrator.verdict.counts import exit_code, lacking, tests_group
 
 PROGRAM = "orchestrator"
 
@@ -40,7 +41,8 @@ def next_commands(run: RunRecord, counts: Counts, unknown: bool) -> list[tuple[s
             commands.append(("go on", f"{PROGRAM} resume {name}"))
         if unknown:
             commands.append(("find the lost creations", f"{PROGRAM} reconcile {name}"))
-        if exit_code(counts) == 1:
+        code = exit_code(counts, run.settings.allow_missing)
+        if code == Exit.EXPECTATION_FAILED or (code == Exit.OK and lacking(counts)):
             commands.append(("run the failed tests again", f"{PROGRAM} rerun {name} --failed"))
     commands.append(("all answers", f"{PROGRAM} results {name}"))
     return commands

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Verdict
 from orchestrator.records import Counts, RunRecord, RunState
-from orchestrator.verdict.counts import cells_group, tests_group, verdicts_group
+from orchestrator.verdict.counts import cells_group, lacking, tests_group, verdicts_group, within
 
 _STATES = {
     RunState.RUNNING: "still running",
@@ -32,6 +32,10 @@ def headline(run: RunRecord, counts: Counts) -> str:
         parts.append(f"{cells['partial']} partial")
     if cells["missing"]:
         parts.append(f"{cells['missing']} without an answer")
+    share = run.settings.allow_missing
+    if share and lacking(counts) and not cells["open"]:
+        what = "within" if within(counts, share) else "more than"
+        parts.append(f"{what} the {100 * share:g} % that may lack an answer")
     if cells["open"]:
         parts.append(f"{cells['open']} still open")
     if cells["not_run"] - counts.left_out:

@@ -27,12 +27,15 @@ def summary(run: RunRecord, counts: Counts, *, now: float | None = None) -> dict
         "run": run.id,
         "plan": run.plan,
         "state": run.state.value,
-        "exit_code": int(exit_code(counts)) if run.exit_code is None else run.exit_code,
+        "exit_code": int(exit_code(counts, run.settings.allow_missing))
+        if run.exit_code is None
+        else run.exit_code,
         "started": utc(run.started),
         "finished": utc(run.finished),
         "seconds": None if end is None else round(max(0.0, end - run.started), 3),
         "tests": tests,
         "cells": cells,
+        "allow_missing": run.settings.allow_missing,
         "verdicts": verdicts,
         "requests": asdict(run.facts.requests),
         "budgets": {name: _budget(seen) for name, seen in run.facts.budgets.items()},

@@ -231,7 +231,7 @@ class Conductor:
     async def _finish(self, end: End) -> Outcome:
         store, run, stop = self._doors.store, self._run, self._context.stop
         counts = await store.counts(run.id)
-        code = exit_code(counts)
+        code = exit_code(counts, run.settings.allow_missing)
         if end is End.REFUSED:
             code = Exit.REFUSED
         elif end is End.INTERRUPTED and code is Exit.INCOMPLETE:

@@ -30,6 +30,7 @@ def load_settings(data: Mapping[str, Json]) -> RunSettings:
         urgent=data.get("urgent") is True,
         simulated=data.get("simulated") is True,
         boxed=data.get("boxed") is True,
+        allow_missing=_number(data.get("allow_missing"), known.allow_missing),
         sets={name: str(value) for name, value in sets.items()} if isinstance(sets, dict) else {},
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from orchestrator.errors import Exit
@@ -75,20 +76,19 @@ def verdicts_group(counts: Counts) -> dict[str, int]:
     return verdicts
 
 
-def exit_code(counts: Counts) -> Exit:
+def exit_code(counts: Counts, allow_missing: float = 0.0) -> Exit:
     """What the run came to so far: 0, 1 or 3.
 
     An error row is an answer that came; it counts by its verdict. Cells that were left out before anything
     was created, because their agent could not have answered, do not make a run incomplete; cells that were
-    not run for any other reason do.
+    not run for any other reason do. ``allow_missing`` is the share of the cells that may have been asked for
+    in vain (:func:`within`); what was refused, is in doubt, was never asked for or is open is none of these.
     """
     tests, cells = tests_group(counts), cells_group(counts)
+    silent = cells["partial"] + cells["missing"] + tests["partial"] + tests["timed_out"]
     unfinished = (
-        cells["partial"]
-        + cells["missing"]
+        (0 if within(counts, allow_missing) else silent)
         + (cells["not_run"] - counts.left_out)
-        + tests["partial"]
-        + tests["timed_out"]
         + tests["failed"]
         + tests["unknown"]
         + tests["not_run"]
@@ -98,6 +98,22 @@ def exit_code(counts: Counts) -> Exit:
     if counts.verdicts.get(Verdict.FAIL, 0):
         return Exit.EXPECTATION_FAILED
     return Exit.OK
+
+
+def lacking(counts: Counts) -> int:
+    """Cells that lack an answer or a part of one, though their test was created and has its end."""
+    return counts.cells.get(CellState.PARTIAL, 0) + counts.cells.get(CellState.MISSING, 0)
+
+
+def within(counts: Counts, allow_missing: float) -> bool:
+    """Whether the cells that lack answers are no more than this share of those that were not left out.
+
+    A test that is still open may yet answer: as long as there is one, nothing is allowed to be missing.
+    """
+    open_tests = counts.tests.get(SpecState.WAITING, 0) + counts.cells.get(CellState.PENDING, 0)
+    wanted = sum(counts.cells.values()) - counts.left_out
+    # A share such as 0.07 is no exact number: 7 % of 100 cells are 7.
+    return not open_tests and 0 < lacking(counts) <= math.floor(allow_missing * wanted + 1e-9)
 
 
 def end_state(code: Exit) -> RunState:
