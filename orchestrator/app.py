@@ -11,7 +11,7 @@ from random import Random
 from orchestrator.actions.session import Session
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import Ledger
-from orchestrator.clock import Clock, LoopClock
+from orchestrator.clock import Clock, HeldClock, LoopClock
 from orchestrator.credentials import Credentials
 from orchestrator.events import Listener
 from orchestrator.listeners.telling import Telling
@@ -25,6 +25,7 @@ from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.base import Store
 from orchestrator.store.opening import open_store
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
+from orchestrator.thousandeyes.held import HeldTransport
 from orchestrator.thousandeyes.protocol import Transport
 
 # The simulated world's clock: a minute of limits passes in a second.
@@ -74,23 +75,23 @@ async def simulate(
     speed: float = SIMULATED_SPEED,
     seed: int = 0,
 ) -> AsyncIterator[Session]:
-    """A session with a simulated API in this process, on loopback, ``speed`` times faster than life."""
-    clock = LoopClock(speed=speed)
+    """A session with a simulated API in this process, on loopback, up to ``speed`` times faster than life."""
+    clock = HeldClock(speed=speed)
     telling = Telling(clock.wall, listeners)
     rng = Random(seed)  # noqa: S311 - repeatable on purpose
     service = Service(world or World(seed=seed))
     async with AsyncExitStack() as stack:
-        opened = await stack.enter_async_context(open_store(settings.store))
-        origin = await stack.enter_async_context(serve(service, clock.wall, clock.sleep))
-        transport = await stack.enter_async_context(
+        opened = await stack.enter_async_context(open_store(settings.store, busy=clock.hold))
+        origin = await stack.enter_async_context(serve(service, clock.wall, clock.rest))
+        client = await stack.enter_async_context(
             HttpTransport(origin, Credentials(SIMULATED_TOKEN), now=clock.now)
         )
-        # A reservation lives as long as a request can, which is real time, seen through the fast clock.
-        expiry = (REQUEST_TOTAL + 30.0) * speed
-        ledger = LocalLedger(reserve=reserve, rng=rng, tell=telling.tell, expiry=expiry)
+        transport = HeldTransport(client, clock, REQUEST_TOTAL)
+        ledger = LocalLedger(reserve=reserve, rng=rng, tell=telling.tell)
         doors = _doors(opened.store, transport, ledger, clock, rng, telling)
         settings = replace(settings, origin=origin)
-        pacing = Pacing(Gaps(), speed)
+        # The gap between requests follows the event loop: kept there, it would be time that the clock counts.
+        pacing = Pacing(Gaps(wire=0.0), speed)
         yield Session(settings, opened, doors, pacing, secrets.token_hex, simulated=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import socket
 import ssl
 import struct
@@ -83,7 +84,7 @@ class Door:
         assert reply.wire is not None  # noqa: S101 - the caller looked
         kind = reply.wire.kind
         if kind is Wire.HANG:
-            await asyncio.Event().wait()  # until the client gives up: its going cancels the handler
+            await self._sleep(math.inf)  # until the client gives up: its going cancels the handler
         if kind is Wire.RESET:
             _reset(request)
             return web.Response()

@@ -5,8 +5,8 @@ The only place that knows which kinds of store there are. Today a URL is ``sqlit
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,11 +67,18 @@ async def store_exists(url: str) -> bool:
 
 
 @asynccontextmanager
-async def open_store(url: str, *, make: bool = True, virtual: bool = False) -> AsyncIterator[Opened]:
+async def open_store(
+    url: str,
+    *,
+    make: bool = True,
+    virtual: bool = False,
+    busy: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> AsyncIterator[Opened]:
     """Open a store, and close it at the end of the block.
 
     Without ``make`` there must be one already. ``virtual``: for a clock that jumps while a thread works, so
-    the work is done in the event loop. Raises :class:`UsageProblem` for a URL that means no store, or one
+    the work is done in the event loop. ``busy``: for a clock that can be held, entered while the store works.
+    Raises :class:`UsageProblem` for a URL that means no store, or one
     that is not there, and :class:`orchestrator.errors.StoreProblem` where it cannot be opened.
     """
     from orchestrator.store.sqlite.journal import SqliteStore  # noqa: PLC0415 - start-up stays light
@@ -83,7 +90,7 @@ async def open_store(url: str, *, make: bool = True, virtual: bool = False) -> A
             f"there is no store at {path}, so there is no run yet",
             hint="run a plan, or name another store with --store",
         )
-    store = await SqliteStore.open(path, virtual=virtual)
+    store = await SqliteStore.open(path, virtual=virtual, busy=busy)
     try:
         yield Opened(url, store, partial(_shared_ledger, path), FileLease(path))
     finally:

@@ -6,7 +6,7 @@ Two doors to the same world::
     async with in_process(world, store=path) as simulated:     # inside virtual_time.run_virtual
         ran = await simulated.run(PLAN)
 
-or in one call: ``await simulated_run(PLAN, world, store=path)`` and ``virtual_run(PLAN, world, store=path)``.
+or in one call: ``virtual_run(PLAN, world, store=path)``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from orchestrator.actions import run as action
 from orchestrator.actions.run import Attend, Attendance, Outcome, Wishes
 from orchestrator.actions.session import Session
 from orchestrator.budget.ledger import LocalLedger
-from orchestrator.clock import LoopClock
+from orchestrator.clock import HeldClock, LoopClock
 from orchestrator.credentials import Credentials
 from orchestrator.events import Event, Fact, Standing
 from orchestrator.lifecycle import SpecState
@@ -50,13 +50,16 @@ from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.opening import open_store
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
+from orchestrator.thousandeyes.held import HeldTransport
 from orchestrator.thousandeyes.protocol import Reply, Request, Transport
 
 F = TypeVar("F", bound=Fact)
 
 TOKEN = "sesame-0123456789abcdef-0123456789abcdef"
-# Real seconds; a hanging request costs a test half a second instead of a minute.
-QUICK = Timeouts(connect=2.0, read=0.4, total=0.6)
+# Over sockets as fast as the process can: the clock is held while it works.
+FAST = 1e6
+# Seconds of that clock, after which a request is given up that the world does not answer.
+TOTAL = Timeouts().total
 # What a run may take beyond its deadline, in its clock's seconds: last looks and one request's time-out.
 DEADLINE_SLACK = 30.0 + 60.0 + 5.0
 
@@ -75,6 +78,20 @@ class Recording:
         reply = await self._inner.send(request)
         self.replies.append((request, reply))
         return reply
+
+
+class Hasty:
+    """Sends the first creation by a transport of its own."""
+
+    def __init__(self, usual: Transport, first: Transport) -> None:
+        self._usual, self._first = usual, first
+
+    async def send(self, request: Request) -> Reply:
+        """As the transport whose turn it is."""
+        way = self._usual
+        if request.instant:
+            way, self._first = self._first, self._usual
+        return await way.send(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,40 +240,48 @@ async def over_sockets(
     world: World,
     *,
     store: Path,
-    speed: float = 200.0,
-    timeouts: Timeouts = QUICK,
+    speed: float = FAST,
+    clock: HeldClock | None = None,
+    hasty: Timeouts | None = None,
     tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None,
     origin: str | None = None,
     token: str = TOKEN,
 ) -> AsyncIterator[Simulated]:
-    """The world behind a loopback server, the real HTTP client, a clock ``speed`` times faster than life.
+    """The world behind a loopback server, the real HTTP client, a clock that no slow machine can hurry.
 
+    ``clock`` is to be shared where two worlds meet; ``hasty`` are real seconds, for the first creation only;
     ``tls`` is the server's and the client's context; ``origin`` sends the client elsewhere.
     """
-    clock = LoopClock(speed=speed)
+    clock = clock or HeldClock(speed=speed, epoch=EPOCH)
     rng = Random(world.seed)
     service = Service(world)
     server_tls, client_tls = tls if tls is not None else (None, None)
     async with (
-        open_store(str(store)) as opened,
-        serve(service, clock.wall, clock.sleep, tls=server_tls) as served,
-        HttpTransport(
-            origin or served,
-            Credentials(token),
-            now=clock.now,
-            timeouts=timeouts,
-            environ={},
-            tls=client_tls,
-        ) as client,
+        open_store(str(store), busy=clock.hold) as opened,
+        serve(service, clock.wall, clock.rest, tls=server_tls) as served,
     ):
-        ledger = LocalLedger(reserve=0.1, rng=rng, expiry=(timeouts.total + 1.0) * speed)
-        transport = Recording(client)
-        telling = Telling(clock.wall)
-        wire = Wire(transport, ledger, clock, telling)
-        doors = Doors(opened.store, wire, ledger, clock, rng, telling)
-        settings = Settings(origin=client.origin, store=opened.url)
-        session = Session(settings, opened, doors, Pacing(Gaps(), speed), token_hex, simulated=True)
-        yield Simulated(session, service, transport, store.parent)
+
+        def client(timeouts: Timeouts) -> HttpTransport:
+            credentials = Credentials(token)
+            return HttpTransport(
+                origin or served,
+                credentials,
+                now=clock.now,
+                timeouts=timeouts,
+                environ={},
+                tls=client_tls,
+            )
+
+        async with client(Timeouts()) as usual, client(hasty or Timeouts()) as first:
+            transport = Recording(HeldTransport(Hasty(usual, first), clock, TOTAL))
+            telling = Telling(clock.wall)
+            ledger = LocalLedger(reserve=0.1, rng=rng)
+            wire = Wire(transport, ledger, clock, telling)
+            doors = Doors(opened.store, wire, ledger, clock, rng, telling)
+            settings = Settings(origin=usual.origin, store=opened.url)
+            pacing = Pacing(Gaps(wire=0.0), speed)
+            session = Session(settings, opened, doors, pacing, token_hex, simulated=True)
+            yield Simulated(session, service, transport, store.parent)
 
 
 @asynccontextmanager
@@ -275,14 +300,6 @@ async def in_process(world: World, *, store: Path, epoch: float = EPOCH) -> Asyn
         settings = Settings(origin=ORIGIN, store=opened.url)
         session = Session(settings, opened, doors, Pacing(), token_hex, simulated=True)
         yield Simulated(session, service, transport, store.parent)
-
-
-async def simulated_run(
-    plan_text: str, world: World, *, store: Path, speed: float = 200.0, timeouts: Timeouts = QUICK
-) -> Ran:
-    """Run a plan over loopback sockets and return everything that a test may ask about it."""
-    async with over_sockets(world, store=store, speed=speed, timeouts=timeouts) as simulated:
-        return await simulated.run(plan_text)
 
 
 def virtual_run(plan_text: str, world: World, *, store: Path) -> Ran:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from orchestrator.store.sqlite.database import Database, journal_mode
 
 T = TypeVar("T")
 Offload = Callable[[Callable[[], T]], Awaitable[T]]
+Busy = Callable[[], AbstractContextManager[None]]
 
 # Rows read at once: a long report must not hold writers back, nor fill the memory.
 PAGE = 500
@@ -37,13 +38,18 @@ async def in_place(work: Callable[[], T]) -> T:
 
 
 class InThread:
-    """Do the work in a thread, one at a time: SQLite connections are not for two threads at once."""
+    """Do the work in a thread, one at a time: SQLite connections are not for two threads at once.
 
-    def __init__(self) -> None:
+    ``busy`` is entered while it waits and works: a clock may be held.
+    """
+
+    def __init__(self, busy: Busy = nullcontext) -> None:
         self._one = anyio.CapacityLimiter(1)
+        self._busy = busy
 
     async def __call__(self, work: Callable[[], T]) -> T:
-        return await anyio.to_thread.run_sync(work, limiter=self._one)
+        with self._busy():
+            return await anyio.to_thread.run_sync(work, limiter=self._one)
 
 
 class Damaged(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -14,6 +15,7 @@ from orchestrator.records import RunFacts, RunRecord, RunState, TestRecord
 from orchestrator.store.facts import dump_facts
 from orchestrator.store.sqlite import rows
 from orchestrator.store.sqlite.archive import (
+    Busy,
     InThread,
     Offload,
     SqliteArchive,
@@ -62,15 +64,15 @@ class SqliteStore(SqliteArchive):
         self._group = GroupCommit(database, self._do)
 
     @classmethod
-    async def open(cls, path: Path, *, virtual: bool = False) -> Self:
-        """Open or make the store. Raises :class:`StoreProblem`."""
+    async def open(cls, path: Path, *, virtual: bool = False, busy: Busy = nullcontext) -> Self:
+        """Open or make the store. ``busy`` is entered while its thread works. Raises ``StoreProblem``."""
         if virtual:
             database = Database(path)
             # Virtual time has no power cuts; waiting for a real disk would only make it slow.
             database.connection.execute("PRAGMA synchronous = OFF")
             return cls(database, offload=in_place)
-        offload: Offload[Database] = InThread()
-        return cls(await offload(lambda: Database(path)))
+        offload = InThread(busy)
+        return cls(await offload(lambda: Database(path)), offload=offload)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._group.write(work)
