@@ -6,13 +6,14 @@ import logging
 from collections.abc import Callable, Sequence
 
 from orchestrator.events import Event, Fact, Listener
+from orchestrator.listeners.journal import Outbox
 from orchestrator.listeners.statistics import Statistics
 
 _log = logging.getLogger(__name__)
 
 
 class Telling:
-    """Tells facts: counts them (``statistics``), then hands them to the ``listeners`` in their order.
+    """Tells facts: counts them, keeps what is to be stored, then hands them to the ``listeners`` in order.
 
     ``wall`` gives epoch seconds; ``run`` is whose facts these are, ``None`` for those of a session.
     """
@@ -25,19 +26,26 @@ class Telling:
         run: str | None = None,
         statistics: Statistics | None = None,
     ) -> None:
-        self._wall, self._run, self._others = wall, run, tuple(listeners)
+        self._wall, self._run, self._listeners = wall, run, tuple(listeners)
         self.statistics = Statistics() if statistics is None else statistics
-        self._listeners = (self.statistics, *self._others)
+        self.outbox = Outbox()
+        own: tuple[Listener, ...] = (self.statistics, self.outbox)
+        self._hear = tuple(listener.hear for listener in (*own, *self._listeners))
 
     def tell(self, fact: Fact, spec: str | None = None) -> None:
         """Tell a fact, of a spec if it is about one."""
         event = Event(self._wall(), self._run, spec, fact)
-        for listener in self._listeners:
-            listener.hear(event)
+        for hear in self._hear:
+            hear(event)
 
-    def of(self, run: str, listeners: Sequence[Listener]) -> Telling:
+    @property
+    def attended(self) -> bool:
+        """Whether anybody listens; what is only to be shown need not be made up otherwise."""
+        return bool(self._listeners)
+
+    def of(self, run: str, listeners: Sequence[Listener] = ()) -> Telling:
         """For one run: the same statistics; its ``listeners`` hear before those that are there."""
-        return Telling(self._wall, (*listeners, *self._others), run=run, statistics=self.statistics)
+        return Telling(self._wall, (*listeners, *self._listeners), run=run, statistics=self.statistics)
 
 
 class Guarded:

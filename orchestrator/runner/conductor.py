@@ -11,7 +11,6 @@ from orchestrator.clock import Clock
 from orchestrator.errors import Exit
 from orchestrator.events import Intended, Listener
 from orchestrator.lifecycle import SpecState
-from orchestrator.listeners.journal import Outbox
 from orchestrator.listeners.telling import Telling
 from orchestrator.model import Answer
 from orchestrator.records import Counts, RunFacts, RunRecord, RunState, TestRecord
@@ -87,8 +86,7 @@ class Conductor:
         self._run = run
         self._in_order = run.settings.in_order
         self._latencies = models({}, TEST_TYPES)
-        outbox = Outbox()
-        telling = doors.telling.of(run.id, (outbox, *listeners))
+        telling = doors.telling.of(run.id, listeners)
         self._context = Context(
             run=run,
             store=doors.store,
@@ -98,7 +96,6 @@ class Conductor:
             schedule=Schedule(self._latencies, doors.rng, in_order=self._in_order),
             tests={},
             telling=telling,
-            outbox=outbox,
             before=Before(began=doors.clock.now(), requests=run.facts.requests),
         )
         self._dispatcher: Dispatcher | None = None

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from orchestrator.clock import Clock
 from orchestrator.events import Event, Fact
-from orchestrator.listeners.journal import Outbox
 from orchestrator.listeners.telling import Telling
 from orchestrator.records import Requests, RunRecord, TestRecord
 from orchestrator.runner.wire import Wire
@@ -67,7 +66,6 @@ class Context:
     schedule: Schedule
     tests: dict[str, InHand]
     telling: Telling
-    outbox: Outbox
     stop: Stop = field(default_factory=Stop)
     before: Before = field(default_factory=Before)
     last_creation: float = 0.0
@@ -79,12 +77,12 @@ class Context:
 
     def take_events(self) -> list[Event]:
         """The events that wait to be stored; the caller stores them."""
-        return self.outbox.take()
+        return self.telling.outbox.take()
 
     @property
     def events_waiting(self) -> int:
         """How many events are not stored yet."""
-        return len(self.outbox)
+        return len(self.telling.outbox)
 
     def refuse(self, message: str, hint: str, *, everything: bool) -> None:
         """The API refused us: create no more, or send nothing more at all."""

@@ -272,8 +272,9 @@ class Dispatcher:
     async def _sleep(self, until: float) -> None:
         context = self._context
         began = context.clock.now()
-        view = self._view or self._ledger.view(began)
-        context.tell(standing(context, view, self._waiting_for))
+        if context.telling.attended:
+            view = self._view or self._ledger.view(began)
+            context.tell(standing(context, view, self._waiting_for))
         with context.clock.move_on_after(max(0.001, until - began)):
             await self._woken.wait()
         self._woken = anyio.Event()
