@@ -33,7 +33,8 @@ class About(NamedTuple):
 
 
 class Journal(Protocol):
-    """The writes of a run. A move that the table of moves lacks raises ``IllegalMove``."""
+    """The writes of a run: they raise ``UsageProblem`` where there is no such run or spec, and
+    ``IllegalMove`` for a move that the table of moves lacks. Nothing is written then."""
 
     async def create_run(
         self, run: RunRecord, specs: Sequence[TestRecord], not_run: Sequence[NotRun], agents: Sequence[Agent]
@@ -113,7 +114,8 @@ class Journal(Protocol):
 
 
 class Archive(Protocol):
-    """What is read. A method that names a run or a spec raises ``UsageProblem`` where there is none."""
+    """What is read. Where there is no such run there is nothing in it; only :meth:`run`, :meth:`test` and
+    :meth:`answers` raise ``UsageProblem`` then, and for a spec that is not there."""
 
     async def run(self, name: str) -> RunRecord:
         """The run with this id or unambiguous prefix, or the ``last``.

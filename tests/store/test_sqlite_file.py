@@ -10,6 +10,7 @@ from random import Random
 import anyio
 import pytest
 from builders import make_answer
+from filelock import FileLock
 from stores import RUN, stored_run
 
 from orchestrator.clock import LoopClock
@@ -49,6 +50,22 @@ async def test_two_names_of_one_file_are_one_store_to_a_lease(tmp_path: Path) ->
         with pytest.raises(PlanBusy):
             async with same.lease.hold("sweep", LoopClock(), wait=False, told=print):
                 raise AssertionError("held by two")
+
+
+async def test_who_looks_whether_a_plan_is_held_refuses_no_run_of_it(tmp_path: Path) -> None:
+    """A look takes a free lock for an instant; a run that begins just then asks again."""
+
+    class Asking(LoopClock):
+        async def sleep(self, seconds: float) -> None:
+            looks.release()
+
+    async with open_store(str(tmp_path / "o.db")) as opened:
+        async with opened.lease.hold("sweep", LoopClock(), wait=False, told=print):
+            [lock] = (tmp_path / "locks").glob("*.lock")
+        looks = FileLock(lock)
+        looks.acquire()
+        async with opened.lease.hold("sweep", Asking(), wait=False, told=print):
+            assert await opened.lease.is_held("sweep")
 
 
 async def test_the_budgets_of_all_stores_of_a_folder_are_in_one_file_of_its_own(tmp_path: Path) -> None:

@@ -219,6 +219,15 @@ async def test_a_spec_that_is_not_there_is_told_and_nothing_is_written(
     assert [row async for row in store.results(RUN)] == []
 
 
+async def test_a_run_that_is_not_there_is_told(store: Store) -> None:
+    event = Event(1.0, RUN, None, CircuitOpened(5, 1.0))
+    with pytest.raises(UsageProblem, match="there is no run"):
+        await store.add_events(RUN, [event])
+    with pytest.raises(UsageProblem, match="there is no run"):
+        await store.update_run(RUN, state=RunState.COMPLETE, finished=1.0, exit_code=0, facts=RunFacts())
+    assert await store.runs() == []
+
+
 # -- creations whose answer was lost ------------------------------------------------------------------------
 
 

@@ -83,6 +83,14 @@ def spec_number(db: sqlite3.Connection, run: str, key: str) -> tuple[int, int]:
     return row[0], row[1]
 
 
+def run_number(db: sqlite3.Connection, run: str) -> int:
+    """The row number of a run. Raises ``UsageProblem`` if there is no such run."""
+    row = db.execute("SELECT n FROM runs WHERE id = ?", (run,)).fetchone()
+    if row is None:
+        raise UsageProblem(f"there is no run {run!r}", hint="`orchestrator runs` lists them")
+    return int(row[0])
+
+
 class SqliteArchive:
     """Implements :class:`orchestrator.store.base.Archive`; what the methods promise is said there."""
 

@@ -20,6 +20,7 @@ from orchestrator.store.sqlite.archive import (
     Offload,
     SqliteArchive,
     in_place,
+    run_number,
     spec_number,
 )
 from orchestrator.store.sqlite.database import Database
@@ -118,8 +119,8 @@ class SqliteStore(SqliteArchive):
     ) -> None:
         def work(db: sqlite3.Connection) -> None:
             db.execute(
-                "UPDATE runs SET state = ?, finished = ?, exit_code = ?, facts = ? WHERE id = ?",
-                (state.value, finished, exit_code, rows.dump(dump_facts(facts)), run),
+                "UPDATE runs SET state = ?, finished = ?, exit_code = ?, facts = ? WHERE n = ?",
+                (state.value, finished, exit_code, rows.dump(dump_facts(facts)), run_number(db, run)),
             )
 
         await self._write(work)
@@ -246,8 +247,7 @@ class SqliteStore(SqliteArchive):
 
     async def add_events(self, run: str, events: Sequence[Event]) -> None:
         def work(db: sqlite3.Connection) -> None:
-            run_n = db.execute("SELECT n FROM runs WHERE id = ?", (run,)).fetchone()[0]
-            _add_events(db, run_n, events)
+            _add_events(db, run_number(db, run), events)
 
         await self._write(work)
 
