@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from documentation import ROOT, blocks
@@ -75,6 +76,13 @@ async def test_a_listener_that_raises_ends_no_run_and_hears_no_more(
     assert requests["reads"] == whole.facts.count(RequestSent(Sending.READ))
 
 
+def test_every_fact_is_listed_once() -> None:
+    listed = [
+        name for row in TEXT.split("| facts |")[1].split("\n\n")[0].splitlines() for name in _names(row)
+    ]
+    assert sorted(listed) == sorted(fact.__name__ for fact in get_args(Fact))
+
+
 async def test_several_plans_run_in_one_loop(tmp_path: Path) -> None:
     names = ("dns-health.yaml", "incident-runbook.yaml")
     plans = [load_plan(ROOT / "plans" / name, environ={}) for name in names]
@@ -123,6 +131,10 @@ def test_a_record_is_described_with_its_fields(name: str) -> None:
     row = next(line for line in TEXT.splitlines() if line.startswith(f"| `{name}`"))
     fields = set(getattr(orchestrator, name).__dataclass_fields__)
     assert fields <= set(re.findall(r"`(\w+)(?:\(\))?`", row))
+
+
+def _names(row: str) -> list[str]:
+    return re.findall(r"`([A-Z]\w+)`", row)
 
 
 async def _creations(path: str) -> int:

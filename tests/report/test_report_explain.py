@@ -1,8 +1,9 @@
-"""`explain` knows cells that were left out before anything was created, too."""
+"""`explain` knows cells that were left out before anything was created, and journals of other versions."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,3 +54,45 @@ def test_the_document_tells_of_it_as_data(path: Path) -> None:
 def test_another_target_is_still_unknown(path: Path) -> None:
     said = explain(path, "elsewhere")
     assert said.exit_code != 0
+
+
+def test_a_journal_of_another_version_is_explained(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "o.db"
+    test = make.test(name=None, intended=None, created=None, closed=None)
+
+    async def store() -> None:
+        async with open_store(str(path)) as opened:
+            agents = [Agent(key, f"branch-{key}", AgentType.ENTERPRISE) for key in test.spec.agents]
+            await opened.store.create_run(make.run(facts={}), [test], (), agents)
+
+    anyio.run(store)
+    rows = [
+        ("waited", {"for": "wip", "seconds": 41.0}),
+        ("circuit", {"failures": 5, "seconds": 10.0}),
+        ("look", {"layer": "network", "rows": 1, "of": 2, "complete": False, "skipped": 3, "status": "rows"}),
+        ("look", {"layer": "path-vis", "status": "failed", "detail": "no hops yet"}),
+        ("given_up", {}),
+        ("thawed", {"by": "\x1b[31msun"}),
+        ("waited", {"for": "spring", "seconds": 3.0}),
+    ]
+    db = sqlite3.connect(path)
+    with db:
+        db.executemany(
+            "INSERT INTO events (run_n, spec, at, kind, facts) VALUES (1, ?, ?, ?, ?)",
+            [
+                (test.spec.key, make.started + n, kind, json.dumps(facts))
+                for n, (kind, facts) in enumerate(rows)
+            ],
+        )
+    db.close()
+    told = json.loads(explain(path, "portal", "--json").output)["tests"][0]["steps"]
+    assert [step["text"] for step in told] == [
+        "planned",
+        "waited 41 s for open tests to finish",
+        "5 failures in a row, everything pauses for 10 s",
+        "looked at network: 1 of 2 agents answered, 3 unreadable rows",
+        "looked at path-vis: no hops yet",
+        "given up: its lost creation is not looked for any more",
+        "thawed: by \\x1b[31msun",
+        "waited: for spring, seconds 3.0",
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from orchestrator.events import Event, Fact
 from orchestrator.lifecycle import SpecState
@@ -294,7 +294,7 @@ def event_rows(run_n: int, told: Sequence[Event]) -> list[Row]:
 
 def event_record(run: str, row: Row) -> Event:
     """From spec, at, kind, facts."""
-    return Event(at=row[1], run=run, spec=row[0], fact=events.load(row[2], cast("JsonObject", load(row[3]))))
+    return Event(at=row[1], run=run, spec=row[0], fact=events.load(row[2], _object(row[3])))
 
 
 def _fact_columns(fact: Fact) -> tuple[str, str]:
