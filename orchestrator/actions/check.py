@@ -8,7 +8,8 @@ from orchestrator.actions.prepare import Prepared, prepare
 from orchestrator.actions.session import Session
 from orchestrator.errors import Exit
 from orchestrator.plan.model import Plan
-from orchestrator.report.check import check_document
+from orchestrator.plan.offline import Offline, offline
+from orchestrator.report.check import check_document, offline_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,30 @@ class Checked:
     def document(self) -> dict[str, object]:
         """The document of ``check --json``."""
         plan, expansion = self.prepared.plan, self.prepared.expansion
-        return check_document(plan.name, plan.api, expansion.specs, expansion.not_run, self.prepared.estimate)
+        worth = self.prepared.estimate
+        return check_document(plan.name, plan.api, expansion.specs, expansion.not_run, worth, plan.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOffline:
+    """A plan that has no mistake that can be found without the list of agents."""
+
+    plan: Plan
+    found: Offline
+
+    @property
+    def exit_code(self) -> Exit:
+        """``CEILING`` if the plan goes beyond a ceiling whatever its selectors match."""
+        return Exit.CEILING if self.found.exceeded else Exit.OK
+
+    def document(self) -> dict[str, object]:
+        """The document of ``check --offline --json``."""
+        return offline_document(self.plan, self.found)
+
+
+def check_offline(plan: Plan) -> CheckedOffline:
+    """What can be said of a plan without token and network."""
+    return CheckedOffline(plan, offline(plan))
 
 
 async def check(session: Session, plan: Plan, *, seed: int = 0) -> Checked:

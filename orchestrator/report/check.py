@@ -11,6 +11,8 @@ from orchestrator.report.summary import SCHEMA
 if TYPE_CHECKING:
     from orchestrator.estimate import Estimate
     from orchestrator.model import Api, NotRun, Spec
+    from orchestrator.plan.model import Plan
+    from orchestrator.plan.offline import Offline
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,12 @@ def blocks(specs: Sequence[Spec]) -> list[Block]:
 
 
 def check_document(
-    plan: str, api: Api, specs: Sequence[Spec], left_out: Sequence[NotRun], worth: Estimate
+    plan: str,
+    api: Api,
+    specs: Sequence[Spec],
+    left_out: Sequence[NotRun],
+    worth: Estimate,
+    notes: Sequence[str] = (),
 ) -> dict[str, object]:
     """The document of ``check --json``. Units and times are estimates; times in seconds."""
     return {
@@ -69,6 +76,7 @@ def check_document(
             for cell in left_out
         ],
         "ceilings_exceeded": list(worth.exceeded),
+        "notes": list(notes),
         "specs": [
             {
                 "spec": spec.key,
@@ -80,4 +88,38 @@ def check_document(
             }
             for spec in specs
         ],
+    }
+
+
+def offline_document(plan: Plan, found: Offline) -> dict[str, object]:
+    """The document of ``check --offline --json``."""
+    return {
+        "schema": SCHEMA,
+        "plan": plan.name,
+        "api": plan.api.value,
+        "offline": True,
+        "tests": {"at_least": found.creations},
+        "blocks": [
+            {
+                "test": block.name,
+                "type": block.type,
+                "targets": block.targets,
+                "agents": block.agents,
+                "layers": list(block.layers),
+            }
+            for block in found.blocks
+        ],
+        "needs_listing": [
+            {
+                "test": one.test,
+                "what": one.what,
+                "name": one.name,
+                "file": one.place.file,
+                "line": one.place.line,
+                "column": one.place.column,
+            }
+            for one in found.unlisted
+        ],
+        "ceilings_exceeded": list(found.exceeded),
+        "notes": list(plan.notes),
     }

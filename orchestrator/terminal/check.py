@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from orchestrator.estimate import Estimate
     from orchestrator.model import Agent, NotRun, Spec
+    from orchestrator.plan.offline import Offline
 
 
 def print_check(
@@ -65,3 +66,28 @@ def _row(block: Block) -> tuple[str, ...]:
         span(block.deadline),
         terminal(", ".join(block.layers)),
     )
+
+
+def print_offline(console: Console, plan: str, found: Offline) -> None:
+    """What is certain of a valid plan without the list of agents, and what is not, for people."""
+    blocks = many(len(found.blocks), "test block")
+    say(console, f"{terminal(plan)}  {blocks} without a mistake, as far as can be told offline", "bold")
+    rows = [
+        (
+            terminal(block.name),
+            block.type,
+            str(block.targets),
+            "?" if block.agents is None else str(block.agents),
+            terminal(", ".join(block.layers)),
+        )
+        for block in found.blocks
+    ]
+    table(console, ("test", "type", "targets", "agents", "layers"), rows, indent=2)
+    say(console, f"  creations at least {found.creations}; units, time and ids of agents were not checked")
+    if found.unlisted:
+        say(console, "Needs the list of agents", "bold")
+    for one in found.unlisted:
+        place = f"{terminal(one.place.file)}:{one.place.line}:{one.place.column}"
+        say(console, f"  {place}: {one.what} {terminal(one.name)} (test {terminal(one.test)})")
+    for sentence in found.exceeded:
+        say(console, f"ceiling exceeded: {terminal(sentence)}", "bold red")

@@ -58,6 +58,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
             "result": read(place, "orchestrator results last --format jsonl"),
             "explain": read(place, "orchestrator explain last hq-london --json"),
             "check": read(place, "orchestrator check --simulate --json low.yaml", code=6),
+            "offline": read(place, "orchestrator check --offline --json low.yaml", code=0),
             "agents": read(place, f"orchestrator agents --json {simulated}"),
             "doctor": read(place, "orchestrator doctor --json"),
             "runs": read(place, "orchestrator runs --json"),

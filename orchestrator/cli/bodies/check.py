@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 from orchestrator.actions import check as checking
 from orchestrator.cli.bodies.common import print_json, run_async, set_up_logging
 from orchestrator.cli.bodies.sessions import read_plan, session, settings_of
 from orchestrator.cli.options import Access, Reading, World
-from orchestrator.terminal.check import print_check
+from orchestrator.terminal.check import print_check, print_offline
 from orchestrator.terminal.console import make_console
 
 
@@ -36,4 +37,15 @@ def check(plan: str, reading: Reading, world: World, access: Access, *, as_json:
             prepared.estimate,
             prepared.agents,
         )
+    raise SystemExit(int(checked.exit_code))
+
+
+def check_offline(plan: str, reading: Reading, *, as_json: bool) -> NoReturn:
+    """Check what needs neither token nor network; ends with the exit code."""
+    set_up_logging()
+    checked = checking.check_offline(read_plan(plan, reading))
+    if as_json:
+        print_json(checked.document())
+    else:
+        print_offline(make_console(sys.stdout), checked.plan.name, checked.found)
     raise SystemExit(int(checked.exit_code))
