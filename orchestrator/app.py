@@ -15,7 +15,7 @@ from orchestrator.clock import Clock, HeldClock, LoopClock
 from orchestrator.credentials import Credentials
 from orchestrator.events import Listener
 from orchestrator.listeners.telling import Telling
-from orchestrator.runner.conductor import Doors, Pacing
+from orchestrator.runner.doors import Doors, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Wire
 from orchestrator.settings import Settings

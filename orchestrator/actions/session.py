@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from orchestrator.model import Agent, Api
 from orchestrator.runner.ask import ask
-from orchestrator.runner.conductor import Doors, Pacing
+from orchestrator.runner.doors import Doors, Pacing
 from orchestrator.runner.naming import run_id
 from orchestrator.settings import Settings, pick_account, pick_origin
 from orchestrator.store.opening import Opened, pick_store

@@ -48,10 +48,10 @@ class Stop:
 class Before:
     """What the run had when this session of it ``began`` (monotonic): counts of tests and requests."""
 
-    began: float = 0.0
+    began: float
+    requests: Requests
     planned: int = 0
     created: int = 0
-    requests: Requests = field(default_factory=Requests)
 
 
 @dataclass(slots=True)
@@ -66,8 +66,8 @@ class Context:
     schedule: Schedule
     tests: dict[str, InHand]
     telling: Telling
+    before: Before
     stop: Stop = field(default_factory=Stop)
-    before: Before = field(default_factory=Before)
     last_creation: float = 0.0
     patience: Patience = field(default_factory=Patience)
 

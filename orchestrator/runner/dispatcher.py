@@ -2,37 +2,36 @@
 
 Nobody else sends and nothing is retried where it failed: what is to be tried again goes back to the
 schedule. The loop sleeps until the next thing that can change: an answer, a due poll, a pacer's slot, a
-budget's opening, a deadline, or a word from outside.
+budget's opening, a deadline, or a word from outside. What goes next is chosen in ``chooser``.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 
 import anyio
 
-from orchestrator.budget.holders import ASK_AGAIN
-from orchestrator.budget.permits import BudgetView, Ledger, LedgerView, Permit
-from orchestrator.budget.readings import WINDOW
+from orchestrator.budget.permits import Ledger
 from orchestrator.errors import StoreProblem
 from orchestrator.events import CircuitOpened, Waited, WaitEnded, Waiting
 from orchestrator.lifecycle import SpecState
 from orchestrator.records import RunState
+from orchestrator.runner.chooser import Chooser, Go, Wait
 from orchestrator.runner.close import close
 from orchestrator.runner.context import EVENTS_BUFFERED, Context
 from orchestrator.runner.create import create, end_uncreated
+from orchestrator.runner.doors import Interruption
 from orchestrator.runner.journal import durably
 from orchestrator.runner.pacer import Pacer
 from orchestrator.runner.poll import detail, poll, probe
 from orchestrator.runner.standing import run_facts, standing
-from orchestrator.schedule.pace import Load
-from orchestrator.schedule.steps import Candidate, Create, Poll, Probe, Step
+from orchestrator.schedule.steps import Create, Poll, Probe
 
 # Steps under way at once; far above what the limits allow, and a bound for memory and sockets.
 MAX_IN_FLIGHT = 64
-# The loop looks around at least this often, whatever the headers have made it believe (seconds).
+# The loop chooses anew at least this often, whatever the headers have made it believe (seconds).
 LONGEST_SLEEP = 5.0
 # Counts of requests are stored this often, so that a kill loses few of them (seconds).
 KEEP_EVERY = 10.0
@@ -52,10 +51,7 @@ class End(Enum):
 
 
 class Dispatcher:
-    """Runs one run's schedule to its end.
-
-    ``deadline`` is monotonic.
-    """
+    """Runs one run's schedule to its end, until its ``deadline`` (monotonic) or an interruption."""
 
     def __init__(
         self,
@@ -64,10 +60,13 @@ class Dispatcher:
         pacer: Pacer,
         *,
         deadline: float,
+        interruption: Interruption,
     ) -> None:
         self._context = context
         self._ledger = ledger
         self._pacer = pacer
+        self._chooser = Chooser(context.schedule, ledger, pacer)
+        self._interruption = interruption
         self._deadline = deadline
         self._kept_at = 0.0
         self._woken = anyio.Event()
@@ -76,20 +75,10 @@ class Dispatcher:
         self._leave_at: float | None = None
         self._reading: dict[anyio.CancelScope, object] = {}
         self._deadline_passed = False
-        self._waiting_for: Waiting | None = None
-        self._view: LedgerView | None = None
         self._broken: list[StoreProblem] = []
 
-    # -- from outside -------------------------------------------------------------------------------
-
-    def interrupt(self, reason: str, grace: float) -> None:
-        """Create no more, collect what is paid for during ``grace`` seconds, then leave."""
-        self._context.stop.creating = self._context.stop.creating or reason
-        self._leave_at = self._context.clock.now() + grace
-        self.wake()
-
     def wake(self) -> None:
-        """Something changed: look again."""
+        """Something changed: choose again."""
         self._woken.set()
 
     # -- the loop -----------------------------------------------------------------------------------
@@ -97,6 +86,7 @@ class Dispatcher:
     async def run(self) -> End:
         """Send until nothing is left, or until told to stop. Raises what makes the run impossible."""
         context = self._context
+        self._interruption.wakes(self.wake)
         async with anyio.create_task_group() as tasks:
             while True:
                 now = context.clock.now()
@@ -110,18 +100,18 @@ class Dispatcher:
                 if not self._slot:
                     await self._pacer.slot()
                     self._slot = True
-                chosen, wake_at = self._choose(context.clock.now())
-                if chosen is None:
-                    await self._sleep(wake_at)
+                choice = self._choose(context.clock.now())
+                if isinstance(choice, Wait):
+                    await self._sleep(choice)
                 else:
                     self._slot = False
-                    await self._send(tasks, *chosen)
+                    await self._send(tasks, choice)
         if self._broken:
             raise _told_together(self._broken)
         await durably(context.store.add_events(context.run.id, context.take_events()))
         if context.stop.refused is not None:
             return End.REFUSED
-        return End.INTERRUPTED if self._leave_at is not None else End.FINISHED
+        return End.FINISHED if self._interruption.code is None else End.INTERRUPTED
 
     def _over(self, now: float) -> bool:
         schedule, stop = self._context.schedule, self._context.stop
@@ -137,6 +127,9 @@ class Dispatcher:
 
     async def _heed_stops(self, now: float) -> None:
         context = self._context
+        if self._interruption.code is not None and self._leave_at is None:
+            context.stop.creating = context.stop.creating or "interrupted"
+            self._leave_at = now + self._interruption.grace
         if now >= self._deadline and not self._deadline_passed:
             self._deadline_passed = True
             context.stop.creating = context.stop.creating or "the run's deadline was reached"
@@ -160,7 +153,8 @@ class Dispatcher:
         context = self._context
         if now - self._kept_at >= KEEP_EVERY:
             self._kept_at = now
-            facts = run_facts(context, self._ledger.view(now), None)
+            counted = context.telling.statistics
+            facts = run_facts(context.run, context.before, counted, self._ledger.view(now), None)
             kept = context.store.update_run(
                 context.run.id, state=RunState.RUNNING, finished=None, exit_code=None, facts=facts
             )
@@ -170,60 +164,31 @@ class Dispatcher:
 
     # -- choice -------------------------------------------------------------------------------------
 
-    def _choose(self, now: float) -> tuple[tuple[Step, Permit, bool] | None, float]:
-        """The first candidate that may go, with its permit; else when to look again."""
-        context = self._context
-        wake_at = min(
-            now + LONGEST_SLEEP, self._deadline if not self._deadline_passed else now + LONGEST_SLEEP
-        )
-        self._waiting_for = self._view = None
-        if context.stop.sending is not None or self._in_flight >= MAX_IN_FLIGHT or self._leaving(now):
-            return None, wake_at
+    def _choose(self, now: float) -> Go | Wait:
+        """The next step, with its permit; else until when there is none."""
+        schedule, until = self._context.schedule, now + LONGEST_SLEEP
+        if not self._deadline_passed:
+            until = min(until, self._deadline)
+        stopped = self._context.stop.sending is not None or self._leaving(now)
+        if stopped or self._in_flight >= MAX_IN_FLIGHT:
+            return Wait(until)
         if self._leave_at is not None:
-            wake_at = min(wake_at, self._leave_at)
-        pause = context.schedule.trip(now)
+            until = min(until, self._leave_at)
+        pause = schedule.trip(now)
         if pause is not None:
-            context.tell(CircuitOpened(pause.failures, round(pause.seconds, 1)))
-        if now < context.schedule.paused_until:
-            self._waiting_for = Waiting.CIRCUIT
-            return None, min(wake_at, context.schedule.paused_until)
-        self._view = view = self._ledger.view(now)
-        for candidate in context.schedule.candidates(now, _load(view)):
-            opens_at = self._affordable(candidate, view, now)
-            if opens_at <= now:
-                permit = self._ledger.try_reserve(now, instant=candidate.instant, spare=candidate.spare)
-                if permit is not None:
-                    context.schedule.take(candidate.step, now)
-                    return (candidate.step, permit, _blind(view, candidate)), now
-                opens_at = self._ledger.opens_at(now, instant=candidate.instant, spare=candidate.spare)
-                if opens_at <= now:
-                    opens_at = now + ASK_AGAIN  # another process of this host goes first
-                self._waiting_for = self._waiting_for or _scarcer(view, candidate)
-            wake_at = min(wake_at, opens_at)
-        self._waiting_for = self._waiting_for or context.schedule.creations_wait_for(now)
-        return None, min(wake_at, context.schedule.wake(now))
-
-    def _affordable(self, candidate: Candidate, view: LedgerView, now: float) -> float:
-        """When the pacers allow the candidate."""
-        if not self._pacer.open(instant=candidate.instant, blind=_blind(view, candidate)):
-            self._waiting_for = self._waiting_for or Waiting.SPACING
-            return now + 0.1
-        if not candidate.instant:
-            return now
-        instant = view.instant_test
-        left = _seconds_left(instant, view.server_time)
-        to_create = self._context.schedule.to_create
-        opens_at = self._pacer.creation_opens_at(
-            min(to_create, instant.free), left, last=to_create <= instant.free
-        )
-        if opens_at > now:
-            self._waiting_for = self._waiting_for or Waiting.SPACING
-        return opens_at
+            self._context.tell(CircuitOpened(pause.failures, round(pause.seconds, 1)))
+        if now < schedule.paused_until:
+            return Wait(min(until, schedule.paused_until), Waiting.CIRCUIT)
+        choice = self._chooser.choose(now)
+        if isinstance(choice, Wait):
+            return replace(choice, until=min(until, choice.until))
+        return choice
 
     # -- doing --------------------------------------------------------------------------------------
 
-    async def _send(self, tasks: anyio.abc.TaskGroup, step: Step, permit: Permit, blind: bool) -> None:
-        await self._pacer.sent(instant=permit.instant, blind=blind)
+    async def _send(self, tasks: anyio.abc.TaskGroup, go: Go) -> None:
+        step, permit = go.step, go.permit
+        await self._pacer.sent(instant=permit.instant, blind=go.blind)
         if isinstance(step, Create):
             for reason, seconds in self._context.telling.statistics.waits.items():
                 if seconds >= 0.5:
@@ -269,17 +234,15 @@ class Dispatcher:
             self._broken.append(problem)
             self._context.stop.sending = self._context.stop.sending or problem.message
 
-    async def _sleep(self, until: float) -> None:
-        context = self._context
-        began = context.clock.now()
+    async def _sleep(self, wait: Wait) -> None:
+        context, began = self._context, self._context.clock.now()
         if context.telling.attended:
-            view = self._view or self._ledger.view(began)
-            context.tell(standing(context, view, self._waiting_for))
-        with context.clock.move_on_after(max(0.001, until - began)):
+            context.tell(standing(context, wait.view or self._ledger.view(began), wait.reason))
+        with context.clock.move_on_after(max(0.001, wait.until - began)):
             await self._woken.wait()
         self._woken = anyio.Event()
-        if self._waiting_for is not None:
-            context.tell(WaitEnded(self._waiting_for, context.clock.now() - began))
+        if wait.reason is not None:
+            context.tell(WaitEnded(wait.reason, context.clock.now() - began))
 
 
 def _told_together(problems: Sequence[StoreProblem]) -> StoreProblem:
@@ -288,33 +251,6 @@ def _told_together(problems: Sequence[StoreProblem]) -> StoreProblem:
     told = StoreProblem(problems[0].message, hint="; ".join(hints) or None)
     told.__cause__ = problems[0]
     return told
-
-
-def _seconds_left(budget: BudgetView, server_time: float) -> float:
-    """Of the budget's window; a whole window where nothing is known."""
-    if not budget.known or budget.reset is None or not math.isfinite(server_time):
-        return WINDOW
-    return budget.reset - server_time
-
-
-def _load(view: LedgerView) -> Load:
-    return Load(
-        organization_limit=view.organization.limit,
-        instant_limit=view.instant_test.limit,
-        instant_free=view.instant_test.free,
-        reserve=view.organization.reserve,
-        room=view.organization.room if view.organization.known else None,
-        seconds_left=_seconds_left(view.organization, view.server_time),
-    )
-
-
-def _blind(view: LedgerView, candidate: Candidate) -> bool:
-    return view.organization.blind or (candidate.instant and view.instant_test.blind)
-
-
-def _scarcer(view: LedgerView, candidate: Candidate) -> Waiting:
-    scarce_instant = candidate.instant and view.instant_test.free < 1
-    return Waiting.INSTANT_TEST if scarce_instant else Waiting.ORGANIZATION
 
 
 __all__ = ["Dispatcher", "End"]

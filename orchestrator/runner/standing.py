@@ -8,8 +8,9 @@ from dataclasses import replace
 from orchestrator.budget.permits import BudgetView, LedgerView
 from orchestrator.estimate import finish_seconds
 from orchestrator.events import BudgetStanding, Standing, Waiting
-from orchestrator.records import BudgetSeen, RunFacts
-from orchestrator.runner.context import Context
+from orchestrator.listeners.statistics import Statistics
+from orchestrator.records import BudgetSeen, RunFacts, RunRecord
+from orchestrator.runner.context import Before, Context
 
 
 def standing(context: Context, view: LedgerView, waiting_for: Waiting | None) -> Standing:
@@ -31,12 +32,13 @@ def standing(context: Context, view: LedgerView, waiting_for: Waiting | None) ->
     )
 
 
-def run_facts(context: Context, view: LedgerView, stopped: str | None) -> RunFacts:
+def run_facts(
+    run: RunRecord, before: Before, counted: Statistics, view: LedgerView, stopped: str | None
+) -> RunFacts:
     """The facts of the run so far; ``stopped`` says why it ends before its plan does."""
-    counted = context.telling.statistics
     return replace(
-        context.run.facts,
-        requests=context.before.requests + counted.requests,
+        run.facts,
+        requests=before.requests + counted.requests,
         organization=_seen(view.organization),
         instant_test=_seen(view.instant_test),
         waits={reason.value: round(seconds, 1) for reason, seconds in counted.waits.items()},

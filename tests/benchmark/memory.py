@@ -29,7 +29,8 @@ from orchestrator.clock import LoopClock
 from orchestrator.listeners.telling import Telling
 from orchestrator.plan.load import parse_plan
 from orchestrator.records import RunRecord
-from orchestrator.runner.conductor import Conductor, Doors, Pacing
+from orchestrator.runner.conductor import Conductor
+from orchestrator.runner.doors import Doors, Pacing
 from orchestrator.runner.wire import Wire
 from orchestrator.settings import Settings
 from orchestrator.simulator.service import Service

@@ -35,7 +35,8 @@ from orchestrator.lifecycle import SpecState
 from orchestrator.listeners.telling import Telling
 from orchestrator.model import Api, Spec
 from orchestrator.records import RunRecord, RunSettings, TestRecord
-from orchestrator.runner.conductor import Conductor, Doors, Pacing
+from orchestrator.runner.conductor import Conductor
+from orchestrator.runner.doors import Doors, Pacing
 from orchestrator.runner.naming import test_name
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Wire

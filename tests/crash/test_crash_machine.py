@@ -31,7 +31,8 @@ from orchestrator.listeners.telling import Telling
 from orchestrator.model import Spec
 from orchestrator.records import UNKNOWN_POLICIES, TestRecord
 from orchestrator.report.summary import summary
-from orchestrator.runner.conductor import Conductor, Doors, Outcome, Pacing
+from orchestrator.runner.conductor import Conductor, Outcome
+from orchestrator.runner.doors import Doors, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Wire
 from orchestrator.simulator.service import Service

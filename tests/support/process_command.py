@@ -32,7 +32,7 @@ from typing import Any
 from process_clock import VARIABLE, Pace, ProcessClock
 
 from orchestrator import app
-from orchestrator.runner.conductor import Pacing
+from orchestrator.runner.doors import Pacing
 from orchestrator.store.sqlite import database, journal
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.protocol import Reply, Request

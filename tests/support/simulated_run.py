@@ -41,7 +41,7 @@ from orchestrator.records import CellRecord, RunRecord, StoredAnswer, TestRecord
 from orchestrator.report.digest import digest
 from orchestrator.report.markdown import ticket
 from orchestrator.report.summary import summary
-from orchestrator.runner.conductor import Doors, Pacing
+from orchestrator.runner.doors import Doors, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Wire
 from orchestrator.settings import Settings

@@ -17,7 +17,8 @@ from orchestrator.lifecycle import SpecState
 from orchestrator.listeners.telling import Telling
 from orchestrator.model import Answer, Api, Spec
 from orchestrator.records import RunRecord, RunSettings, TestRecord
-from orchestrator.runner.conductor import Conductor, Doors, Outcome, Pacing
+from orchestrator.runner.conductor import Conductor, Outcome
+from orchestrator.runner.doors import Doors, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Wire
 from orchestrator.simulator.inprocess import InProcess

@@ -1,0 +1,105 @@
+"""Starting is resuming: what an earlier session of the run left is put in order, and the schedule is filled.
+
+The store is asked what remains; a run that has just begun has left nothing, and all remains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from orchestrator.events import Intended
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import Answer
+from orchestrator.records import TestRecord
+from orchestrator.runner.context import Context, InHand
+from orchestrator.runner.create import end_uncreated
+from orchestrator.runner.journal import durably
+from orchestrator.runner.poll import wanted_details
+from orchestrator.schedule.latency import LatencyModel
+from orchestrator.schedule.order import creation_order
+from orchestrator.schedule.progress import Progress
+from orchestrator.testtypes import DETAILS, TEST_TYPES
+
+LOST = "its creation's answer was lost when an earlier session of this run ended"
+
+
+async def recover(context: Context, latencies: Mapping[str, LatencyModel], unknown: str) -> None:
+    """Fill the schedule, and say in ``context.before`` what earlier sessions did.
+
+    ``unknown`` is what to do with ambiguous creations, one of ``UNKNOWN_POLICIES``.
+    """
+    store, run, before = context.store, context.run, context.before
+    tests = await store.tests(run.id)
+    before.planned = len(tests)
+    for test in tests:
+        await _put_in_order(context, test, unknown)
+    before.created = (await store.counts(run.id)).created
+    # Of a killed session only the intentions are certain: each was durable before its request left.
+    sent = sum(isinstance(event.fact, Intended) for event in await store.events(run.id))
+    before.requests = replace(before.requests, **{"creations" if run.parent is None else "reruns": sent})
+    remaining = await store.tests(run.id, [SpecState.PLANNED, SpecState.WAITING])
+    for test in remaining:
+        context.tests[test.spec.key] = InHand(test, Progress(test.spec, test.baseline))
+    _fill(context, [test for test in remaining if test.state is SpecState.PLANNED], latencies)
+    await _reopen(context, [test for test in remaining if test.state is SpecState.WAITING])
+
+
+async def _put_in_order(context: Context, test: TestRecord, unknown: str) -> None:
+    store, run, clock = context.store, context.run, context.clock
+    key, state = test.spec.key, test.state
+    if state is SpecState.CREATING and run.parent is not None and test.test_id is not None:
+        # Whether a re-run was taken can be seen: by a newer round.
+        await durably(store.created(run.id, key, test.test_id, test.links, clock.wall()))
+    elif state is SpecState.CREATING:
+        await end_uncreated(context, InHand(test, Progress(test.spec)), SpecState.UNKNOWN, LOST)
+        state = SpecState.UNKNOWN
+    if state is SpecState.UNKNOWN and unknown == "skip":
+        await durably(store.give_up(run.id, key, clock.wall()))
+    # What was given up is not tried again: somebody has decided that it is not worth paying twice.
+    retry = state is SpecState.UNKNOWN and unknown == "retry" and not test.given_up
+    # A refused creation was not paid for, and what refused it (a permission) may be mended by now.
+    if retry or state in {SpecState.NOT_RUN, SpecState.FAILED}:
+        await durably(store.move(run.id, key, SpecState.PLANNED, clock.wall()))
+    elif state in {SpecState.PARTIAL, SpecState.TIMED_OUT}:
+        await durably(store.move(run.id, key, SpecState.WAITING, clock.wall()))
+
+
+def _fill(context: Context, planned: Sequence[TestRecord], latencies: Mapping[str, LatencyModel]) -> None:
+    run, by_key = context.run, {test.spec.key: test for test in planned}
+    order = creation_order(
+        [test.spec for test in planned],
+        lambda kind: latencies[kind].quantile(0.5),
+        in_order=run.settings.in_order,
+        boxed=run.settings.boxed,
+    )
+    for spec in order:
+        if run.parent is None or by_key[spec.key].test_id is None:
+            context.schedule.add(spec)
+        else:
+            # Also where they were read by an earlier session: the test may have been run since.
+            context.schedule.add_rerun(spec, layer=TEST_TYPES[spec.type].layers[0])
+
+
+async def _reopen(context: Context, waiting: Sequence[TestRecord]) -> None:
+    """Tests that an earlier session created: their answers so far count, their deadlines go on."""
+    wall, now = context.clock.wall(), context.clock.now()
+    for test in waiting:
+        hand = context.tests[test.spec.key]
+        answers = await context.store.answers(context.run.id, test.spec.key)
+        kept: list[Answer] = []
+        for layer in test.spec.layers:
+            harvest = hand.progress.accept(layer, [row for row in answers if row.layer == layer])
+            kept.extend(harvest.kept)
+        if test.spec.path_details:
+            hand.detailed = wanted_details(kept)
+        have = {(row.agent_id, row.round_id) for row in answers if row.layer == DETAILS}
+        hand.created = now - max(0.0, wall - (test.created or wall))
+        context.schedule.opened(
+            test.spec,
+            hand.progress,
+            created=hand.created,
+            deadline=hand.created + test.spec.deadline,
+            now=now,
+            details=sorted(hand.detailed - have),
+        )
