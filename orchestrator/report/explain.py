@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from orchestrator.events import (
     Adopted,
@@ -25,6 +25,7 @@ from orchestrator.events import (
     Probed,
     Refused,
     RequestAnswered,
+    RequestFact,
     RequestFailed,
     RequestSent,
     Rerun,
@@ -63,6 +64,10 @@ _CAME_TO = {
     SpecState.UNKNOWN: "unknown: the answer to its creation was lost; it was not repeated",
     SpecState.NOT_RUN: "not run",
 }
+
+
+# What is not of one test.
+_OfTheWhole: TypeAlias = CircuitOpened | Probed | WaitEnded | Standing | RequestFact | BudgetFact | Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +175,12 @@ def told_of(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - a table; the t
             return f"stored {new} answers of {terminal(layer)}"
         case Closed(state):
             return f"closed as {state.value.replace('_', ' ')}"
+        case _:
+            return _told_of_the_whole(fact)
+
+
+def _told_of_the_whole(fact: _OfTheWhole) -> str:  # noqa: PLR0911 - as above
+    match fact:
         case CircuitOpened(failures, seconds):
             return f"{failures} failures in a row, everything pauses for {span(seconds)}"
         case Probed(answered, detail):
