@@ -39,7 +39,11 @@ class AgentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """Where from: an agent as the API listed it at the start of the run."""
+    """Where from: an agent as the API listed it at the start of the run.
+
+    ``network`` and ``prefix`` are those of its public address, the network with the number of its autonomous
+    system; ``latitude`` and ``longitude`` are decimal degrees. ``None`` where the API told nothing.
+    """
 
     id: str
     name: str
@@ -49,6 +53,10 @@ class Agent:
     state: AgentState = AgentState.UNKNOWN
     labels: tuple[str, ...] = ()
     target_only: bool = False
+    network: str | None = None
+    prefix: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +110,44 @@ class AnswerStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """One hop of a path trace. ``time`` is the round trip in milliseconds, ``loss`` a percentage.
+
+    ``network`` is the autonomous system as the API names it. What was not told is ``None``.
+    """
+
+    number: int
+    address: str | None = None
+    rdns: str | None = None
+    network: str | None = None
+    prefix: str | None = None
+    location: str | None = None
+    time: float | None = None
+    loss: float | None = None
+    mpls: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One path trace: its hops by number. A number that is missing did not answer (api-facts 3.4)."""
+
+    id: str | None
+    hops: tuple[Hop, ...]
+
+    @property
+    def last_answered(self) -> Hop | None:
+        """The hop farthest from the agent that answered."""
+        return next((hop for hop in reversed(self.hops) if hop.address is not None), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One row of one layer of one round from one agent, in one shape for v6 and v7.
 
     ``metrics`` has v7 metric names; a failed measurement has no metrics (api-facts 0.7). ``round_id`` is
     the epoch second of the round's start, ``date`` ISO 8601 UTC with ``Z``. ``raw`` is the row as JSON text.
+    ``error_type`` is the phase that failed in lower case, where the layer has one. ``paths`` are the traces
+    of a row with hop details, ``None`` in every other row (and in those stored before hops were kept).
     """
 
     layer: str
@@ -122,6 +163,8 @@ class Answer:
     raw: str
     direction: str | None = None
     link: str | None = None
+    error_type: str | None = None
+    paths: tuple[Path, ...] | None = None
 
 
 class Verdict(StrEnum):

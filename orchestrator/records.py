@@ -191,6 +191,14 @@ class StoredAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Paths:
+    """Paths whose hop details are ``wanted``, one for each agent and round, and those that were ``got``."""
+
+    wanted: int = 0
+    got: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What the tests and cells of a run came to, read from the store.
 
@@ -198,7 +206,8 @@ class Counts:
     among ``not_run`` that were left out before anything was created (an offline agent, ...): they do not make
     a run incomplete.
     ``pending_sent`` counts the cells among ``pending`` whose spec's creation left, or may have left
-    (creating, waiting, unknown). ``verdicts`` covers every cell that is not pending.
+    (creating, waiting, unknown). ``verdicts`` covers every cell that is not pending. ``paths`` are the paths
+    measured so far whose hop details the plan wants, and how many of those have come.
     """
 
     tests: Mapping[SpecState, int]
@@ -207,3 +216,4 @@ class Counts:
     verdicts: Mapping[Verdict, int]
     left_out: int = 0
     pending_sent: int = 0
+    paths: Paths = Paths()

@@ -34,14 +34,17 @@ async def explain(archive: Archive, run: RunRecord, cell: str, agent: str | None
             hint="give a target's name or a spec's key as `orchestrator results` shows them",
         )
     stories = [
-        Story(
-            test,
-            tuple(await archive.events(run.id, test.spec.key)),
-            tuple(one for one in cells if agent and one.spec == test.spec.key),
-        )
+        await _story(archive, run, test, [one for one in cells if agent and one.spec == test.spec.key])
         for test in tests
     ]
     return Explained(run, tuple(stories), left_out)
+
+
+async def _story(archive: Archive, run: RunRecord, test: TestRecord, cells: Sequence[CellRecord]) -> Story:
+    key, agents = test.spec.key, {one.agent_id for one in cells}
+    answers = await archive.answers(run.id, key) if agents and test.spec.path_details else ()
+    details = (one for one in answers if one.paths is not None and one.agent_id in agents)
+    return Story(test, tuple(await archive.events(run.id, key)), tuple(cells), tuple(details))
 
 
 def tests_meant(target: str, planned: Sequence[TestRecord]) -> list[TestRecord]:

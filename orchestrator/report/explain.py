@@ -47,7 +47,7 @@ from orchestrator.events.limits import (
     WindowProbed,
 )
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Json
+from orchestrator.model import Answer, Json, Path
 from orchestrator.records import CellRecord, RunRecord, TestRecord
 from orchestrator.report.times import clock_time, people, span
 from orchestrator.report.waits import awaited
@@ -105,9 +105,16 @@ def waits(events: Sequence[Event]) -> dict[str, float]:
 
 
 def explanation(
-    run: RunRecord, test: TestRecord, events: Sequence[Event], cells: Sequence[CellRecord] = ()
+    run: RunRecord,
+    test: TestRecord,
+    events: Sequence[Event],
+    cells: Sequence[CellRecord] = (),
+    answers: Sequence[Answer] = (),
 ) -> list[str]:
-    """Lines for people, escaped. ``cells`` are the ones asked about; none means the whole test."""
+    """Lines for people, escaped. ``cells`` are the ones asked about; none means the whole test.
+
+    Of the ``answers`` of the test the paths of those cells are told.
+    """
     spec = test.spec
     lines = [
         f"test {terminal(spec.key)}: {terminal(spec.test)}, {terminal(spec.type)}, {terminal(spec.target)}",
@@ -122,8 +129,25 @@ def explanation(
         lines += ["", f"  waited {', '.join(waited)}"]
     error = f" ({terminal(test.error)})" if test.error else ""
     lines += ["", f"  {_CAME_TO[test.state]}{error}"]
-    lines += [_cell(cell) for cell in cells]
+    for cell in cells:
+        lines.append(_cell(cell))
+        paths = (answer.paths or () for answer in answers if answer.agent_id == cell.agent_id)
+        lines += [f"    {path_told(path)}" for found in paths for path in found]
     return lines
+
+
+def path_told(path: Path) -> str:
+    """How far a path trace came, in one line, escaped."""
+    last = path.last_answered
+    name = f"path {terminal(path.id)}" if path.id else "a path"
+    if last is None:
+        return f"{name}: no hop answered"
+    silent = path.hops[-1].number - last.number
+    beyond = f", {silent} more did not" if silent else ""
+    place = ", ".join(terminal(part) for part in (last.address, last.network, last.location) if part)
+    where = f"{terminal(last.rdns)} ({place})" if last.rdns and last.rdns != last.address else place
+    took = "" if last.time is None else f", {last.time:g} ms"
+    return f"{name}: hop {last.number} was the last that answered, {where}{took}{beyond}"
 
 
 def _line(step: Step) -> str:

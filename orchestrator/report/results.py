@@ -10,7 +10,7 @@ import csv
 import io
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
@@ -26,7 +26,7 @@ Out: TypeAlias = "Callable[[str], object]"
 
 FIXED = (
     "run", "spec", "test", "test_id", "type", "target", "layer", "agent_id", "agent", "country", "server",
-    "direction", "round_id", "date", "status", "error", "verdict", "link",
+    "direction", "round_id", "date", "status", "error_type", "error", "verdict", "link",
 )  # fmt: skip
 
 
@@ -67,7 +67,7 @@ async def _kept(rows: Rows, keep: Filter) -> AsyncIterator[StoredAnswer]:
 
 
 def result_object(run: str, row: StoredAnswer) -> dict[str, object]:
-    """One answer as the documented object. ``direction`` is there only for answers that have one."""
+    """One answer as the documented object. ``direction`` and ``hops`` only for answers that have them."""
     answer = row.answer
     document: dict[str, object] = {
         "schema": SCHEMA,
@@ -84,12 +84,15 @@ def result_object(run: str, row: StoredAnswer) -> dict[str, object]:
         "round_id": answer.round_id,
         "date": answer.date,
         "status": answer.status.value,
+        "error_type": answer.error_type,
         "error": answer.error,
         "verdict": None if row.verdict is None else row.verdict.value,
         "metrics": {name: _json_number(value) for name, value in answer.metrics.items()},
     }
     if answer.direction is not None:
         document["direction"] = answer.direction
+    if answer.paths is not None:
+        document["hops"] = [[asdict(hop) for hop in path.hops] for path in answer.paths]
     return document
 
 
@@ -147,7 +150,7 @@ def _fixed(run: str, row: StoredAnswer) -> tuple[Metric | None, ...]:
     return (
         *(run, row.spec, row.test, row.test_id, row.type, row.target, answer.layer),
         *(answer.agent_id, answer.agent, answer.country, answer.server, answer.direction, answer.round_id),
-        *(answer.date, answer.status.value, answer.error, verdict, answer.link),
+        *(answer.date, answer.status.value, answer.error_type, answer.error, verdict, answer.link),
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from orchestrator.events import Event
+from orchestrator.model import Answer, Path
 from orchestrator.records import CellRecord, RunRecord, TestRecord
 from orchestrator.report.explain import explanation, never_planned, steps
 from orchestrator.report.summary import SCHEMA
@@ -17,11 +18,15 @@ Mask = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One test with its events, and the cells of it that were asked about; none means the whole test."""
+    """One test with its events, and the cells of it that were asked about; none means the whole test.
+
+    ``details`` are the answers of those cells with the hops of their paths.
+    """
 
     test: TestRecord
     events: tuple[Event, ...]
     cells: tuple[CellRecord, ...] = ()
+    details: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Explained:
         """For people, escaped; an empty line ends a story."""
         lines = []
         for story in self.stories:
-            lines += [*explanation(self.run, story.test, story.events, story.cells), ""]
+            lines += [*explanation(self.run, story.test, story.events, story.cells, story.details), ""]
         return [mask(line) for line in [*lines, *map(never_planned, self.left_out)]]
 
     def _steps(self, story: Story, mask: Mask) -> dict[str, object]:
@@ -56,4 +61,16 @@ class Explained:
             {"at": utc(step.at), "since": round(step.since, 3), "text": mask(step.text)}
             for step in steps(self.run, story.test, story.events)
         ]
-        return {"spec": story.test.spec.key, "target": story.test.spec.target, "steps": told}
+        paths = [_last_hop(answer, path) for answer in story.details for path in answer.paths or ()]
+        spec = story.test.spec
+        return {"spec": spec.key, "target": spec.target, "steps": told, "paths": paths}
+
+
+def _last_hop(answer: Answer, path: Path) -> dict[str, object]:
+    last = path.last_answered
+    return {
+        "agent_id": answer.agent_id,
+        "round_id": answer.round_id,
+        "path": path.id,
+        "last_hop": None if last is None else asdict(last),
+    }

@@ -40,6 +40,7 @@ def summary(run: RunRecord, counts: Counts, *, now: float | None = None) -> dict
         "requests": asdict(run.facts.requests),
         "budgets": {name: _budget(seen) for name, seen in run.facts.budgets.items()},
         "units": {"estimated": run.facts.units},
+        "paths": asdict(counts.paths),
     }
 
 

@@ -44,6 +44,8 @@ def print_summary(
         say(console, f"  stopped: {terminal(run.facts.stopped)}", "yellow")
     for name, group in groups(counts).items():
         say(console, f"  {name:<9} {_counted(group)}")
+    if counts.paths.wanted:
+        say(console, f"  paths     {counts.paths.got} of {counts.paths.wanted} came")
     say(console, f"  requests  {_requests(run.facts.requests)}")
     for line in budget_lines(run):
         say(console, f"  {line}")

@@ -10,7 +10,16 @@ from collections.abc import Iterable, Mapping
 
 from orchestrator.model import Agent, AgentState, AgentType, Json, JsonObject
 from orchestrator.thousandeyes.protocol import AccountGroup, BadAnswer
-from orchestrator.thousandeyes.scalars import excerpt, flag, identifier, items, mapping, parse_object, text
+from orchestrator.thousandeyes.scalars import (
+    excerpt,
+    flag,
+    identifier,
+    items,
+    mapping,
+    number,
+    parse_object,
+    text,
+)
 
 _TYPES = {kind.value: kind for kind in AgentType}
 _STATES = {state.value: state for state in AgentState}
@@ -82,7 +91,17 @@ def _agent(entry: JsonObject) -> Agent | None:
         state=_state(entry, kind),
         labels=_labels(entry),
         target_only=bool(flag(entry.get("targetOnly"))),
+        network=text(entry.get("network")),
+        prefix=text(entry.get("prefix")),
+        latitude=_degrees(entry, "latitude", 90.0),
+        longitude=_degrees(entry, "longitude", 180.0),
     )
+
+
+def _degrees(entry: JsonObject, name: str, most: float) -> float | None:
+    """In v7 within ``coordinates``; v6 documents none, and is read where an object would have them."""
+    found = number(mapping(entry.get("coordinates")).get(name, entry.get(name)))
+    return float(found) if found is not None and -most <= found <= most else None
 
 
 def _state(entry: JsonObject, kind: AgentType) -> AgentState:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from orchestrator.model import Answer, AnswerStatus, Json, JsonObject, Metric
-from orchestrator.testtypes import Layer
+from orchestrator.testtypes import DETAILS, Layer
 from orchestrator.testtypes.layers import layer_of_answer
+from orchestrator.thousandeyes.paths import read_paths
 from orchestrator.thousandeyes.scalars import (
     compact,
     flag,
@@ -80,6 +81,8 @@ def answer_of(layer: str, row: Row) -> Answer | None:
         raw=compact(row.raw),
         direction=_direction(row.fields.get("direction")),
         link=_link(row.link),
+        error_type=None if error is None else _error_type(row.fields),
+        paths=read_paths(row.fields) if layer == DETAILS else None,
     )
 
 
@@ -148,6 +151,11 @@ def _error(fields: Mapping[str, Json]) -> str | None:
         repeats = f"{said} ".lower().startswith((f"{kind} ".lower(), f"{kind}:".lower()))
         return said if repeats else f"{kind}: {said}"
     return kind or said
+
+
+def _error_type(fields: Mapping[str, Json]) -> str | None:
+    kind = _said(fields.get("errorType"))
+    return None if kind is None else kind.lower()
 
 
 def _said(value: Json) -> str | None:

@@ -24,7 +24,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.model import Answer, AnswerStatus, CellResult, CellState, Metric, Spec, Verdict
 from orchestrator.near import near
@@ -137,12 +137,12 @@ def judge_cell(spec: Spec, agent_id: str, answers: Iterable[Answer], expectation
     rows = _rows(spec, agent_id, answers)
     if not any(rows.values()):
         return CellResult(agent_id, CellState.MISSING, Verdict.NO_ANSWER, ("no answer",))
-    absent = [reason for layer in spec.layers if (reason := _absent(spec, layer, rows[layer]))]
+    absent = [Reason(None, why) for layer in spec.layers if (why := _absent(spec, layer, rows[layer]))]
     errors = [row for layer in spec.layers for row in rows[layer] if row.status is AnswerStatus.ERROR]
     failed = _broken(expectations.expect, rows)
     warned = _broken(expectations.warn, rows)
     asked = {expectation.layer for expectation in expectations.expect}
-    unasked = [f"{_at(row.layer, row)}: {_error(row)}" for row in errors if row.layer not in asked]
+    unasked = [Reason(_at(row.layer, row), _error(row)) for row in errors if row.layer not in asked]
     complete = CellState.ERRORS if errors else CellState.ANSWERED
     if failed:
         verdict = Verdict.FAIL
@@ -154,8 +154,23 @@ def judge_cell(spec: Spec, agent_id: str, answers: Iterable[Answer], expectation
         agent_id,
         CellState.PARTIAL if absent else complete,
         verdict,
-        _shortened([*failed, *absent, *warned, *unasked]),
+        _shortened(_once([*failed, *absent, *warned, *unasked])),
     )
+
+
+class Reason(NamedTuple):
+    """Why a cell is not as it should be: what is wrong, and in which layer where the text does not say it."""
+
+    layer: str | None
+    text: str
+
+
+def _once(reasons: Iterable[Reason]) -> list[str]:
+    """Each text once, in the order of first sight, with the layers that it was told of."""
+    layers: dict[str, dict[str, None]] = {}
+    for reason in reasons:
+        layers.setdefault(reason.text, {}).update({} if reason.layer is None else {reason.layer: None})
+    return [f"{', '.join(named)}: {text}" if named else text for text, named in layers.items()]
 
 
 def _rows(spec: Spec, agent_id: str, answers: Iterable[Answer]) -> dict[str, list[Answer]]:
@@ -180,29 +195,26 @@ def _absent(spec: Spec, layer: str, rows: Sequence[Answer]) -> str | None:
     return None if rows else f"no answer in {layer}"
 
 
-def _broken(expectations: Sequence[Expectation], rows: Mapping[str, Sequence[Answer]]) -> list[str]:
+def _broken(expectations: Sequence[Expectation], rows: Mapping[str, Sequence[Answer]]) -> list[Reason]:
     """Why expectations do not hold; one without a row is not broken, its layer is absent."""
-    reasons: dict[str, None] = {}  # in order, each once: two expectations on one error row are one reason
-    for expectation in expectations:
-        for row in rows.get(expectation.layer, ()):
-            reason = _against(expectation, row)
-            if reason is not None:
-                reasons[reason] = None
-    return list(reasons)
+    against = (
+        _against(expectation, row) for expectation in expectations for row in rows.get(expectation.layer, ())
+    )
+    return [reason for reason in against if reason is not None]
 
 
-def _against(expectation: Expectation, row: Answer) -> str | None:
+def _against(expectation: Expectation, row: Answer) -> Reason | None:
     name = f"{expectation.layer}.{expectation.metric}"
     if row.status is AnswerStatus.ERROR:
-        return f"{_at(expectation.layer, row)}: {_error(row)}"
+        return Reason(_at(expectation.layer, row), _error(row))
     wanted = f"expected {expectation.op} {expectation.written}"
     measured = row.metrics.get(expectation.metric)
     if measured is None:
-        return f"{_at(name, row)} was not measured, {wanted}"
+        return Reason(None, f"{_at(name, row)} was not measured, {wanted}")
     if expectation.holds(measured):
         return None
     unit = f" {expectation.unit}" if expectation.unit in _UNITS else ""
-    return f"{_at(f'{name} {_shown(measured)}{unit}', row)}, {wanted}"
+    return Reason(None, f"{_at(f'{name} {_shown(measured)}{unit}', row)}, {wanted}")
 
 
 def _at(text: str, row: Answer) -> str:

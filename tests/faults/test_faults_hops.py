@@ -13,6 +13,7 @@ from simulated_run import Ran, check_promises, in_process
 from virtual_time import run_virtual
 
 from orchestrator.clock import Clock
+from orchestrator.records import Paths
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.testtypes import DETAILS, PATHS
 from orchestrator.thousandeyes.protocol import Reply, Request, Transport
@@ -120,6 +121,8 @@ def test_hops_that_wait_for_their_turn_are_not_dropped_at_the_tests_deadline(
     ran, _ = run(plan(10, 18, api=api), tmp_path, organization_limit=40, instant_limit=10)
     check_promises(ran)
     assert (ran.code, wanted(ran), got(ran)) == (0, 180, 180)
+    assert ran.summary["paths"] == {"wanted": 180, "got": 180}
+    assert all(row.answer.paths for row in ran.answers if row.answer.layer == DETAILS)
 
 
 @pytest.mark.parametrize("status", [404, 503, 500])
@@ -164,3 +167,40 @@ def test_the_deadline_of_the_run_ends_the_waiting_for_hops(tmp_path: Path) -> No
     ran, _ = run(text, tmp_path, failing_until(250.0, 503), organization_limit=40, instant_limit=10)
     check_promises(ran)
     assert 0 < got(ran) < wanted(ran)
+    assert ran.summary["paths"] == {"wanted": wanted(ran), "got": got(ran)}
+
+
+def test_a_run_whose_plan_wants_no_hops_counts_none(tmp_path: Path) -> None:
+    ran, between = run(plan(1, 4).replace("path_details: true", "path_details: false"), tmp_path)
+    assert (wanted(ran), got(ran), between.asked) == (4, 0, 0)
+    assert ran.summary["paths"] == {"wanted": 0, "got": 0}
+
+
+class Killed(Exception):
+    """The session ends here."""
+
+
+def test_hops_that_a_killed_session_did_not_read_are_read_and_counted_by_the_next(tmp_path: Path) -> None:
+    came: list[Request] = []
+
+    def kill(request: Request, reply: Reply, _now: float) -> Reply:
+        came.append(request)
+        if len(came) == 10:
+            raise Killed
+        return reply
+
+    async def work() -> tuple[Paths, Ran]:
+        async with in_process(World(seed=5), store=tmp_path / "o.db") as simulated:
+            transport, store = simulated.transport, simulated.session.doors.store
+            inner = transport._inner
+            transport._inner = Meddling(inner, simulated.session.doors.clock, kill)
+            with pytest.raises((Killed, ExceptionGroup)):
+                await simulated.run(plan(3, 12))
+            transport._inner = inner
+            run = (await store.run("last")).id
+            before = (await store.counts(run)).paths
+            return before, await simulated.resume(run)
+
+    before, ran = run_virtual(work)
+    assert 0 < before.got < before.wanted
+    assert ran.summary["paths"] == {"wanted": 36, "got": 36}

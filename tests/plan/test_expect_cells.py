@@ -159,6 +159,18 @@ class TestStates:
             "no answer in network",
         )
 
+    def test_a_text_that_two_layers_share_is_told_once_with_both(
+        self, judge: Judge, answer: MakeAnswer
+    ) -> None:
+        rows = [answer("network", error="refused"), answer("http-server", error="refused")]
+        assert judge(*rows).reasons == ("http-server, network: refused",)
+        assert judge(*rows, expect=("network.loss < 1",)).reasons == ("network, http-server: refused",)
+
+    def test_an_error_that_a_warning_asks_for_is_told_once(self, judge: Judge, answer: MakeAnswer) -> None:
+        rows = [answer("network", error="refused"), answer("http-server", {"totalTime": 9})]
+        result = judge(*rows, warn=("network.loss < 1", "network.avgLatency < 9"))
+        assert (result.verdict, result.reasons) == (Verdict.WARN, ("network: refused",))
+
     def test_rows_of_others_are_not_counted(self, judge: Judge, answer: MakeAnswer) -> None:
         rows = [
             answer("network", {"loss": 0.0}, agent_id="2"),

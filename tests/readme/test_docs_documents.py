@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 
 import pytest
 from documentation import ROOT, blocks
 from workplace import Workplace, serving
+
+from orchestrator.model import Hop
 
 DOCUMENTS = ROOT / "docs" / "documents.md"
 PLAN = """
@@ -62,6 +65,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
             "agents": read(place, f"orchestrator agents --json {simulated}"),
             "doctor": read(place, "orchestrator doctor --json"),
             "runs": read(place, "orchestrator runs --json"),
+            "hop": asdict(Hop(1)),
         }
         lost = place.sh("orchestrator run -q plan.yaml")
         assert lost.returncode == 3, lost.stderr
@@ -75,6 +79,12 @@ def with_direction(document: object) -> object:
     return {**document, "direction": None}
 
 
+def without_paths(document: object) -> object:
+    """The paths of an explanation are of an agent that was asked for; their keys are held elsewhere."""
+    assert isinstance(document, dict)
+    return {**document, "tests": [{**test, "paths": []} for test in document["tests"]]}
+
+
 @pytest.mark.parametrize("name", sorted(documented()))
 def test_a_documented_example_has_the_keys_of_the_real_document(
     name: str, printed: dict[str, object]
@@ -82,6 +92,8 @@ def test_a_documented_example_has_the_keys_of_the_real_document(
     example = documented()[name]
     if name == "result":
         example = with_direction(example)
+    if name == "explain":
+        example = without_paths(example)
     assert shape(example) == shape(printed[name])
 
 

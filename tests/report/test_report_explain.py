@@ -10,13 +10,25 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from click.testing import CliRunner, Result
+from simulated_run import virtual_run
 
 from orchestrator.cli import cli
-from orchestrator.model import Agent, AgentType, NotRun
+from orchestrator.model import Agent, AgentType, Hop, NotRun
+from orchestrator.model import Path as Trace
+from orchestrator.report.stories import Explained, Story
+from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.opening import open_store
 
 if TYPE_CHECKING:
     from report_rows import Make
+
+PLAN = """
+version: 1
+name: hops
+agents: {here: {type: cloud, sample: {count: 3}}}
+tests:
+  - {name: reach, type: http-server, targets: ["https://h0.example.com"], agents: here, path_details: true}
+"""
 
 
 @pytest.fixture
@@ -96,3 +108,30 @@ def test_a_journal_of_another_version_is_explained(make: Make, tmp_path: Path) -
         "thawed: by \\x1b[31msun",
         "waited: for spring, seconds 3.0",
     ]
+
+
+def test_the_document_tells_the_last_hop_of_each_path_of_the_agents_that_were_asked_for(make: Make) -> None:
+    trace = Trace("7", (Hop(1, "192.0.2.1"), Hop(2, "192.0.2.2", time=3.0), Hop(3)))
+    row = make.row(agent_id="1001", round_id=7, paths=(trace, Trace(None, ()))).answer
+    story = Story(make.test(), (), (make.cell(),), (row,))
+    [told] = Explained(make.run(), (story,), ()).document()["tests"]  # type: ignore[misc] # a document
+    assert told["paths"] == [
+        {
+            "agent_id": "1001", "round_id": 7, "path": "7",
+            "last_hop": {
+                "number": 2, "address": "192.0.2.2", "rdns": None, "network": None, "prefix": None,
+                "location": None, "time": 3.0, "loss": None, "mpls": None,
+            },
+        },
+        {"agent_id": "1001", "round_id": 7, "path": None, "last_hop": None},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cell", "paths"), [("h0", 0), ("h0.example.com@Dublin, Ireland", 3)])
+def test_the_paths_of_a_cell_are_told_where_its_agent_is_asked_for(
+    cell: str, paths: int, tmp_path: Path
+) -> None:
+    virtual_run(PLAN, World(seed=5), store=tmp_path / "o.db")
+    said = explain(tmp_path / "o.db", cell)
+    assert said.exit_code == 0, said.output
+    assert said.output.count("was the last that answered") == paths, said.output

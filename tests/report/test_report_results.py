@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.model import AnswerStatus, Verdict
+from orchestrator.model import AnswerStatus, Hop, Path, Verdict
 from orchestrator.report.results import FIXED, Filter, write_csv, write_jsonl, write_table
 
 if TYPE_CHECKING:
@@ -34,8 +34,40 @@ async def test_a_json_line_has_exactly_the_documented_keys(make: Make) -> None:
         "schema": 1, "run": RUN, "spec": "aaaa00000001", "test_id": "281474976710706", "type": "http-server",
         "target": "portal", "layer": "network", "agent_id": "1001", "agent": "branch-01", "country": "GB",
         "server": None, "round_id": 1_795_240_020, "date": "2026-11-21T05:47:00Z", "status": "ok",
-        "error": None, "verdict": "pass", "metrics": {"loss": 0.0, "avgLatency": 12.0},
+        "error_type": None, "error": None, "verdict": "pass", "metrics": {"loss": 0.0, "avgLatency": 12.0},
     }  # fmt: skip
+
+
+async def test_hops_are_told_only_of_rows_that_have_details(make: Make) -> None:
+    lines: list[str] = []
+    hop = Hop(2, "192.0.2.1", time=12.5, network="Example (AS 64500)")
+    rows = [make.row(paths=(Path("1", (hop,)), Path(None, ()))), make.row(paths=()), make.row()]
+    await write_jsonl(RUN, make.rows(rows), lines.append)
+    told = [json.loads(line).get("hops", "none") for line in lines]
+    assert told == [
+        [
+            [
+                {
+                    "number": 2, "address": "192.0.2.1", "rdns": None, "network": "Example (AS 64500)",
+                    "prefix": None, "location": None, "time": 12.5, "loss": None, "mpls": None,
+                }
+            ],
+            [],
+        ],
+        [],
+        "none",
+    ]  # fmt: skip
+
+
+async def test_the_phase_that_failed_stands_apart_from_its_text(make: Make) -> None:
+    row = make.row(status=AnswerStatus.ERROR, error="Connect: refused", error_type="connect")
+    lines: list[str] = []
+    await write_jsonl(RUN, make.rows([row]), lines.append)
+    await write_csv(RUN, make.rows([row]), lines.append)
+    told = json.loads(lines[0])
+    assert (told["error_type"], told["error"]) == ("connect", "Connect: refused")
+    [row_of_csv] = csv.DictReader(lines[1:])
+    assert (row_of_csv["error_type"], row_of_csv["error"]) == ("connect", "Connect: refused")
 
 
 async def test_a_direction_is_told_only_where_there_is_one(make: Make) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from orchestrator.errors import Exit
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import CellState, Verdict
-from orchestrator.records import Counts, RunState
+from orchestrator.records import Counts, Paths, RunState
 from orchestrator.report.summary import summary
 from orchestrator.verdict.counts import end_state, exit_code
 
@@ -38,6 +38,7 @@ def test_the_document_has_exactly_the_documented_keys_and_values(make: Make) -> 
         cells={CellState.ANSWERED: 4, CellState.NOT_RUN: 1},
         verdicts={Verdict.PASS: 4, Verdict.NOT_RUN: 1},
         left_out=1,
+        paths=Paths(wanted=4, got=3),
     )
     assert summary(run, counts) == {
         "schema": 1,
@@ -61,6 +62,7 @@ def test_the_document_has_exactly_the_documented_keys_and_values(make: Make) -> 
             "instant_test": {"limit": 24, "remaining": 22, "reset": "2026-11-21T05:48:00Z"},
         },
         "units": {"estimated": 1.25},
+        "paths": {"wanted": 4, "got": 3},
     }  # fmt: skip
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from orchestrator.events import BudgetStanding, Standing
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Agent, AgentState, AgentType, CellState, Json, Verdict
-from orchestrator.records import RunSettings, RunState
+from orchestrator.model import Agent, AgentState, AgentType, CellState, Hop, Json, Path, Verdict
+from orchestrator.records import Paths, RunSettings, RunState
 from orchestrator.report.digest import Digest, digest
 from orchestrator.report.explain import explanation, steps, waits
 from orchestrator.report.markdown import ticket
@@ -248,6 +248,34 @@ def test_a_limit_tells_what_was_limited_and_when_it_opens(make: Make) -> None:
     event = make.event(make.started, "limited", layer="network", until=make.started + 48)
     told = steps(make.run(), make.test(), [event])[1].text
     assert told == "refused by a limit (429), a look at network, opens at 05:48:00 UTC; queued again"
+
+
+def test_an_explanation_of_a_cell_tells_how_far_its_paths_came(make: Make) -> None:
+    far = Hop(4, "192.0.2.9", rdns="core.example.net", network="Example (AS 1)", location="Oslo", time=31.5)
+    paths = (
+        Path("7", (Hop(1, "192.0.2.1"), far, Hop(5), Hop(6))),
+        Path(None, (Hop(1), Hop(2))),
+        Path("9", (Hop(1, "192.0.2.1", rdns="192.0.2.1"),)),
+    )
+    answers = [make.row(agent_id="1001", paths=paths).answer, make.row(agent_id="2", paths=paths).answer]
+    lines = explanation(make.run(), make.test(), [], [make.cell(agent="branch-01")], answers)
+    assert lines[-3:] == [
+        "    path 7: hop 4 was the last that answered, core.example.net (192.0.2.9, Example (AS 1), Oslo)"
+        ", 31.5 ms, 2 more did not",
+        "    a path: no hop answered",
+        "    path 9: hop 1 was the last that answered, 192.0.2.1",
+    ]
+    assert not any("path" in line for line in explanation(make.run(), make.test(), [], [], answers))
+
+
+def test_the_summary_tells_how_many_paths_came_where_any_is_wanted(make: Make) -> None:
+    def show(paths: Paths) -> str:
+        counts = make.counts(paths=paths)
+        return written(lambda console: print_summary(console, make.run(), counts, Digest()))
+
+    shown = [show(Paths(396, 192)), show(Paths(0, 0))]
+    assert ["  paths     192 of 396 came" in text.split("\n") for text in shown] == [True, False]
+    assert "paths" not in shown[1]
 
 
 def test_without_events_the_record_tells_the_times(make: Make) -> None:

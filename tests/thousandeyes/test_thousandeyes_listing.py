@@ -98,6 +98,33 @@ def test_both_versions_list_the_same_agents(dialect: Dialect, listed: list[Any])
     assert dialect.read_agents(body(agents=listed)) == AGENTS
 
 
+@pytest.mark.parametrize("dialect", [V7(), V6()])
+@pytest.mark.parametrize(
+    ("told", "where"),
+    [
+        (
+            {
+                "network": "Example (AS 64500)",
+                "prefix": "192.0.2.0/24",
+                "coordinates": {"latitude": 1.3, "longitude": -103.8},
+            },
+            ("Example (AS 64500)", "192.0.2.0/24", 1.3, -103.8),
+        ),
+        ({"coordinates": {"latitude": "51.5", "longitude": 0}}, (None, None, 51.5, 0.0)),
+        ({"coordinates": {"latitude": 91, "longitude": -181}}, (None, None, None, None)),
+        ({"coordinates": {"latitude": True, "longitude": "east"}}, (None, None, None, None)),
+        ({"network": "", "prefix": {}, "coordinates": [1, 2]}, (None, None, None, None)),
+        ({"network": None, "coordinates": None}, (None, None, None, None)),
+    ],
+)
+def test_where_an_agent_is_is_read_as_far_as_it_is_told(
+    dialect: Dialect, told: dict[str, Any], where: tuple[Any, ...]
+) -> None:
+    listed = [{"agentId": "3", "agentType": "cloud", **told}]
+    [agent] = dialect.read_agents(body(agents=listed))
+    assert (agent.network, agent.prefix, agent.latitude, agent.longitude) == where
+
+
 @pytest.mark.parametrize(
     ("members", "state"),
     [

@@ -18,11 +18,12 @@ import anyio.to_thread
 from orchestrator.errors import StoreProblem, UsageProblem
 from orchestrator.events import Event
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Agent, Answer, CellState, Verdict
-from orchestrator.records import CellRecord, Counts, RunRecord, StoredAnswer, TestRecord
+from orchestrator.model import Agent, Answer, AnswerStatus, CellState, Verdict
+from orchestrator.records import CellRecord, Counts, Paths, RunRecord, StoredAnswer, TestRecord
 from orchestrator.store.base import About
 from orchestrator.store.sqlite import rows
 from orchestrator.store.sqlite.database import Database, journal_mode
+from orchestrator.testtypes import DETAILS, PATHS
 
 T = TypeVar("T")
 Offload = Callable[[Callable[[], T]], Awaitable[T]]
@@ -240,6 +241,7 @@ class SqliteArchive:
                 verdicts=verdicts,
                 left_out=left_out,
                 pending_sent=pending_sent,
+                paths=_paths(db, run),
             )
 
         return await self._read(work)
@@ -289,6 +291,25 @@ class SqliteArchive:
     async def about(self) -> About:
         mode = journal_mode()
         return About(str(self._database.path), f"SQLite {sqlite3.sqlite_version}, journal mode {mode}")
+
+
+def _paths(db: sqlite3.Connection, run: str) -> Paths:
+    """Counted per spec: where no spec wants details, no answer is looked at."""
+    specs = db.execute(
+        f"SELECT n FROM specs WHERE {_OF_RUN} AND json_extract(content, '$.path_details')", (run,)
+    ).fetchall()
+    wanted = got = 0
+    for (spec_n,) in specs:
+        measured, detailed = (
+            set(db.execute(f"SELECT agent_id, round_id FROM answers WHERE spec_n = ? AND {which}", values))
+            for which, values in (
+                ("layer = ? AND status = ?", (spec_n, PATHS.name, AnswerStatus.OK.value)),
+                ("layer = ?", (spec_n, DETAILS)),
+            )
+        )
+        wanted += len(measured)
+        got += len(measured & detailed)
+    return Paths(wanted, got)
 
 
 # The first condition on the key lets the index on it be used; a comparison of rows across two tables cannot.

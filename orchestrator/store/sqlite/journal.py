@@ -88,7 +88,7 @@ class SqliteStore(SqliteArchive):
                 rows.run_row(run),
             ).lastrowid
             db.executemany(
-                f"INSERT INTO agents (run_n, {rows.AGENT_COLUMNS}) VALUES (?{',?' * 8})",
+                f"INSERT INTO agents (run_n, {rows.AGENT_COLUMNS}) VALUES (?{',?' * 12})",
                 ((run_n, *rows.agent_row(agent)) for agent in agents),
             )
             for test in specs:
@@ -235,7 +235,7 @@ class SqliteStore(SqliteArchive):
             spec_n, run_n = spec_number(db, run, key)
             before = db.total_changes
             db.executemany(
-                f"INSERT INTO answers (spec_n, {rows.ANSWER_COLUMNS}) VALUES (?{',?' * 13}) "
+                f"INSERT INTO answers (spec_n, {rows.ANSWER_COLUMNS}) VALUES (?{',?' * 15}) "
                 "ON CONFLICT DO NOTHING",
                 ((spec_n, *rows.answer_row(answer)) for answer in answers),
             )

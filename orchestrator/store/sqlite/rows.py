@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from orchestrator.events import Event, Fact
@@ -16,7 +18,9 @@ from orchestrator.model import (
     AnswerStatus,
     Api,
     CellState,
+    Hop,
     JsonObject,
+    Path,
     Spec,
     Verdict,
 )
@@ -103,7 +107,9 @@ def run_record(row: Row) -> RunRecord:
     )
 
 
-AGENT_COLUMNS = "id, name, type, country, location, state, labels, target_only"
+AGENT_COLUMNS = (
+    "id, name, type, country, location, state, labels, target_only, network, prefix, latitude, longitude"
+)
 
 
 def agent_row(agent: Agent) -> Row:
@@ -117,6 +123,10 @@ def agent_row(agent: Agent) -> Row:
         agent.state.value,
         dump(agent.labels),
         int(agent.target_only),
+        safe(agent.network),
+        safe(agent.prefix),
+        agent.latitude,
+        agent.longitude,
     )
 
 
@@ -131,6 +141,7 @@ def agent_record(row: Row) -> Agent:
         AgentState(row[5]),
         tuple(load(row[6])),
         bool(row[7]),
+        *row[8:12],
     )
 
 
@@ -210,8 +221,13 @@ def test_record(run: str, row: Row) -> TestRecord:
 
 
 ANSWER_COLUMNS = (
-    "agent_id, layer, server, direction, round_id, agent, country, date, status, error, metrics, link, raw"
+    "agent_id, layer, server, direction, round_id, agent, country, date, status, error_type, error, metrics, "
+    "paths, link, raw"
 )
+
+
+# A hop is stored as a list, in the order of its fields.
+_HOP = attrgetter(*(field.name for field in fields(Hop)))
 
 
 def answer_row(answer: Answer) -> Row:
@@ -226,8 +242,10 @@ def answer_row(answer: Answer) -> Row:
         safe(answer.country),
         safe(answer.date),
         answer.status.value,
+        safe(answer.error_type),
         None if answer.error is None else dump(answer.error),
         dump(dict(answer.metrics)),
+        None if answer.paths is None else dump([[path.id, *map(_HOP, path.hops)] for path in answer.paths]),
         safe(answer.link),
         safe(answer.raw),
     )
@@ -245,11 +263,17 @@ def answer_record(row: Row) -> Answer:
         country=row[6],
         date=row[7],
         status=AnswerStatus(row[8]),
-        error=None if row[9] is None else load(row[9]),
-        metrics=load(row[10]),
-        link=row[11],
-        raw=row[12],
+        error_type=row[9],
+        error=None if row[10] is None else load(row[10]),
+        metrics=load(row[11]),
+        paths=None if row[12] is None else tuple(_path(*path) for path in load(row[12])),
+        link=row[13],
+        raw=row[14],
     )
+
+
+def _path(name: str | None, *hops: list[Any]) -> Path:
+    return Path(name, tuple(Hop(*hop) for hop in hops))
 
 
 def verdict_of(value: str | None) -> Verdict | None:
