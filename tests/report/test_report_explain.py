@@ -114,8 +114,8 @@ def test_the_document_tells_the_last_hop_of_each_path_of_the_agents_that_were_as
     trace = Trace("7", (Hop(1, "192.0.2.1"), Hop(2, "192.0.2.2", time=3.0), Hop(3)))
     row = make.row(agent_id="1001", round_id=7, paths=(trace, Trace(None, ()))).answer
     story = Story(make.test(), (), (make.cell(),), (row,))
-    [told] = Explained(make.run(), (story,), ()).document()["tests"]  # type: ignore[misc] # a document
-    assert told["paths"] == [
+    document = json.loads(json.dumps(Explained(make.run(), (story,), ()).document()))
+    assert document["tests"][0]["paths"] == [
         {
             "agent_id": "1001", "round_id": 7, "path": "7",
             "last_hop": {
@@ -127,7 +127,7 @@ def test_the_document_tells_the_last_hop_of_each_path_of_the_agents_that_were_as
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("cell", "paths"), [("h0", 0), ("h0.example.com@Dublin, Ireland", 3)])
+@pytest.mark.parametrize(("cell", "paths"), [("h0", 0), ("h0.example.com@Vienna, Austria", 3)])
 def test_the_paths_of_a_cell_are_told_where_its_agent_is_asked_for(
     cell: str, paths: int, tmp_path: Path
 ) -> None:
