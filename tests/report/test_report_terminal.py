@@ -251,7 +251,7 @@ def test_a_limit_tells_what_was_limited_and_when_it_opens(make: Make) -> None:
 
 
 def test_an_explanation_of_a_cell_tells_how_far_its_paths_came(make: Make) -> None:
-    far = Hop(4, "192.0.2.9", rdns="r9.example.net", network="AS 1", time=31.5)
+    far = Hop(4, "192.0.2.9", rdns="r9.example", network="AS 1", time=31.5)
     paths = (
         Path("7", (Hop(1, "192.0.2.1"), far, Hop(5), Hop(6))),
         Path(None, (Hop(1), Hop(2))),
@@ -260,7 +260,7 @@ def test_an_explanation_of_a_cell_tells_how_far_its_paths_came(make: Make) -> No
     answers = [make.row(agent_id="1001", paths=paths).answer, make.row(agent_id="2", paths=paths).answer]
     lines = explanation(make.run(), make.test(), [], [make.cell(agent="branch-01")], answers)
     assert lines[-3:] == [
-        "    path 7: hop 4 was the last that answered, r9.example.net (192.0.2.9, AS 1), 31.5 ms, 2 more did not",
+        "    path 7: hop 4 was the last that answered, r9.example (192.0.2.9, AS 1), 31.5 ms, 2 more did not",
         "    a path: no hop answered",
         "    path 9: hop 1 was the last that answered, 192.0.2.1",
     ]
