@@ -78,8 +78,8 @@ async def open_store(
 
     Without ``make`` there must be one already. ``virtual``: for a clock that jumps while a thread works, so
     the work is done in the event loop. ``busy``: for a clock that can be held, entered while the store works.
-    Raises :class:`UsageProblem` for a URL that means no store, or one
-    that is not there, and :class:`orchestrator.errors.StoreProblem` where it cannot be opened.
+    Raises :class:`UsageProblem` for a URL that means no store, or one that is not there, and
+    :class:`orchestrator.errors.StoreProblem` where it cannot be opened.
     """
     from orchestrator.store.sqlite.journal import SqliteStore  # noqa: PLC0415 - start-up stays light
     from orchestrator.store.sqlite.lease import FileLease  # noqa: PLC0415 - as above

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from process_world import World, damaged, ended, plan_text, until
+
+from orchestrator.clock import LoopClock
+from orchestrator.store.opening import open_store
 
 # A run that waits for its windows for a while.
 SLOW = {"instant_limit": 2, "speed": 20.0}
@@ -36,16 +40,21 @@ def test_a_second_run_of_the_plan_is_refused_and_told_who_holds_it(make_world: C
     assert len(runs) == 1, f"more than one run has created something: {runs}"
 
 
-def test_the_second_run_waits_if_it_is_told_to(make_world: Callable[..., World]) -> None:
-    world = make_world(**SLOW)
+async def test_the_second_run_waits_if_it_is_told_to(world: World) -> None:
+    # The first is this process: it goes on for as long as it takes the second to say that it waits.
     plan = world.plan(plan_text(sites=2))
-    first = begun(world, plan)
-    second = world.do("run", plan, "--wait")
-    assert first.poll() is not None, "it did not wait"
-    assert ended(first).code == 0
-    assert second.code == 0, str(second)
-    assert f"waiting for another run of plan 'sweep' (process {first.pid} on " in second.err
-    assert len(world.creations()) == 4
+    async with (
+        open_store(str(world.store)) as opened,
+        opened.lease.hold("sweep", LoopClock(), wait=False, told=print),
+    ):
+        second = world.start("run", plan, "--wait")
+        assert second.stderr is not None
+        said = second.stderr.readline()
+        assert world.creations() == [], "it did not wait"
+    done = ended(second)
+    assert done.code == 0, str(done)
+    assert f"waiting for another run of plan 'sweep' (process {os.getpid()} on " in said
+    assert len(world.creations()) == 2
 
 
 def test_a_resume_that_waited_counts_what_the_other_one_did_meanwhile(
