@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -274,11 +275,16 @@ def _fields(kind: TestType, written: Written, reader: FieldReader, problems: Pro
     return {name: value for name, value in fields.items() if value is not None}
 
 
+@functools.cache
+def _by_column(type_name: str) -> Mapping[str, str]:
+    """The fields that a column can fill, by what the column is called in lower case."""
+    own = _SIP_FIELDS if type_name == "sip-server" else ()
+    return {name.lower(): name for name in (*own, *TEST_TYPES[type_name].options)}
+
+
 def _cells(kind: TestType, row: Row) -> dict[str, tuple[Node, Place]]:
     """The cells of a row that are fields of the type; other columns are data that the plan may use."""
-    known = {
-        name.lower(): name for name in (*(_SIP_FIELDS if kind.name == "sip-server" else ()), *kind.options)
-    }
+    known = _by_column(kind.name)
     found: dict[str, tuple[Node, Place]] = {}
     for column in row.table.columns:
         cell = row.take(column) if column in known else None

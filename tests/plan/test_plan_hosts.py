@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from orchestrator.model import Agent, Api
 from orchestrator.plan import hosts
 from orchestrator.plan.load import load_plan
 from orchestrator.plan.model import Plan
+from orchestrator.testtypes import TEST_TYPES
 from orchestrator.thousandeyes.v6_bodies import v6_body
 
 Parse = Callable[..., Plan]
@@ -268,3 +270,46 @@ def test_a_bare_word_that_is_no_group_tells_how_a_short_host_name_is_written_and
 @pytest.mark.parametrize("url", ["https://u:hunter2/x@a.example/", "https://u:hunter2 @a.example/"])
 def test_no_message_about_an_address_quotes_what_may_be_a_password(url: str) -> None:
     assert "hunter2" not in refused(lambda: hosts.url(url, "url", WEB))
+
+
+FAULTS = (Path(__file__).parents[2] / "docs" / "faults.md").read_text("utf-8")
+DOCUMENTED = re.findall(r"^\| `([^`]+)` \| ([a-z-]+) \| (.+) \|$", FAULTS, re.MULTILINE)
+NEEDED = {
+    "dns-server": "options: {dnsServers: [ns1.example]}",
+    "web-transactions": "options: {transactionScript: x}",
+}
+
+
+def test_the_document_has_a_table_of_impossible_targets() -> None:
+    assert len(DOCUMENTED) >= 15
+
+
+@pytest.mark.parametrize(
+    ("where", "target", "type_name", "said"),
+    # A cell is never the name of a group.
+    [("in place", *row) for row in DOCUMENTED]
+    + [("CSV", *row) for row in DOCUMENTED if row[0] != "localhost"],
+)
+@pytest.mark.parametrize("api", Api)
+def test_what_the_document_says_of_a_target_is_said_in_place_and_in_a_file(
+    problems_of: Lines,
+    one_test: OneTest,
+    tmp_path: Path,
+    target: str,
+    type_name: str,
+    said: str,
+    api: Api,
+    where: str,
+) -> None:
+    more = NEEDED.get(type_name, "options: {}")
+    if where == "in place":
+        (problem,) = problems_of(one_test(more, type=type_name, targets=f"['{target}']"), api=api)
+        assert problem.startswith("6:15: ")
+    else:
+        column = TEST_TYPES[type_name].bare
+        (tmp_path / "t.csv").write_text(f'name,{column},port\nx,"{target}",\n')
+        more = more if type_name != "sip-server" else "options: {targetSipCredentials: {port: 5060}}"
+        text = one_test(more, type=type_name, targets="[{csv: t.csv}]")
+        (problem,) = problems_of(text, api=api, folder=tmp_path)
+        assert problem.startswith("t.csv:2:3: ")
+    assert said in problem
