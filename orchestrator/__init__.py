@@ -9,66 +9,172 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from orchestrator.actions.check import Checked, CheckedOffline, check_offline
+    from orchestrator.actions.doctor import Diagnosis, Finding, Health
+    from orchestrator.actions.reading import Shown
+    from orchestrator.actions.reconcile import LostCreations
     from orchestrator.credentials import Credentials
     from orchestrator.errors import (
         CeilingExceeded,
         Exit,
+        NothingToDo,
         OrchestratorError,
         PlanBusy,
         PlanInvalid,
+        PlanProblem,
         Refused,
         StoreProblem,
+        Unanswered,
         UsageProblem,
     )
     from orchestrator.events import Event, Listener
-    from orchestrator.library import FinishedRun, run_plan
-    from orchestrator.model import Answer, Api, CellState, Verdict
+    from orchestrator.library import (
+        FinishedRun,
+        agents,
+        cells,
+        check,
+        doctor,
+        explain,
+        make_report,
+        reconcile,
+        rerun,
+        results,
+        resume,
+        run_plan,
+        runs,
+        show,
+    )
+    from orchestrator.model import Agent, AgentState, AgentType, Answer, AnswerStatus, Api, CellState, Verdict
     from orchestrator.plan.load import load_plan
     from orchestrator.plan.model import Plan
-    from orchestrator.records import CellRecord, StoredAnswer
+    from orchestrator.plan.selectors import Selection, Selector
+    from orchestrator.records import CellRecord, RunRecord, RunState, StoredAnswer, TestRecord
+    from orchestrator.report.stories import Explained
 
 __all__ = [
+    "Agent",
+    "AgentState",
+    "AgentType",
     "Answer",
+    "AnswerStatus",
     "Api",
     "CeilingExceeded",
     "CellRecord",
     "CellState",
+    "Checked",
+    "CheckedOffline",
     "Credentials",
+    "Diagnosis",
     "Event",
     "Exit",
+    "Explained",
+    "Finding",
     "FinishedRun",
+    "Health",
     "Listener",
+    "LostCreations",
+    "NothingToDo",
     "OrchestratorError",
     "Plan",
     "PlanBusy",
     "PlanInvalid",
+    "PlanProblem",
     "Refused",
+    "RunRecord",
+    "RunState",
+    "Selection",
+    "Selector",
+    "Shown",
     "StoreProblem",
     "StoredAnswer",
+    "TestRecord",
+    "Unanswered",
     "UsageProblem",
     "Verdict",
+    "agents",
+    "cells",
+    "check",
+    "check_offline",
+    "doctor",
+    "explain",
     "load_plan",
+    "make_report",
+    "reconcile",
+    "rerun",
+    "results",
+    "resume",
     "run_plan",
+    "runs",
+    "show",
 ]
 
 _HOMES = {
+    "orchestrator.actions.check": ("Checked", "CheckedOffline", "check_offline"),
+    "orchestrator.actions.doctor": (
+        "Diagnosis",
+        "Finding",
+        "Health",
+    ),
+    "orchestrator.actions.reading": ("Shown",),
+    "orchestrator.actions.reconcile": ("LostCreations",),
     "orchestrator.credentials": ("Credentials",),
     "orchestrator.errors": (
         "CeilingExceeded",
         "Exit",
+        "NothingToDo",
         "OrchestratorError",
         "PlanBusy",
         "PlanInvalid",
+        "PlanProblem",
         "Refused",
         "StoreProblem",
+        "Unanswered",
         "UsageProblem",
     ),
-    "orchestrator.events": ("Event", "Listener"),
-    "orchestrator.library": ("FinishedRun", "run_plan"),
-    "orchestrator.model": ("Answer", "Api", "CellState", "Verdict"),
+    "orchestrator.events": (
+        "Event",
+        "Listener",
+    ),
+    "orchestrator.library": (
+        "FinishedRun",
+        "agents",
+        "cells",
+        "check",
+        "doctor",
+        "explain",
+        "make_report",
+        "reconcile",
+        "rerun",
+        "results",
+        "resume",
+        "run_plan",
+        "runs",
+        "show",
+    ),
+    "orchestrator.model": (
+        "Agent",
+        "AgentState",
+        "AgentType",
+        "Answer",
+        "AnswerStatus",
+        "Api",
+        "CellState",
+        "Verdict",
+    ),
     "orchestrator.plan.load": ("load_plan",),
     "orchestrator.plan.model": ("Plan",),
-    "orchestrator.records": ("CellRecord", "StoredAnswer"),
+    "orchestrator.plan.selectors": (
+        "Selection",
+        "Selector",
+    ),
+    "orchestrator.records": (
+        "CellRecord",
+        "RunRecord",
+        "RunState",
+        "StoredAnswer",
+        "TestRecord",
+    ),
+    "orchestrator.report.stories": ("Explained",),
 }
 
 

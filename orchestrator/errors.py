@@ -5,6 +5,7 @@
     │   └── PlanInvalid     exit 2   the plan, with every problem and its place
     ├── NothingToDo         exit 0   what was asked for is so already
     ├── Refused             exit 4   the API refused us: authentication, permission, account group
+    ├── Unanswered          exit 3   the API cannot be reached or gives no answer; nothing was created
     ├── PlanBusy            exit 5   another run of this plan is going on
     ├── CeilingExceeded     exit 6   tests, units or duration; nothing was created
     └── StoreProblem        exit 3   the journal cannot be trusted or written; the run cannot go on
@@ -82,6 +83,10 @@ class Refused(OrchestratorError):
     """The API refused the token, the permission or the account group."""
 
     exit_code = Exit.REFUSED
+
+
+class Unanswered(OrchestratorError):
+    """The API could not be reached or did not answer; nothing was created."""
 
 
 class PlanBusy(OrchestratorError):

@@ -29,7 +29,7 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LostCreations:
     """The creations of a run whose outcome nobody knows, and that nobody has given up."""
 
     run: RunRecord
@@ -51,10 +51,10 @@ class Lost:
         return {"schema": SCHEMA, "run": self.run.id, "unknown": rows}
 
 
-async def lost(archive: Archive, name: str) -> Lost:
+async def lost(archive: Archive, name: str) -> LostCreations:
     """What a run lost. Raises ``UsageProblem`` if there is no such run."""
     run = await archive.run(name)
-    return Lost(run, tuple((await _lost(archive, run.id)).values()))
+    return LostCreations(run, tuple((await _lost(archive, run.id)).values()))
 
 
 async def reconcile(
@@ -65,7 +65,7 @@ async def reconcile(
     adopt: Sequence[tuple[str, str]] = (),
     give_up: Sequence[str] = (),
     decided: Callable[[Decided], None] = lambda _: None,
-) -> Lost:
+) -> LostCreations:
     """Adopt tests (pairs of a spec's key, or the beginning of one, and a test id), give up others.
 
     Returns what is still lost. ``decided`` hears each decision when it is stored. Nothing is changed if any

@@ -16,7 +16,7 @@ from orchestrator.actions.session import Session
 from orchestrator.errors import Exit, UsageProblem, telling
 from orchestrator.events import Listener
 from orchestrator.plan.model import Plan
-from orchestrator.records import RunRecord
+from orchestrator.records import UNKNOWN_POLICIES, RunRecord
 from orchestrator.runner.conductor import Conductor, Outcome
 from orchestrator.settings import Settings
 
@@ -99,9 +99,13 @@ async def resume(
 ) -> Outcome:
     """Go on where a run stopped; ``session`` has the settings that :func:`as_begun` gives.
 
-    ``unknown`` is what to do with lost creations, one of ``UNKNOWN_POLICIES``. Raises ``PlanBusy`` and
-    ``StoreProblem``.
+    ``unknown`` is what to do with lost creations. Raises ``UsageProblem`` unless it is one of
+    ``UNKNOWN_POLICIES``, ``PlanBusy`` and ``StoreProblem``.
     """
+    if unknown not in UNKNOWN_POLICIES:
+        raise UsageProblem(
+            f"there is no way {unknown!r} to treat lost creations", hint=f"take {', '.join(UNKNOWN_POLICIES)}"
+        )
     async with _held(session, begun.plan, waiting):
         # Whoever held the lease has gone on with it meanwhile.
         record = await session.doors.store.run(begun.id)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from orchestrator.budget.permits import Ledger, Permit
 from orchestrator.clock import Clock
-from orchestrator.errors import OrchestratorError, Refused
+from orchestrator.errors import Refused, Unanswered
 from orchestrator.runner.create import UNAUTHORIZED_HINT
 from orchestrator.runner.wire import Wire
 from orchestrator.schedule.backoff import backoff
@@ -19,10 +19,6 @@ T = TypeVar("T")
 TRIES = 4
 # Waiting for a budget that other tools have exhausted: two windows and a little (seconds).
 LONGEST_WAIT = 150.0
-
-
-class Unanswered(OrchestratorError):
-    """The API could not be reached or did not answer; nothing was created."""
 
 
 async def ask(

@@ -16,7 +16,7 @@ from fault_cases import PLAN
 from simulated_run import FAST, TOKEN, Ran, check_promises, over_sockets
 
 from orchestrator.clock import HeldClock, LoopClock
-from orchestrator.runner.ask import Unanswered
+from orchestrator.errors import Unanswered
 from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Fault

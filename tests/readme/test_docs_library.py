@@ -6,24 +6,49 @@ import asyncio
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import is_dataclass
+from enum import Enum
+from importlib import import_module
+from inspect import isclass
 from pathlib import Path
 from typing import get_args
 
 import pytest
 from documentation import ROOT, blocks
+from import_graph import modules
 from workplace import TOKEN, Workplace
 
 import orchestrator
-from orchestrator import Credentials, Event, Exit, load_plan, run_plan
+from orchestrator import (
+    Credentials,
+    Event,
+    Exit,
+    OrchestratorError,
+    UsageProblem,
+    cells,
+    errors,
+    explain,
+    load_plan,
+    make_report,
+    reconcile,
+    rerun,
+    results,
+    resume,
+    run_plan,
+    runs,
+    show,
+)
 from orchestrator.events import Closed, Fact, RequestSent, Sending
 from orchestrator.store.opening import open_store
 
 LIBRARY = ROOT / "docs" / "library.md"
 TEXT = LIBRARY.read_text("utf-8")
+PUBLIC = {name: getattr(orchestrator, name) for name in orchestrator.__all__}
+FUNCTIONS = [name for name, one in PUBLIC.items() if inspect.isfunction(one)]
 
 
 def test_the_example_runs_against_the_simulator(workplace: Workplace) -> None:
-    example, _ = blocks(LIBRARY, "python")
+    example, _, _ = blocks(LIBRARY, "python")
     (workplace.folder / "example.py").write_text(example.text)
     done = workplace.sh("python example.py")
     assert done.returncode == 0, done.stderr
@@ -34,7 +59,7 @@ def test_the_example_runs_against_the_simulator(workplace: Workplace) -> None:
 
 
 def test_the_listener_hears_of_every_test_and_of_every_answer(workplace: Workplace) -> None:
-    _, example = blocks(LIBRARY, "python")
+    _, example, _ = blocks(LIBRARY, "python")
     (workplace.folder / "example.py").write_text(example.text)
     done = workplace.sh("python example.py")
     assert done.returncode == 0, done.stderr
@@ -83,6 +108,61 @@ def test_every_fact_is_listed_once() -> None:
     assert sorted(listed) == sorted(fact.__name__ for fact in get_args(Fact))
 
 
+def test_what_is_done_around_a_run_is_done_by_the_example(workplace: Workplace) -> None:
+    _, _, example = blocks(LIBRARY, "python")
+    (workplace.folder / "example.py").write_text(example.text)
+    done = workplace.sh("python example.py")
+    assert done.returncode == 0, done.stderr
+    told = done.stdout
+    assert told.startswith("doctor: OK []\nagents in GB: "), told
+    assert re.search(r"^agents in GB: [1-9]", told, re.MULTILINE), told
+    assert re.search(r"^check: OK \{'creations': [1-9]", told, re.MULTILINE), told
+    (run,) = re.findall(r"^no test of run (\w+) failed, so there is nothing to run", told, re.MULTILINE)
+    assert f"\n{run} complete\n" in told
+    assert "complete: every agent answered" in told
+    assert (workplace.folder / "ticket.md").read_text("utf-8").startswith("# ")
+
+
+async def test_a_resume_and_a_rerun_by_the_library_end_as_those_of_the_command_line(
+    simulated_api: str, tmp_path: Path
+) -> None:
+    plan = load_plan(ROOT / "plans" / "incident-runbook.yaml", environ={})
+    token, store = Credentials(TOKEN), tmp_path / "o.db"
+    run = await run_plan(plan, credentials=token, base_url=simulated_api, store=store)
+    again = await resume(run.id, credentials=token, base_url=simulated_api, store=store)
+    assert (again.id, again.exit_code, again.summary) == (run.id, Exit.OK, run.summary)
+    new = await rerun("last", credentials=token, base_url=simulated_api, store=store)
+    assert new.id != run.id
+    assert new.exit_code is Exit.OK
+    stored = await runs(store=store)
+    assert [(one.id, one.parent) for one in stored] == [(new.id, run.id), (run.id, None)]
+    assert (await reconcile(new.id, store=store)).tests == ()
+    kept = [cell async for cell in cells(new.id, store=store)]
+    assert kept == [cell async for cell in new.cells()]
+    assert kept
+
+
+async def test_what_cannot_be_done_is_a_usage_problem_that_says_why(tmp_path: Path) -> None:
+    store = tmp_path / "o.db"
+    assert await runs(store=store) == ()
+    with pytest.raises(UsageProblem, match="there is no store at"):
+        await show(store=store)
+    plan = load_plan(ROOT / "plans" / "incident-runbook.yaml", environ={})
+    run = await run_plan(plan, store=store, simulated=True)
+    with pytest.raises(UsageProblem, match="was simulated, and its world has ended"):
+        await resume(store=store, credentials=Credentials(TOKEN))
+    with pytest.raises(UsageProblem, match="there is no run 'ffff'"):
+        await show("ffff", store=store)
+    with pytest.raises(UsageProblem, match="has no cell 'nowhere'"):
+        await explain(run.id, "nowhere", store=store)
+    with pytest.raises(UsageProblem, match="no layer is named 'dns'"):
+        _ = [row async for row in results(run.id, layers=["dns"], store=store)]
+    with pytest.raises(UsageProblem, match="no report is named 'pdf'"):
+        await make_report(run.id, form="pdf", store=store)
+    with pytest.raises(UsageProblem, match="no unknown creation begins with 'abc'"):
+        await reconcile(run.id, adopt={"abc": "12"}, store=store)
+
+
 async def test_several_plans_run_in_one_loop(tmp_path: Path) -> None:
     names = ("dns-health.yaml", "incident-runbook.yaml")
     plans = [load_plan(ROOT / "plans" / name, environ={}) for name in names]
@@ -118,7 +198,7 @@ def test_every_public_name_is_described() -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("name", ["load_plan", "run_plan"])
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_is_described_with_its_arguments(name: str) -> None:
     described = re.search(rf"`{name}\((?P<arguments>[^`]*)\)`", TEXT)
     assert described is not None
@@ -126,11 +206,39 @@ def test_a_function_is_described_with_its_arguments(name: str) -> None:
     assert described["arguments"] == real
 
 
-@pytest.mark.parametrize("name", ["CellRecord", "StoredAnswer", "Answer", "FinishedRun", "Event"])
+# What these hold besides is for messages about a plan.
+OPAQUE = {"Plan", "Selector"}
+RECORDS = [name for name in orchestrator.__all__ if is_dataclass(PUBLIC[name]) and name not in OPAQUE]
+
+
+@pytest.mark.parametrize("name", RECORDS)
 def test_a_record_is_described_with_its_fields(name: str) -> None:
-    row = next(line for line in TEXT.splitlines() if line.startswith(f"| `{name}`"))
-    fields = set(getattr(orchestrator, name).__dataclass_fields__)
-    assert fields <= set(re.findall(r"`(\w+)(?:\(\))?`", row))
+    described = [line for line in TEXT.splitlines() if line.startswith("| `") and f"`{name}" in line]
+    known = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`]*`", " ".join(described)))))
+    assert set(PUBLIC[name].__dataclass_fields__) <= known
+
+
+def test_each_error_is_exported_described_and_drawn_in_the_tree_of_errors() -> None:
+    for module in modules():
+        import_module(module)
+    raised = {one.__name__ for one in _below(OrchestratorError) if one.__module__.startswith("orchestrator")}
+    described = set(re.findall(r"^\| `(\w+)` \|", TEXT.partition("## Errors")[2], re.MULTILINE))
+    exported = {
+        name for name, one in PUBLIC.items() if isclass(one) and issubclass(one, OrchestratorError)
+    } - {"OrchestratorError"}
+    assert raised == described == exported
+    assert set(re.findall(r"── (\w+)", errors.__doc__ or "")) == raised
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_an_error_that_a_function_is_said_to_raise_is_exported(name: str) -> None:
+    said = re.findall(r"``([A-Z]\w+)``", inspect.getdoc(PUBLIC[name]) or "")
+    assert set(said) <= set(orchestrator.__all__)
+
+
+def _below(kind: type) -> set[type]:
+    below: list[type] = kind.__subclasses__()
+    return {*below, *(deeper for one in below for deeper in _below(one))}
 
 
 def _names(row: str) -> list[str]:
@@ -145,11 +253,16 @@ async def _creations(path: str) -> int:
 
 def _arguments(name: str) -> list[inspect.Parameter | str]:
     parameters = list(inspect.signature(getattr(orchestrator, name)).parameters.values())
-    first = next(place for place, one in enumerate(parameters) if one.kind is one.KEYWORD_ONLY)
+    named = [one for one in parameters if one.kind is one.KEYWORD_ONLY]
+    if not named:
+        return [*parameters]
+    first = len(parameters) - len(named)
     return [*parameters[:first], "*", *parameters[first:]]
 
 
 def _argument(one: inspect.Parameter | str) -> str:
     if isinstance(one, str):
         return one
+    if isinstance(one.default, Enum):
+        return f"{one.name}={type(one.default).__name__}.{one.default.name}"
     return one.name if one.default is one.empty else f"{one.name}={one.default!r}"

@@ -127,7 +127,7 @@ RULES: tuple[Rule, ...] = (
         "only app builds: nobody else makes the client, a ledger or opens a store",
         ("",),
         ("thousandeyes.client", "store.opening"),
-        but=("app", "thousandeyes", "store", "actions", "cli"),
+        but=("app", "thousandeyes", "store", "actions", "cli", "library"),
         through_others=False,
     ),
     Rule(

@@ -7,7 +7,7 @@ import sys
 import click
 
 from orchestrator.actions import reconcile as reconciling
-from orchestrator.actions.reconcile import NO_ANSWER, Decided, Lost
+from orchestrator.actions.reconcile import NO_ANSWER, Decided, LostCreations
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
 from orchestrator.clock import LoopClock
 from orchestrator.report.times import people
@@ -22,7 +22,7 @@ def reconcile(
     pairs = [_pair(pair) for pair in adopted]
     set_up_logging()
 
-    async def work() -> Lost:
+    async def work() -> LostCreations:
         async with opened_store(store) as opened:
             return await reconciling.reconcile(
                 opened, run, LoopClock(), adopt=pairs, give_up=given_up, decided=_tell_decision
@@ -49,7 +49,7 @@ def _tell_decision(one: Decided) -> None:
         say(f"adopted {one.test_id} for {one.spec}; go on with: orchestrator resume {one.run}")
 
 
-def _tell(lost: Lost) -> None:
+def _tell(lost: LostCreations) -> None:
     console, run = consoles.make_console(sys.stdout), lost.run.id
     if not lost.tests:
         consoles.say(console, f"run {run} has no creation whose outcome is unknown")
