@@ -10,7 +10,7 @@
     ├── CeilingExceeded     exit 6   tests, units or duration; nothing was created
     └── StoreProblem        exit 3   the journal cannot be trusted or written; the run cannot go on
 
-A failed test, look or answer is a record in the store, never one of these.
+A failed test, poll or answer is a record in the store, never one of these.
 """
 
 from __future__ import annotations

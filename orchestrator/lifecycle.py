@@ -11,7 +11,7 @@
     unknown ──> waiting   (adopted: a test id was found)
     unknown ──> planned   (the user's policy is to try again)
     not_run, failed ──> planned               (resume: nothing was created, nothing was paid)
-    partial, timed_out ──> waiting            (resume: one more look)
+    partial, timed_out ──> waiting            (resume: one more poll)
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from orchestrator.verdict.expect import judge_cell, parsed
 async def close(context: Context, key: str) -> None:
     """Close a test that is complete or whose deadline has come. It is judged by the answers in the store:
     they are what a report will read, and an open test's answers need not be in memory. No poll of it is
-    under way (:class:`orchestrator.schedule.polls.Polls`), so those that are read are all there will be."""
+    under way (:mod:`orchestrator.schedule.closing`), so those that are read are all there will be."""
     test = context.tests[key]
     spec = test.record.spec
     missing = test.progress.missing()

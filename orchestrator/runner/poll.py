@@ -175,7 +175,7 @@ async def _rows(context: Context, test: InHand, step: Poll, page: Page, asked: f
     test.problems.pop(step.layer, None)
     next_href = page.next_href
     if next_href is not None and context.dialect.follow(next_href, context.run.origin) is None:
-        # The token goes nowhere else; what the first page shows is still worth the next polls.
+        # The token goes nowhere else; what the first page shows is worth polling for again.
         test.problems[step.layer] = "the link to its next page leaves the API's origin, and was not followed"
         context.tell(Refused(test.problems[step.layer], layer=step.layer), step.key)
         next_href = None

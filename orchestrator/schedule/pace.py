@@ -1,6 +1,6 @@
 """What the schedule makes of the budgets: how eagerly to poll, how much to have open. Pure.
 
-The arithmetic is in ``polling``; this joins it for one moment of a run.
+The arithmetic is in ``policy``; this joins it for one moment of a run.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from orchestrator.budget.readings import INSTANT_LIMIT, ORGANIZATION_LIMIT, WINDOW
-from orchestrator.schedule import policy as polling
+from orchestrator.schedule import policy
 from orchestrator.schedule.latency import LONGEST_GAP
 
 
@@ -47,22 +47,22 @@ def pace(load: Load, *, to_create: int, open_tests: int, open_layers: int, layer
     readable = max(1.0, (load.organization_limit or ORGANIZATION_LIMIT) - load.reserve)
     set_aside = 0
     if to_create:
-        set_aside = polling.set_aside(to_create, load.instant_free, open_layers, readable, layers_per_test)
+        set_aside = policy.set_aside(to_create, load.instant_free, open_layers, readable, layers_per_test)
     affordable = math.inf
-    if load.room is not None and load.reserve > polling.CROWDED * (readable + load.reserve):
-        affordable = polling.affordable_waste(
+    if load.room is not None and load.reserve > policy.CROWDED * (readable + load.reserve):
+        affordable = policy.affordable_waste(
             load.room - set_aside, load.seconds_left, readable, open_tests, open_layers, window=WINDOW
         )
     if to_create == 0:
         return Pace(
-            risk=polling.risk_at_the_end(readable, open_tests, layers_per_test, affordable=affordable),
+            risk=policy.risk_at_the_end(readable, open_tests, layers_per_test, affordable=affordable),
             may_create=False,
             set_aside=0,
-            longest_gap=polling.longest_gap_at_the_end(readable, open_tests, WINDOW),
+            longest_gap=policy.longest_gap_at_the_end(readable, open_tests, WINDOW),
         )
     instant = load.instant_limit or INSTANT_LIMIT
     return Pace(
-        risk=polling.risk_while_creating(readable, instant, layers_per_test, affordable=affordable),
-        may_create=polling.may_create(open_layers, round(layers_per_test), readable),
+        risk=policy.risk_while_creating(readable, instant, layers_per_test, affordable=affordable),
+        may_create=policy.may_create(open_layers, round(layers_per_test), readable),
         set_aside=set_aside,
     )

@@ -123,5 +123,5 @@ def brought_forward(planned: float, wanted: float) -> float:
 
 
 def lagging_poll(polls: int) -> float:
-    """Seconds until the next poll of a layer that lags behind its sentinel, after ``polls`` at it."""
+    """Seconds until the next poll of a layer that lags behind its sentinel, after ``polls`` of it."""
     return min(15.0, 1.5 * 1.6 ** min(polls, 20))

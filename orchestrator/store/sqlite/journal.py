@@ -172,7 +172,7 @@ class SqliteStore(SqliteArchive):
         def work(db: sqlite3.Connection) -> None:
             spec_n, run_n = spec_number(db, run, key)
             sent, state = db.execute("SELECT intended, state FROM specs WHERE n = ?", (spec_n,)).fetchone()
-            # Its deadline counts from when it was sent: the resume has one look, not a new deadline.
+            # Its deadline counts from when it was sent: the resume has one poll, not a new deadline.
             columns = {"test_id": test_id, "created": sent, "closed": None, "error": None}
             if state == SpecState.WAITING.value:  # adopted before, under an id that was wrong
                 db.execute("UPDATE specs SET test_id = ? WHERE n = ?", (test_id, spec_n))
