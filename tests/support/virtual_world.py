@@ -97,10 +97,12 @@ async def run_in_virtual_time(
     deadline: float = 1e7,
     in_order: bool = False,
     transport: Callable[[VirtualTransport], Transport] = lambda inner: inner,
+    at_start: Callable[[Conductor], object] = lambda conductor: None,
 ) -> Ran:
     """Conduct the specs as a run. Call inside :func:`virtual_time.run_virtual`.
 
-    ``transport`` may put something of its own between the client and the world.
+    ``transport`` may put something of its own between the client and the world. ``at_start`` is given the
+    conductor before the run.
     """
     world = LoopClock(epoch=EPOCH + phase)
     clock = LoopClock(epoch=EPOCH + phase + client_clock_off)
@@ -120,6 +122,7 @@ async def run_in_virtual_time(
     tests = [TestRecord(RUN, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
     await store.create_run(run, tests, (), ())
     conductor = Conductor(doors, dialect(Api.V7), run, pacing=Pacing(gaps or Gaps()))
+    at_start(conductor)
     began = world.wall()
     outcome = await conductor.run()
     ended = max(store.stored_at.values(), default=world.wall())
