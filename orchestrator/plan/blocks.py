@@ -20,6 +20,9 @@ from orchestrator.plan.untyped import check_without_type
 from orchestrator.testtypes import PATHS, TEST_TYPES, TestType, layers_of
 from orchestrator.verdict.expect import ExpectationInvalid, parse_expectation
 
+# How alike a misspelt type and a real one must be to read the block as that: 'dns' may be any of three.
+_SURELY = 0.8
+
 
 def read_tests(
     node: Node | None,
@@ -128,9 +131,9 @@ class _Block:
         return find(self.node, path)
 
     def _kind(self) -> TestType | None:
-        """The type, or the nearest one where it is misspelt, so that the rest of the block is read."""
+        """The type, or the one surely meant where it is misspelt, so that the rest of the block is read."""
         name = _text_at(self.node, "type") or ""
-        return TEST_TYPES.get(name) or TEST_TYPES.get(near(name, TEST_TYPES) or "")
+        return TEST_TYPES.get(name) or TEST_TYPES.get(near(name, TEST_TYPES, at_least=_SURELY) or "")
 
     def _exists(self, kind: TestType) -> bool:
         if self.api is Api.V6 and kind.v6_name is None:

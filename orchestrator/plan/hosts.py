@@ -251,6 +251,7 @@ def _ipv6(text: str, what: str) -> None:
         raise AddressInvalid(f"{what} names an interface of one host after its '%': {_shown(text)}")
     if not _is_ipv6(text):
         raise AddressInvalid(f"{what} has no IPv6 address in its brackets: {_shown(text)}")
+    _one_host(ipaddress.IPv6Address(text), what)
 
 
 def _is_ipv6(text: str) -> bool:
@@ -327,10 +328,16 @@ def _check_labels(labels: list[str], text: str, what: str, wanted: re.Pattern[st
         )
 
 
+def _one_host(address: ipaddress.IPv4Address | ipaddress.IPv6Address, what: str) -> None:
+    """Refuse the addresses of nobody and of many."""
+    if address.is_unspecified or address.is_multicast or str(address) == "255.255.255.255":
+        raise AddressInvalid(f"{what} {_shown(str(address))} is not the address of one host")
+
+
 def _ipv4(text: str, what: str) -> None:
     try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
+        _one_host(ipaddress.IPv4Address(text), what)
+    except ipaddress.AddressValueError:
         raise AddressInvalid(
             f"{what} {_shown(text)} is no IPv4 address: four numbers from 0 to 255 without leading zeros"
         ) from None

@@ -50,6 +50,11 @@ def refused(read: Callable[[], str]) -> str:
         ("2001:db8::/32", "is a network"),
         ("10.0.0.300", "is no IPv4 address"),
         ("10.0.0", "is no IPv4 address"),
+        ("0.0.0.0", "is not the address of one host"),  # noqa: S104 - no socket listens here
+        ("255.255.255.255:80", "is not the address of one host"),
+        ("224.0.0.1", "is not the address of one host"),
+        ("[ff02::1]:443", "is not the address of one host"),
+        ("::", "is not the address of one host"),
         ("010.0.0.1", "without leading zeros"),
         ("10.0.0.1health", "is neither an address nor a name"),
         ("a.example/health", "without a path: 'a.example/health', did you mean 'a.example'?"),
