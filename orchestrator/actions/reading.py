@@ -17,7 +17,7 @@ from orchestrator.report.results import Filter
 from orchestrator.report.summary import summary
 from orchestrator.store.base import Archive
 from orchestrator.store.opening import Opened
-from orchestrator.testtypes import METRICS
+from orchestrator.testtypes import DETAILS, METRICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,10 @@ def keeping(
 
     Raises ``UsageProblem`` for a layer that no type of test has.
     """
-    wrong = [layer for layer in layers if layer not in METRICS]
+    known = [*METRICS, DETAILS]
+    wrong = [layer for layer in layers if layer not in known]
     if wrong:
-        raise UsageProblem(f"no layer is named {wrong[0]!r}", hint=f"the layers are {', '.join(METRICS)}")
+        raise UsageProblem(f"no layer is named {wrong[0]!r}", hint=f"the layers are {', '.join(known)}")
     return Filter(tuple(layers), tuple(verdicts), tuple(statuses), tuple(agents), tuple(targets))
 
 

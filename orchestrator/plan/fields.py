@@ -11,15 +11,6 @@ from orchestrator.plan.problems import Place, Problems, nearest, quoted
 from orchestrator.plan.source import Entries, Items, Node, Scalar, Untyped, plain, scalar_value
 from orchestrator.testtypes import OURS, READ_ONLY, SCHEDULED_ONLY, Kind, Option, TestType
 
-# Names that people know from other places, with what to do instead.
-_ELSEWHERE: Mapping[tuple[str, str], str] = {
-    ("agent-to-server", "port"): "the port belongs to the server: 'example.com:443'",
-    ("sip-server", "port"): "it belongs into targetSipCredentials",
-    ("sip-server", "protocol"): "it belongs into targetSipCredentials",
-    ("dns-server", "recordType"): "the record type belongs to the domain: 'example.com A'",
-    ("dns-trace", "recordType"): "the record type belongs to the domain: 'example.com A'",
-    ("dnssec", "recordType"): "the record type belongs to the domain: 'example.com A'",
-}
 # Fields that hold an address, wherever they stand, and what it must be for a test to reach it.
 _ADDRESSES: Mapping[str, Callable[[str, str], str]] = {
     "server": hosts.server,
@@ -29,7 +20,7 @@ _ADDRESSES: Mapping[str, Callable[[str, str], str]] = {
     "dnsOverride": hosts.address,
 }
 _URLS = frozenset({"url", "testUrl", "tokenUrl"})
-_WEB, _FILES = ("http", "https"), ("ftp", "ftps", "sftp")
+_WEB = ("http", "https")
 _TEXT_LIMIT = 1_000_000
 _SET_BY_US = "{} is set for every test and cannot be given"
 
@@ -96,7 +87,7 @@ class FieldReader:
         elif name in SCHEDULED_ONLY:
             text = f"{quoted(name)} belongs to scheduled tests, instant tests do not have it"
         else:
-            hint = _ELSEWHERE.get((type_name, name))
+            hint = self._kind.hints.get(name)
             near = (
                 f"; {hint}" if hint else nearest(name, known) or "; fields that we do not know go under 'raw'"
             )
@@ -187,7 +178,7 @@ class FieldReader:
                 own = option is self._kind.options.get(name)
                 # A step of an API test may take its address from the answer of an earlier step.
                 variable = not own and "{{" in text
-                schemes = _FILES if own and self._kind.name == "ftp-server" else _WEB
+                schemes = self._kind.schemes if own else _WEB
                 return text if variable else hosts.url(text, name, schemes)
             return _ADDRESSES[name](text, name) if name in _ADDRESSES else text
         except hosts.AddressInvalid as error:
@@ -258,15 +249,13 @@ def conflict(kind: TestType, fields: Mapping[str, Json]) -> str | None:
         value = fields.get(name, kind.options[name].default)
         return float(value) if isinstance(value, int | float) else 0.0
 
-    if kind.name == "page-load" and number("pageLoadTimeLimit") <= number("httpTimeLimit"):
+    if "pageLoadTimeLimit" in kind.options and number("pageLoadTimeLimit") <= number("httpTimeLimit"):
         page, http = number("pageLoadTimeLimit"), number("httpTimeLimit")
         return f"pageLoadTimeLimit ({page:g} s) must be more than httpTimeLimit ({http:g} s)"
-    if (
-        kind.name == "web-transactions"
-        and "targetTime" in fields
-        and number("targetTime") > number("timeLimit")
-    ):
+    # Of the two types with these fields the vendor says it of the one that runs a script.
+    timed = "transactionScript" in kind.options and "targetTime" in fields
+    if timed and number("targetTime") > number("timeLimit"):
         return f"targetTime cannot be more than timeLimit ({number('timeLimit'):g} s)"
-    if kind.name == "agent-to-agent" and "throughputRate" in fields and fields.get("protocol") != "udp":
+    if "throughputRate" in fields and fields.get("protocol") != "udp":
         return "throughputRate is for protocol: udp only"
     return None

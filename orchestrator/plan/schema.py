@@ -199,7 +199,9 @@ def _targets() -> Schema:
 
 def _target() -> Schema:
     fields = {"name": None} | {name: None for kind in TEST_TYPES.values() for name in kind.options}
-    fields |= dict.fromkeys(TEST_TYPES["sip-server"].options["targetSipCredentials"].fields)
+    for kind in TEST_TYPES.values():
+        if kind.nested is not None:
+            fields |= dict.fromkeys(kind.options[kind.nested].fields)
     return {
         "description": "An address, or a mapping with a name and fields of the API.",
         "anyOf": [

@@ -22,7 +22,7 @@ from orchestrator.testtypes import TEST_TYPES, TestType
 # A shared group may carry what each of several types needs: these are ignored where they mean nothing.
 _SHARED = frozenset({kind.bare for kind in TEST_TYPES.values()} | {"dnsServers"})
 _SIP = "targetSipCredentials"
-_SIP_FIELDS = TEST_TYPES["sip-server"].options[_SIP].fields
+_SIP_FIELDS = next(kind for kind in TEST_TYPES.values() if kind.nested == _SIP).options[_SIP].fields
 # What may stand beside ``csv``, for every row: the name, and the fields of any type.
 _BESIDE_CSV = frozenset(
     {"csv", "name", *_SIP_FIELDS} | {one for kind in TEST_TYPES.values() for one in kind.options}
@@ -130,8 +130,7 @@ def _no_group(name: str, kind: TestType, groups: Groups) -> str:
     message = f"no group of targets is called {quoted(name)}{near or has}"
     if near or kind.bare == "targetAgentId":
         return message
-    address = f"http://{name}/" if kind.bare == "url" else name
-    address = f"ftp://{name}/" if kind.name == "ftp-server" else address
+    address = f"{kind.schemes[0]}://{name}/" if kind.bare == "url" else name
     return f"{message}; a short host name is written as {{{kind.bare}: {quoted(address)}}}"
 
 
@@ -170,7 +169,7 @@ def lacking(kind: TestType, written: Written, field: str) -> tuple[Place, str]:
 def completed(kind: TestType, fields: dict[str, Json]) -> dict[str, Json]:
     """Fields with what the type knows by itself: the port of SIP."""
     credentials = fields.get(_SIP)
-    if kind.name != "sip-server" or not isinstance(credentials, dict) or "port" in credentials:
+    if kind.nested != _SIP or not isinstance(credentials, dict) or "port" in credentials:
         return fields
     port = _SIP_PORTS[str(credentials.get("protocol", "tcp"))] if credentials.get("sipRegistrar") else None
     return fields if port is None else {**fields, _SIP: {**credentials, "port": port}}
@@ -179,7 +178,7 @@ def completed(kind: TestType, fields: dict[str, Json]) -> dict[str, Json]:
 def missing_fields(kind: TestType, fields: Mapping[str, Json]) -> list[str]:
     """Required fields that are absent or empty."""
     missing = [name for name in kind.target_fields if fields.get(name) in (None, "", [], {})]
-    if kind.name == "sip-server" and not missing:
+    if kind.nested == _SIP and not missing:
         credentials = fields[_SIP]
         inside = credentials if isinstance(credentials, dict) else {}
         missing = [name for name in ("sipRegistrar", "port") if not inside.get(name)]
@@ -266,7 +265,7 @@ def _fields(kind: TestType, written: Written, reader: FieldReader, problems: Pro
     fields: dict[str, Json] = {}
     flat: dict[str, Json] = {}
     for name, (value, key) in nodes.items():
-        if kind.name == "sip-server" and name in _SIP_FIELDS:
+        if kind.nested == _SIP and name in _SIP_FIELDS:
             flat[name] = reader.sip_field(name, value, key)
         elif name in kind.options or (written.row is None and name not in _SHARED):
             fields[name] = reader.field(name, value, key)
@@ -278,8 +277,9 @@ def _fields(kind: TestType, written: Written, reader: FieldReader, problems: Pro
 @functools.cache
 def _by_column(type_name: str) -> Mapping[str, str]:
     """The fields that a column can fill, by what the column is called in lower case."""
-    own = _SIP_FIELDS if type_name == "sip-server" else ()
-    return {name.lower(): name for name in (*own, *TEST_TYPES[type_name].options)}
+    kind = TEST_TYPES[type_name]
+    own = _SIP_FIELDS if kind.nested == _SIP else ()
+    return {name.lower(): name for name in (*own, *kind.options)}
 
 
 def _cells(kind: TestType, row: Row) -> dict[str, tuple[Node, Place]]:
@@ -302,7 +302,7 @@ def _bare_fields(
     kind: TestType, text: str, place: Place, reader: FieldReader, problems: Problems
 ) -> dict[str, Json]:
     """The fields that a bare text fills; ``host:port`` for SIP fills two."""
-    if kind.name != "sip-server":
+    if kind.nested != _SIP:
         return {kind.bare: reader.field(kind.bare, Scalar(text, place), place)}
     try:
         host, port = hosts.host_and_port(text, kind.bare)
@@ -318,7 +318,7 @@ def _address_as_written(kind: TestType, written: Written) -> str | None:
     entries = written.entries.entries if written.entries is not None else {}
     node = entries.get(kind.bare)
     inside = entries.get(_SIP)
-    if node is None and kind.name == "sip-server" and isinstance(inside, Entries):
+    if node is None and kind.nested == _SIP and isinstance(inside, Entries):
         node = inside.entries.get(kind.bare)
     if node is None and written.row is not None:
         found = _cells(kind, written.row).get(kind.bare)

@@ -81,6 +81,8 @@ class TestType:
     ``layers`` has the primary layer first; ``always_network``: ``networkMeasurements`` means something else
     here and takes no layer away. ``limit`` names the option that bounds one measurement, in seconds.
 
+    ``hints``: what to do instead, by names that people know from other types or versions.
+
     ``v6_port_in`` names the text at whose end v7 wants the port, for which v6 has a field of its own;
     ``v6_repeated`` are the fields of ``nested`` that v6 wants at the top level too.
     """
@@ -94,6 +96,7 @@ class TestType:
     nested: str | None = None
     schemes: tuple[str, ...] = ("http", "https")
     always_network: bool = False
+    hints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     v6_port_in: str | None = None
     v6_repeated: tuple[str, ...] = ()
 

@@ -11,6 +11,8 @@ from orchestrator.testtypes import options as o
 from orchestrator.testtypes.shape import Kind, Option, TestType, V6Form
 
 _BELOW = ("network", "path-vis")
+_RECORD_TYPE = {"recordType": "the record type belongs to the domain: 'example.com A'"}
+_IN_CREDENTIALS = "it belongs into targetSipCredentials"
 
 
 def _type(
@@ -55,6 +57,7 @@ _ALL = (
         # Here networkMeasurements is loss second by second (api-facts 1.2).
         always_network=True,
         v6_port_in="server",
+        hints={"port": "the port belongs to the server: 'example.com:443'"},
     ),
     _type(
         "agent-to-agent",
@@ -83,9 +86,10 @@ _ALL = (
         o.RECURSIVE,
         *o.NETWORK,
         o.BANDWIDTH,
+        hints=_RECORD_TYPE,
     ),
-    _type("dns-trace", "domain", ("dns-trace",), o.DOMAIN, o.DNS_TRANSPORT, o.DNS_CLASS),
-    _type("dnssec", "domain", ("dnssec",), o.DOMAIN, o.DNS_CLASS, v6_name="dns-dnssec"),
+    _type("dns-trace", "domain", ("dns-trace",), o.DOMAIN, o.DNS_TRANSPORT, o.DNS_CLASS, hints=_RECORD_TYPE),
+    _type("dnssec", "domain", ("dnssec",), o.DOMAIN, o.DNS_CLASS, v6_name="dns-dnssec", hints=_RECORD_TYPE),
     _type(
         "http-server",
         "url",
@@ -210,6 +214,7 @@ _ALL = (
         o.IPV6_POLICY,
         limit="sipTimeLimit",
         nested="targetSipCredentials",
+        hints={"port": _IN_CREDENTIALS, "protocol": _IN_CREDENTIALS},
         # The v6 reference wants them at the top level as well as in the credentials.
         v6_repeated=("port", "sipRegistrar"),
     ),

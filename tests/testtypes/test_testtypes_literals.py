@@ -13,17 +13,11 @@ from orchestrator.testtypes import DETAILS, LAYERS, TEST_TYPES
 NAMES = {*LAYERS, *TEST_TYPES, DETAILS}
 # Words that mean something else too: the version of the API; the network that an agent or a hop is in.
 WORDS = {"api", "network"}
-# Which fields of one type hang together, and what people write instead, is checked there, by the type's name.
-OF_FIELDS = {"orchestrator.plan.fields", "orchestrator.plan.targets", "orchestrator.plan.schema"}
 TABLES = ("orchestrator.testtypes", "orchestrator.simulator")
 
 
 def client() -> dict[str, str]:
-    return {
-        name: path.read_text("utf-8")
-        for name, path in modules().items()
-        if not name.startswith(TABLES) and name not in OF_FIELDS
-    }
+    return {name: path.read_text("utf-8") for name, path in modules().items() if not name.startswith(TABLES)}
 
 
 def named(source: str) -> Iterator[tuple[int, str]]:

@@ -26,7 +26,7 @@ from orchestrator.report.stories import Explained
 from orchestrator.store.opening import pick_store, store_exists
 from orchestrator.terminal.console import make_console, painter
 from orchestrator.terminal.text import print_runs, print_summary
-from orchestrator.testtypes import METRICS
+from orchestrator.testtypes import DETAILS, METRICS
 
 # As many runs as fit a screen are offered to a shell.
 OFFERED = 20
@@ -100,7 +100,7 @@ def results(
     like_a_filter()
     set_up_logging()
     _check_choice("--verdict", verdicts, [*Verdict])
-    _check_choice("--layer", layers, [*METRICS])
+    _check_choice("--layer", layers, [*METRICS, DETAILS])
     keep = reading.keeping(
         layers, [Verdict(one) for one in verdicts], [AnswerStatus(one) for one in statuses], agents, targets
     )
