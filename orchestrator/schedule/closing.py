@@ -2,13 +2,10 @@
 
 ::
 
-    SENTINEL ──> EARLY ──> SIBLINGS ──> SETTLED
-       │  └────────────────────↑ ↑         (the sentinel came in time)
-       │           │           │ │
-       └───────────┴───────────┴─┴──────> CLOSING   (the deadline has come: a last poll of each layer)
-
-    SENTINEL, EARLY ──> SETTLED                     (the layers that were left were refused)
-    each of the five ──> ENDED                      (closed with what is there once nothing is under way)
+    SENTINEL ──> EARLY ──> SIBLINGS    (EARLY is left out where the sentinel comes in time)
+    any of these ────────> SETTLED     (every layer is complete or was refused)
+    any of these four ───> CLOSING     (the deadline has come: a last poll of each layer that is missing)
+    any of these five ───> ENDED       (closed with what is there, once nothing is under way)
 
 A table like that of :mod:`orchestrator.lifecycle`: any other move raises. Times are monotonic seconds.
 """
