@@ -56,7 +56,7 @@ class Before:
 
 @dataclass(slots=True)
 class Context:
-    """One run's rooms, joined."""
+    """One run's rooms, joined. ``owners`` are the specs of the run by the id of their test."""
 
     run: RunRecord
     store: Store
@@ -69,6 +69,7 @@ class Context:
     before: Before
     stop: Stop = field(default_factory=Stop)
     last_creation: float = 0.0
+    owners: dict[str, str] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
 
     def tell(self, fact: Fact, spec: str | None = None) -> None:

@@ -19,8 +19,9 @@ from orchestrator.schedule.feedback import (
     CreationUndone,
 )
 from orchestrator.schedule.progress import Progress
+from orchestrator.thousandeyes.belonging import contradiction
 from orchestrator.thousandeyes.outcomes import CreationOutcome, creation_outcome
-from orchestrator.thousandeyes.protocol import BadAnswer, Created, NoAnswer, NotSent, Reply
+from orchestrator.thousandeyes.protocol import BadAnswer, Created, NoAnswer, NotSent, Reply, Request
 
 PERMISSION_HINT = (
     "creating instant tests needs the permissions 'API Access' and 'View tests', or the role Account Admin, "
@@ -58,14 +59,14 @@ async def create(context: Context, key: str, permit: Permit) -> None:
     except NoAnswer as error:
         await _ambiguous(context, test, f"the answer was lost: {error}", rerun=rerun)
     else:
-        await _answered(context, test, reply, rerun=rerun)
+        await _answered(context, test, request, reply, rerun=rerun)
 
 
-async def _answered(context: Context, test: InHand, reply: Reply, *, rerun: bool) -> None:
+async def _answered(context: Context, test: InHand, request: Request, reply: Reply, *, rerun: bool) -> None:
     key = test.record.spec.key
     outcome = creation_outcome(reply.status)
     if outcome is CreationOutcome.CREATED:
-        await _created(context, test, reply, rerun=rerun)
+        await _created(context, test, request, reply, rerun=rerun)
         return
     problem = context.dialect.problem(reply.status, reply.headers, reply.body)
     if outcome is CreationOutcome.LIMITED:
@@ -84,20 +85,32 @@ async def _answered(context: Context, test: InHand, reply: Reply, *, rerun: bool
         await _ambiguous(context, test, f"status {reply.status}: {problem}", rerun=rerun)
 
 
-async def _created(context: Context, test: InHand, reply: Reply, *, rerun: bool) -> None:
+async def _created(context: Context, test: InHand, request: Request, reply: Reply, *, rerun: bool) -> None:
     record = test.record
-    try:
-        if rerun and record.test_id is not None:
-            made = Created(record.test_id, record.links)
-        else:
+    if rerun and record.test_id is not None:
+        made = Created(record.test_id, record.links)
+    else:
+        try:
             made = context.dialect.read_created(reply.body, reply.headers)
-    except BadAnswer as error:
-        await _ambiguous(context, test, f"created, but its answer is unreadable: {error}", rerun=False)
-        return
+        except BadAnswer as error:
+            said = f"created, but its answer is unreadable: {reply.broken or error}"
+            await _ambiguous(context, test, said, rerun=False)
+            return
+        strange = contradiction(made, request, record.spec) or _owned(context, test, made.test_id)
+        if strange is not None:
+            said = f"the answer to its creation (test {made.test_id}) is not its own: {strange}"
+            await _ambiguous(context, test, said, rerun=False)
+            return
     context.schedule.apply(CreationAnswered(record.spec.key), context.clock.now())
     fact = events.Rerun if rerun else events.Created
     context.tell(fact(made.test_id, reply.status), record.spec.key)
     await _open(context, test, made)
+
+
+def _owned(context: Context, test: InHand, test_id: str) -> str | None:
+    """The other spec of the run whose test this is, in words."""
+    owner = context.owners.get(test_id)
+    return None if owner in {None, test.record.spec.key} else f"it is the test of spec {owner}"
 
 
 async def _open(context: Context, test: InHand, made: Created) -> None:
@@ -119,6 +132,7 @@ async def _open(context: Context, test: InHand, made: Created) -> None:
     )
     test.created = now
     context.tell(events.Opened(made.test_id), spec.key)
+    context.owners[made.test_id] = spec.key
     context.last_creation = now
     test.progress = Progress(spec, record.baseline)
     context.schedule.opened(spec, test.progress, created=now, deadline=now + spec.deadline, now=now)

@@ -27,10 +27,12 @@ from orchestrator.schedule.feedback import (
 from orchestrator.schedule.progress import FLOOR
 from orchestrator.schedule.steps import Detail, Poll, Probe, Purpose
 from orchestrator.testtypes import DETAILS, PATHS
+from orchestrator.thousandeyes.belonging import from_the_api
 from orchestrator.thousandeyes.limits import read_limits
 from orchestrator.thousandeyes.outcomes import ReadOutcome, read_outcome
-from orchestrator.thousandeyes.protocol import BadAnswer, Page, Reply, Request, TransportError
+from orchestrator.thousandeyes.protocol import BadAnswer, Page, Place, Reply, Request, TransportError
 
+ELSEWHERE = "the link to its next page leads to another test or layer, and was not followed"
 # Seconds by which the clocks of the API's parts may differ.
 CLOCKS_APART = 2
 
@@ -42,7 +44,7 @@ async def poll(context: Context, step: Poll, permit: Permit) -> None:
     asked = context.clock.now()
     if request is None:
         context.wire.unused(permit)
-        context.tell(Refused("the next page is not at the API's origin", layer=step.layer), step.key)
+        context.tell(Refused(ELSEWHERE, layer=step.layer), step.key)
         await _missed(context, PageMissed(step, again=False))
         return
     outcome, reply, problem = await _read(
@@ -53,7 +55,8 @@ async def poll(context: Context, step: Poll, permit: Permit) -> None:
     page = None
     if outcome is ReadOutcome.ROWS and reply is not None:
         try:
-            page = context.dialect.read_page(step.layer, reply.body)
+            page = _about(test, step.layer, context.dialect.read_page(step.layer, reply.body))
+            _understood(context)
         except BadAnswer as error:
             outcome, problem = ReadOutcome.AGAIN, f"unreadable answer: {error}"
     if page is None:
@@ -79,7 +82,8 @@ async def detail(context: Context, step: Detail, permit: Permit) -> None:
     rows: tuple[Answer, ...] = ()
     if outcome is ReadOutcome.ROWS and reply is not None:
         try:
-            rows = context.dialect.read_path_detail(reply.body).rows
+            rows = _about(test, DETAILS, context.dialect.read_path_detail(reply.body)).rows
+            _understood(context)
         except BadAnswer as error:
             outcome, problem = ReadOutcome.AGAIN, f"unreadable answer: {error}"
         rows = tuple(row for row in rows if (row.agent_id, row.round_id) == (step.agent_id, step.round_id))
@@ -99,20 +103,47 @@ async def detail(context: Context, step: Detail, permit: Permit) -> None:
 async def probe(context: Context, step: Probe, permit: Permit) -> None:
     """Ask something harmless after a creation whose answer was lost."""
     request = context.dialect.account_groups()
-    outcome, _, problem = await _read(context, request, permit, spec=None, age=math.inf, tries=step.tries)
+    outcome, reply, problem = await _read(context, request, permit, spec=None, age=math.inf, tries=step.tries)
     answered = outcome is not ReadOutcome.AGAIN
+    if outcome is ReadOutcome.ROWS and reply is not None:
+        try:
+            context.dialect.read_account_groups(reply.body)
+            _understood(context)
+        except BadAnswer as error:
+            # A portal or gateway that answers for the API: a creation would be lost in it.
+            answered, problem = False, f"unreadable answer: {error}"
+            context.schedule.apply(ReadLost(), context.clock.now())
+    elif reply is not None and not from_the_api(reply):
+        answered = False
     context.tell(Probed(answered, problem or None))
     context.schedule.apply(ProbeEnded(), context.clock.now())
+
+
+def _about(test: InHand, layer: str, page: Page) -> Page:
+    """The page, if it is about what was asked. Raises ``BadAnswer`` for one of another request."""
+    strange = page.strange(test.record.test_id or "", layer)
+    if strange is not None:
+        raise BadAnswer(strange)
+    return page
+
+
+def _understood(context: Context) -> None:
+    """An answer brought what was asked for, so the API is there."""
+    context.schedule.apply(ReadAnswered(good=True), context.clock.now())
 
 
 def _request(context: Context, test: InHand, step: Poll) -> Request | None:
     origin = context.run.origin
     if step.href is not None:
-        return context.dialect.follow(step.href, origin)
+        return context.dialect.follow(step.href, origin, _place(test, step.layer))
     record = test.record
     assert record.test_id is not None  # noqa: S101 - only tests with an id are polled
     link = record.links.get(step.layer)
     return context.dialect.poll(record.spec, record.test_id, step.layer, link, origin, context.run.account)
+
+
+def _place(test: InHand, layer: str) -> Place:
+    return Place(layer, test.record.test_id or "")
 
 
 async def _read(
@@ -126,11 +157,14 @@ async def _read(
         return ReadOutcome.AGAIN, None, str(error)
     context.patience.answered(anyio.current_time() - asked)
     outcome = read_outcome(reply.status, age)
-    good = outcome is ReadOutcome.ROWS
-    heard = ReadLost() if outcome is ReadOutcome.AGAIN else ReadAnswered(good)
-    context.schedule.apply(heard, context.clock.now())
-    if good:
+    if outcome is ReadOutcome.ROWS:  # what it is worth is known when its body was read
         return outcome, reply, ""
+    if outcome is ReadOutcome.FAILED and not from_the_api(reply):
+        outcome = ReadOutcome.AGAIN  # what stands between refuses nothing in the API's name
+    if outcome is ReadOutcome.AGAIN:
+        context.schedule.apply(ReadLost(), context.clock.now())
+    elif from_the_api(reply):
+        context.schedule.apply(ReadAnswered(good=False), context.clock.now())
     problem = context.dialect.problem(reply.status, reply.headers, reply.body)
     if outcome is ReadOutcome.UNAUTHORIZED:
         context.refuse(f"the API refused the token (401): {problem}", UNAUTHORIZED_HINT, everything=True)
@@ -174,10 +208,11 @@ async def _rows(context: Context, test: InHand, step: Poll, page: Page, asked: f
     spec = test.record.spec
     test.problems.pop(step.layer, None)
     next_href = page.next_href
-    if next_href is not None and context.dialect.follow(next_href, context.run.origin) is None:
-        # The token goes nowhere else; what the first page shows is worth polling for again.
-        test.problems[step.layer] = "the link to its next page leaves the API's origin, and was not followed"
-        context.tell(Refused(test.problems[step.layer], layer=step.layer), step.key)
+    here = _place(test, step.layer)
+    if next_href is not None and context.dialect.follow(next_href, context.run.origin, here) is None:
+        # What the first page shows is still worth the next polls.
+        test.problems[step.layer] = ELSEWHERE
+        context.tell(Refused(ELSEWHERE, layer=step.layer), step.key)
         next_href = None
     polled = Polled(
         step.layer,

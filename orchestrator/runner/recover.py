@@ -32,6 +32,7 @@ async def recover(context: Context, latencies: Mapping[str, LatencyModel], unkno
     store, run, before = context.store, context.run, context.before
     tests = await store.tests(run.id)
     before.planned = len(tests)
+    context.owners.update({one.test_id: one.spec.key for one in tests if one.test_id is not None})
     for test in tests:
         await _put_in_order(context, test, unknown)
     before.created = (await store.counts(run.id)).created

@@ -26,6 +26,8 @@ class When(StrEnum):
 
 
 _STATUSES: Final = ("500", "502", "503", "504")
+# What says nothing of whether a creation was taken: where to go next, or that a connection ended.
+_UNSAID: Final = ("302", "303", "307", "308", "408", "499")
 
 # kind -> (moment, what it does)
 KINDS: Final = MappingProxyType(
@@ -46,6 +48,13 @@ KINDS: Final = MappingProxyType(
         "500": (When.REFUSED, "the API's own error, request not taken"),
         **{status: (When.BEFORE, f"a proxy's {status}, request not taken") for status in _STATUSES[1:]},
         **{f"{status}-taken": (When.AFTER, f"answer {status}, request taken") for status in _STATUSES},
+        **{status: (When.BEFORE, f"a proxy's {status}, request not taken") for status in _UNSAID},
+        **{f"{status}-taken": (When.AFTER, f"answer {status}, request taken") for status in _UNSAID},
+        "portal": (When.BEFORE, "200 with a login page, request not taken"),
+        "portal-json": (When.BEFORE, "200 with a login page's JSON, request not taken"),
+        "400": (When.REFUSED, "the request is refused as invalid"),
+        "422": (When.REFUSED, "the request is refused as not processable"),
+        "409": (When.REFUSED, "a conflict: such a test exists"),
         "401": (When.REFUSED, "token refused"),
         "403": (When.REFUSED, "permission refused"),
         "404": (When.REFUSED, "not found"),
@@ -55,6 +64,13 @@ KINDS: Final = MappingProxyType(
         "redirect": (When.REFUSED, "307 to another host (target: its origin)"),
         "redirect-same": (When.REFUSED, "307 to another path of the same host"),
         "404-fresh": (When.WORLD, "a new test is not found for some looks (value: looks, 1)"),
+        "others-answer": (When.AFTER, "the answer to an earlier creation"),
+        "others-id": (When.AFTER, "the test id of an earlier creation, and no name"),
+        "others-name": (When.AFTER, "the name of a test of somebody else"),
+        "others-type": (When.AFTER, "the type of another test"),
+        "others-agents": (When.AFTER, "the agents of another test"),
+        "others-results": (When.AFTER, "the results of another test"),
+        "others-pages": (When.AFTER, "the next page is another test's"),
         "huge": (When.AFTER, "a body of many bytes (value: bytes, 100 million)"),
         "unknown-fields": (When.AFTER, "fields that no document knows"),
         "missing-fields": (When.AFTER, "every second field of a row is missing"),
@@ -83,7 +99,11 @@ DEFAULT_MATCH: Final = MappingProxyType(
         "403": "create",
         "404": "read",
         **dict.fromkeys(
+            ("others-answer", "others-id", "others-name", "others-type", "others-agents"), "create"
+        ),
+        **dict.fromkeys(
             (
+                *("others-results", "others-pages"),
                 *("missing-fields", "null-fields", "unknown-agents", "duplicate-rows", "odd-rows"),
                 *("looping-pages", "foreign-pages"),
             ),
@@ -254,6 +274,54 @@ def _foreign_pages(made: Made, _href: str) -> None:
     _set_next(made, "http://foreign.invalid/v7/test-results/1/network?cursor=x")
 
 
+def _others_pages(made: Made, href: str) -> None:
+    found = re.search(r"/([0-9]+)([^0-9]*)$", href)
+    if found is not None:
+        _set_next(made, f"{href[: found.start(1)]}1{found.group(1)}{found.group(2)}?cursor=x")
+
+
+def _others_results(made: Made, _href: str) -> None:
+    inner = made.payload.values() if isinstance(made.payload, dict) else ()
+    for place in (made.payload, *inner):
+        test = place.get("test") if isinstance(place, dict) else None
+        if isinstance(test, dict):
+            test["testId"] = type(test["testId"])(f"1{test['testId']}")
+
+
+def _others_name(made: Made, _href: str) -> None:
+    for test in _tests(made):
+        test["testName"] = "nightly / web / https://else.example [orc-000000-00000000]"
+
+
+def _others_type(made: Made, _href: str) -> None:
+    for test in _tests(made):
+        test["type"] = "dns-trace" if test.get("type") != "dns-trace" else "http-server"
+
+
+def _others_agents(made: Made, _href: str) -> None:
+    for test in _tests(made):
+        test["agents"] = [{"agentId": 77_000_001}, {"agentId": "77000002"}]
+
+
+def _tests(made: Made) -> list[JsonObject]:
+    """The created test, which version 6 puts into a list."""
+    if not isinstance(made.payload, dict) or made.status != 201:
+        return []
+    listed = made.payload.get("test", [made.payload])
+    return [test for test in listed if isinstance(test, dict)]
+
+
+def anothers(made: Made, earlier: Made, faults: Sequence[Fault]) -> None:
+    """Faults that answer a creation as an ``earlier`` one was answered."""
+    kinds = {fault.kind for fault in faults}
+    if kinds & {"others-answer", "others-id"}:
+        made.payload, made.headers = copy.deepcopy(earlier.payload), dict(earlier.headers)
+    if "others-id" in kinds:
+        for test in _tests(made):
+            for name in ("testName", "type", "agents"):
+                test.pop(name, None)
+
+
 def _set_next(made: Made, href: str) -> None:
     if made.links is not None:
         made.links["next"] = {"href": href} if made.next_is_object else href
@@ -285,6 +353,11 @@ _CHANGES: Final[dict[str, Callable[[Made, str], None]]] = {
     "unknown-agents": _unknown_agents,
     "duplicate-rows": _duplicate_rows,
     "odd-rows": _odd_rows,
+    "others-name": _others_name,
+    "others-type": _others_type,
+    "others-agents": _others_agents,
+    "others-results": _others_results,
+    "others-pages": _others_pages,
     "looping-pages": _looping_pages,
     "foreign-pages": _foreign_pages,
     "numbers-as-strings": _numbers_as_strings,

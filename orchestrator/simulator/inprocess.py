@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.simulator.messages import SimReply, SimRequest, Wire
 from orchestrator.simulator.service import Service
@@ -16,12 +16,15 @@ class InProcess:
 
     ``now`` gives simulated epoch seconds, ``sleep`` waits simulated seconds. Links in the answers begin with
     the settings' ``base_url``, else with the request's ``host`` header, else with the production API.
+    With ``halves`` an answer that had begun when it broke off is returned, with half of its body and its wire
+    fault; every other reply has none then.
     """
 
     service: Service
     now: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     patience: float = math.inf
+    halves: bool = False
 
     async def send(self, request: SimRequest) -> SimReply:
         """The reply after its delay.
@@ -35,10 +38,16 @@ class InProcess:
         if wire is not None and wire.kind is Wire.SLOW:
             waiting += wire.seconds
         endless = wire is not None and wire.kind in {Wire.HANG, Wire.ENDLESS}
+        half = replace(reply, body=reply.body[: len(reply.body) // 2])
+        begun = self.halves and reply.delay <= self.patience
         if endless or waiting > self.patience:
             await self.sleep(self.patience if math.isfinite(self.patience) else reply.delay)
+            if begun and wire is not None and wire.kind is not Wire.HANG:
+                return half
             raise TimeoutError("no answer in time")
         await self.sleep(waiting)
+        if begun and wire is not None and wire.kind is Wire.TRUNCATE:
+            return half
         if wire is not None and wire.kind in {Wire.RESET, Wire.TRUNCATE}:
             raise ConnectionResetError("connection reset by peer")
-        return reply
+        return replace(reply, wire=None) if self.halves else reply

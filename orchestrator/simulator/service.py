@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import copy
 import hashlib
 import json
 from collections import Counter, deque
@@ -14,7 +15,15 @@ from typing import Final
 from urllib.parse import unquote
 
 from orchestrator.simulator.draws import share, source
-from orchestrator.simulator.faults import KINDS, Faults, When, silence_of, spoil, strings_for_numbers
+from orchestrator.simulator.faults import (
+    KINDS,
+    Faults,
+    When,
+    anothers,
+    silence_of,
+    spoil,
+    strings_for_numbers,
+)
 from orchestrator.simulator.limits import Limits, Others, Window
 from orchestrator.simulator.messages import (
     JsonObject,
@@ -27,7 +36,7 @@ from orchestrator.simulator.messages import (
 )
 from orchestrator.simulator.routes import Call, Context, Record, Version
 from orchestrator.simulator.settings import Fault, Settings
-from orchestrator.simulator.spoiling import gateway_error, spoil_reply
+from orchestrator.simulator.spoiling import gateway_error, portal, spoil_reply
 from orchestrator.simulator.v6 import V6
 from orchestrator.simulator.v7 import V7
 from orchestrator.simulator.world import World
@@ -58,6 +67,7 @@ class Service:
         self._tokens: set[str] = set()
         self._unauthorized: deque[float] = deque()
         self._count = 0
+        self._earlier: Made | None = None
         length, aligned = settings.window, settings.aligned
         self._limits = Limits(
             Window(settings.organization_limit, length, aligned),
@@ -146,6 +156,9 @@ class Service:
         if forced is not None:
             return forced
         made = self._run(request, now, version, call, method)
+        if call.kind == "create" and made.status < 300:
+            self._earlier = self._earlier or copy.deepcopy(made)
+            anothers(made, self._earlier, faults)
         spoil(made, faults, self._base(request) + request.path)
         if self.settings.numbers_as_strings:
             made.payload = strings_for_numbers(made.payload)
@@ -204,6 +217,8 @@ class Service:
     def _before(fault: Fault, date: str) -> SimReply:
         if fault.kind.isdigit():
             return gateway_error(int(fault.kind), date)
+        if fault.kind.startswith("portal"):
+            return portal(date, as_json=fault.kind == "portal-json")
         return spoil_reply(SimReply(200, {"Date": date}, b""), fault)
 
     def _forced(
@@ -285,6 +300,9 @@ class Service:
 
 _FORCED: Final = {
     "500": (500, "Optional detail about the internal error message."),
+    "400": (400, "The request is malformed"),
+    "409": (409, "A test of this name exists"),
+    "422": (422, "The request cannot be processed"),
     "403": (403, "Insufficient permissions to query endpoint"),
     "404": (404, "Details explaining if the 404 error is related to an invalid URI or a wrong ID"),
     "429-no-headers": (429, "Exhausted rate limit for the organization"),

@@ -18,11 +18,25 @@ PAGE: Final = (
     b"<body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body></html>\r\n"
 )
 
+_LOGIN: Final = (
+    b"<!DOCTYPE html><html><head><title>Guest network</title></head><body><form>Log in</form></body></html>"
+)
+
 
 def gateway_error(status: int, date: str) -> SimReply:
     """What a proxy in front of the API says: HTML, and no limit headers."""
     body = PAGE.replace(b"502 Bad Gateway", f"{status} {_REASONS[status]}".encode())
-    return SimReply(status, {"Content-Type": "text/html", "Date": date}, body)
+    headers = {"Content-Type": "text/html", "Date": date}
+    if status < 400:
+        headers["Location"] = "http://login.invalid/"
+    return SimReply(status, headers, body)
+
+
+def portal(date: str, *, as_json: bool) -> SimReply:
+    """What a captive portal says to whatever is asked."""
+    body = b'{"login": "http://login.invalid/", "agree": true}' if as_json else _LOGIN
+    kind = "application/json" if as_json else "text/html"
+    return SimReply(200, {"Content-Type": kind, "Date": date}, body)
 
 
 _REASONS: Final = {
@@ -30,6 +44,12 @@ _REASONS: Final = {
     502: "Bad Gateway",
     503: "Service Temporarily Unavailable",
     504: "Gateway Time-out",
+    302: "Found",
+    303: "See Other",
+    307: "Temporary Redirect",
+    308: "Permanent Redirect",
+    408: "Request Time-out",
+    499: "Client Closed Request",
 }
 
 

@@ -11,15 +11,19 @@ answer echoes the token, it is masked before anybody reads it.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import SimpleNamespace, TracebackType
 from typing import Self
 
 import aiohttp
+import anyio
 from yarl import URL
 
 from orchestrator.credentials import Credentials
@@ -29,21 +33,34 @@ from orchestrator.safe import MASK
 from orchestrator.thousandeyes.common import quoted
 from orchestrator.thousandeyes.faults import Stage, Twice, translate
 from orchestrator.thousandeyes.origin import is_loopback, parse_origin
-from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request, Timeouts
+from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request, Timeouts, head_tells_enough
 from orchestrator.thousandeyes.proxy import Proxy, proxy_for
 
 __all__ = ["HttpTransport", "Timeouts", "parse_origin"]
 
 _MEBIBYTE = 1024 * 1024
 _CHUNK = 64 * 1024
-# A server may close an idle connection at the moment when it is used again, and then nobody knows whether the
-# request was taken. Servers keep idle connections for 5 s and more, so those of the last 2 s are safe.
+# A server may close an idle connection at the moment when it is used again, and then a read is lost. Servers
+# keep idle connections for 5 s and more, so those of the last 2 s are safe.
 _KEEP_IDLE = 2.0
+# When a request's time is up, so many seconds more, or this part of it if that is less.
+_LONGER, _LONGER_SHARE = 1.0, 0.25
 TIMEOUTS = Timeouts()
 _ACCEPT_V7 = "application/hal+json, application/json, application/problem+json"
 # Tokens of the API have 32 characters and more. A short stand-in for the simulator, such as "test", is a word
 # of every answer and must not be replaced there.
 _SHORTEST_ECHO = 16
+
+
+@dataclass(slots=True)
+class _Came:
+    """What has come of an answer so far. Times are those of the transport's clock."""
+
+    sent: float
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    received: float = 0.0
+    pieces: list[bytes] = field(default_factory=list)
 
 
 class HttpTransport:
@@ -82,6 +99,7 @@ class HttpTransport:
         self._tls = tls
         self._echoes = tuple(form.encode() for form in credentials.secrets() if len(form) >= _SHORTEST_ECHO)
         self._session: aiohttp.ClientSession | None = None
+        self._fresh: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         tls = self._tls if self._tls is not None or self._plain else ssl.create_default_context()
@@ -89,44 +107,67 @@ class HttpTransport:
         trace.on_request_start.append(_begun)
         trace.on_connection_create_end.append(_connected)
         trace.on_connection_reuseconn.append(_connected)
-        self._session = aiohttp.ClientSession(
-            # The dispatcher bounds what is under way; a second limit here would only hide waiting from it.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_IDLE, ssl=tls or True),
+        # The dispatcher bounds what is under way; a second limit here would only hide waiting from it.
+        kept = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_IDLE, ssl=tls or True)
+        self._session = self._opened(kept, trace)
+        # On a connection that was used before, what comes first may be somebody else's answer, and it may be
+        # closed at the moment when it is used again. Creations are few, and each has a connection of its own.
+        once = aiohttp.TCPConnector(limit=0, force_close=True, ssl=tls or True)
+        self._fresh = self._opened(once, trace)
+        return self
+
+    def _opened(self, connector: aiohttp.TCPConnector, trace: aiohttp.TraceConfig) -> aiohttp.ClientSession:
+        # The total is ours (``within``): the library's would win over an answer that is there.
+        times = aiohttp.ClientTimeout(connect=self._timeouts.connect, sock_read=self._timeouts.read)
+        return aiohttp.ClientSession(
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(
-                total=self._timeouts.total, connect=self._timeouts.connect, sock_read=self._timeouts.read
-            ),
+            timeout=times,
             trust_env=False,
             trace_configs=[trace],
         )
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        sessions = (self._session, self._fresh)
+        self._session = self._fresh = None
+        for session in sessions:
+            if session is not None:
+                await session.close()
 
     async def send(self, request: Request) -> Reply:
         """Return the reply, whatever its status; one call is one request on the wire, never two.
 
-        ``received`` is when the headers had come, which bounds the server's ``Date`` most tightly. Raises
-        :class:`NotSent` or :class:`NoAnswer`.
+        ``received`` is when the headers had come, which bounds the server's ``Date`` most tightly. An answer
+        that broke off is one all the same if its head tells enough. Raises :class:`NotSent` or
+        :class:`NoAnswer`.
         """
-        stage = Stage()
-        sent = self._now()
+        stage, came = Stage(), _Came(self._now())
         try:
-            return await self._exchange(request, stage, sent)
+            with within(self._timeouts.total):
+                await self._exchange(request, stage, came)
         except (aiohttp.ClientError, TimeoutError, OSError, Twice) as error:
             problem = translate(error, stage, f"{request.method} {request.path}", self._timeouts)
+        except NoAnswer as error:
+            problem = error
+        else:
+            return self._reply(came)
+        if came.status is not None and head_tells_enough(request, came.status, came.headers):
+            return self._reply(came, broken=str(problem))
         # Outside of the handler: a chained library exception would carry the Authorization header along.
         raise problem
 
-    async def _exchange(self, request: Request, stage: Stage, sent: float) -> Reply:
-        if self._session is None:
+    def _reply(self, came: _Came, broken: str | None = None) -> Reply:
+        headers = {name: self._masked_text(text) for name, text in came.headers.items()}
+        body = self._masked(b"".join(came.pieces))
+        return Reply(came.status or 0, headers, body, came.sent, came.received, broken)
+
+    async def _exchange(self, request: Request, stage: Stage, came: _Came) -> None:
+        session = self._fresh if request.instant else self._session
+        if session is None:
             raise RuntimeError("the transport is used outside of its context")
-        async with self._session.request(
+        async with session.request(
             request.method,
             self._url(request),
             data=None if request.body is None else _encoded(request),
@@ -139,17 +180,14 @@ class HttpTransport:
             proxy=self._proxy.url if self._proxy is not None else None,
             proxy_headers=_proxy_headers(self._proxy),
         ) as response:
-            received = self._now()
+            came.status, came.headers, came.received = response.status, _folded(response), self._now()
             try:
-                body = await self._body(response, request)
+                await self._body(response, request, came.pieces)
             except BaseException:
                 response.close()
                 raise
-            headers = {name: self._masked_text(text) for name, text in _folded(response).items()}
-            return Reply(response.status, headers, self._masked(body), sent, received)
 
-    async def _body(self, response: aiohttp.ClientResponse, request: Request) -> bytes:
-        pieces: list[bytes] = []
+    async def _body(self, response: aiohttp.ClientResponse, request: Request, pieces: list[bytes]) -> None:
         size = 0
         async for piece in response.content.iter_chunked(_CHUNK):
             size += len(piece)
@@ -157,7 +195,6 @@ class HttpTransport:
                 most = self._max_body / _MEBIBYTE
                 raise NoAnswer(f"{request.method} {request.path}: the answer is larger than {most:g} MiB")
             pieces.append(piece)
-        return b"".join(pieces)
 
     def _url(self, request: Request) -> URL:
         if not request.path.startswith(("/v6/", "/v7/")):
@@ -187,6 +224,30 @@ class HttpTransport:
         for echo in self._echoes:
             text = text.replace(echo.decode(), MASK)
         return text
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Cancel what is inside after so many seconds, and a little. Raises ``TimeoutError`` then.
+
+    A process that was stopped (SIGSTOP, a laptop's lid, a starved machine) wakes up with the answer in its
+    socket and every timer overdue. So when the time is up, what lies in the socket may still be read.
+    """
+    loop = asyncio.get_running_loop()
+    with anyio.CancelScope() as scope:
+        timers: list[asyncio.TimerHandle] = []
+
+        def over() -> None:
+            timers.append(loop.call_later(min(_LONGER, _LONGER_SHARE * seconds), scope.cancel))
+
+        timers.append(loop.call_later(seconds, over))
+        try:
+            yield
+        finally:
+            for timer in timers:
+                timer.cancel()
+    if scope.cancelled_caught:
+        raise TimeoutError
 
 
 async def _begun(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
 from orchestrator.model import Json, JsonObject, Spec
 from orchestrator.testtypes import LAYERS, TEST_TYPES
+from orchestrator.thousandeyes.belonging import agents_of
 from orchestrator.thousandeyes.origin import below
-from orchestrator.thousandeyes.protocol import BadAnswer, Created, Request
+from orchestrator.thousandeyes.protocol import BadAnswer, Created, Request, Told
 from orchestrator.thousandeyes.scalars import identifier, mapping, parse_object, text
 
 # The last part of a created test's Location; ids are large decimal numbers (api-facts 1.5).
@@ -20,13 +21,6 @@ _RANGES = frozenset({"window", "from", "to", "startDate", "endDate", "cursor", "
 
 
 Query: TypeAlias = tuple[tuple[str, str], ...]
-
-
-class Place(NamedTuple):
-    """Which layer of which test a path leads to."""
-
-    layer: str
-    test_id: str
 
 
 def quoted(value: str) -> str:
@@ -67,7 +61,8 @@ def created(test: JsonObject, links: Mapping[str, str], headers: Mapping[str, st
     test_id = identifier(test.get("testId")) or located(headers)
     if test_id is None:
         raise BadAnswer("expected a created test with its testId, got an object without one")
-    return Created(test_id, links)
+    told = Told(text(test.get("testName")), text(test.get("type")), agents_of(test))
+    return Created(test_id, links, told)
 
 
 def created_object(body: bytes, headers: Mapping[str, str]) -> JsonObject:

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from orchestrator.budget.readings import LimitReading, Limits
 
+_ORGANIZATION, _INSTANT_TEST = "x-organization-rate-limit", "x-instant-test-rate-limit"
 # Plain ASCII digits: int() would also take "2_4", " 24 " and digits of other scripts.
 _WHOLE = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?\Z", re.ASCII)
@@ -30,11 +31,16 @@ def read_limits(headers: Mapping[str, str]) -> Limits:
     """Read headers with lower-case names."""
     date = _date(headers.get("date"))
     return Limits(
-        organization=_family(headers, "x-organization-rate-limit"),
-        instant_test=_family(headers, "x-instant-test-rate-limit"),
+        organization=_family(headers, _ORGANIZATION),
+        instant_test=_family(headers, _INSTANT_TEST),
         date=date,
         retry_after=_retry_after(headers.get("retry-after"), date),
     )
+
+
+def has_limits(headers: Mapping[str, str]) -> bool:
+    """Whether an answer tells a limit, readable or not: only the API itself does."""
+    return any(name.startswith((_ORGANIZATION, _INSTANT_TEST)) for name in headers)
 
 
 def _family(headers: Mapping[str, str], prefix: str) -> LimitReading | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from orchestrator.model import Agent, Answer, Api, JsonObject, Spec
 
@@ -29,13 +29,22 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer as it came. Header names are lower case; times are monotonic seconds of our clock."""
+    """An answer as it came. Header names are lower case; times are monotonic seconds of our clock.
+
+    ``broken`` says why the body is not whole, of an answer whose head tells enough (:meth:`Transport.send`).
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     sent: float
     received: float
+    broken: str | None = None
+
+
+def head_tells_enough(request: Request, status: int, headers: Mapping[str, str]) -> bool:
+    """Whether an answer without its body is still one: no success, or a creation that says where it is."""
+    return status >= 300 or (request.instant and "location" in headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +76,38 @@ class Transport(Protocol):
     """Carries one request to the configured origin, and nothing anywhere else."""
 
     async def send(self, request: Request) -> Reply:
-        """Return the reply, whatever its status.
+        """Return the reply, whatever its status; also one whose body broke off, if its head tells enough.
 
         Raises :class:`NotSent` or :class:`NoAnswer`.
         """
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a creation's answer says of the test that it is about; ``None`` and empty: nothing."""
+
+    name: str | None = None
+    type: str | None = None
+    agents: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Created:
-    """What a creation's answer says. ``links`` maps our layer names to hrefs as the API gave them."""
+    """What a creation's answer says. ``links`` maps our layer names to hrefs as the API gave them.
+
+    ``told`` is for holding the answer against what was asked; it is no part of what was created.
+    """
 
     test_id: str
     links: Mapping[str, str] = field(default_factory=dict)
+    told: Told = field(default=Told(), compare=False)
+
+
+class Place(NamedTuple):
+    """Which layer of which test a path leads to."""
+
+    layer: str
+    test_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +116,22 @@ class Page:
 
     ``next_href`` is the link as the API gave it; :meth:`Dialect.follow` checks and turns it into a request.
     ``skipped`` counts the rows that could not be used: not an object, without an agent, or without a round.
+    ``test_id`` and ``place`` are what the page says it is about, where it does.
     """
 
     rows: tuple[Answer, ...]
     next_href: str | None = None
     skipped: int = 0
+    test_id: str | None = field(default=None, compare=False)
+    place: Place | None = field(default=None, compare=False)
+
+    def strange(self, test_id: str, layer: str) -> str | None:
+        """What the page says of itself that was not asked for, in words; else ``None``."""
+        if self.test_id is not None and self.test_id != test_id:
+            return f"the answer is about test {self.test_id}, not {test_id}"
+        if self.place is not None and self.place != Place(layer, test_id):
+            return f"the answer is {self.place.layer} of test {self.place.test_id}"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +184,11 @@ class Dialect(Protocol):
     def read_page(self, layer: str, body: bytes) -> Page:
         """Return the rows that are there; none is not an error."""
 
-    def follow(self, href: str, origin: str) -> Request | None:
-        """The request for a next page, or ``None`` if the link leaves ``origin`` or this version's paths."""
+    def follow(self, href: str, origin: str, place: Place | None = None) -> Request | None:
+        """The request for a next page, at ``origin`` whatever host the link names.
+
+        ``None`` if the link leaves this version's paths, or ``place`` where one is given.
+        """
 
     def path_detail(self, test_id: str, agent_id: str, round_id: int, aid: str | None) -> Request:
         """Ask for the hops of one agent's path traces in one round."""
@@ -165,9 +208,12 @@ __all__ = [
     "NoAnswer",
     "NotSent",
     "Page",
+    "Place",
     "Reply",
     "Request",
     "Timeouts",
+    "Told",
     "Transport",
     "TransportError",
+    "head_tells_enough",
 ]

@@ -14,7 +14,6 @@ from orchestrator.testtypes import DETAILS, LAYERS, PATHS, TEST_TYPES
 from orchestrator.testtypes.layers import V6Data
 from orchestrator.thousandeyes import listing, problem
 from orchestrator.thousandeyes.common import (
-    Place,
     created,
     created_object,
     direction_of,
@@ -26,9 +25,9 @@ from orchestrator.thousandeyes.common import (
     with_aid,
 )
 from orchestrator.thousandeyes.origin import below
-from orchestrator.thousandeyes.protocol import AccountGroup, BadAnswer, Created, Page, Request
+from orchestrator.thousandeyes.protocol import AccountGroup, BadAnswer, Created, Page, Place, Request
 from orchestrator.thousandeyes.rows import Row, answers
-from orchestrator.thousandeyes.scalars import excerpt, items, mapping, parse_object, text
+from orchestrator.thousandeyes.scalars import excerpt, identifier, items, mapping, parse_object, text
 from orchestrator.thousandeyes.v6_bodies import v6_body
 
 _DATA = re.compile(r"/v6/([a-z]+/[a-z-]+)/([^/]+?)(\.json)?\Z")
@@ -107,9 +106,10 @@ class V6:
         """Return the rows. Not ready is a missing list (api-facts 3.5)."""
         return _page(layer, body, _data(layer))
 
-    def follow(self, href: str, origin: str) -> Request | None:
+    def follow(self, href: str, origin: str, place: Place | None = None) -> Request | None:
         """The request for a next page."""
-        return follow(href, origin, "v6")
+        found = follow(href, origin, "v6")
+        return found if found is None or place is None or _place(found.path) == place else None
 
     def path_detail(self, test_id: str, agent_id: str, round_id: int, aid: str | None) -> Request:
         """Ask for the hops of one agent in one round."""
@@ -144,7 +144,8 @@ def _page(layer: str, body: bytes, data: V6Data) -> Page:
     if rows is not None and not isinstance(rows, list):
         raise BadAnswer(f"expected a list of {layer} rows under '{family}.{key}', got none: {excerpt(body)}")
     kept, skipped = answers(layer, (_row(row) for row in rows or ()))
-    return Page(kept, text(mapping(told.get("pages")).get("next")), skipped)
+    about = identifier(mapping(envelope.get("test")).get("testId"))
+    return Page(kept, text(mapping(told.get("pages")).get("next")), skipped, about)
 
 
 def _place(path: str) -> Place | None:

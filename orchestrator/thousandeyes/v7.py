@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import unquote
 
 from orchestrator.model import Agent, Api, Json, JsonObject, Spec
 from orchestrator.testtypes import DETAILS, LAYERS, PATHS
 from orchestrator.thousandeyes import listing, problem
 from orchestrator.thousandeyes.common import (
-    Place,
     created,
     created_object,
     direction_of,
@@ -22,11 +22,13 @@ from orchestrator.thousandeyes.common import (
     with_aid,
 )
 from orchestrator.thousandeyes.origin import below
-from orchestrator.thousandeyes.protocol import AccountGroup, BadAnswer, Created, Page, Request
+from orchestrator.thousandeyes.protocol import AccountGroup, BadAnswer, Created, Page, Place, Request
 from orchestrator.thousandeyes.rows import Row, answers
-from orchestrator.thousandeyes.scalars import excerpt, mapping, parse_object
+from orchestrator.thousandeyes.scalars import excerpt, identifier, mapping, parse_object
 
 _RESULTS = re.compile(r"/v7/test-results/([^/]+)/([^/]+)\Z")
+# The same at the end of a path that an API gateway may have put something before.
+_PLACE = re.compile(r"/v7/test-results/[^/]+/[^/]+\Z")
 
 
 class V7:
@@ -104,11 +106,13 @@ class V7:
             raise BadAnswer(f"expected a list of {layer} results, got none: {excerpt(body)}")
         kept, skipped = answers(layer, (_row(row) for row in rows or ()))
         following = next(iter(_links(told.get("_links"), "next")), None)
-        return Page(kept, following, skipped)
+        about = identifier(mapping(told.get("test")).get("testId"))
+        return Page(kept, following, skipped, about, _told_place(told))
 
-    def follow(self, href: str, origin: str) -> Request | None:
+    def follow(self, href: str, origin: str, place: Place | None = None) -> Request | None:
         """The request for a next page."""
-        return follow(href, origin, "v7")
+        found = follow(href, origin, "v7")
+        return found if found is None or place is None or _place(found.path) == place else None
 
     def path_detail(self, test_id: str, agent_id: str, round_id: int, aid: str | None) -> Request:
         """Ask for the hops of one agent in one round."""
@@ -117,7 +121,8 @@ class V7:
 
     def read_path_detail(self, body: bytes) -> Page:
         """Return the detailed traces."""
-        return self.read_page(DETAILS, body)
+        # Its link to itself may name the layer that it is a detail of.
+        return replace(self.read_page(DETAILS, body), place=None)
 
     def problem(self, status: int, headers: Mapping[str, str], body: bytes) -> str:
         """What went wrong, in one line."""
@@ -132,6 +137,14 @@ def _place(path: str) -> Place | None:
     test_id, layer = (unquote(part) for part in found.groups())
     known = next((one.name for one in LAYERS.values() if layer in one.aliases), layer)
     return Place(known, test_id)
+
+
+def _told_place(told: JsonObject) -> Place | None:
+    """The layer that the page's link to itself names, where it is one of ours."""
+    own = next(iter(_links(told.get("_links"), "self")), "")
+    found = _PLACE.search(path_of(own))
+    place = None if found is None else _place(found.group())
+    return place if place is not None and place.layer in LAYERS else None
 
 
 def _links(links: Json, relation: str) -> list[str]:

@@ -18,6 +18,18 @@ from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request, Transpo
 BEGINS, ENDS = 4.0, 604.0  # seconds of the run
 
 
+PAGE = b"<!DOCTYPE html><html><head><title>Guest network</title></head></html>"
+# What stands between us and the API and answers for it.
+PORTALS: dict[str, tuple[int, dict[str, str], bytes]] = {
+    "login page": (200, {"content-type": "text/html"}, PAGE),
+    "login JSON": (200, {"content-type": "application/json"}, b'{"login": "http://login.example"}'),
+    "login redirect": (302, {"location": "http://login.example/"}, b""),
+    "forbidden page": (403, {"content-type": "text/html"}, PAGE),
+    "not found page": (404, {"content-type": "text/html"}, PAGE),
+    "network authentication": (511, {"content-type": "text/html"}, PAGE),
+}
+
+
 @dataclass
 class Outage:
     """For ten minutes nothing is answered as it should be: by a gateway's errors, or by silence."""
@@ -35,6 +47,10 @@ class Outage:
         if self.how == "503":
             await asyncio.sleep(0.1)
             return Reply(503, {}, b"", now, now + 0.1)
+        if self.how in PORTALS:
+            await asyncio.sleep(0.1)
+            status, headers, body = PORTALS[self.how]
+            return Reply(status, headers, body, now, now + 0.1)
         await asyncio.sleep(30.0)
         raise NoAnswer(f"{request.method} {request.path}: nothing came for 30 s")
 
@@ -93,6 +109,13 @@ def test_an_outage_leaves_few_creations_in_doubt_and_the_rest_is_created_after_i
     came = ends(tmp_path, how)
     assert came["unknown"] <= most, f"the outage put {came['unknown']} creations in doubt"
     assert came["unknown"] + came["complete"] == 120, came
+
+
+@pytest.mark.parametrize("how", ["login page", "login JSON", "login redirect", "network authentication"])
+def test_a_portal_that_answers_for_the_api_does_not_count_as_the_api(tmp_path: Path, how: str) -> None:
+    came = ends(tmp_path, how)
+    assert came["unknown"] <= 1, f"the portal put {came['unknown']} creations in doubt"
+    assert came["unknown"] + came["complete"] >= 119, came
 
 
 def test_where_only_creations_fail_they_are_tried_ever_more_rarely(tmp_path: Path) -> None:

