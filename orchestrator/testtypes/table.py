@@ -22,7 +22,7 @@ def _type(
     *options: Option,
     v6_name: str | None = "",
     limit: str | None = None,
-    **facts: Any,
+    **facts: Any,  # noqa: ANN401 - fields of a test type of many types, each by its name
 ) -> TestType:
     table = {option.name: option for option in (*options, *o.COMMON)}
     return TestType(

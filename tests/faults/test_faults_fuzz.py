@@ -21,9 +21,10 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.report.digest import digest
 from orchestrator.report.explain import explanation, steps
 from orchestrator.report.junit import write_junit
-from orchestrator.report.results import write_csv, write_jsonl, write_table
+from orchestrator.report.results import write_csv, write_jsonl
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.terminal.console import make_console
+from orchestrator.terminal.results import write_table
 from orchestrator.terminal.text import print_summary
 from orchestrator.thousandeyes.protocol import Reply, Request, Transport
 

@@ -13,7 +13,8 @@ from orchestrator.plan.selectors import Selector, select
 from orchestrator.report.digest import digest
 from orchestrator.report.markdown import ticket
 from orchestrator.report.names import agent_names, with_names
-from orchestrator.report.results import Filter, write_table
+from orchestrator.report.results import Filter
+from orchestrator.terminal.results import write_table
 
 COMPOSED, DECOMPOSED = "Z\u00fcrich", "Zu\u0308rich"
 

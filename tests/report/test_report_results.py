@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.model import AnswerStatus, Hop, Path, Verdict
-from orchestrator.report.results import FIXED, Filter, write_csv, write_jsonl, write_table
+from orchestrator.report.results import FIXED, Filter, write_csv, write_jsonl
+from orchestrator.terminal.results import write_table
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -15,9 +15,10 @@ from simulated_run import Ran, check_promises, virtual_run
 
 from orchestrator.model import CellState, Verdict
 from orchestrator.records import StoredAnswer
-from orchestrator.report.results import result_object, write_table
+from orchestrator.report.results import result_object
 from orchestrator.simulator import catalog, fields, results, settings, v6, v6_shapes
 from orchestrator.simulator.settings import Settings as World
+from orchestrator.terminal.results import write_table
 from orchestrator.testtypes import LAYERS, TEST_TYPES, Layer, layers_of, shape
 from orchestrator.testtypes import options as o
 from orchestrator.testtypes.layers import COUNT, MS, V6Data

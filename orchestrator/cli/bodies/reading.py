@@ -20,11 +20,12 @@ from orchestrator.errors import OrchestratorError, UsageProblem
 from orchestrator.model import AnswerStatus, Verdict
 from orchestrator.records import RunRecord
 from orchestrator.report.formats import RESULTS, Source
-from orchestrator.report.results import Filter, write_table
+from orchestrator.report.results import Filter
 from orchestrator.report.runs import runs_document
 from orchestrator.report.stories import Explained
 from orchestrator.store.opening import pick_store, store_exists
 from orchestrator.terminal.console import make_console, painter
+from orchestrator.terminal.results import write_table
 from orchestrator.terminal.text import print_runs, print_summary
 from orchestrator.testtypes import DETAILS, METRICS
 

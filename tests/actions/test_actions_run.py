@@ -1,0 +1,144 @@
+"""Running without a terminal: stops, what may be resumed, and the one error that comes out of a run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fault_cases import PLAN
+from simulated_run import Simulated, in_process
+from virtual_time import run_virtual
+
+from orchestrator.actions import run as action
+from orchestrator.actions.run import Attendance
+from orchestrator.errors import Exit, PlanBusy, StoreProblem, UsageProblem
+from orchestrator.plan.load import parse_plan
+from orchestrator.records import RunRecord, RunState
+from orchestrator.settings import Settings
+from orchestrator.simulator.settings import Settings as World
+
+# Two windows of creations, so that there is something left to create when a stop comes.
+SITES = "\n".join(f"      - https://site-{n}.example" for n in range(40))
+LONG = f"""
+version: 1
+name: long
+tests:
+  - name: web
+    type: http-server
+    targets:
+{SITES}
+    agents: ["3", "4"]
+deadline: 20m
+"""
+
+
+async def stopped(simulated: Simulated, *stops: tuple[float, Exit], grace: float) -> action.Outcome:
+    """A long run that is asked to stop; each stop comes so many seconds after the one before."""
+    clock = simulated.session.doors.clock
+
+    async def asked() -> AsyncIterator[Exit]:
+        for seconds, code in stops:
+            await clock.sleep(seconds)
+            yield code
+
+    @contextmanager
+    def attend(_: RunRecord) -> Iterator[Attendance]:
+        yield Attendance(stops=asked(), grace=grace)
+
+    plan = parse_plan(LONG, "plan.yaml", None, environ={})
+    return await action.run(simulated.session, plan, attend=attend)
+
+
+def test_after_the_first_stop_nothing_is_created_and_what_is_paid_for_comes_in(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with in_process(World(), store=tmp_path / "o.db") as simulated:
+            outcome = await stopped(simulated, (20.0, Exit.SIGTERM), grace=300.0)
+            store, run = simulated.session.doors.store, outcome.run
+            states = {test.state.value for test in await store.tests(run.id)}
+            assert states == {"complete", "planned"}
+            assert (outcome.exit_code, run.state, outcome.left_at_once) == (
+                Exit.SIGTERM,
+                RunState.INTERRUPTED,
+                False,
+            )
+            assert len(simulated.service.witness()["creations"]) == outcome.counts.created < 40
+
+    run_virtual(work)
+
+
+def test_the_second_stop_leaves_at_once_and_the_run_can_be_resumed(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with in_process(World(), store=tmp_path / "o.db") as simulated:
+            clock = simulated.session.doors.clock
+            began = clock.now()
+            outcome = await stopped(simulated, (20.0, Exit.SIGINT), (2.0, Exit.SIGTERM), grace=300.0)
+            assert outcome.left_at_once
+            assert (outcome.exit_code, outcome.run.state) == (Exit.SIGINT, RunState.INTERRUPTED)
+            assert clock.now() - began < 30.0
+            # A creation under way when it left is unknown; what was known before goes on.
+            ran = await simulated.resume(outcome.run.id)
+            assert set(ran.states()) <= {"complete", "unknown"}
+            names = ran.created_names()
+            assert len(names) == len(set(names)) >= 39
+
+    run_virtual(work)
+
+
+def test_a_store_that_fails_in_the_middle_is_one_error_and_no_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> int:
+        raise StoreProblem("the disk is full", hint="make room")
+
+    async def work() -> None:
+        async with in_process(World(), store=tmp_path / "o.db") as simulated:
+            monkeypatch.setattr(type(simulated.session.doors.store), "add_answers", full)
+            with pytest.raises(StoreProblem, match="the disk is full"):
+                await simulated.run(PLAN)
+
+    run_virtual(work)
+
+
+def test_a_plan_whose_lease_is_held_is_busy_before_anything_is_asked_of_the_api(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with in_process(World(), store=tmp_path / "o.db") as simulated:
+            session = simulated.session
+            plan = parse_plan(PLAN, "plan.yaml", None, environ={})
+            async with session.opened.lease.hold(
+                plan.name, session.doors.clock, wait=False, told=lambda _: None
+            ):
+                with pytest.raises(PlanBusy):
+                    await action.run(session, plan)
+            assert not simulated.transport.requests
+
+    run_virtual(work)
+
+
+def test_a_resume_goes_on_as_the_run_was_begun(tmp_path: Path) -> None:
+    async def work() -> RunRecord:
+        async with in_process(World(), store=tmp_path / "o.db") as simulated:
+            return (await simulated.run(PLAN, urgent=True)).outcome.run
+
+    simulated_run = run_virtual(work)
+    asked = Settings(origin=simulated_run.origin, store="o.db")
+    with pytest.raises(UsageProblem, match="was simulated"):
+        action.as_begun(simulated_run, asked)
+    run = replace(simulated_run, account="12", settings=replace(simulated_run.settings, simulated=False))
+    assert action.as_begun(run, asked) == replace(asked, account="12", urgent=True)
+    assert action.as_begun(run, replace(asked, account="34")).account == "34"
+    assert not action.as_begun(run, asked, again=True).urgent
+    with pytest.raises(UsageProblem, match=r"belongs to .*, not to https://other\.example"):
+        action.as_begun(run, replace(asked, origin="https://other.example"))
+
+
+def test_a_way_to_treat_lost_creations_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with in_process(World(), store=tmp_path / "o.db") as simulated:
+            run = (await simulated.run(PLAN)).outcome.run
+            with pytest.raises(UsageProblem, match="no way 'forget' to treat lost creations"):
+                await action.resume(simulated.session, run, unknown="forget")
+
+    run_virtual(work)
