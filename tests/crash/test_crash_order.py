@@ -9,18 +9,20 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from process_world import SUPPORT, World, plan_text
 
-from orchestrator.actions.prepare import Wishes, prepare, store_run
+from orchestrator.actions import run as action
+from orchestrator.actions.run import Attendance
 from orchestrator.actions.session import Session
 from orchestrator.app import simulate
 from orchestrator.errors import StoreProblem
 from orchestrator.plan.load import parse_plan
-from orchestrator.runner.conductor import Conductor
+from orchestrator.records import RunRecord
 from orchestrator.settings import Settings
 from orchestrator.store.sqlite.database import journal_mode
 from orchestrator.store.sqlite.journal import SqliteStore
@@ -31,15 +33,17 @@ FULL = 2  # PRAGMA synchronous
 
 
 async def conducted(store: Path, plan: str, before: Callable[[Session], None]) -> None:
-    """The plan, run against the built-in simulator."""
+    """The plan, run against the built-in simulator; ``before`` comes when the run is stored."""
     settings = Settings(origin="https://api.thousandeyes.com", store=str(store))
     async with simulate(settings, reserve=0.1, speed=200.0) as session:
         loaded = parse_plan(plan, "plan.yaml", None, environ={})
-        record = await store_run(session, await prepare(session, loaded), Wishes())
-        before(session)
-        speaks = session.dialect(record.api)
-        conductor = Conductor(session.doors, speaks, record, pacing=session.pacing)
-        await conductor.run()
+
+        @contextmanager
+        def attend(_: RunRecord) -> Iterator[Attendance]:
+            before(session)
+            yield Attendance()
+
+        await action.run(session, loaded, attend=attend)
 
 
 @pytest.mark.timeout(60)
