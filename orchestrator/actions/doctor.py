@@ -108,7 +108,8 @@ async def _store(session: Session) -> Finding:
 
 async def _reach(session: Session, api: Api) -> tuple[tuple[AccountGroup, ...], Reply]:
     speaks = session.dialect(api)
-    groups, reply = await session.ask(speaks, speaks.account_groups(), speaks.read_account_groups)
+    pages, reply = await session.ask_all(speaks, speaks.account_groups(), speaks.read_account_groups)
+    groups = [group for page in pages for group in page]
     return tuple(groups), reply
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from orchestrator.errors import Unanswered
 from orchestrator.model import Agent, Api
 from orchestrator.runner.ask import ask
 from orchestrator.runner.doors import Doors, Pacing
@@ -17,6 +18,9 @@ from orchestrator.thousandeyes.origin import parse_origin
 from orchestrator.thousandeyes.protocol import Dialect, Reply, Request
 
 T = TypeVar("T")
+
+# A listing of more pages has no end.
+MOST_PAGES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,12 @@ class Session:
     async def agents(self, api: Api, *, labels: bool) -> tuple[Agent, ...]:
         """The one listing of a run, with labels if a selector needs them. Raises ``Refused``."""
         speaks, account = dialect(api), self.settings.account
-        listed, _ = await self.ask(speaks, speaks.agents(account), speaks.read_agents)
+        pages, _ = await self.ask_all(speaks, speaks.agents(account), speaks.read_agents)
         # An agent that is listed twice is still one agent.
-        agents = tuple({agent.id: agent for agent in listed}.values())
+        agents = tuple({agent.id: agent for listed in pages for agent in listed}.values())
         if not labels:
             return agents
-        named, _ = await self.ask(speaks, speaks.labels(account), speaks.read_labels)
+        named, _ = await self.ask_all(speaks, speaks.labels(account), speaks.read_labels)
         by_agent = _labels_by_agent(named)
         # v6 tells the labels with the agents, v7 apart from them.
         return tuple(
@@ -66,12 +70,37 @@ class Session:
         doors = self.doors
         return await ask(doors.wire, doors.ledger, doors.clock, speaks, request, doors.rng.random, read)
 
+    async def ask_all(
+        self, speaks: Dialect, request: Request, read: Callable[[bytes], T]
+    ) -> tuple[list[T], Reply]:
+        """The pages of a listing, to its end, and the reply that brought the last one.
 
-def _labels_by_agent(named: Mapping[str, frozenset[str]]) -> dict[str, tuple[str, ...]]:
+        Pages that loop are read once around. Raises ``Refused`` or ``Unanswered``.
+        """
+        pages: list[T] = []
+        asked: set[tuple[tuple[str, str], ...]] = set()
+        following: Request | None = request
+        while following is not None and following.query not in asked:
+            if len(pages) >= MOST_PAGES:
+                raise Unanswered(f"{request.path} has more than {MOST_PAGES} pages")
+            asked.add(following.query)
+            read_page = _with_the_next(speaks, following, read, self.settings.origin)
+            (page, following), reply = await self.ask(speaks, following, read_page)
+            pages.append(page)
+        return pages, reply
+
+
+def _with_the_next(
+    speaks: Dialect, request: Request, read: Callable[[bytes], T], origin: str
+) -> Callable[[bytes], tuple[T, Request | None]]:
+    return lambda body: (read(body), speaks.next_listing(request, body, origin))
+
+
+def _labels_by_agent(pages: Sequence[Mapping[str, frozenset[str]]]) -> dict[str, tuple[str, ...]]:
     labels: dict[str, list[str]] = {}
-    for label, agent_ids in sorted(named.items()):
-        for agent_id in agent_ids:
-            labels.setdefault(agent_id, []).append(label)
+    named = {(label, agent_id) for page in pages for label, ids in page.items() for agent_id in ids}
+    for label, agent_id in sorted(named):
+        labels.setdefault(agent_id, []).append(label)
     return {agent_id: tuple(names) for agent_id, names in labels.items()}
 
 

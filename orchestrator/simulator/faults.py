@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import urlencode
 
 from orchestrator.simulator.draws import share
-from orchestrator.simulator.messages import Json, JsonObject, Made
+from orchestrator.simulator.messages import Json, JsonObject, Made, SimRequest
 from orchestrator.simulator.settings import MATCHES, Fault
 from orchestrator.simulator.world import Silence
 
@@ -79,6 +80,12 @@ KINDS: Final = MappingProxyType(
         "unknown-agents": (When.AFTER, "rows of agents that nobody asked for"),
         "duplicate-rows": (When.AFTER, "every row twice"),
         "odd-rows": (When.AFTER, "rows that are no objects"),
+        "nan-metrics": (When.AFTER, "NaN and Infinity among the metrics of a row"),
+        "float-ids": (When.AFTER, "ids and rounds written as 1795718010.0"),
+        "moved-agents": (When.AFTER, "a row's agent where the other version has it"),
+        "no-rounds": (When.AFTER, "rows without a roundId"),
+        "control-characters": (When.AFTER, "raw control characters and broken UTF-8 in texts"),
+        "paged-listing": (When.AFTER, "agents, labels and groups in pages (value: size, 50)"),
         "looping-pages": (When.AFTER, "the next page is this page"),
         "foreign-links": (When.WORLD, "links to other hosts"),
         "foreign-pages": (When.AFTER, "the next page is on another host"),
@@ -98,12 +105,14 @@ DEFAULT_MATCH: Final = MappingProxyType(
     {
         "403": "create",
         "404": "read",
+        "paged-listing": "agents",
         **dict.fromkeys(
             ("others-answer", "others-id", "others-name", "others-type", "others-agents"), "create"
         ),
         **dict.fromkeys(
             (
                 *("others-results", "others-pages"),
+                *("nan-metrics", "float-ids", "moved-agents", "no-rounds", "control-characters"),
                 *("missing-fields", "null-fields", "unknown-agents", "duplicate-rows", "odd-rows"),
                 *("looping-pages", "foreign-pages"),
             ),
@@ -274,6 +283,50 @@ def _foreign_pages(made: Made, _href: str) -> None:
     _set_next(made, "http://foreign.invalid/v7/test-results/1/network?cursor=x")
 
 
+def _nan_metrics(made: Made, _href: str) -> None:
+    for row, odd in zip(_objects(made), (float("nan"), float("inf"), float("-inf")), strict=False):
+        for name in ("throughput", "jitter", "avgLatency"):
+            if name in row:
+                row[name] = odd
+
+
+def _float_ids(made: Made, _href: str) -> None:
+    for row in _objects(made):
+        for place in (row, row.get("agent")):
+            if isinstance(place, dict):
+                place.update({name: float(place[name]) for name in ("roundId", "agentId") if name in place})
+
+
+def _moved_agents(made: Made, _href: str) -> None:
+    for row in _objects(made):
+        if isinstance(row.get("agent"), dict):
+            row.update(row.pop("agent"))
+        else:
+            row["agent"] = {name: row.pop(name) for name in ("agentId", "agentName") if name in row}
+
+
+def _no_rounds(made: Made, _href: str) -> None:
+    for row in _objects(made):
+        row.pop("roundId", None)
+
+
+def paged(made: Made, fault: Fault, request: SimRequest, href: str) -> None:
+    """One page of a listing, with a link to the next."""
+    if not isinstance(made.payload, dict):
+        return
+    size, start = int(fault.value or 50), int(request.query.get("cursor", "0"))
+    rows = next((rows for rows in made.payload.values() if isinstance(rows, list)), [])
+    more = start + size < len(rows)
+    rows[:] = rows[start : start + size]
+    if more:
+        kept = {name: value for name, value in request.query.items() if name != "cursor"}
+        link = f"{href}?{urlencode({**kept, 'cursor': start + size})}"
+        if "_links" in made.payload:
+            made.payload["_links"]["next"] = {"href": link}
+        else:
+            made.payload["pages"] = {"current": 1, "next": link}
+
+
 def _others_pages(made: Made, href: str) -> None:
     found = re.search(r"/([0-9]+)([^0-9]*)$", href)
     if found is not None:
@@ -353,6 +406,10 @@ _CHANGES: Final[dict[str, Callable[[Made, str], None]]] = {
     "unknown-agents": _unknown_agents,
     "duplicate-rows": _duplicate_rows,
     "odd-rows": _odd_rows,
+    "nan-metrics": _nan_metrics,
+    "float-ids": _float_ids,
+    "moved-agents": _moved_agents,
+    "no-rounds": _no_rounds,
     "others-name": _others_name,
     "others-type": _others_type,
     "others-agents": _others_agents,

@@ -20,6 +20,7 @@ from orchestrator.simulator.faults import (
     Faults,
     When,
     anothers,
+    paged,
     silence_of,
     spoil,
     strings_for_numbers,
@@ -156,13 +157,20 @@ class Service:
         if forced is not None:
             return forced
         made = self._run(request, now, version, call, method)
-        if call.kind == "create" and made.status < 300:
-            self._earlier = self._earlier or copy.deepcopy(made)
-            anothers(made, self._earlier, faults)
-        spoil(made, faults, self._base(request) + request.path)
+        self._spoil(made, faults, call, request)
         if self.settings.numbers_as_strings:
             made.payload = strings_for_numbers(made.payload)
         return self._reply(made, limits, date, faults)
+
+    def _spoil(self, made: Made, faults: Sequence[Fault], call: Call, request: SimRequest) -> None:
+        href = self._base(request) + request.path
+        if call.kind == "create" and made.status < 300:
+            self._earlier = self._earlier or copy.deepcopy(made)
+            anothers(made, self._earlier, faults)
+        for fault in faults:
+            if fault.kind == "paged-listing":
+                paged(made, fault, request, href)
+        spoil(made, faults, href)
 
     def _run(self, request: SimRequest, now: float, version: Version, call: Call, method: str) -> Made:
         if request.method != method:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate, parsedate_to_datetime
@@ -87,6 +88,12 @@ def _no_json(reply: SimReply, _fault: Fault) -> SimReply:
     return replace(reply, body=b'{"results": [NaN, }} this is not JSON \xff\xfe')
 
 
+def _control(reply: SimReply, _fault: Fault) -> SimReply:
+    """In the first error or name of an agent: a raw tab, a raw line break, and half of an umlaut."""
+    names = rb'("(?:errorDetails|agentName|location)": ?")'
+    return replace(reply, body=re.sub(names, rb"\1\t\n" + b"\xc3 ", reply.body, count=1))
+
+
 def _page(reply: SimReply, _fault: Fault) -> SimReply:
     return replace(_with(reply, {"Content-Type": "text/html"}), body=PAGE)
 
@@ -146,6 +153,7 @@ _CHANGES: Final[dict[str, Callable[[SimReply, Fault], SimReply]]] = {
     "invalid-json": _no_json,
     "html": _page,
     "empty-body": _empty,
+    "control-characters": _control,
     "wrong-content-type": _wrong_type,
     "huge": _huge,
     "clock-jump": _jump,

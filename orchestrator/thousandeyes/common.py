@@ -45,6 +45,21 @@ def follow(href: str, origin: str, version: str) -> Request | None:
     return None if place is None else Request("GET", place.path, place.query)
 
 
+def next_listing(request: Request, href: str | None, origin: str, version: str) -> Request | None:
+    """The request for the next page of a listing, ``None`` at its end.
+
+    Raises :class:`BadAnswer` for a page that cannot be followed: a listing without it would be incomplete.
+    """
+    if href is None:
+        return None
+    found = follow(href, origin, version)
+    if found is None or found.path.removesuffix(".json") != request.path.removesuffix(".json"):
+        raise BadAnswer("the listing has a further page, but its link leads elsewhere")
+    told = {name for name, _ in found.query}
+    query = (*(pair for pair in request.query if pair[0] not in told), *found.query)
+    return Request("GET", request.path, query)
+
+
 def direction_of(spec: Spec, layer: str) -> str | None:
     """The direction in which to ask for a layer, in v7 form, where the type has one and the plan chose it.
 

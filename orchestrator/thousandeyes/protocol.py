@@ -155,6 +155,9 @@ class Dialect(Protocol):
     def read_agents(self, body: bytes) -> tuple[Agent, ...]:
         """Return the agents; clusters take their state from their members."""
 
+    def next_listing(self, request: Request, body: bytes, origin: str) -> Request | None:
+        """The request for the page after the one that ``request`` brought; ``None`` at a listing's end."""
+
     def labels(self, aid: str | None) -> Request:
         """Ask for the agents' labels (v7: tags with assignments; v6: agent groups)."""
 

@@ -16,6 +16,7 @@ from orchestrator.testtypes.layers import layer_of_answer
 from orchestrator.thousandeyes.paths import read_paths
 from orchestrator.thousandeyes.scalars import (
     compact,
+    epoch,
     flag,
     identifier,
     items,
@@ -57,8 +58,9 @@ def answers(layer: str, rows: Iterable[Row | None]) -> tuple[tuple[Answer, ...],
 
 def answer_of(layer: str, row: Row) -> Answer | None:
     """Return the answer of a row, or ``None`` if it has no agent or no round."""
-    agent_id = identifier(row.agent.get("agentId"))
-    started = round_id(row.fields.get("roundId"))
+    agent = _agent(row)
+    agent_id = identifier(agent.get("agentId"))
+    started = _round(row.fields)
     if agent_id is None or started is None:
         return None
     known = layer_of_answer(layer)
@@ -66,11 +68,11 @@ def answer_of(layer: str, row: Row) -> Answer | None:
     error = _error(row.fields)
     if error is None and (known is None or known.evidence.isdisjoint(metrics)):
         error = f"the {layer} row has no measurement and gives no reason"
-    country = text(row.agent.get("countryId"))
+    country = text(agent.get("countryId"))
     return Answer(
         layer=layer,
         agent_id=agent_id,
-        agent=text(row.agent.get("agentName")) or agent_id,
+        agent=text(agent.get("agentName")) or agent_id,
         country=country,
         server=_server(known, row.fields),
         round_id=started,
@@ -84,6 +86,21 @@ def answer_of(layer: str, row: Row) -> Answer | None:
         error_type=None if error is None else _error_type(row.fields),
         paths=read_paths(row.fields) if layer == DETAILS else None,
     )
+
+
+def _agent(row: Row) -> Mapping[str, Json]:
+    """Where the agent's id is: as its version has it, or beside the metrics, or in an object of its own."""
+    places = (row.agent, row.fields, mapping(row.fields.get("agent")))
+    return next((place for place in places if identifier(place.get("agentId")) is not None), row.agent)
+
+
+def _round(fields: Mapping[str, Json]) -> int | None:
+    """The round; a row without one (the vendor's v6 sample of dns/trace) is of the second of its date."""
+    told = round_id(fields.get("roundId"))
+    if told is not None:
+        return told
+    dated = epoch(fields.get("date"))
+    return round_id(fields.get("startTime")) if dated is None else dated
 
 
 def _metrics(layer: Layer, fields: Mapping[str, Json]) -> dict[str, Metric]:

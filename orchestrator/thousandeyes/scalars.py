@@ -1,5 +1,6 @@
 """JSON bodies and the scalars in them, as both API versions write them: v6 has integers and 0/1 where v7 has
-strings and booleans, and numbers have been seen as strings. A scalar that cannot be understood is ``None``.
+strings and booleans, and numbers have been seen as strings. A scalar that cannot be understood is ``None``:
+one odd value loses only itself.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import math
 import re
 from codecs import BOM_UTF8
 from datetime import UTC, datetime
+from typing import cast
 
 from orchestrator.model import Json, JsonObject
 from orchestrator.thousandeyes.protocol import BadAnswer
@@ -17,15 +19,14 @@ _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?\Z", r
 # What SQLite and every consumer of our exports can hold as an integer.
 _WIDEST = 2**63
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_WITH_ZEROS = re.compile(r"(?<=[0-9])\.0{1,20}\Z", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
 
 
 def parse_object(body: bytes, what: str) -> JsonObject:
     """Return the JSON object of a body. Raises :class:`BadAnswer` naming ``what`` was expected."""
     try:
-        value: Json = _DECODER.decode(body.removeprefix(BOM_UTF8).decode("utf-8"))
-    except UnicodeDecodeError:
-        raise BadAnswer(f"expected {what}, got bytes that are not UTF-8: {excerpt(body)}") from None
+        value = _decoded(body.removeprefix(BOM_UTF8).decode("utf-8", "replace"))
     except RecursionError:
         raise BadAnswer(f"expected {what}, got JSON that is nested too deeply") from None
     except ValueError as error:
@@ -33,6 +34,14 @@ def parse_object(body: bytes, what: str) -> JsonObject:
     if not isinstance(value, dict):
         raise BadAnswer(f"expected {what}, got a JSON {type(value).__name__}: {excerpt(body)}")
     return value
+
+
+def _decoded(text: str) -> Json:
+    try:
+        return cast("Json", _DECODER.decode(text))
+    except ValueError:
+        # Rare, and slower: a raw control character in a text, or an integer of thousands of digits.
+        return cast("Json", _LENIENT.decode(text))
 
 
 def compact(value: Json) -> str:
@@ -74,9 +83,11 @@ def text(value: Json) -> str | None:
 
 def identifier(value: Json) -> str | None:
     """An id: v6 has integers, v7 strings. Letters, digits, dashes; it becomes a segment of paths."""
+    if isinstance(value, float):
+        value = _integral(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
-    shown = str(value)
+    shown = _WITH_ZEROS.sub("", str(value))
     return shown if _ID.match(shown) else None
 
 
@@ -107,30 +118,52 @@ def flag(value: Json) -> bool | None:
 def round_id(value: Json) -> int | None:
     """Epoch second of a round's start."""
     found = number(value)
-    return found if isinstance(found, int) and 0 <= found < 2**53 else None
+    if isinstance(found, float):
+        found = _integral(found)
+    return found if found is not None and 0 <= found < 2**53 else None
+
+
+def _integral(value: float) -> int | None:
+    """A whole number that was written as a float; beyond 2**53 a float does not tell which."""
+    return int(value) if value.is_integer() and abs(value) < 2**53 else None
 
 
 def moment(value: Json) -> str | None:
     """ISO 8601 UTC with ``Z`` whole seconds, from v7's ISO dates and v6's ``2017-03-14 16:21:58`` (UTC)."""
+    found = _when(value)
+    return None if found is None else found.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def epoch(value: Json) -> int | None:
+    """The epoch second of such a date; ``None`` before 1970."""
+    found = _when(value)
+    second = -1 if found is None else int(found.timestamp())
+    return second if second >= 0 else None
+
+
+def _when(value: Json) -> datetime | None:
     if not isinstance(value, str) or len(value) > 40:
         return None
     try:
         found = datetime.fromisoformat(value.strip())
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return found.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is not a JSON number")
+def _no_constant(name: str) -> None:
+    """NaN and the infinities, which are no JSON: the value is lost, and nothing else."""
+    del name
 
 
-def _finite(digits: str) -> float:
+def _finite(digits: str) -> float | None:
     value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError("a number is too large")
-    return value
+    return value if math.isfinite(value) else None
+
+
+def _whole(digits: str) -> int | None:
+    # Python itself refuses integers of more than 4,300 digits.
+    return int(digits) if len(digits) <= 4_300 else None
 
 
 def _rounded(value: int) -> float | None:
@@ -140,5 +173,5 @@ def _rounded(value: int) -> float | None:
         return None
 
 
-# Python itself refuses integers of more than 4,300 digits.
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+_LENIENT = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, parse_int=_whole, strict=False)

@@ -20,6 +20,7 @@ from orchestrator.thousandeyes.common import (
     follow,
     href,
     link_query,
+    next_listing,
     path_of,
     quoted,
     with_aid,
@@ -48,6 +49,11 @@ class V6:
     def read_agents(self, body: bytes) -> tuple[Agent, ...]:
         """Return the agents."""
         return listing.read_agents(body)
+
+    def next_listing(self, request: Request, body: bytes, origin: str) -> Request | None:
+        """The request for a listing's next page."""
+        pages = mapping(parse_object(body, "a listing").get("pages"))
+        return next_listing(request, text(pages.get("next")), origin, "v6")
 
     def labels(self, aid: str | None) -> Request:
         """Ask for the agents' labels, which v6 calls groups."""

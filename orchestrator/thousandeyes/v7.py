@@ -17,6 +17,7 @@ from orchestrator.thousandeyes.common import (
     follow,
     href,
     link_query,
+    next_listing,
     path_of,
     quoted,
     with_aid,
@@ -44,6 +45,11 @@ class V7:
     def read_agents(self, body: bytes) -> tuple[Agent, ...]:
         """Return the agents."""
         return listing.read_agents(body)
+
+    def next_listing(self, request: Request, body: bytes, origin: str) -> Request | None:
+        """The request for a listing's next page."""
+        links = parse_object(body, "a listing").get("_links")
+        return next_listing(request, next(iter(_links(links, "next")), None), origin, "v7")
 
     def labels(self, aid: str | None) -> Request:
         """Ask for the tags, the successors of labels."""

@@ -242,3 +242,38 @@ def test_listings_are_asked_for_by_the_names_of_each_version() -> None:
     for request in (v7.agents(None), v6.labels(None), v7.account_groups(), v6.account_groups()):
         assert request.method == "GET"
         assert not request.instant
+
+
+V7_NEXT = '{{"agents": [], "_links": {{"next": {{"href": "{0}"}}}}}}'
+V6_NEXT = '{{"agents": [], "pages": {{"current": 1, "next": "{0}"}}}}'
+
+
+@pytest.mark.parametrize(
+    ("dialect", "form", "link"),
+    [
+        (V7(), V7_NEXT, "https://api.thousandeyes.com/v7/agents?cursor=2&aid=7"),
+        (V7(), V7_NEXT, "/v7/agents?cursor=2"),
+        (V7(), V7_NEXT, "http://backend.example/te/v7/agents?cursor=2"),
+        (V6(), V6_NEXT, "https://api.thousandeyes.com/v6/agents?cursor=2"),
+        (V6(), V6_NEXT, "https://api.thousandeyes.com/v6/agents.json?cursor=2"),
+    ],
+)
+def test_a_listing_goes_on_where_its_next_link_says(dialect: Dialect, form: str, link: str) -> None:
+    first = dialect.agents("7")
+    following = dialect.next_listing(first, form.format(link).encode(), "https://api.thousandeyes.com")
+    assert following is not None
+    assert (following.method, following.path) == ("GET", first.path)
+    assert dict(following.query) == {**dict(first.query), "cursor": "2"}, "what was asked for is kept"
+
+
+@pytest.mark.parametrize("link", ["/v7/tests?cursor=2", "/v6/x", "/v7/a/../x", "nowhere", "/v7/agents/3"])
+def test_a_listing_whose_next_page_leads_elsewhere_is_no_listing(link: str) -> None:
+    for dialect, form in ((V7(), V7_NEXT), (V6(), V6_NEXT)):
+        with pytest.raises(BadAnswer, match="further page"):
+            dialect.next_listing(dialect.agents(None), form.format(link).encode(), "https://api.example")
+
+
+def test_a_listing_without_a_next_link_is_at_its_end() -> None:
+    for dialect in (V7(), V6()):
+        for body in (b'{"agents": []}', b'{"agents": [], "_links": {"self": {"href": "/v7/agents"}}}'):
+            assert dialect.next_listing(dialect.agents(None), body, "https://api.example") is None

@@ -133,7 +133,7 @@ def test_no_link_ever_leads_elsewhere_or_raises(href: str) -> None:
     place = below(href, ORIGIN, "v7")
     if place is not None:
         assert place.path.startswith("/v7/")
-        assert ".." not in place.path
+        assert ".." not in place.path.split("/")
         assert "//" not in place.path
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.model import Answer, AnswerStatus
 from orchestrator.testtypes import METRICS, TEST_TYPES
-from orchestrator.thousandeyes.protocol import BadAnswer, Page
+from orchestrator.thousandeyes.protocol import Page
 from orchestrator.thousandeyes.v6 import V6
 from orchestrator.thousandeyes.v7 import V7
 
@@ -326,17 +326,62 @@ def test_what_is_no_number_is_no_metric(value: object) -> None:
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" * 5000])
-def test_a_body_with_a_number_that_json_does_not_have_is_a_bad_answer(number: str) -> None:
+def test_a_number_that_json_does_not_have_loses_itself_and_not_the_page(number: str) -> None:
+    about = f'"loss": {number}, "avgLatency": 7, "roundId": 1795718010'
     for dialect, body in (
-        (V7(), f'{{"results": [{{"loss": {number}}}], "test": {{}}}}'),
-        (V6(), f'{{"net": {{"metrics": [{{"loss": {number}}}]}}}}'),
+        (V7(), f'{{"results": [{{{about}, "agent": {{"agentId": "3"}}}}], "test": {{}}}}'),
+        (V6(), f'{{"net": {{"metrics": [{{{about}, "agentId": 3}}]}}}}'),
     ):
-        with pytest.raises(BadAnswer):
-            dialect.read_page("network", body.encode())
+        page = dialect.read_page("network", body.encode())
+        assert page.skipped == 0
+        assert page.rows[0].metrics.get("avgLatency") == 7
+        assert "loss" not in page.rows[0].metrics
+
+
+@pytest.mark.parametrize("text", ["1795718010.0", "1795718010", '"1795718010.0"', "1.79571801e9"])
+def test_a_whole_number_is_an_id_however_it_is_written(text: str) -> None:
+    for dialect, body in (
+        (V7(), f'{{"results": [{{"loss": 1, "roundId": {text}, "agent": {{"agentId": {text}}}}}]}}'),
+        (V7(), f'{{"results": [{{"loss": 1, "roundId": {text}, "agentId": {text}}}]}}'),
+        (V6(), f'{{"net": {{"metrics": [{{"loss": 1, "roundId": {text}, "agentId": {text}}}]}}}}'),
+        (
+            V6(),
+            f'{{"net": {{"metrics": [{{"loss": 1, "roundId": {text}, "agent": {{"agentId": {text}}}}}]}}}}',
+        ),
+    ):
+        page = dialect.read_page("network", body.replace("]}", '], "test": {}}', 1).encode())
+        assert [(row.agent_id, row.round_id) for row in page.rows] == [("1795718010", 1795718010)]
+
+
+@pytest.mark.parametrize(
+    ("told", "started"),
+    [
+        ({"date": "2017-03-14 16:21:58"}, 1489508518),
+        ({"date": "2017-03-14T16:21:58Z"}, 1489508518),
+        ({"date": "2017-03-14T18:21:58+02:00", "roundId": None}, 1489508518),
+        ({"startTime": 1489508518}, 1489508518),
+        ({"date": "2017-03-14 16:21:58", "roundId": "soon"}, 1489508518),
+        ({"date": "2017-03-14 16:21:58", "roundId": 1489508460}, 1489508460),
+    ],
+)
+def test_a_row_without_a_round_is_of_the_second_of_its_date(told: dict[str, Any], started: int) -> None:
+    v6 = {"dns": {"trace": [{"agentId": 3, "finalQueryTime": 5, **told}]}}
+    v7 = {"results": [{"agent": {"agentId": "3"}, "finalQueryTime": 5, **told}], "test": {}}
+    for dialect, body in ((V6(), v6), (V7(), v7)):
+        page = dialect.read_page("dns-trace", json.dumps(body).encode())
+        assert [row.round_id for row in page.rows] == [started]
+
+
+@pytest.mark.parametrize("odd", [b"a\tb", b"a\nb", b"caf\xc3", b"\xff\xfe", b"\xed\xa0\x80"])
+def test_an_odd_byte_in_a_text_does_not_lose_the_page(odd: bytes) -> None:
+    body = (
+        b'{"results": [{"loss": 1, "roundId": 5, "agent": {"agentId": "3", "agentName": "%b"}}], "test": {}}'
+    )
+    assert len(V7().read_page("network", body.replace(b"%b", odd)).rows) == 1
 
 
 def test_rows_that_cannot_be_used_are_counted() -> None:
-    good = v7_row(loss=0)
+    good = v7_row(loss=0, date=None)
     bad: list[Any] = [
         None,
         7,
