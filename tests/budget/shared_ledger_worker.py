@@ -1,6 +1,7 @@
 """One process of the two-process test: spends as fast as its ledger allows, against a counting file.
 
-Arguments: folder, name, seconds. Writes a line for every answer to ``<name>.log`` in the folder.
+Arguments: folder, name. Goes on until the folder has a file ``stop``. Writes a line for every
+answer to ``<name>.log`` in the folder.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from orchestrator.budget.readings import LimitReading, Limits
 from orchestrator.budget.shared import SharedLedger
 from orchestrator.store.sqlite.cell import SqliteCell
 
-WINDOW, LIMIT, INSTANT = 3, 40, 8
+WINDOW, LIMIT, INSTANT = 6, 40, 8
 
 
 def count(db: sqlite3.Connection, now: float, *, instant: bool) -> tuple[int, Limits]:
@@ -42,13 +43,12 @@ def count(db: sqlite3.Connection, now: float, *, instant: bool) -> tuple[int, Li
     )
 
 
-def main(folder: Path, name: str, seconds: float) -> None:
+def main(folder: Path, name: str) -> None:
     rng = random.Random(name)
     ledger = SharedLedger(SqliteCell(folder / "budget.db", "key"), rng=rng, reserve=0.0, window=float(WINDOW))
-    server = sqlite3.connect(folder / "server.db", isolation_level=None, timeout=10)
-    end = time.monotonic() + seconds
+    server = sqlite3.connect(folder / "server.db", isolation_level=None, timeout=60)
     with (folder / f"{name}.log").open("w", buffering=1) as log:
-        while time.monotonic() < end:
+        while not (folder / "stop").exists():
             instant = rng.random() < 0.4
             permit = ledger.try_reserve(time.monotonic(), instant=instant)
             if permit is None:
@@ -64,4 +64,4 @@ def main(folder: Path, name: str, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2])

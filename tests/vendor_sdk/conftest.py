@@ -41,9 +41,9 @@ Opener = Callable[..., Any]
 @pytest.fixture
 def open_vendor() -> Opener:
     @asynccontextmanager
-    async def opener(**settings: Any) -> AsyncIterator[Vendor]:
+    async def opener(now: Callable[[], float] = time.time, **settings: Any) -> AsyncIterator[Vendor]:
         service = Service(Settings(**{**QUICK, **settings}))
-        async with serve(service, time.time, asyncio.sleep) as origin:
+        async with serve(service, now, asyncio.sleep) as origin:
             configuration = Configuration(host=f"{origin}/v7", access_token="made-up")
             with ApiClient(configuration) as client:
                 yield Vendor(service, client)

@@ -266,9 +266,21 @@ async def test_the_sdk_reads_error_rows_and_their_texts(open_vendor: Any) -> Non
 
 
 async def test_the_sdk_waits_for_our_reset_header_after_a_429_and_then_succeeds(open_vendor: Any) -> None:
-    async with open_vendor(instant_limit=2, window=2.0) as vendor:
-        # Begin with a fresh window, so that two creations fit and the third does not.
-        await asyncio.sleep(2.0 - time.time() % 2.0 + 0.02)
+    began = time.time()
+    refused: list[bool] = []
+
+    def now() -> float:
+        """The world stands still until it has refused, and then does not go beyond the next window."""
+        return min(time.time(), (began // 2.0 + 1.5) * 2.0) if refused else began
+
+    async with open_vendor(now, instant_limit=2, window=2.0) as vendor:
+        take = vendor.service._too_many
+
+        def too_many(*arguments: Any) -> Any:
+            refused.append(True)
+            return take(*arguments)
+
+        vendor.service._too_many = too_many
         for _ in range(3):
             create, request = creation("dnssec", vendor.client, ["3"])
             await vendor.call(create, request)
