@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from process_world import World, damaged, ended, plan_text, until
+from process_world import PATIENCE, World, damaged, ended, plan_text, until
 
 from orchestrator.clock import LoopClock
 from orchestrator.store.opening import open_store
@@ -17,14 +17,24 @@ SLOW = {"instant_limit": 2, "speed": 20.0}
 
 
 def begun(world: World, plan: Path) -> subprocess.Popen[str]:
-    process = world.start("run", plan)
+    # Its requests wait for as long as an API that stands still makes them wait.
+    process = world.start("run", plan, PROCESS_TIMEOUT=2 * PATIENCE)
     until(lambda: len(world.creations()) >= 1, "the first creation")
     return process
 
 
+def waits(process: subprocess.Popen[str]) -> str:
+    """What a command says when it begins to wait for another run."""
+    assert process.stderr is not None
+    while line := process.stderr.readline():
+        if "waiting for another run" in line:
+            return line
+    raise AssertionError(f"it did not wait: {ended(process)}")
+
+
 def test_a_second_run_of_the_plan_is_refused_and_told_who_holds_it(make_world: Callable[..., World]) -> None:
-    # One creation a minute: it goes on for as long as this test asks.
-    world = make_world(instant_limit=1, speed=20.0)
+    # One creation a real minute: it goes on for as long as this test asks.
+    world = make_world(instant_limit=1, speed=1.0)
     plan = world.plan(plan_text(sites=12))
     first = begun(world, plan)
     second = world.do("run", plan)
@@ -62,7 +72,9 @@ def test_a_resume_that_waited_counts_what_the_other_one_did_meanwhile(
 ) -> None:
     world = make_world(**SLOW)
     first = begun(world, world.plan(plan_text()))
-    second = world.start("resume", "last", "--wait", "--json")
+    with world.stopped():
+        second = world.start("resume", "last", "--wait", "--json")
+        waits(second)
     assert ended(first).code == 0
     done = ended(second)
     assert done.code == 0, str(done)
@@ -99,6 +111,10 @@ def test_the_same_plan_may_run_in_another_store_of_the_same_folder(
     world = make_world(**SLOW)
     plan = world.plan(plan_text(sites=2))
     first = begun(world, plan)
-    done = world.do("run", plan, store=world.store.with_name("other.db"))
+    other = world.store.with_name("other.db")
+    with world.stopped():
+        second = world.start("run", plan, store=other)
+        until(other.exists, "the other store")
+    done = ended(second)
     assert done.code == 0, str(done)
     assert ended(first).code == 0

@@ -5,24 +5,29 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from process_world import World, ended, plan_text, states, sums, until
+from process_world import PATIENCE, World, ended, plan_text, stands_still, states, sums, until
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
-# So few creations a minute that a run is interrupted in the middle of its creations, even if a new minute
-# begins just before the signal comes.
-FEW = {"instant_limit": 3, "speed": 20.0}
-
-
+# So few creations a minute that a run is in the middle of its creations when it is interrupted.
+FEW = {"instant_limit": 3}
 SITES = 8
 
 
-def begin(world: World, creations: int, *options: str) -> subprocess.Popen[str]:
+def begin(world: World, creations: int, *options: str, **environment: Any) -> subprocess.Popen[str]:
     """A run of eight specs that has created so many."""
-    process = world.start("run", world.plan(plan_text(sites=SITES)), "--json", *options)
+    process = world.start("run", world.plan(plan_text(sites=SITES)), "--json", *options, **environment)
     until(lambda: len(world.creations()) >= creations, f"{creations} creations")
     return process
+
+
+def hears(process: subprocess.Popen[str]) -> None:
+    """The first signal is heard: it says so."""
+    assert process.stderr is not None
+    while "no more creations" not in process.stderr.readline():
+        assert process.poll() is None, "ended before the first signal was heard"
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
@@ -30,8 +35,10 @@ def test_the_first_signal_stops_creations_collects_what_is_paid_for_and_can_be_r
     make_world: Callable[..., World], number: signal.Signals, code: int
 ) -> None:
     world = make_world(**FEW)
-    process = begin(world, 3, "--grace", "170")
+    process = begin(world, 3, "--grace", "100000", PROCESS_STOP="created.after:3")
+    stands_still(process)
     process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
     done = ended(process)
     assert done.code == code, str(done)
     assert f"{number.name}: no more creations" in done.err
@@ -56,15 +63,15 @@ def test_the_second_signal_leaves_at_once_and_the_resume_collects_what_was_paid_
     make_world: Callable[..., World], number: signal.Signals, code: int
 ) -> None:
     world = make_world(**FEW)
-    process = begin(world, 3, "--grace", "100000")
-    until(lambda: states(world.store).get("waiting", 0) >= 3, "three outcomes in the store")
-    process.send_signal(number)
-    # The first one is heard: it says so.
-    assert process.stderr is not None
-    while "no more creations" not in process.stderr.readline():
-        assert process.poll() is None, "ended before the first signal was heard"
-    process.send_signal(number)
-    done = ended(process, 15.0)
+    process = begin(world, 3, "--grace", "100000", PROCESS_STOP="created.after:3")
+    stands_still(process)
+    assert states(world.store)["waiting"] == 3, "three outcomes in the store"
+    with world.stopped():  # so that nothing is collected between the signals
+        process.send_signal(number)
+        process.send_signal(signal.SIGCONT)
+        hears(process)
+        process.send_signal(number)
+        done = ended(process)
     assert done.code == code, str(done)
     assert "left at once; go on with: orchestrator resume" in done.err
     shown = world.do("show", "last", "--json").document
@@ -80,15 +87,13 @@ def test_the_second_signal_leaves_at_once_and_the_resume_collects_what_was_paid_
 def test_a_creation_that_was_under_way_when_the_second_signal_came_is_unknown_and_not_repeated(
     make_world: Callable[..., World],
 ) -> None:
-    # The second creation is taken at once, and its answer comes ten real seconds later.
-    world = make_world(faults=[{"kind": "slow-headers", "match": "create", "nth": 2, "value": 400.0}])
-    process = begin(world, 2)
+    # The second creation is taken at once, and its answer comes long after this test.
+    world = make_world(faults=[{"kind": "slow-headers", "match": "create", "nth": 2, "value": 1e6}])
+    process = begin(world, 2, PROCESS_TIMEOUT=2 * PATIENCE)
     process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    while "no more creations" not in process.stderr.readline():
-        assert process.poll() is None, "ended before the first signal was heard"
+    hears(process)
     process.send_signal(signal.SIGINT)
-    assert ended(process, 15.0).code == 130
+    assert ended(process).code == 130
     # That one for sure, and one more where the machine is busy.
     lost = states(world.store)["creating"]
     assert lost >= 1
@@ -103,12 +108,12 @@ def test_a_creation_that_was_under_way_when_the_second_signal_came_is_unknown_an
 
 
 def test_a_look_that_hangs_does_not_outlast_the_grace(make_world: Callable[..., World]) -> None:
-    # Requests time out after a real minute, which is longer than this test waits.
     world = make_world(faults=[{"kind": "silent-before", "match": "read"}])
-    process = begin(world, SITES, "--grace", "40")
+    # A request could take longer than this test waits.
+    process = begin(world, SITES, "--grace", "40", PROCESS_TIMEOUT=2 * PATIENCE)
     until(lambda: world.witness()["requests"].get("read", 0) > 0, "a look that hangs")
     process.send_signal(signal.SIGTERM)
-    done = ended(process, 20.0)
+    done = ended(process)
     assert done.code == 143, str(done)
     assert sums(done.document) == []
     assert done.document["tests"]["timed_out"] == SITES, "created, and nothing came"
@@ -120,7 +125,7 @@ def test_a_signal_before_anything_is_stored_ends_quietly(make_world: Callable[..
     process = world.start("run", world.plan(plan_text()))
     until(lambda: world.witness()["requests"].get("agents", 0) > 0, "the question for agents")
     process.send_signal(signal.SIGINT)
-    done = ended(process, 15.0)
+    done = ended(process)
     assert done.code == 130, str(done)
     assert "Traceback" not in done.err
     assert world.creations() == []

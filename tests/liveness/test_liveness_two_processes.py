@@ -11,7 +11,7 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from process_world import World, ended, plan_text, sums, until
+from process_world import PATIENCE, World, ended, plan_text, sums, until
 
 INSTANT, ORGANIZATION, SITES = 4, 40, 9
 
@@ -22,11 +22,11 @@ def test_two_runs_share_the_limits_and_when_one_is_killed_the_other_goes_on(tmp_
         try:
             # One after the other: on a slow machine the survivor must not be done before the other begins.
             for name, sites in (("victim", 4 * SITES), ("survivor", SITES)):
-                text = plan_text(name, sites=sites, deadline="20m")
+                text = plan_text(name, sites=sites)
                 runs[name] = world.start("run", world.plan(text, f"{name}.yaml"), "--json")
                 until(partial(has_created, world, name), f"creations of the {name}")
             runs["victim"].send_signal(signal.SIGKILL)
-            assert runs["victim"].wait(10.0) == -signal.SIGKILL
+            assert runs["victim"].wait(PATIENCE) == -signal.SIGKILL
             before = created(world, "survivor")
             done = ended(runs["survivor"])
         finally:

@@ -26,7 +26,7 @@ def command(*arguments: str, store: Path, code: int = 0) -> str:
         [COMMAND, *arguments, "--store", str(store)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
         check=False,
     )
     assert done.returncode == code, f"exit {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}"
@@ -141,7 +141,7 @@ def test_a_wrong_plan_ends_with_2_file_and_line_and_no_traceback(name: str, tmp_
         [COMMAND, "run", plan, "--base-url", "http://127.0.0.1:9", "--store", tmp_path / "o.db"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 2
@@ -155,7 +155,7 @@ def test_quiet_prints_nothing_on_success(tmp_path: Path) -> None:
         [COMMAND, "run", "plans/incident-runbook.yaml", "--simulate", "-q", "--store", tmp_path / "o.db"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

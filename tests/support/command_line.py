@@ -12,7 +12,7 @@ from pathlib import Path
 from process_clock import VARIABLE, Pace
 
 SUPPORT = Path(__file__).resolve().parent
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 @dataclass(frozen=True, slots=True)

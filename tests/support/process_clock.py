@@ -31,6 +31,10 @@ class Pace:
     def parse(cls, text: str) -> Pace:
         return cls(*(float(part) for part in text.split(" ")))
 
+    def now(self) -> float:
+        """Its epoch seconds."""
+        return self.wall + (time.monotonic() - self.monotonic) * self.speed
+
     def __str__(self) -> str:
         return f"{self.speed!r} {self.monotonic!r} {self.wall!r}"
 

@@ -5,7 +5,9 @@
 ==================  ==========================================================================
 PROCESS_CLOCK       the shared clock (see ``process_clock``)
 PROCESS_KILL        ``POINT:N``: SIGKILL to itself at the N-th time that it comes to that point
-PROCESS_TIMEOUT     total and read time-out of a request, real seconds
+PROCESS_STOP        ``POINT:N``: as PROCESS_KILL, but SIGSTOP, until the test lets it go on
+PROCESS_TIMEOUT     ``SECONDS`` (real) until a request is given up; ``SECONDS:read``: a read;
+                    ``SECONDS:post:N``: the N-th creation, if nothing comes for so long
 PROCESS_BUSY        how long a write waits for another process's lock, real seconds
 PROCESS_PAGES       SQLite may use so many pages (4 KiB) of the store more than it has: a full disk
 ==================  ==========================================================================
@@ -27,12 +29,13 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from process_clock import VARIABLE, Pace, ProcessClock
 
 from orchestrator import app
 from orchestrator.runner.doors import Pacing
+from orchestrator.schedule.backoff import Patience
 from orchestrator.store.sqlite import database, journal
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.protocol import Reply, Request
@@ -49,10 +52,16 @@ def replace(where: object, name: str, by: object) -> None:
     setattr(where, name, by)
 
 
-class Countdown:
-    """Kills at the ``times``-th hit of ``point``."""
+def stop() -> None:
+    """Stand still in the middle."""
+    os.kill(os.getpid(), signal.SIGSTOP)
 
-    def __init__(self, wanted: str) -> None:
+
+class Countdown:
+    """Dies, or stops, at the ``times``-th hit of ``point``."""
+
+    def __init__(self, wanted: str, act: Callable[[], None] = die) -> None:
+        self._act = act
         self.point, _, times = wanted.partition(":")
         self._left = int(times or 1)
 
@@ -65,7 +74,7 @@ class Countdown:
 
     def hit(self, *points: str) -> None:
         if self.hits(*points):
-            die()
+            self._act()
 
 
 def wrap_store(countdown: Countdown) -> None:
@@ -129,6 +138,48 @@ def limit_pages(more: int) -> None:
     replace(database.Database, "_prepare", limited)
 
 
+class Hasty:
+    """Sends what it is told by a transport with short time-outs, all else by the usual one.
+
+    A short time-out of a request that is answered would be a bet on the machine's speed.
+    """
+
+    def __init__(self, quick: Timeouts, kind: str, nth: int, *arguments: Any, **options: Any) -> None:
+        self._usual = HttpTransport(*arguments, **options)
+        self._quick = HttpTransport(*arguments, **options, timeouts=quick)
+        self._kind, self._nth, self._seen = kind, nth, 0
+
+    async def __aenter__(self) -> Self:
+        await self._usual.__aenter__()
+        await self._quick.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._quick.__aexit__(*error)
+        await self._usual.__aexit__(*error)
+
+    async def send(self, request: Request) -> Reply:
+        if self._kind != ("post" if request.instant else "read"):
+            return await self._usual.send(request)
+        self._seen += 1
+        return await (self._quick if self._nth in {0, self._seen} else self._usual).send(request)
+
+
+def give_up(after: str, kind: str = "", nth: str = "0") -> None:
+    seconds = float(after)
+    if kind == "post":
+        # A creation that was not sent for want of a connection would be another case.
+        quick = Timeouts(connect=60.0, read=seconds, total=60.0)
+    else:
+        quick = Timeouts(connect=seconds, read=seconds, total=seconds)
+    if kind:
+        replace(app, "HttpTransport", partial(Hasty, quick, kind, int(nth)))
+        return
+    replace(app, "HttpTransport", partial(HttpTransport, timeouts=quick))
+    for limit in ("FIRST", "LONGEST"):
+        replace(Patience, limit, seconds)
+
+
 def install(environ: os._Environ[str]) -> None:
     """Patch what the environment asks for."""
     pace = Pace.parse(environ[VARIABLE])
@@ -136,13 +187,13 @@ def install(environ: os._Environ[str]) -> None:
     # The pacers follow the event loop.
     replace(app, "Pacing", partial(Pacing, speed=pace.speed))
     if "PROCESS_TIMEOUT" in environ:
-        seconds = float(environ["PROCESS_TIMEOUT"])
-        quick = Timeouts(connect=seconds, read=seconds, total=seconds)
-        replace(app, "HttpTransport", partial(HttpTransport, timeouts=quick))
+        give_up(*environ["PROCESS_TIMEOUT"].split(":"))
     if "PROCESS_BUSY" in environ:
         replace(database, "BUSY_SECONDS", float(environ["PROCESS_BUSY"]))
     if "PROCESS_PAGES" in environ:
         limit_pages(int(environ["PROCESS_PAGES"]))
+    if "PROCESS_STOP" in environ:
+        wrap_store(Countdown(environ["PROCESS_STOP"], stop))
     if "PROCESS_KILL" in environ:
         countdown = Countdown(environ["PROCESS_KILL"])
         wrap_store(countdown)

@@ -44,14 +44,14 @@ class Workplace:
         return Workplace(self.folder, origin)
 
     def sh(self, line: str) -> subprocess.CompletedProcess[str]:
-        """Run a line of shell here; at most a minute."""
+        """Run a line of shell here."""
         return subprocess.run(
             ["bash", "-euc", line],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
 
