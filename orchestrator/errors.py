@@ -31,7 +31,9 @@ class Exit(IntEnum):
     BUSY = 5
     CEILING = 6
     DEFECT = 70
+    SIGHUP = 129
     SIGINT = 130
+    PIPE = 141
     SIGTERM = 143
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
 import click
 
 from orchestrator.cli.masking import mask
+from orchestrator.cli.streams import prepare_streams, undelivered
 from orchestrator.errors import Exit, NothingToDo, OrchestratorError, PlanInvalid
 from orchestrator.safe import hide_userinfo, visible
 
@@ -36,8 +37,35 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+class Undelivered(Exception):
+    """Output could not be written. click would make an exit code of its own of a closed pipe."""
+
+    def __init__(self, problem: OSError) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
 class Lazy(click.Group):
     """A group that knows its commands' names and loads a command when it is called."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # click gives none
+    ) -> click.Context:
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except OSError as problem:  # --help and --version print here
+            raise Undelivered(problem) from problem
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            result: object = super().invoke(ctx)
+        except OSError as problem:
+            raise Undelivered(problem) from problem
+        return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -58,7 +86,7 @@ class Lazy(click.Group):
 EPILOG = """\b
 Exit codes: 0 all collected, expectations held; 1 an expectation failed; 2 wrong usage or plan;
 3 incomplete; 4 refused by the API; 5 another run of the plan; 6 a ceiling; 70 a defect of ours;
-130, 143 interrupted (the run can be resumed).
+129, 130, 143 interrupted (the run can be resumed); 141 nobody read the output.
 """
 
 
@@ -81,13 +109,16 @@ def cli(context: click.Context, log_level: str | None, log_json: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: every way out has its exit code, and no traceback reaches a user by default."""
-    # Closed by the caller (`>&-`): nobody listens, and that is no reason to stop.
-    sys.stdout = sys.stdout or io.StringIO()
-    sys.stderr = sys.stderr or io.StringIO()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A name that this locale cannot write must not end a report.
-            stream.reconfigure(errors="backslashreplace")
+    prepare_streams()
+    code = _code_of(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = undelivered(error, code)
+    sys.exit(int(code))
+
+
+def _code_of(arguments: Sequence[str] | None) -> int:
     try:
         code = cli.main(args=arguments, prog_name="orchestrator", standalone_mode=False)
     except click.exceptions.Abort:
@@ -98,18 +129,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OrchestratorError as error:
         tell_error(error)
         code = error.exit_code
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`); Python must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = Exit.OK
-    except OSError as error:
-        click.echo(f"error: {error.strerror or error}", err=True)
-        click.echo("hint: what was collected is kept; check where the output goes", err=True)
-        code = Exit.INCOMPLETE
+    except Undelivered as error:
+        code = undelivered(error.problem, Exit.OK)
+    except SystemExit as end:  # how a command ends with a code
+        code = end.code
     except Exception as error:
         tell_defect(error)
         code = Exit.DEFECT
-    sys.exit(int(code or 0))
+    assert code is None or isinstance(code, int)  # noqa: S101 - no command ends with a text
+    return int(code or 0)
 
 
 def tell_error(error: OrchestratorError) -> None:

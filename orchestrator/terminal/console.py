@@ -38,10 +38,16 @@ STYLES = {
 }
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever uses the console decides what a reader that has gone means; rich would exit with 1."""
+        raise BrokenPipeError
+
+
 def make_console(stream: TextIO, *, color: bool | None = None) -> Console:
     """A console on ``stream``. ``color`` overrides the environment: ``False`` for ``--no-color``."""
     terminal = stream.isatty()
-    return Console(
+    return _Console(
         file=stream,
         width=None if terminal else _UNBOUNDED,
         no_color=None if color is None else not color,

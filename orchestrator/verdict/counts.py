@@ -120,7 +120,7 @@ def end_state(code: Exit) -> RunState:
     """The state in which a run with this exit code is left."""
     if code in (Exit.OK, Exit.EXPECTATION_FAILED):
         return RunState.COMPLETE
-    if code in (Exit.SIGINT, Exit.SIGTERM):
+    if code in (Exit.SIGHUP, Exit.SIGINT, Exit.SIGTERM):
         return RunState.INTERRUPTED
     return RunState.REFUSED if code is Exit.REFUSED else RunState.INCOMPLETE
 

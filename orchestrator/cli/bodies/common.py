@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
@@ -25,11 +24,6 @@ def set_up_logging() -> None:
     """Logs to stderr, masked."""
     wanted = click.get_current_context().obj or {}
     configure_logging(level_of(wanted.get("log_level"), os.environ), bool(wanted.get("log_json")), mask)
-
-
-def like_a_filter() -> None:
-    """End silently when the reader of our output goes (`| head`), as commands that only print do."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def opened_store(store: str | None) -> AbstractAsyncContextManager[Opened]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-import anyio
 
 from orchestrator.actions.reading import summed_up
 from orchestrator.actions.run import Attendance, Outcome, Waiting
@@ -17,13 +14,13 @@ from orchestrator.actions.session import Session
 from orchestrator.cli.bodies.common import print_json, say
 from orchestrator.cli.bodies.reading import tell_shown
 from orchestrator.cli.options import Attending
+from orchestrator.cli.signals import STOPS, heard_signals
+from orchestrator.cli.streams import undelivered
 from orchestrator.errors import Exit
 from orchestrator.listeners.progress import ProgressListener
 from orchestrator.records import RunRecord
 from orchestrator.report.summary import summary
 from orchestrator.terminal.live import Progress
-
-SIGNALS = {signal.SIGINT: Exit.SIGINT, signal.SIGTERM: Exit.SIGTERM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Terminal:
         progress = Progress(sys.stderr, f"{run.plan} {run.id}", quiet=self.options.quiet)
         progress.start()
         try:
-            with anyio.open_signal_receiver(*SIGNALS) as received:
+            with heard_signals() as received:
                 yield Attendance(
                     listeners=[ProgressListener(progress.update)],
                     stops=self._stops(received, progress),
@@ -59,12 +56,12 @@ class Terminal:
         async for number in received:
             if first:
                 progress.message(
-                    f"{signal.Signals(number).name}: no more creations; collecting what is paid for, at most "
+                    f"{number.name}: no more creations; collecting what is paid for, at most "
                     f"{self.options.grace:.0f} s; once more leaves at once",
                     important=True,
                 )
                 first = False
-            yield SIGNALS[signal.Signals(number)]
+            yield STOPS[number]
 
     async def tell(self, session: Session, outcome: Outcome) -> Exit:
         """Tell what came of a run. Returns its exit code."""
@@ -74,9 +71,8 @@ class Terminal:
         try:
             await _tell(session, outcome, quiet=self.options.quiet, as_json=self.options.as_json)
             sys.stdout.flush()
-        except (BrokenPipeError, SystemExit):
-            # The reader of our output has gone (rich makes an exit of it); the code is the truth anyway.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as problem:
+            return Exit(undelivered(problem, outcome.exit_code))
         return outcome.exit_code
 
 
@@ -89,7 +85,7 @@ async def _tell(session: Session, outcome: Outcome, *, quiet: bool, as_json: boo
         say(f"error: {outcome.refused}")
         say(f"hint: {outcome.hint}")
         say(f"once that is put right, go on with: orchestrator resume {run.id}")
-    if outcome.exit_code in SIGNALS.values():
+    if outcome.exit_code in STOPS.values():
         say(f"interrupted; go on with: orchestrator resume {run.id}")
     if not as_json and not (quiet and outcome.exit_code is Exit.OK):
         shown = await summed_up(store, run, now=now)

@@ -13,7 +13,7 @@ import click
 from orchestrator.actions import explain as explaining
 from orchestrator.actions import reading
 from orchestrator.actions.reading import Shown
-from orchestrator.cli.bodies.common import like_a_filter, opened_store, print_json, run_async, set_up_logging
+from orchestrator.cli.bodies.common import opened_store, print_json, run_async, set_up_logging
 from orchestrator.cli.masking import mask
 from orchestrator.clock import LoopClock
 from orchestrator.errors import OrchestratorError, UsageProblem
@@ -47,7 +47,6 @@ def offered(store: str | None, begun: str) -> list[tuple[str, str]]:
 
 def runs(limit: int, plan: str | None, *, as_json: bool, store: str | None) -> None:
     """List runs; without a store there are none."""
-    like_a_filter()
     set_up_logging()
 
     async def work() -> tuple[RunRecord, ...]:
@@ -67,7 +66,6 @@ async def _runs(store: str | None, limit: int, plan: str | None) -> tuple[RunRec
 
 def show(run: str, *, as_json: bool, store: str | None) -> None:
     """Show what a run came to."""
-    like_a_filter()
     set_up_logging()
 
     async def work() -> Shown:
@@ -98,7 +96,6 @@ def results(
     store: str | None,
 ) -> None:
     """Print the answers of a run."""
-    like_a_filter()
     set_up_logging()
     _check_choice("--verdict", verdicts, [*Verdict])
     _check_choice("--layer", layers, [*METRICS, DETAILS])
@@ -137,7 +134,6 @@ async def _write_table(source: Source, keep: Filter) -> None:
 
 def report(run: str, form: str, output: Path | None, *, store: str | None) -> None:
     """Write a report of a run."""
-    like_a_filter()
     set_up_logging()
 
     async def work() -> bytes:
@@ -159,7 +155,6 @@ def report(run: str, form: str, output: Path | None, *, store: str | None) -> No
 
 def explain(run: str, cell: str, agent: str | None, *, as_json: bool, store: str | None) -> None:
     """Tell the story of a cell."""
-    like_a_filter()
     set_up_logging()
 
     async def work() -> Explained:

@@ -1,0 +1,38 @@
+"""The way in: ``orchestrator``, ``python -m orchestrator``. Ctrl-C shows no traceback, however early or late."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+# As in ``errors.Exit``, which is not loaded yet.
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Load the command line and let it do its work. Does not return."""
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, _leave)
+    from orchestrator.cli import main as begin  # noqa: PLC0415 - the handler above stands before this is loaded
+
+    try:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        begin()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    finally:
+        if ours:
+            # The exit code is decided; what is left is Python's own end.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    os._exit(_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()
