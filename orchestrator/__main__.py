@@ -1,4 +1,4 @@
-"""The way in: ``orchestrator``, ``python -m orchestrator``. Ctrl-C shows no traceback, however early or late."""
+"""The way in: ``orchestrator``, ``python -m orchestrator``. Ctrl-C shows no traceback, early or late."""
 
 from __future__ import annotations
 

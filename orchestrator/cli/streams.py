@@ -77,12 +77,12 @@ def undelivered(problem: OSError, code: int) -> int:
     on_terminal = _is_terminal()
     _silence()
     if isinstance(problem, BrokenPipeError):
-        return Exit.PIPE if code is Exit.OK else code
+        return Exit.PIPE if code == Exit.OK else code
     if on_terminal and problem.errno in (errno.EIO, errno.ENXIO):
         return code
     click.echo(f"error: {problem.strerror or problem}", err=True)
     click.echo("hint: what was collected is kept; check where the output goes", err=True)
-    return Exit.INCOMPLETE if code is Exit.OK else code
+    return Exit.INCOMPLETE if code == Exit.OK else code
 
 
 def _is_terminal() -> bool:
