@@ -53,7 +53,7 @@ class Lazy(click.Group):
         info_name: str | None,
         args: list[str],
         parent: click.Context | None = None,
-        **extra: Any,  # click gives none
+        **extra: Any,  # noqa: ANN401 - click gives it no type
     ) -> click.Context:
         try:
             return super().make_context(info_name, args, parent, **extra)
