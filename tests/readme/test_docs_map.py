@@ -27,7 +27,6 @@ def _tree() -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.xfail(reason="the rooms are on their way", strict=False)
 def test_the_listing_of_rooms_is_the_tree() -> None:
     listed = {row["room"]: set(row["files"].split()) - {"-"} for row in _ROW.finditer(ARCHITECTURE)}
     assert listed == _tree()
