@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -21,6 +21,9 @@ _LONGEST_FILE = 64 * 1024
 # Shorter ones are no tokens of the API but stand-ins for the simulator; replacing "a" everywhere would leave
 # nothing to read.
 _SHORTEST_MASKED = 6
+# Tokens of the API have 32 characters and more. A short stand-in for the simulator, such as "test", is a word
+# of every answer and must not be replaced there.
+SHORTEST_ECHO = 16
 _OTHER_NAMES = ("BEARER_TOKEN", "TE_BEARER", "TE_BEARER_TOKEN", "THOUSANDEYES_TOKEN")
 _WAYS = "set TE_TOKEN, or TE_TOKEN_FILE to a file with the token, or use --token-file FILE ('-' is stdin)"
 
@@ -43,6 +46,8 @@ class Credentials:
         forms = {self.token, self.token.replace("/", "\\/"), quote(self.token, safe="")}
         if self.email is not None:
             forms.add(self._basic())
+        if len(self.token) >= SHORTEST_ECHO:
+            forms.update(_in_base64(self.token))
         return tuple(sorted(forms, key=len, reverse=True))
 
     def _basic(self) -> str:
@@ -54,12 +59,47 @@ class Masker:
 
     def __init__(self, credentials: Credentials | None) -> None:
         forms = credentials.secrets() if credentials is not None else ()
-        long_enough = [re.escape(form) for form in forms if len(form) >= _SHORTEST_MASKED]
+        long_enough = [_spelled(form) for form in forms if len(form) >= _SHORTEST_MASKED]
         self._pattern = re.compile("|".join(long_enough)) if long_enough else None
 
     def __call__(self, text: str) -> str:
         """Return the text with every form of the token replaced by ``***``."""
         return text if self._pattern is None else self._pattern.sub(MASK, text)
+
+
+def _in_base64(token: str) -> Iterator[str]:
+    """The token in base64 after 0, 1 or 2 bytes of something else, as in HTTP Basic; but its ends."""
+    for before in range(3):
+        coded = base64.b64encode(b"x" * before + token.encode("utf-8", "replace"))
+        inner = coded.decode("ascii")[4 if before else 0 : -4]
+        yield inner
+        yield inner.replace("+", "-").replace("/", "_")
+
+
+def _spelled(secret: str) -> str:
+    """A pattern for a secret, each of whose characters may be written as JSON, a URL or HTML escapes it.
+
+    Escapes may be escaped again: ``\\\\u003d`` in JSON within JSON, ``%253d`` in a URL within a URL.
+    """
+    return "".join(_spelled_character(character) for character in secret)
+
+
+def _spelled_character(character: str) -> str:
+    code = ord(character)
+    either = "".join(f"[{one}{one.upper()}]" if one.isalpha() else one for one in f"{code:02x}")
+    ways = [rf"\\+u00{either}", f"%(?:25)*{either}", f"&#(?:0*{code}|[xX]0*{either});"]
+    if character in '/"\\':
+        ways.append(rf"\\+{re.escape(character)}")
+    return f"(?:{re.escape(character)}|{'|'.join(ways)})"
+
+
+def masked_bytes(credentials: Credentials) -> Callable[[bytes], bytes]:
+    """Replaces the token in a body, as :class:`Masker` does in texts, if it is long enough to be no word."""
+    forms = [_spelled(form).encode() for form in credentials.secrets() if len(form) >= SHORTEST_ECHO]
+    if not forms:
+        return lambda body: body
+    pattern = re.compile(b"|".join(forms))
+    return lambda body: pattern.sub(MASK.encode(), body)
 
 
 def find_credentials(environ: Mapping[str, str], token_file: str | None, stdin: TextIO | None) -> Credentials:
@@ -112,8 +152,15 @@ def _read_file(path: Path, way: str) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(_LONGEST_FILE)
-    except OSError as error:
-        raise UsageProblem(f"the token file {path} ({way}) cannot be read: {error.strerror}") from None
+    except FileNotFoundError:
+        # The name of a file that is not there may be the token itself, in the wrong place: not repeated.
+        raise UsageProblem(
+            f"there is no file of the name in {way} ({len(str(path))} characters)",
+            hint="it names a file with the token; the token itself belongs into TE_TOKEN",
+        ) from None
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or "its name cannot be one"
+        raise UsageProblem(f"the token file in {way} cannot be read: {said}") from None
     # A byte outside ASCII becomes a character that the check refuses.
     return content.decode("ascii", "replace").strip("\r\n")
 

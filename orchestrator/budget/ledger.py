@@ -123,6 +123,9 @@ class LocalLedger:
             reading = limits.organization if name == "organization" else limits.instant_test
             believed = budget.free(now)
             heard = self._hear(name, budget, permit, reading, now, status)
+            pause = limits.organization_pause if name == "organization" else limits.instant_test_pause
+            if heard is Heard.NOTHING and pause is not None:
+                budget.pause(now + min(LONGEST_RETRY_AFTER, pause))
             if refused and name == blamed:
                 budget.refuse(heard, now)
                 self._count_refusal(name, budget, heard is Heard.NOTHING, believed)

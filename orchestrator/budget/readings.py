@@ -20,9 +20,14 @@ class LimitReading:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Both families, the server's ``Date`` (epoch seconds) and ``Retry-After`` (seconds), where they came."""
+    """Both families, the server's ``Date`` (epoch seconds) and ``Retry-After`` (seconds), where they came.
+
+    The pauses (seconds) are of limits of which nothing remains, for when their family teaches nothing else.
+    """
 
     organization: LimitReading | None
     instant_test: LimitReading | None
     date: float | None
     retry_after: float | None
+    organization_pause: float | None = None
+    instant_test_pause: float | None = None

@@ -26,10 +26,9 @@ import aiohttp
 import anyio
 from yarl import URL
 
-from orchestrator.credentials import Credentials
+from orchestrator.credentials import Credentials, masked_bytes
 from orchestrator.errors import UsageProblem
 from orchestrator.model import Api
-from orchestrator.safe import MASK
 from orchestrator.thousandeyes.common import quoted
 from orchestrator.thousandeyes.faults import Stage, Twice, translate
 from orchestrator.thousandeyes.origin import is_loopback, parse_origin
@@ -47,9 +46,6 @@ _KEEP_IDLE = 2.0
 _LONGER, _LONGER_SHARE = 1.0, 0.25
 TIMEOUTS = Timeouts()
 _ACCEPT_V7 = "application/hal+json, application/json, application/problem+json"
-# Tokens of the API have 32 characters and more. A short stand-in for the simulator, such as "test", is a word
-# of every answer and must not be replaced there.
-_SHORTEST_ECHO = 16
 
 
 @dataclass(slots=True)
@@ -97,7 +93,7 @@ class HttpTransport:
         self._user_agent = user_agent.encode("ascii", "replace").decode("ascii")
         self._proxy = proxy_for(self.origin, environ)
         self._tls = tls
-        self._echoes = tuple(form.encode() for form in credentials.secrets() if len(form) >= _SHORTEST_ECHO)
+        self._masked = masked_bytes(credentials)
         self._session: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
 
@@ -159,9 +155,15 @@ class HttpTransport:
         raise problem
 
     def _reply(self, came: _Came, broken: str | None = None) -> Reply:
-        headers = {name: self._masked_text(text) for name, text in came.headers.items()}
+        headers = {
+            name: self._masked(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+            for name, text in came.headers.items()
+        }
         body = self._masked(b"".join(came.pieces))
         return Reply(came.status or 0, headers, body, came.sent, came.received, broken)
+
+    def _masked_text(self, text: str) -> str:
+        return self._masked(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
     async def _exchange(self, request: Request, stage: Stage, came: _Came) -> None:
         session = self._fresh if request.instant else self._session
@@ -213,17 +215,6 @@ class HttpTransport:
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         return headers
-
-    def _masked(self, body: bytes) -> bytes:
-        for echo in self._echoes:
-            if echo in body:
-                body = body.replace(echo, MASK.encode())
-        return body
-
-    def _masked_text(self, text: str) -> str:
-        for echo in self._echoes:
-            text = text.replace(echo.decode(), MASK)
-        return text
 
 
 @contextmanager

@@ -7,6 +7,8 @@ not used, because it also takes passwords from ``~/.netrc`` and then refuses our
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -14,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 from orchestrator.errors import UsageProblem
 from orchestrator.thousandeyes.origin import is_loopback
 
+_SEPARATORS = re.compile(r"[,;\s]+")
+_WITH_PORT = re.compile(r"(?P<host>\[[^\]]+\]|[^:]+):(?P<port>[0-9]{1,5})\Z", re.ASCII)
 _NAMES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
 
@@ -36,7 +40,7 @@ def proxy_for(origin: str, environ: Mapping[str, str]) -> Proxy | None:
     if named is None or parts.scheme != "https" or is_loopback(origin):
         return None
     exempt = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    if _exempt(parts.hostname or "", parts.netloc, exempt):
+    if _exempt(parts.hostname or "", parts.port or 443, exempt):
         return None
     return _read(environ[named].strip(), named)
 
@@ -59,10 +63,25 @@ def _read(text: str, name: str) -> Proxy:
     return Proxy(url, user, password)
 
 
-def _exempt(host: str, netloc: str, exempt: str) -> bool:
-    """``*``, a host with or without its port, or a domain with or without its leading dot."""
-    for entry in exempt.lower().split(","):
-        name = entry.strip().lstrip(".")
-        if entry.strip() == "*" or (name and (name in {host, netloc} or host.endswith(f".{name}"))):
-            return True
-    return False
+def _exempt(host: str, port: int, exempt: str) -> bool:
+    """``*``; a host or domain (also after ``.`` or ``*.``), with or without its port; a network.
+
+    Entries are separated by commas or blanks.
+    """
+    return any(_names(entry, host, port) for entry in _SEPARATORS.split(exempt.lower()) if entry)
+
+
+def _names(entry: str, host: str, port: int) -> bool:
+    if entry == "*":
+        return True
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        pass  # not a network, or our host is a name
+    found = _WITH_PORT.match(entry)
+    if found is not None:
+        entry = found["host"]
+        if int(found["port"]) != port:
+            return False
+    name = entry.strip("[]").removeprefix("*").lstrip(".").rstrip(".")
+    return bool(name) and (name == host or host.endswith(f".{name}"))

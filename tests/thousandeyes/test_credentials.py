@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
+import json
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.credentials import Credentials, Masker, find_credentials
+from orchestrator.credentials import Credentials, Masker, find_credentials, masked_bytes
 from orchestrator.errors import UsageProblem
 from orchestrator.model import Api
+from orchestrator.safe import MASK
 
 TOKEN = "0123456789abcdef-sesame"
 
@@ -81,10 +86,52 @@ def test_what_is_no_token_is_refused_without_being_shown(content: str, tmp_path:
         find_credentials({"TE_TOKEN": content}, None, None)
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    for environ, flag in (({}, str(tmp_path / "none")), ({"TE_TOKEN_FILE": str(tmp_path)}, None)):
-        with pytest.raises(UsageProblem, match=r"cannot be read: (No such file|Is a directory)"):
+def test_a_file_that_cannot_be_read_is_told_by_the_way_that_named_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageProblem, match="there is no file of the name in --token-file"):
+        find_credentials({}, str(tmp_path / "none"), None)
+    with pytest.raises(UsageProblem, match="TE_TOKEN_FILE cannot be read: Is a directory"):
+        find_credentials({"TE_TOKEN_FILE": str(tmp_path)}, None, None)
+
+
+@pytest.mark.parametrize("secret", [TOKEN, "a/b+c=0123456789abcdef", "t" * 5000, "nul\0byte-0123456789"])
+def test_a_token_in_the_place_of_its_file_is_not_repeated(secret: str) -> None:
+    for environ, flag in (({"TE_TOKEN_FILE": secret}, None), ({}, secret)):
+        with pytest.raises(UsageProblem) as caught:
             find_credentials(environ, flag, None)
+        assert secret not in f"{caught.value.message} {caught.value.hint}"
+
+
+def in_json(text: str) -> str:
+    return "".join(f"\\u{ord(letter):04x}" for letter in text)
+
+
+ECHOES: dict[str, Callable[[str], str]] = {
+    "as it is": lambda token: token,
+    "one character escaped": lambda token: token.replace("=", "\\u003d"),
+    "upper-case digits": lambda token: token.replace("=", "\\u003D"),
+    "all escaped": in_json,
+    "JSON within JSON": lambda token: in_json(token).replace("\\", "\\\\"),
+    "an escaped slash": lambda token: token.replace("/", "\\/"),
+    "percent-encoded": lambda token: quote(token, safe=""),
+    "percent-encoded twice": lambda token: quote(quote(token, safe=""), safe=""),
+    "percent-encoded whole": lambda token: "".join(f"%{ord(letter):02x}" for letter in token),
+    "as HTML": lambda token: token.replace("=", "&#61;").replace("/", "&#x2F;"),
+    "HTTP Basic": lambda token: base64.b64encode(f"ops@example.com:{token}".encode()).decode(),
+    "HTTP Basic of nobody": lambda token: base64.b64encode(f"x:{token}".encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_a_token_is_masked_however_it_is_spelled(echo: str) -> None:
+    token = "sesame/0123456789abcdef+abcdef0123=open"
+    text = f'{{"detail": "bad token {ECHOES[echo](token)}"}}'
+    credentials = Credentials(token, "ops@example.com")
+    for masked in (Masker(credentials)(text), masked_bytes(credentials)(text.encode()).decode()):
+        assert MASK in masked
+        said = unquote(unquote(html.unescape(str(json.loads(masked)["detail"]))))
+        for form in (token, "0123456789abcdef", base64.b64encode(b"0123456789abcdef").decode()[:12]):
+            assert form not in said
+        assert "0123456789" not in said.encode().decode("unicode_escape")
 
 
 def test_standard_input_that_is_not_there_is_wrong_usage() -> None:
