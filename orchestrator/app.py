@@ -12,7 +12,7 @@ from orchestrator.actions.session import Session
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import Ledger
 from orchestrator.clock import Clock, HeldClock, LoopClock
-from orchestrator.credentials import Credentials
+from orchestrator.credentials import Credentials, mask_of
 from orchestrator.events import Listener
 from orchestrator.listeners.telling import Telling
 from orchestrator.runner.doors import Doors, Pacing
@@ -62,7 +62,8 @@ async def connect(
         )
         stack.callback(ledger.close)
         doors = _doors(opened.store, transport, ledger, clock, rng, telling)
-        yield Session(settings, opened, doors, Pacing(), secrets.token_hex)
+        mask = mask_of(credentials)
+        yield Session(settings, opened, doors, Pacing(), secrets.token_hex, mask=mask)
 
 
 @asynccontextmanager

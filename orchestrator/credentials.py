@@ -102,6 +102,12 @@ def masked_bytes(credentials: Credentials) -> Callable[[bytes], bytes]:
     return lambda body: pattern.sub(MASK.encode(), body)
 
 
+def mask_of(credentials: Credentials) -> Callable[[str], str]:
+    """The same for texts."""
+    masked = masked_bytes(credentials)
+    return lambda text: masked(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+
 def find_credentials(environ: Mapping[str, str], token_file: str | None, stdin: TextIO | None) -> Credentials:
     """Return the token from the first place that has one, with ``TE_EMAIL`` where it is set.
 

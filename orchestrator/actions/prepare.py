@@ -31,10 +31,14 @@ class Prepared:
 async def prepare(session: Session, plan: Plan, *, seed: int = 0) -> Prepared:
     """Resolve, expand and estimate. Reads the agents (one or two calls), writes nothing.
 
-    Raises ``PlanInvalid`` for selectors and names that match nothing, ``Refused`` by the API.
+    Raises ``PlanInvalid`` for selectors and names that match nothing, ``Refused`` by the API, and
+    ``UsageProblem`` for a plan that holds the token's value under any name.
     """
+    _refuse_the_token(session, plan.bundle())
     agents = await session.agents(plan.api, labels=needs_labels(plan))
     expansion = expand(plan, agents, seed=seed)
+    for spec in expansion.specs:
+        _refuse_the_token(session, f"{spec.target} {spec.fields} {spec.raw}")
     view = session.doors.ledger.view(session.doors.clock.now())
     worth = estimate(
         plan,
@@ -44,6 +48,15 @@ async def prepare(session: Session, plan: Plan, *, seed: int = 0) -> Prepared:
         instant_limit=view.instant_test.limit,
     )
     return Prepared(plan, agents, expansion, worth)
+
+
+def _refuse_the_token(session: Session, text: str) -> None:
+    """A plan is stored and shown, and its values are sent as parts of tests: the token must not be in it."""
+    if session.mask(text) != text:
+        raise UsageProblem(
+            "the plan holds the value of the API token",
+            hint="take it out of the plan, its CSV files, --set and the variables that it uses",
+        )
 
 
 def check_ceilings(prepared: Prepared) -> None:

@@ -27,8 +27,8 @@ MOST_PAGES = 200
 class Session:
     """A connection to one origin as one user, with a store.
 
-    ``random_hex`` makes so many random bytes in hex. It is no part of what a seed repeats: two simulated
-    runs of the same second must differ.
+    ``mask`` takes the token out of a text. ``random_hex`` makes so many random bytes in hex. It is no part of
+    what a seed repeats: two simulated runs of the same second must differ.
     """
 
     settings: Settings
@@ -37,6 +37,7 @@ class Session:
     pacing: Pacing
     random_hex: Callable[[int], str]
     simulated: bool = False
+    mask: Callable[[str], str] = str
 
     def run_id(self) -> str:
         """An id for a run that begins now."""

@@ -17,6 +17,7 @@ from orchestrator.thousandeyes.protocol import BadAnswer, Dialect, Reply, Reques
 T = TypeVar("T")
 
 TRIES = 4
+REACH_HINT = "check the origin (TE_BASE_URL, --base-url), the network and the proxy"
 # Waiting for a budget that other tools have exhausted: two windows and a little (seconds).
 LONGEST_WAIT = 150.0
 
@@ -36,7 +37,7 @@ async def ask(
     understand (``BadAnswer``). Raises :class:`Refused` (401, 403) or :class:`Unanswered`.
     """
     give_up = clock.now() + LONGEST_WAIT
-    failures = 0
+    failures, hint = 0, REACH_HINT
     while True:
         permit = await _permit(ledger, clock, give_up)
         try:
@@ -47,13 +48,14 @@ async def ask(
             problem = _problem(dialect, request, reply)
         except (TransportError, BadAnswer) as error:
             problem, outcome = str(error), ReadOutcome.AGAIN
+            hint = getattr(error, "hint", None) or REACH_HINT
         if outcome is ReadOutcome.LIMITED:
             continue
         failures += 1
         if outcome is not ReadOutcome.AGAIN or failures >= TRIES or clock.now() >= give_up:
             raise Unanswered(
                 problem,
-                hint="check the origin (TE_BASE_URL, --base-url), the network and the proxy",
+                hint=hint,
             )
         await clock.sleep(backoff(failures, jitter()) / 4)
 

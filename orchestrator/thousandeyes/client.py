@@ -93,12 +93,13 @@ class HttpTransport:
         self._user_agent = user_agent.encode("ascii", "replace").decode("ascii")
         self._proxy = proxy_for(self.origin, environ)
         self._tls = tls
+        self._ca_file = environ.get("TE_CA_FILE", "").strip()
         self._masked = masked_bytes(credentials)
         self._session: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        tls = self._tls if self._tls is not None or self._plain else ssl.create_default_context()
+        tls = self._tls if self._tls is not None or self._plain else _trusting(self._ca_file)
         trace = aiohttp.TraceConfig()
         trace.on_request_start.append(_begun)
         trace.on_connection_create_end.append(_connected)
@@ -215,6 +216,20 @@ class HttpTransport:
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         return headers
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    """What the system trusts, and the certificate authorities of a file (PEM) where one is named."""
+    context = ssl.create_default_context()
+    if ca_file:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except (OSError, ValueError) as error:
+            raise UsageProblem(
+                f"the certificates in TE_CA_FILE cannot be used: {getattr(error, 'strerror', None) or error}",
+                hint="it names a file with certificates in PEM form",
+            ) from None
+    return context
 
 
 @contextmanager

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from aiohttp import ClientHandlerType
 
 
+CERTIFICATE_HINT = (
+    "where a proxy or gateway of your own signs certificates, set TE_CA_FILE (or SSL_CERT_FILE) to the file "
+    "with its certificate authority (PEM); REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE are not read"
+)
+
+
 class Twice(Exception):
     """The library may not send the request again; ``Stage.failure`` says what ended it."""
 
@@ -55,7 +61,10 @@ def translate(error: Exception, stage: Stage, what: str, timeouts: Timeouts) -> 
     unsent = not stage.connected and (stage.begun or connecting)
     kind = NotSent if unsent else NoAnswer
     said = _connecting(cause, timeouts) if unsent else _answering(cause, timeouts)
-    return kind(f"{what}: {said}")
+    problem = kind(f"{what}: {said}")
+    if isinstance(cause, aiohttp.ClientConnectorCertificateError):
+        problem.hint = CERTIFICATE_HINT
+    return problem
 
 
 def _connecting(cause: Exception, timeouts: Timeouts) -> str:

@@ -57,7 +57,9 @@ class Timeouts:
 
 
 class TransportError(Exception):
-    """No usable answer. The text never contains the token or a body."""
+    """No usable answer. The text never contains the token or a body; ``hint`` says what to do, if known."""
+
+    hint: str | None = None
 
 
 class NotSent(TransportError):

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,3 +188,33 @@ def test_a_proxy_that_cannot_be_used_is_wrong_usage_instead_of_silence(address: 
     with pytest.raises(UsageProblem) as caught:
         proxy_for(ORIGIN, {"https_proxy": address})
     assert "hush" not in caught.value.message
+
+
+async def test_the_authority_of_a_file_is_trusted_besides_the_systems(
+    authority: trustme.CA, raw_server: Start, transport_to: Connect, wire: Wire, tmp_path: Path
+) -> None:
+    answer, says = wire
+    file = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    async with raw_server(says(answer()), server_side(authority, "127.0.0.1")) as server:
+        origin = f"https://127.0.0.1:{server.port}"
+        async with transport_to(origin, environ={"TE_CA_FILE": f" {file} "}) as transport:
+            assert (await transport.send(GET)).status == 200
+        for other in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            async with transport_to(origin, environ={other: str(file)}) as transport:
+                with pytest.raises(NotSent, match="is not trusted") as caught:
+                    await transport.send(GET)
+            assert "SSL_CERT_FILE" in (caught.value.hint or "")
+            assert f"{other}" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+async def test_a_file_without_an_authority_is_wrong_usage(
+    content: str | None, transport_to: Connect, tmp_path: Path
+) -> None:
+    file = tmp_path / "authority.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(UsageProblem, match="the certificates in TE_CA_FILE cannot be used"):
+        async with transport_to("https://127.0.0.1:9", environ={"TE_CA_FILE": str(file)}):
+            pass
