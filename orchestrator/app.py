@@ -50,7 +50,13 @@ async def connect(
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(open_store(settings.store))
         transport = await stack.enter_async_context(
-            HttpTransport(settings.origin, credentials, now=clock.now, allow_http=settings.allow_http)
+            HttpTransport(
+                settings.origin,
+                credentials,
+                now=clock.now,
+                allow_http=settings.allow_http,
+                ca_file=settings.ca_file,
+            )
         )
         ledger = opened.ledger(
             settings.origin,

@@ -24,6 +24,7 @@ class Settings:
     account: str | None = None
     organization: str = ""
     allow_http: bool = False
+    ca_file: str | None = None
     urgent: bool = False
 
 

@@ -114,6 +114,7 @@ def resolve(
     plan_account: str | None = None,
     organization: str = "",
     allow_http: bool = False,
+    ca_file: str | None = None,
     urgent: bool = False,
 ) -> Settings:
     """Settings of what was named, else of the environment, else of the plan, else by default.
@@ -127,5 +128,6 @@ def resolve(
         account=pick_account(account, environ, plan_account),
         organization=organization,
         allow_http=allow_http,
+        ca_file=ca_file or environ.get("TE_CA_FILE", "").strip() or None,
         urgent=urgent,
     )

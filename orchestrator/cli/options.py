@@ -32,6 +32,7 @@ class Access:
     aid: str | None
     organization: str
     allow_http: bool
+    ca_file: str | None
     store: str | None
 
 
@@ -77,6 +78,7 @@ def api_options(command: Command) -> Command:
             "--organization", default="", metavar="NAME", help="Tells organizations' budgets apart."
         ),
         click.option("--allow-http", is_flag=True, help="Accept plain http:// beyond loopback."),
+        click.option("--ca-file", metavar="FILE", help="Certificates (PEM) to trust too. [TE_CA_FILE]"),
         store_option,
     )
 

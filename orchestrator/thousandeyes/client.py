@@ -78,6 +78,7 @@ class HttpTransport:
         user_agent: str = "orchestrator",
         environ: Mapping[str, str] = os.environ,
         tls: ssl.SSLContext | None = None,
+        ca_file: str | None = None,
     ) -> None:
         self.origin = parse_origin(origin)
         self._plain = self.origin.startswith("http://")
@@ -93,7 +94,7 @@ class HttpTransport:
         self._user_agent = user_agent.encode("ascii", "replace").decode("ascii")
         self._proxy = proxy_for(self.origin, environ)
         self._tls = tls
-        self._ca_file = environ.get("TE_CA_FILE", "").strip()
+        self._ca_file = ca_file
         self._masked = masked_bytes(credentials)
         self._session: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
@@ -218,15 +219,16 @@ class HttpTransport:
         return headers
 
 
-def _trusting(ca_file: str) -> ssl.SSLContext:
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
     """What the system trusts, and the certificate authorities of a file (PEM) where one is named."""
     context = ssl.create_default_context()
     if ca_file:
         try:
             context.load_verify_locations(cafile=ca_file)
         except (OSError, ValueError) as error:
+            said = getattr(error, "strerror", None) or error
             raise UsageProblem(
-                f"the certificates in TE_CA_FILE cannot be used: {getattr(error, 'strerror', None) or error}",
+                f"the certificates of --ca-file (TE_CA_FILE) cannot be used: {said}",
                 hint="it names a file with certificates in PEM form",
             ) from None
     return context

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import trustme
 
+from orchestrator.actions.session import resolve
 from orchestrator.errors import UsageProblem
 from orchestrator.thousandeyes.client import HttpTransport
 from orchestrator.thousandeyes.protocol import NotSent, Request
@@ -198,7 +199,7 @@ async def test_the_authority_of_a_file_is_trusted_besides_the_systems(
     authority.cert_pem.write_to_path(str(file))
     async with raw_server(says(answer()), server_side(authority, "127.0.0.1")) as server:
         origin = f"https://127.0.0.1:{server.port}"
-        async with transport_to(origin, environ={"TE_CA_FILE": f" {file} "}) as transport:
+        async with transport_to(origin, ca_file=str(file)) as transport:
             assert (await transport.send(GET)).status == 200
         for other in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
             async with transport_to(origin, environ={other: str(file)}) as transport:
@@ -215,6 +216,13 @@ async def test_a_file_without_an_authority_is_wrong_usage(
     file = tmp_path / "authority.pem"
     if content is not None:
         file.write_text(content)
-    with pytest.raises(UsageProblem, match="the certificates in TE_CA_FILE cannot be used"):
-        async with transport_to("https://127.0.0.1:9", environ={"TE_CA_FILE": str(file)}):
+    with pytest.raises(UsageProblem, match=r"the certificates of --ca-file \(TE_CA_FILE\) cannot be used"):
+        async with transport_to("https://127.0.0.1:9", ca_file=str(file)):
             pass
+
+
+def test_the_authority_is_named_by_the_flag_or_by_the_environment() -> None:
+    environ = {"TE_CA_FILE": " of-the-environment.pem "}
+    assert resolve(environ, ca_file="of-the-flag.pem").ca_file == "of-the-flag.pem"
+    assert resolve(environ).ca_file == "of-the-environment.pem"
+    assert resolve({}).ca_file is None

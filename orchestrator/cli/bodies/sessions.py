@@ -53,6 +53,7 @@ def settings_of(access: Access, *, plan_account: str | None = None, urgent: bool
         plan_account=plan_account,
         organization=access.organization,
         allow_http=access.allow_http,
+        ca_file=access.ca_file,
         urgent=urgent,
     )
 
