@@ -9,7 +9,6 @@ from orchestrator.events import Closed
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, CellResult, CellState, Spec
 from orchestrator.runner.context import Context
-from orchestrator.runner.journal import durably
 from orchestrator.verdict.expect import judge_cell, parsed
 
 
@@ -28,11 +27,11 @@ async def close(context: Context, key: str) -> None:
         age = context.clock.now() - test.created
         when = f"at its deadline of {spec.deadline:.0f} s" if age >= spec.deadline else f"after {age:.0f} s"
         error = "; ".join((f"{when} these layers were not complete: {', '.join(missing)}", *why))
-    cells = _judged(spec, why, await durably(context.store.answers(context.run.id, key)))
+    cells = _judged(spec, why, await context.durably(context.store.answers(context.run.id, key)))
     context.tell(Closed(state), key)
     events = context.take_events()
     wall = context.clock.wall()
-    await durably(context.store.close_test(context.run.id, key, state, cells, wall, error, events))
+    await context.durably(context.store.close_test(context.run.id, key, state, cells, wall, error, events))
     del context.tests[key]
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from orchestrator.clock import Clock
 from orchestrator.events import Event, Fact
 from orchestrator.listeners.telling import Telling
 from orchestrator.records import Requests, RunRecord, TestRecord
+from orchestrator.runner.journal import Writes
 from orchestrator.runner.wire import Wire
 from orchestrator.schedule.backoff import Patience
 from orchestrator.schedule.progress import Progress
 from orchestrator.schedule.schedule import Schedule
 from orchestrator.store.base import Store
 from orchestrator.thousandeyes.protocol import Dialect
+
+T = TypeVar("T")
 
 # More events than this are stored without waiting for a write that takes them along.
 EVENTS_BUFFERED = 200
@@ -71,6 +76,11 @@ class Context:
     last_creation: float = 0.0
     owners: dict[str, str] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
+    writes: Writes = field(default_factory=Writes)
+
+    async def durably(self, write: Awaitable[T]) -> T:
+        """Await a write of the store, or a read that must not be cut short. Raises ``StoreProblem``."""
+        return await self.writes.durably(write)
 
     def tell(self, fact: Fact, spec: str | None = None) -> None:
         """Tell everybody of a fact; what is durable is stored with the next write."""

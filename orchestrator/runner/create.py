@@ -10,7 +10,6 @@ from orchestrator.errors import StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import CellResult, CellState, Verdict
 from orchestrator.runner.context import Context, InHand
-from orchestrator.runner.journal import durably
 from orchestrator.runner.naming import test_name
 from orchestrator.schedule.feedback import (
     CreationAmbiguous,
@@ -42,10 +41,15 @@ async def create(context: Context, key: str, permit: Permit) -> None:
     try:
         context.tell(events.Intended(name), key)
         told = context.take_events()
-        await durably(context.store.intend(context.run.id, key, name, context.clock.wall(), told))
+        await context.durably(context.store.intend(context.run.id, key, name, context.clock.wall(), told))
     except BaseException:
         context.wire.unused(permit)
         raise
+    if context.stop.sending is not None or context.stop.creating is not None:
+        # The intention waited for the store, and the run has stopped meanwhile: it is taken back.
+        context.wire.unused(permit)
+        await _not_created(context, key, None)
+        return
     if rerun and test.record.test_id is not None:
         what = events.Sending.RERUN
         request = context.dialect.rerun(test.record.test_id, context.run.account)
@@ -119,7 +123,9 @@ async def _open(context: Context, test: InHand, made: Created) -> None:
     spec = record.spec
     told = context.take_events()
     try:
-        await durably(context.store.created(context.run.id, spec.key, made.test_id, made.links, wall, told))
+        await context.durably(
+            context.store.created(context.run.id, spec.key, made.test_id, made.links, wall, told)
+        )
     except StoreProblem as error:
         # Paid for, and about to be forgotten: the id is told, so that a person can hand it back.
         adopt = f"orchestrator reconcile {context.run.id} --adopt {spec.key}={made.test_id}"
@@ -141,7 +147,7 @@ async def _open(context: Context, test: InHand, made: Created) -> None:
 async def _not_created(context: Context, key: str, error: str | None, *, unreached: bool = False) -> None:
     """Certainly not created: back to the queue, without spending an attempt."""
     told = context.take_events()
-    await durably(
+    await context.durably(
         context.store.move(context.run.id, key, SpecState.PLANNED, context.clock.wall(), error, told)
     )
     context.schedule.apply(CreationUndone(key, unreached), context.clock.now())
@@ -170,6 +176,8 @@ async def end_uncreated(context: Context, test: InHand, state: SpecState, reason
     context.tell(events.Closed(state), spec.key)
     told = context.take_events()
     wall = context.clock.wall()
-    await durably(context.store.close_test(context.run.id, spec.key, state, cells, wall, reason, told))
+    await context.durably(
+        context.store.close_test(context.run.id, spec.key, state, cells, wall, reason, told)
+    )
     context.tests.pop(spec.key, None)
     context.schedule.apply(CreationEnded(spec.key), context.clock.now())

@@ -23,7 +23,6 @@ from orchestrator.runner.close import close
 from orchestrator.runner.context import EVENTS_BUFFERED, Context
 from orchestrator.runner.create import create, end_uncreated
 from orchestrator.runner.doors import Interruption
-from orchestrator.runner.journal import durably
 from orchestrator.runner.pacer import Pacer
 from orchestrator.runner.poll import detail, poll, probe
 from orchestrator.runner.standing import run_facts, standing
@@ -108,7 +107,7 @@ class Dispatcher:
                     await self._send(tasks, choice)
         if self._broken:
             raise _told_together(self._broken)
-        await durably(context.store.add_events(context.run.id, context.take_events()))
+        await context.durably(context.store.add_events(context.run.id, context.take_events()))
         if context.stop.refused is not None:
             return End.REFUSED
         return End.FINISHED if self._interruption.code is None else End.INTERRUPTED
@@ -158,9 +157,9 @@ class Dispatcher:
             kept = context.store.update_run(
                 context.run.id, state=RunState.RUNNING, finished=None, exit_code=None, facts=facts
             )
-            await durably(kept)
+            await context.durably(kept)
         if context.events_waiting > EVENTS_BUFFERED:
-            await durably(context.store.add_events(context.run.id, context.take_events()))
+            await context.durably(context.store.add_events(context.run.id, context.take_events()))
 
     # -- choice -------------------------------------------------------------------------------------
 
@@ -170,7 +169,8 @@ class Dispatcher:
         if not self._deadline_passed:
             until = min(until, self._deadline)
         stopped = self._context.stop.sending is not None or self._leaving(now)
-        if stopped or self._in_flight >= MAX_IN_FLIGHT:
+        # What a store that does not answer could not keep is not asked for; above all nothing is paid for.
+        if stopped or self._in_flight >= MAX_IN_FLIGHT or self._context.writes.overdue():
             return Wait(until)
         if self._leave_at is not None:
             until = min(until, self._leave_at)

@@ -14,7 +14,6 @@ from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, AnswerStatus
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import UNAUTHORIZED_HINT, end_uncreated
-from orchestrator.runner.journal import durably
 from orchestrator.schedule.feedback import (
     BaselineRead,
     DetailEnded,
@@ -198,7 +197,7 @@ async def _baseline(context: Context, test: InHand, step: Poll, page: Page, date
     test_id = test.record.test_id or ""
     for agent_id, round_id in (await context.store.newest_rounds(context.run.origin, test_id)).items():
         test.newest[agent_id] = max(round_id, test.newest.get(agent_id, 0))
-    await durably(context.store.set_baseline(context.run.id, step.key, test.newest))
+    await context.durably(context.store.set_baseline(context.run.id, step.key, test.newest))
     test.record = replace(test.record, baseline=dict(test.newest))
     context.schedule.apply(BaselineRead(step.key, None), context.clock.now())
 
@@ -248,6 +247,6 @@ async def _store(context: Context, test: InHand, rows: Sequence[Answer]) -> None
     if not rows:
         return
     events = context.take_events()
-    new = await durably(context.store.add_answers(context.run.id, test.record.spec.key, rows, events))
+    new = await context.durably(context.store.add_answers(context.run.id, test.record.spec.key, rows, events))
     errors = min(new, sum(row.status is AnswerStatus.ERROR for row in rows))
     context.tell(AnswersStored(rows[0].layer, new, errors), test.record.spec.key)

@@ -71,6 +71,16 @@ async def test_what_returned_is_there_for_another_process_and_after_closing(url:
         assert await again.store.answers(RUN, "k0") == [make_answer()]
 
 
+async def test_a_write_whose_caller_has_left_is_not_made_later(store: Store) -> None:
+    await stored_run(store)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await store.intend(RUN, "k0", "name", 1.0)
+    assert scope.cancelled_caught
+    await store.intend(RUN, "k1", "name", 1.0)
+    assert [test.state for test in await store.tests(RUN)] == [SpecState.PLANNED, SpecState.CREATING]
+
+
 # -- a run is stored ----------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,8 @@ from orchestrator.errors import StoreProblem
 APPLICATION_ID = 0x6F726368
 # Another process may hold the write lock for the length of its commits, never for the length of a request.
 BUSY_SECONDS = 30.0
+# A commit waits so long for those who are reading just now (seconds).
+READERS_SECONDS = 0.5
 WAL_SAFE_SINCE = (3, 51, 3)
 
 
@@ -43,7 +45,7 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         text = str(error)
         if "locked" in text or "busy" in text:
-            hint = "another process has held it for 30 s; wait for it or use another --store"
+            hint = f"another process has held it for {BUSY_SECONDS:.0f} s; wait for it or use another --store"
         elif "full" in text:
             hint = "free some space; what was stored is safe, then go on with `orchestrator resume`"
         elif "readonly" in text or "unable to open" in text:
@@ -55,6 +57,12 @@ def explained(path: Path) -> Iterator[None]:
         else:
             hint = "this store cannot be used; use another --store"
         raise StoreProblem(f"store {path}: {text}", hint=hint) from error
+
+
+def is_locked(problem: StoreProblem) -> bool:
+    """Whether another process had the lock: nothing was written, and it can be tried again."""
+    # Python's own refusals have no code.
+    return getattr(problem.__cause__, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 class Database:
@@ -127,17 +135,27 @@ class Database:
         return [row[0] for row in self.connection.execute("SELECT name FROM migrations ORDER BY name")]
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction. It takes the lock at once: a read that turns into a write could deadlock."""
+    def transaction(self, *, at_once: bool = False) -> Iterator[sqlite3.Connection]:
+        """A write transaction. It takes the lock at once: a read that turns into a write could deadlock.
+
+        Where somebody else has the lock it waits ``BUSY_SECONDS``, or raises ``at_once``.
+        """
         with explained(self.path):
-            self.connection.execute("BEGIN IMMEDIATE")
+            self._wait_for_locks(0.0 if at_once else BUSY_SECONDS)
             try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                self._wait_for_locks(READERS_SECONDS if at_once else BUSY_SECONDS)
                 yield self.connection
                 self.connection.execute("COMMIT")
             except BaseException:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+            finally:
+                self._wait_for_locks(BUSY_SECONDS)
+
+    def _wait_for_locks(self, seconds: float) -> None:
+        self.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

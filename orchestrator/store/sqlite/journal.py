@@ -8,6 +8,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Self, TypeVar
 
+import anyio
+
 from orchestrator.events import Adopted, Event, GivenUp
 from orchestrator.lifecycle import MOVES, SpecState, check_move
 from orchestrator.model import Agent, Answer, CellResult, NotRun
@@ -60,9 +62,16 @@ def _add_events(db: sqlite3.Connection, run_n: int, events: Sequence[Event]) -> 
 class SqliteStore(SqliteArchive):
     """Implements :class:`orchestrator.store.base.Store`; what the methods promise is said there."""
 
-    def __init__(self, database: Database, offload: Offload[object] | None = None) -> None:
+    def __init__(
+        self, database: Database, offload: Offload[object] | None = None, busy: Busy = nullcontext
+    ) -> None:
         super().__init__(database, offload)
-        self._group = GroupCommit(database, self._do)
+
+        async def pause(seconds: float) -> None:
+            with busy():
+                await anyio.sleep(seconds)
+
+        self._group = GroupCommit(database, self._do, pause)
 
     @classmethod
     async def open(cls, path: Path, *, virtual: bool = False, busy: Busy = nullcontext) -> Self:
@@ -73,7 +82,7 @@ class SqliteStore(SqliteArchive):
             database.connection.execute("PRAGMA synchronous = OFF")
             return cls(database, offload=in_place)
         offload = InThread(busy)
-        return cls(await offload(lambda: Database(path)), offload=offload)
+        return cls(await offload(lambda: Database(path)), offload=offload, busy=busy)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._group.write(work)
