@@ -294,7 +294,13 @@ def _float_ids(made: Made, _href: str) -> None:
     for row in _objects(made):
         for place in (row, row.get("agent")):
             if isinstance(place, dict):
-                place.update({name: float(place[name]) for name in ("roundId", "agentId") if name in place})
+                place.update(
+                    {
+                        name: float(place[name])
+                        for name in ("roundId", "agentId")
+                        if str(place.get(name)).isdigit()
+                    }
+                )
 
 
 def _moved_agents(made: Made, _href: str) -> None:
