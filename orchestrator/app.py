@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from random import Random
+from typing import TYPE_CHECKING
 
 from orchestrator.actions.session import Session
 from orchestrator.budget.ledger import LocalLedger
@@ -19,14 +20,14 @@ from orchestrator.runner.doors import Doors, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Wire
 from orchestrator.settings import Settings
-from orchestrator.simulator.server import serve
-from orchestrator.simulator.service import Service
-from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.base import Store
 from orchestrator.store.opening import open_store
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.held import HeldTransport
 from orchestrator.thousandeyes.protocol import Transport
+
+if TYPE_CHECKING:
+    from orchestrator.simulator.settings import Settings as World
 
 # The simulated world's clock: a minute of limits passes in a second.
 SIMULATED_SPEED = 60.0
@@ -83,13 +84,14 @@ async def simulate(
     seed: int = 0,
 ) -> AsyncIterator[Session]:
     """A session with a simulated API in this process, on loopback, up to ``speed`` times faster than life."""
+    from orchestrator.simulator.server import serve_world  # noqa: PLC0415 - a real run has no simulated world
+
     clock = HeldClock(speed=speed)
     telling = Telling(clock.wall, listeners)
     rng = Random(seed)  # noqa: S311 - repeatable on purpose
-    service = Service(world or World(seed=seed))
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(open_store(settings.store, busy=clock.hold))
-        origin = await stack.enter_async_context(serve(service, clock.wall, clock.rest))
+        origin = await stack.enter_async_context(serve_world(world, clock.wall, clock.rest, seed=seed))
         client = await stack.enter_async_context(
             HttpTransport(origin, Credentials(SIMULATED_TOKEN), now=clock.now)
         )

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from orchestrator.simulator.messages import SimReply, SimRequest, Wire
 from orchestrator.simulator.service import Service
+from orchestrator.simulator.settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
 # Pieces of a slow body, and of one without an end.
@@ -168,3 +169,12 @@ async def serve(
     finally:
         await runner.cleanup()
         await door.drop()
+
+
+@asynccontextmanager
+async def serve_world(
+    world: Settings | None, now: Callable[[], float], sleep: Sleep, *, seed: int
+) -> AsyncIterator[str]:
+    """As :func:`serve`, a world of its own: as ``world`` says, else the usual one with this ``seed``."""
+    async with serve(Service(world or Settings(seed=seed)), now, sleep) as origin:
+        yield origin

@@ -208,7 +208,7 @@ class HttpTransport:
         return URL(f"{self.origin}{request.path}{'?' if query else ''}{query}", encoded=True)
 
     def _headers(self, request: Request) -> dict[str, str]:
-        api = Api.V6 if request.path.startswith("/v6/") else Api.V7
+        api = request.api
         headers = {
             "Accept": "application/json" if api is Api.V6 else _ACCEPT_V7,
             "Authorization": self._credentials.authorization(api),

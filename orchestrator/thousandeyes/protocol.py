@@ -26,6 +26,11 @@ class Request:
     body: JsonObject | None = None
     instant: bool = False
 
+    @property
+    def api(self) -> Api:
+        """The version that it speaks, by the first part of its path."""
+        return Api(self.path.split("/", 2)[1])
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

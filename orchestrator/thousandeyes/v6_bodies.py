@@ -18,7 +18,7 @@ _PORT = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]+):(?P<port>[0-9]{1,5})\Z", re.
 def v6_body(spec: Spec, name: str) -> JsonObject:
     """Return the body of a v6 creation; ``raw`` has the last word and goes as it stands.
 
-    Fields that v6 does not have are left out; :func:`lost_in_v6` names them.
+    Fields that v6 does not have are left out; plans refuse them.
     """
     kind = TEST_TYPES[spec.type]
     body: JsonObject = {"testName": name, "agents": [{"agentId": _integer(agent)} for agent in spec.agents]}
@@ -31,12 +31,6 @@ def v6_body(spec: Spec, name: str) -> JsonObject:
     if kind.nested is not None:
         _repeat(body, kind.nested, kind.v6_repeated)
     return {**body, **spec.raw}
-
-
-def lost_in_v6(spec: Spec) -> tuple[str, ...]:
-    """Fields of a spec that v6 has no name for."""
-    options = TEST_TYPES[spec.type].options
-    return tuple(name for name in spec.fields if name not in options or options[name].v6 is None)
 
 
 def _translated(options: Mapping[str, Option], fields: Mapping[str, Json]) -> JsonObject:
