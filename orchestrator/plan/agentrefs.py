@@ -92,7 +92,7 @@ def _named(item: Scalar, named: Mapping[str, Selector | None], problems: Problem
     if name in named:
         selector = named[name]
         return None if selector is None else AgentsRef(name, selector, item.place)
-    if name.isdecimal():
+    if name.isascii() and name.isdecimal():
         return name
     has = f"; there are {listing(named)}" if named else "; the plan has no named selectors"
     shown = quoted(item.value)
@@ -154,7 +154,8 @@ def _ids(node: Items, what: str, problems: Problems) -> Selector | None:
 
 def _agent_id(node: Node, what: str, problems: Problems) -> str | None:
     value = node.value if isinstance(node, Scalar) else None
-    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).isdecimal():
+    text = "" if isinstance(value, bool) or not isinstance(value, str | int) else str(value)
+    if not (text.isascii() and text.isdecimal()):
         problems.add(node.place, f"{what} takes agent ids, such as '1001', or keys to match")
         return None
-    return str(value)
+    return text

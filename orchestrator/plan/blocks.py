@@ -14,7 +14,7 @@ from orchestrator.plan.model import TestBlock
 from orchestrator.plan.problems import Place, Problems, nearest, quoted
 from orchestrator.plan.rows import CsvFiles, filled, waits
 from orchestrator.plan.selectors import Selector
-from orchestrator.plan.source import Entries, Items, Node, Scalar, find
+from orchestrator.plan.source import Entries, Items, Node, Scalar, find, plain
 from orchestrator.plan.targets import Groups, Written, choose, completed, lacking, missing_fields, resolve
 from orchestrator.plan.untyped import check_without_type
 from orchestrator.testtypes import PATHS, TEST_TYPES, TestType, layers_of
@@ -51,6 +51,10 @@ def read_tests(
 def _text_at(node: Node, key: str) -> str | None:
     value = node.entries.get(key) if isinstance(node, Entries) else None
     return value.value if isinstance(value, Scalar) and isinstance(value.value, str) else None
+
+
+def _is_nothing(node: Node) -> bool:
+    return plain(node) in (None, "", [], {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +191,16 @@ class _Block:
         found: dict[str, tuple[Target, Place]] = {}
         missing: list[tuple[Written, list[str]]] = []
         for one in written:
+            before = len(self.problems)
             target = resolve(kind, one, options.reader, self.problems)
             if target is None:
                 continue
             target = options.given_to(target, one, self.problems)
             fields = completed(kind, merged(options.same, target.fields))
             absent = missing_fields(kind, fields)
-            if absent:
+            if absent and len(self.problems) == before:
                 missing.append((one, absent))
+            if absent:
                 continue
             self._check_conflict(kind, fields, target, one)
             self._keep(found, target, one.place, name)
@@ -224,12 +230,19 @@ class _Block:
     def _report_missing(self, kind: TestType, missing: list[tuple[Written, list[str]]], count: int) -> None:
         """A field that no target has is missing in the options; otherwise in the targets that lack it."""
         given = self.node.entries.get("options") if isinstance(self.node, Entries) else None
-        wrong = set(given.entries) if isinstance(given, Entries) else set()  # there, and reported already
+        options = given.entries if isinstance(given, Entries) else {}
+        # What is there for all targets, and yet missing, was wrong and is reported already.
+        wrong = {name for name, node in options.items() if not waits(node) and not _is_nothing(node)}
         for field in sorted({name for _, absent in missing for name in absent} - wrong):
             without = [one for one, absent in missing if field in absent]
-            if len(without) == count and field not in {kind.bare, "targetSipCredentials"}:
+            everywhere = len(without) == count and field not in {kind.bare, "targetSipCredentials"}
+            if everywhere and (field not in options or not waits(options[field])):
                 message = f"{kind.name} needs {quoted(field)}, in options or in each target"
                 self.problems.add(self._place("options"), message)
                 continue
             for one in without:
-                self.problems.add(*lacking(kind, one, field))
+                if field in options:
+                    message = f"{quoted(field)} is empty for {one.called}, and {kind.name} needs it"
+                    self.problems.add(one.place, message)
+                else:
+                    self.problems.add(*lacking(kind, one, field))

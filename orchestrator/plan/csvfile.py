@@ -59,11 +59,21 @@ class Table:
         """Where the header begins."""
         return next(iter(self.columns.values())).place
 
+    def doubt(self) -> str:
+        """What a header that names no field seems to be, if that can be told."""
+        if any(_ADDRESS_LIKE.fullmatch(name) for name in self.names):
+            return "; the first row names the columns, and this one seems to be a target already"
+        odd = re.search(r"[|:]", self.names[0]) if len(self.names) == 1 else None
+        if odd is None:
+            return ""
+        return f"; a file separated by {quoted(odd.group())} begins with the line 'sep={odd.group()}'"
+
     def unused(self) -> list[Cell]:
         """Columns that nothing has asked for."""
         return [cell for name, cell in self.columns.items() if name not in self.used]
 
 
+_ADDRESS_LIKE = re.compile(r"(?:[\w-]+\.)+[\w-]+\.?(?::[0-9]+)?")
 _BREAK = re.compile(r"\r\n|\n|\r")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[ \t]*(\r\n|\n|\r|\Z)', re.IGNORECASE)
 _QUOTED_TEXT = re.compile(r'"(?:[^"]|"")*"')
@@ -217,6 +227,8 @@ def _row(names: list[str], cells: list[Cell], table: Table, separator: str, prob
 
 def _why(cells: list[Cell], names: list[str], separator: str) -> str:
     """What a row of the wrong length seems to be, if that can be told."""
+    if len(names) == 1 < len(cells):
+        return "; is the first row, which names the columns, something else?"
     if len(cells) > len(names):
         return f"; a text with {_WORDS.get(separator, quoted(separator))} in it stands in quotes"
     other = next((one for one in _WORDS if one != separator and one in cells[0].text), None)

@@ -51,7 +51,7 @@ class FieldReader:
         return self._option(self._kind.options["targetSipCredentials"].fields[name], node, key)
 
     def raw(self, node: Node | None) -> dict[str, Json]:
-        """Fields that the table does not know; only what is set for every test is refused."""
+        """Fields that the table does not know; what is set for every test, and addresses, are refused."""
         if not isinstance(node, Entries):
             return {}
         for name in node.entries:
@@ -59,6 +59,9 @@ class FieldReader:
                 self._problems.add(
                     node.keys[name], f"{quoted(name)} is set for every test and cannot be given"
                 )
+            elif name in self._kind.options and name in {*_URLS, *_ADDRESSES, self._kind.bare}:
+                message = f"{quoted(name)} is known here: it stands in 'targets' or 'options', not in 'raw'"
+                self._problems.add(node.keys[name], message)
         return {name: plain(value) for name, value in node.entries.items()}
 
     def _mapping(self, node: Entries, known: Mapping[str, Option], *, whole: bool) -> dict[str, Json]:

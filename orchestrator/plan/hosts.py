@@ -24,12 +24,14 @@ _QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u201b\u2039\u2
 _TYPED_QUOTES = "\"'`"  # these may stand inside a path
 _SCHEMES = ("https", "http", "ftps", "sftp", "ftp")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
-_CROOKED_SCHEME = re.compile(rf"({'|'.join(_SCHEMES)})(:[/\\]*|[/\\]{{2,}})(?=[^/\\])", re.IGNORECASE)
+_CROOKED_SCHEME = re.compile(rf"({'|'.join(_SCHEMES)})(:[:/\\]*|[.;,]?[/\\]{{2,}})(?=[^:/\\])", re.IGNORECASE)
+_NO_WEB = re.compile(r"(?:mailto|tel|sips?):(?![0-9]+(?:/|$))", re.IGNORECASE)
 _HOST_PORT = re.compile(r"[^:]+:[0-9]{1,5}(/|$)")  # a host may be called http
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
 _NUMERIC = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _ADDRESS_AND_WORD = re.compile(r"([0-9]+\.[0-9]+\.[0-9]+\.[0-9]+)([A-Za-z_-].*)", re.DOTALL)
-_NETWORK = re.compile(r"([0-9A-Fa-f:.]+)/[0-9]{1,3}")
+# With a prefix or a mask, and perhaps with a port that the plan adds.
+_NETWORK = re.compile(r"([0-9A-Fa-f:.]+)/([0-9]{1,3}|255\.[0-9.]+)(?::[0-9]+)?")
 # People write the names of services where a number is wanted.
 _SERVICES: Mapping[str, int] = MappingProxyType(
     {"ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "dns": 53, "domain": 53, "http": 80, "pop3": 110}
@@ -78,9 +80,11 @@ def address(text: str, what: str) -> str:
     """An IP address alone."""
     _sound(text, what)
     try:
-        return str(ipaddress.ip_address(text))
+        found = ipaddress.ip_address(text)
     except ValueError:
         raise AddressInvalid(f"{what} is an IP address, not {_shown(text)}") from None
+    _one_host(found, what)
+    return str(found)
 
 
 def url(text: str, what: str, schemes: tuple[str, ...]) -> str:
@@ -89,8 +93,11 @@ def url(text: str, what: str, schemes: tuple[str, ...]) -> str:
     begun = _SCHEME.match(text)
     if begun is None:
         _no_crooked_scheme(text, what)
-        if _NETWORK.fullmatch(text) and _is_address(text.split("/", maxsplit=1)[0]):
-            raise AddressInvalid(f"{what} is a network: {_shown(text)}; a test takes one address")
+        other = _NO_WEB.match(text)
+        if other is not None:
+            raise AddressInvalid(
+                f"{what} begins with {'://, '.join(schemes)}://, not {quoted(other.group())}"
+            )
     elif begun.group(1).lower() not in schemes:
         wanted = "://, ".join(schemes)
         begins = quoted(begun.group(1) + "://")
@@ -100,6 +107,8 @@ def url(text: str, what: str, schemes: tuple[str, ...]) -> str:
     _no_second_scheme(rest, what)
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     after = rest[len(authority) :]
+    if after and _is_network(authority + after.removesuffix("/")):
+        raise AddressInvalid(f"{what} is a network: {_shown(text)}; a test takes one address")
     userinfo, at, place = authority.rpartition("@")
     if not place:
         raise AddressInvalid(f"{what} has no host: {_shown(text)} {_EMPTY}")
@@ -169,8 +178,11 @@ def _sound(text: str, what: str, *, blanks: bool = False) -> None:
         raise AddressInvalid(f"{what} is longer than {ADDRESS_LIMIT} characters")
     bare = text.strip().strip(_QUOTES)
     if bare != text.strip() or any(one in _QUOTES and one not in _TYPED_QUOTES for one in text):
-        meant = "".join(one for one in bare if one not in _QUOTES or one in _TYPED_QUOTES)
-        near = f", did you mean {_shown(meant)}?"
+        kept = _TYPED_QUOTES if bare == text.strip() else ""
+        meant = "".join(one for one in bare if one not in _QUOTES or one in kept).strip()
+        near = (
+            f", did you mean {_shown(meant)}?" if re.search(r"\w", meant.partition(":")[0]) else f" {_EMPTY}"
+        )
         raise AddressInvalid(f"{what} has quotation marks in it: {_shown(text)}{near}")
     for one in text:
         if not one.isprintable() and not (one.isspace() and one.isascii()):
@@ -195,7 +207,8 @@ def _no_url(text: str, what: str, *, slash: bool = False) -> None:
         meant = re.split(r"[/?#;]", rest, maxsplit=1)[0]
         near = f", did you mean {quoted(meant)}?" if meant else ""
         raise AddressInvalid(f"{what} is a name, not a URL: {_shown(text)}{near}")
-    if _NETWORK.fullmatch(text) and _is_address(text.split("/", maxsplit=1)[0]):
+    network = _NETWORK.fullmatch(text)
+    if network is not None and _is_address(network.group(1)):
         raise AddressInvalid(f"{what} is a network: {_shown(text)}; a test takes one address")
     if "@" in text:
         meant = text.rpartition("@")[2]
@@ -262,6 +275,16 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
+def _is_network(text: str) -> bool:
+    """Whether a URL without its scheme is a whole network; after any other address ``/24`` is a path."""
+    found = _NETWORK.fullmatch(text)
+    try:
+        network = None if found is None else ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return network is not None and network.num_addresses > 1
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -310,6 +333,10 @@ def _name(text: str, what: str) -> str:
     name = _ascii(text, what)
     slash = "/" if name.lower().rstrip(".").endswith(".arpa") else ""
     label = re.compile(rf"[A-Za-z0-9_*{slash}-]+")
+    if _NUMERIC.fullmatch(
+        name.removesuffix(".").rpartition(".")[2]
+    ):  # no such domain exists: RFC 3696, section 2
+        raise AddressInvalid(f"{what} is a name, and no name ends with a number: {_shown(text)}")
     _check_labels(name.removesuffix(".").split("."), text, what, label)
     return name
 

@@ -78,7 +78,7 @@ def _ids(selector: Selector) -> frozenset[str] | None:
     ids = (*selector.ids, *selector.listed)
     if not ids or selector != Selector(ids=selector.ids, listed=selector.listed):
         return None
-    return frozenset(ids) if all(one.isdecimal() for one in ids) else None
+    return frozenset(ids) if all(one.isascii() and one.isdecimal() for one in ids) else None
 
 
 def _agents_are_targets(test: TestBlock) -> bool:

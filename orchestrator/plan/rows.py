@@ -71,7 +71,7 @@ class CsvFiles:
 def _meant(column: str) -> str:
     """A proposal for a column whose name is almost that of an option."""
     options = {name for kind in TEST_TYPES.values() for name in kind.options}
-    near = nearest(column, sorted(options), at_least=0.85)
+    near = "" if column in options else nearest(column, sorted(options), at_least=0.85)
     return f" ({quoted(column)}{near})" if near else ""
 
 

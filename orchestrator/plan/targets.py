@@ -161,7 +161,7 @@ def lacking(kind: TestType, written: Written, field: str) -> tuple[Place, str]:
     names = row.table.names
     also = next((one for one in names if one.lower() in _ALSO_CALLED.get(column, ())), None)
     near = f"; if that is {quoted(also)}, call it so" if also else nearest(column, names)
-    has = near or f"; it has {listing(names)}"
+    has = near or f"; it has {listing(names)}{row.table.doubt()}"
     message = f"{row.table.file} has no column {quoted(column)}, which {kind.name} needs{has}"
     return row.table.place, message
 
@@ -258,10 +258,7 @@ def _without_twins(written: tuple[Written, ...], what: str, problems: Problems) 
 def _fields(kind: TestType, written: Written, reader: FieldReader, problems: Problems) -> dict[str, Json]:
     if written.bare is not None:
         return _bare_fields(kind, written.bare, written.place, reader, problems)
-    entries = written.entries or Entries({}, {}, written.place)
-    nodes = {name: (value, entries.keys[name]) for name, value in entries.entries.items() if name != "name"}
-    if written.row is not None:
-        nodes = {**_cells(kind, written.row), **nodes}
+    nodes = _nodes(kind, written)
     fields: dict[str, Json] = {}
     flat: dict[str, Json] = {}
     for name, (value, key) in nodes.items():
@@ -272,6 +269,35 @@ def _fields(kind: TestType, written: Written, reader: FieldReader, problems: Pro
     if flat:
         fields = merged({_SIP: flat}, fields)
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _nodes(kind: TestType, written: Written) -> dict[str, tuple[Node, Place]]:
+    """The fields as they are written, each with the place of its name; of a row with its cells."""
+    entries = written.entries or Entries({}, {}, written.place)
+    nodes = {name: (value, entries.keys[name]) for name, value in entries.entries.items() if name != "name"}
+    row = written.row
+    if row is None:
+        return nodes
+    nodes = {**_cells(kind, row), **nodes}
+    server, port = nodes.get("server"), nodes.pop("port", None) if kind.bare == "server" else None
+    if port is None and kind.bare == "server" and (cell := row.take("port")) is not None:
+        port = (Scalar(Untyped(cell.text), cell.place), cell.place)
+    if (
+        server is not None
+        and port is not None
+        and isinstance(server[0], Scalar)
+        and isinstance(port[0], Scalar)
+    ):
+        text = _with_port(str(server[0].value), str(port[0].value))
+        nodes["server"] = (Scalar(text, server[0].place), server[1])
+    return nodes
+
+
+def _with_port(server: str, port: str) -> str:
+    """``host:port``; a server that has this port already keeps it."""
+    if server.count(":") > 1 and not server.startswith("["):
+        return f"[{server}]:{port}"
+    return server if server.endswith(f":{port}") else f"{server}:{port}"
 
 
 @functools.cache
@@ -290,11 +316,6 @@ def _cells(kind: TestType, row: Row) -> dict[str, tuple[Node, Place]]:
         cell = row.take(column) if column in known else None
         if cell is not None:
             found[known[column]] = (Scalar(Untyped(cell.text), cell.place), cell.place)
-    if kind.bare == "server" and "server" in found and "port" in row.table.columns:
-        server, port = row.cells["server"], row.take("port")
-        if port is not None and not server.text.endswith(f":{port.text}"):
-            host = f"[{server.text}]" if server.text.count(":") > 1 and server.text[0] != "[" else server.text
-            found["server"] = (Scalar(f"{host}:{port.text}", server.place), server.place)
     return found
 
 
@@ -315,13 +336,10 @@ def _bare_fields(
 
 def _address_as_written(kind: TestType, written: Written) -> str | None:
     """The address of a target without a name, which is what it is called then."""
-    entries = written.entries.entries if written.entries is not None else {}
-    node = entries.get(kind.bare)
-    inside = entries.get(_SIP)
+    nodes = _nodes(kind, written)
+    node, _ = nodes.get(kind.bare, (None, None))
+    inside, _ = nodes.get(_SIP, (None, None))
     if node is None and kind.nested == _SIP and isinstance(inside, Entries):
         node = inside.entries.get(kind.bare)
-    if node is None and written.row is not None:
-        found = _cells(kind, written.row).get(kind.bare)
-        node = None if found is None else found[0]
     value = node.value if isinstance(node, Scalar) else None
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None

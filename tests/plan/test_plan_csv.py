@@ -267,3 +267,55 @@ class TestAgents:
         (tmp_path / "a.csv").write_text("id\n1\n1\n")
         (problem,) = refused("", agents="{csv: a.csv}", targets="['https://a.example']")
         assert problem == "a.csv:3:1: the selector has the agent '1' twice, first in line 2"
+
+
+@pytest.mark.parametrize(
+    ("options", "rows"),
+    [
+        ("dnsServers: '${row.dns}'", "a,a.example,9.9.9.9\nb,b.example,\n"),
+        ("dnsServers: ['${row.dns}']", "a,a.example,9.9.9.9\nb,b.example,\n"),
+        ("dnsServers: '${row.dns}'", "a,a.example,9.9.9.9\nb,b.example,;\n"),
+    ],
+)
+def test_a_row_whose_option_comes_to_nothing_is_told_and_never_left_out(
+    refused: Refused, options: str, rows: str
+) -> None:
+    problems = refused(f"name,domain,dns\n{rows}", f"options: {{{options}}}", type="dns-server")
+    assert problems == ["sites.csv:3:1: 'dnsServers' is empty for target 'b', and dns-server needs it"]
+
+
+@pytest.mark.parametrize(
+    ("text", "beside", "server"),
+    [
+        ("server,port\n2001:db8::443,443\n", "", "[2001:db8::443]:443"),
+        ("server\na.example\n", ", port: 443", "a.example:443"),
+        ("server,port\na.example,80\n", ", port: 443", "a.example:443"),
+        ("host,port\na.example,443\n", ", server: '${row.host}'", "a.example:443"),
+        ("host,tcp\n2001:db8::1,443\n", ", server: '${row.host}', port: '${row.tcp}'", "[2001:db8::1]:443"),
+        ("host,tcp\na.example,\n", ", server: '${row.host}', port: '${row.tcp}'", "a.example"),
+    ],
+)
+def test_a_port_of_its_own_is_never_lost(read: Read, text: str, beside: str, server: str) -> None:
+    (target,) = read(text, type="agent-to-server", beside=beside).tests[0].targets
+    assert target == Target(server, {"server": server})
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a.example\nb.example\n", "this one seems to be a target already"),
+        ("10.0.0.1:443\n10.0.0.2:443\n", "this one seems to be a target already"),
+        ("name|url\na|https://a.example\n", "begins with the line 'sep=|'"),
+        (
+            "# our sites\nname,url\na,https://a.example\n",
+            "is the first row, which names the columns, something",
+        ),
+    ],
+)
+def test_a_header_that_is_none_is_named_as_the_cause(refused: Refused, text: str, why: str) -> None:
+    assert why in refused(text)[0]
+
+
+def test_a_column_that_another_type_knows_is_no_misspelling(read: Read) -> None:
+    (note,) = read("name,url,targetAgentId\na,https://a.example,1\n").notes
+    assert "did you mean" not in note

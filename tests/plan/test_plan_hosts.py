@@ -318,3 +318,74 @@ def test_what_the_document_says_of_a_target_is_said_in_place_and_in_a_file(
         (problem,) = problems_of(text, api=api, folder=tmp_path)
         assert problem.startswith("t.csv:2:3: ")
     assert said in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("10.0.0.0/24:443", "is a network"),
+        ("10.0.0.0/255.255.255.0", "is a network"),
+        ("2001:db8::/32:443", "is a network"),
+        ("'a.example':443", "did you mean 'a.example:443'?"),
+        ('"":443', "(is a variable empty?)"),
+    ],
+)
+def test_a_port_that_the_plan_adds_hides_no_reason(text: str, why: str) -> None:
+    assert why in refused(lambda: hosts.server(text, "server"))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("http.//a.example", "did you mean 'http://a.example'?"),
+        ("https;//a.example", "did you mean 'https://a.example'?"),
+        ("https:://a.example", "did you mean 'https://a.example'?"),
+        ("mailto:a@b.example", "begins with http://, https://, not 'mailto:'"),
+        ("sip:a@b.example", "begins with http://, https://, not 'sip:'"),
+        ("https://10.0.0.0/24", "is a network"),
+        ("https://10.0.0.0/24/", "is a network"),
+        ("10.0.0.0/255.255.255.0", "is a network"),
+    ],
+)
+def test_a_url_with_a_scheme_that_is_none_or_of_a_network_is_refused(text: str, why: str) -> None:
+    assert why in refused(lambda: hosts.url(text, "url", WEB))
+
+
+@pytest.mark.parametrize("text", ["https://10.0.0.1/24", "http.example//x", "sip:8080", "10.0.0.1/32"])
+def test_a_url_that_only_looks_like_one_of_these_goes_as_it_is(text: str) -> None:
+    assert hosts.url(text, "url", WEB) == text
+
+
+@pytest.mark.parametrize("text", ["443 A", "10.0.0.300", "1.5 MX", "example.1"])
+def test_a_name_that_ends_with_a_number_is_none(text: str) -> None:
+    assert "no name ends with a number" in refused(lambda: hosts.domain(text, "domain"))
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0", "224.0.0.1", "::", "ff02::1"])  # noqa: S104 - no socket listens here
+def test_an_address_alone_is_that_of_one_host(text: str) -> None:
+    assert "is not the address of one host" in refused(lambda: hosts.address(text, "dnsOverride"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "raw"),
+    [
+        ("http-server", "https://a.example", "url: ''"),
+        ("agent-to-server", "a.example", "server: 'h:99999'"),
+        ("dns-trace", "a.example", "domain: ''"),
+        ("agent-to-agent", "'1001'", "targetAgentId: ''"),
+    ],
+)
+def test_raw_fields_are_no_way_around_the_check(
+    problems_of: Lines, one_test: OneTest, kind: str, target: str, raw: str
+) -> None:
+    (problem,) = problems_of(one_test(f"raw: {{{raw}}}", type=kind, targets=f"[{target}]"))
+    assert "is known here: it stands in 'targets' or 'options', not in 'raw'" in problem
+
+
+@pytest.mark.parametrize("servers", ["[]", "null", "''"])
+@pytest.mark.parametrize("api", Api)
+def test_a_required_option_that_is_empty_is_missing(
+    problems_of: Lines, one_test: OneTest, servers: str, api: Api
+) -> None:
+    text = one_test(f"options: {{dnsServers: {servers}}}", type="dns-server", targets="[a.example]")
+    assert any("dnsServers" in problem for problem in problems_of(text, api=api))
