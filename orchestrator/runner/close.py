@@ -26,13 +26,19 @@ async def close(context: Context, key: str) -> None:
         state = SpecState.PARTIAL if test.progress.anything else SpecState.TIMED_OUT
         age = context.clock.now() - test.created
         when = f"at its deadline of {spec.deadline:.0f} s" if age >= spec.deadline else f"after {age:.0f} s"
-        error = "; ".join((f"{when} these layers were not complete: {', '.join(missing)}", *why))
+        named = [_named(layer, test.progress.absent(layer)) for layer in missing]
+        error = "; ".join((f"{when} these layers were not complete: {', '.join(named)}", *why))
     cells = _judged(spec, why, await context.durably(context.store.answers(context.run.id, key)))
     context.tell(Closed(state), key)
     events = context.take_events()
     wall = context.clock.wall()
     await context.durably(context.store.close_test(context.run.id, key, state, cells, wall, error, events))
     del context.tests[key]
+
+
+def _named(layer: str, absent: Sequence[str]) -> str:
+    """A layer, with the servers or directions that not every agent answered of."""
+    return f"{layer} ({', '.join(absent)})" if absent else layer
 
 
 def _judged(spec: Spec, why: tuple[str, ...], answers: Sequence[Answer]) -> list[CellResult]:

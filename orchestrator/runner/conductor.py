@@ -16,6 +16,7 @@ from orchestrator.runner.pacer import Pacer
 from orchestrator.runner.recover import recover
 from orchestrator.runner.standing import run_facts
 from orchestrator.schedule.latency import LatencyModel, models
+from orchestrator.schedule.quiet import QuietTimes
 from orchestrator.schedule.schedule import Schedule
 from orchestrator.testtypes import TEST_TYPES
 from orchestrator.thousandeyes.protocol import Dialect
@@ -69,8 +70,9 @@ class Conductor:
         store, run = self._doors.store, self._run
         if run.state is RunState.COMPLETE and run.exit_code is not None:
             return Outcome(run, await store.counts(run.id), Exit(run.exit_code))
-        latencies = models(await store.latencies(run.origin), TEST_TYPES)
-        context = self._context(latencies)
+        learned = await store.latencies(run.origin)
+        latencies, quiet = models(learned, TEST_TYPES), QuietTimes(learned)
+        context = self._context(latencies, quiet)
         await recover(context, latencies, self._unknown)
         dispatcher = Dispatcher(
             context,
@@ -82,10 +84,10 @@ class Conductor:
         end = await dispatcher.run()
         if not run.simulated:
             samples = {name: model.dump() for name, model in latencies.items() if len(model)}
-            await durably(store.save_latencies(run.origin, samples))
+            await durably(store.save_latencies(run.origin, samples | quiet.dump()))
         return await self._outcome(end, context.stop)
 
-    def _context(self, latencies: dict[str, LatencyModel]) -> Context:
+    def _context(self, latencies: dict[str, LatencyModel], quiet: QuietTimes) -> Context:
         doors, run = self._doors, self._run
         return Context(
             run=run,
@@ -93,7 +95,7 @@ class Conductor:
             dialect=self._dialect,
             wire=doors.wire.of(self._telling),
             clock=doors.clock,
-            schedule=Schedule(latencies, doors.rng, in_order=run.settings.in_order),
+            schedule=Schedule(latencies, doors.rng, quiet=quiet, in_order=run.settings.in_order),
             tests={},
             telling=self._telling,
             before=self._before,

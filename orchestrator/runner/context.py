@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from orchestrator.clock import Clock
 from orchestrator.events import Event, Fact
@@ -24,17 +24,22 @@ T = TypeVar("T")
 EVENTS_BUFFERED = 200
 
 
+# Agent, round, server and direction of a path.
+HopsOf: TypeAlias = tuple[str, int, str | None, str | None]
+
+
 @dataclass(slots=True)
 class InHand:
     """A test that the run works on. ``created`` is monotonic, for ages; the store keeps wall times.
 
-    ``problems`` says by layer why its last poll brought nothing.
+    ``problems`` says by layer why its last poll brought nothing, ``detailed`` are paths whose hops were asked
+    for.
     """
 
     record: TestRecord
     progress: Progress
     created: float = 0.0
-    detailed: set[tuple[str, int]] = field(default_factory=set)
+    detailed: set[HopsOf] = field(default_factory=set)
     newest: dict[str, int] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ from orchestrator.budget.permits import Permit
 from orchestrator.events import AnswersStored, HopsRead, Limited, Polled, PollFailed, Probed, Refused
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, AnswerStatus
-from orchestrator.runner.context import Context, InHand
+from orchestrator.runner.context import Context, HopsOf, InHand
 from orchestrator.runner.create import UNAUTHORIZED_HINT, end_uncreated
 from orchestrator.schedule.feedback import (
     BaselineRead,
@@ -226,21 +226,42 @@ async def _rows(context: Context, test: InHand, step: Poll, page: Page, asked: f
     )
     context.tell(polled, step.key)
     await _store(context, test, harvest.kept)
-    details: set[tuple[str, int]] = set()
+    details: set[HopsOf] = set()
     if spec.path_details and step.layer == PATHS.name:
         details = wanted_details(harvest.kept) - test.detailed
         test.detailed |= details
-    read = PageRead(step, harvest, next_href, asked, tuple(sorted(details)))
+    read = PageRead(step, harvest, next_href, asked, rounds_of(details))
     context.schedule.apply(read, context.clock.now())
 
 
-def wanted_details(rows: Iterable[Answer]) -> set[tuple[str, int]]:
-    """Agents and rounds whose hops can be asked for: those whose path was measured."""
-    return {
-        (row.agent_id, row.round_id)
-        for row in rows
-        if row.layer == PATHS.name and row.status is AnswerStatus.OK
-    }
+def wanted_details(rows: Iterable[Answer]) -> set[HopsOf]:
+    """The paths that were measured, so that their hops can be asked for."""
+    return {hops_of(row) for row in rows if row.layer == PATHS.name and row.status is AnswerStatus.OK}
+
+
+def owed_details(wanted: Iterable[HopsOf], rows: Iterable[Answer]) -> tuple[tuple[str, int], ...]:
+    """Agents and rounds whose hops are not all among the rows. What a row does not name may be any."""
+    have: dict[tuple[str, int], list[HopsOf]] = {}
+    for row in rows:
+        if row.layer == DETAILS:
+            have.setdefault((row.agent_id, row.round_id), []).append(hops_of(row))
+    return rounds_of(
+        path for path in wanted if not any(_the_same(path, came) for came in have.get(path[:2], ()))
+    )
+
+
+def _the_same(path: HopsOf, other: HopsOf) -> bool:
+    return all(one is None or two is None or one == two for one, two in zip(path, other, strict=True))
+
+
+def hops_of(row: Answer) -> HopsOf:
+    """Whose path it is: one agent may have several in a round, whose rows need not come at once."""
+    return row.agent_id, row.round_id, row.server, row.direction
+
+
+def rounds_of(paths: Iterable[HopsOf]) -> tuple[tuple[str, int], ...]:
+    """Agents and rounds: all paths of a round are read at once."""
+    return tuple(sorted({(agent, started) for agent, started, _, _ in paths}))
 
 
 async def _store(context: Context, test: InHand, rows: Sequence[Answer]) -> None:

@@ -15,11 +15,11 @@ from orchestrator.records import TestRecord
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import end_uncreated
 from orchestrator.runner.journal import durably
-from orchestrator.runner.poll import wanted_details
+from orchestrator.runner.poll import owed_details, wanted_details
 from orchestrator.schedule.latency import LatencyModel
 from orchestrator.schedule.order import creation_order
 from orchestrator.schedule.progress import Progress
-from orchestrator.testtypes import DETAILS, TEST_TYPES
+from orchestrator.testtypes import TEST_TYPES
 
 LOST = "its creation's answer was lost when an earlier session of this run ended"
 
@@ -94,7 +94,6 @@ async def _reopen(context: Context, waiting: Sequence[TestRecord]) -> None:
             kept.extend(harvest.kept)
         if test.spec.path_details:
             hand.detailed = wanted_details(kept)
-        have = {(row.agent_id, row.round_id) for row in answers if row.layer == DETAILS}
         hand.created = now - max(0.0, wall - (test.created or wall))
         context.schedule.opened(
             test.spec,
@@ -102,5 +101,5 @@ async def _reopen(context: Context, waiting: Sequence[TestRecord]) -> None:
             created=hand.created,
             deadline=hand.created + test.spec.deadline,
             now=now,
-            details=sorted(hand.detailed - have),
+            details=owed_details(hand.detailed, answers),
         )

@@ -22,6 +22,7 @@ from enum import Enum, auto
 from orchestrator.lifecycle import IllegalMove
 from orchestrator.model import Spec
 from orchestrator.schedule.progress import Progress
+from orchestrator.schedule.quiet import Wait
 from orchestrator.schedule.steps import Poll, Purpose, Step
 
 # Last polls and details are tried this often before a test is closed with what is there.
@@ -72,6 +73,9 @@ class OpenTest:
     last_no: float = 0.0  # the age at which the sentinel was last seen incomplete
     failures: int = 0  # polls in a row that brought nothing
     lagging: dict[str, int] = field(default_factory=dict)  # polls of a layer since its sentinel is complete
+    waits: dict[str, Wait] = field(
+        default_factory=dict
+    )  # layers in which every agent has a row, and more may come
     details: int = 0  # hop details that are still to come
     under_way: int = 0  # polls and details that were sent and have not returned
     last_polls: set[str] = field(default_factory=set)  # layers whose last poll is still to be answered

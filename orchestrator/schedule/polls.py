@@ -3,7 +3,8 @@
 One *sentinel* layer per test, the one that tends to finish last, is polled until every agent has its row;
 the other layers are then most likely complete too and cost one poll each. When to poll a sentinel is a
 matter of constant risk: as soon as the chance that the rows came since the last poll reaches ``risk``.
-When to stop is decided in :mod:`orchestrator.schedule.closing`.
+Where an agent may give several rows, and how many is not known, a layer is polled on until it is quiet
+(:mod:`orchestrator.schedule.quiet`). When to stop is decided in :mod:`orchestrator.schedule.closing`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from orchestrator.schedule.latency import LatencyModel
 from orchestrator.schedule.pace import Pace
 from orchestrator.schedule.policy import brought_forward, lagging_poll
 from orchestrator.schedule.progress import Progress
+from orchestrator.schedule.quiet import QuietTimes, Wait
 from orchestrator.schedule.steps import Candidate, Detail, Poll, Purpose, Step
 from orchestrator.testtypes import LAYERS
 
@@ -34,8 +36,11 @@ _Heap = list[tuple[float, int, Poll | Detail]]
 class Polls:
     """The open tests and the polls of their layers. :attr:`pace` is set anew before every choice."""
 
-    def __init__(self, latencies: Mapping[str, LatencyModel], rng: Random) -> None:
+    def __init__(
+        self, latencies: Mapping[str, LatencyModel], rng: Random, quiet: QuietTimes | None = None
+    ) -> None:
         self._latencies = latencies
+        self._quiet = QuietTimes() if quiet is None else quiet
         self._rng = rng
         self.pace = Pace(risk=0.33, may_create=True, set_aside=0)
         self._open: dict[str, OpenTest] = {}
@@ -168,11 +173,14 @@ class Polls:
         self._want_details(test, came.details, now)
         test.failures = 0
         following = None if came.next_href is None else poll.following(came.next_href)
+        self._note_news(test, came)
         if test.progress.complete(poll.layer):
             self._layer_complete(test, poll.layer, came.asked, now)
         elif following is not None:
             self._next_page(following, now)
             return
+        elif test.progress.everyone(poll.layer):
+            self._wait_for_quiet(test, came, now)
         elif poll.purpose is not Purpose.LAST:
             self._poll_again(test, came, now)
         if poll.purpose is Purpose.LAST:
@@ -272,15 +280,43 @@ class Polls:
         return True
 
     def _layer_complete(self, test: OpenTest, layer: str, asked: float, now: float) -> None:
-        if not self._layer_read(test, layer) or layer != test.sentinel:
+        if self._layer_read(test, layer) and layer not in test.waits:
+            self._answers_came(test, layer, asked, now)
+
+    def _answers_came(self, test: OpenTest, layer: str, asked: float, now: float) -> None:
+        """Every agent has its row: if that is the sentinel, its latency is known and the others are due."""
+        if layer != test.sentinel:
             return
         self._latencies[test.spec.type].seen(test.last_no, asked - test.created, self._rng)
         if test.phase in {Phase.SENTINEL, Phase.EARLY}:
             test.move(Phase.SIBLINGS)
             self._ask_siblings(test, now)
 
+    def _note_news(self, test: OpenTest, came: PageRead) -> None:
+        """A further row in a layer that waits for more begins its quiet time anew."""
+        wait = test.waits.get(came.poll.layer)
+        if wait is not None and came.harvest.fresh:
+            gap = wait.news(came.asked - test.created)
+            self._quiet.came(test.spec.type, came.poll.layer, gap)
+
+    def _wait_for_quiet(self, test: OpenTest, came: PageRead, now: float) -> None:
+        """Every agent has a row, and more may come: the layer is read once nothing new came for a while."""
+        layer, age, kind = came.poll.layer, came.asked - test.created, test.spec.type
+        wait = test.waits.get(layer)
+        if wait is None:
+            wait = test.waits[layer] = Wait(age)
+            self._answers_came(test, layer, came.asked, now)
+        quiet = self._quiet.of(kind, layer)
+        if wait.over(age, quiet):
+            if not wait.brought:
+                self._quiet.in_vain(kind, layer)
+            self._layer_read(test, layer)
+        elif came.poll.purpose is not Purpose.LAST:
+            due = test.created + wait.next_age(age, quiet)
+            self._later(due, Poll(came.poll.key, layer, Purpose.READY))
+
     def _layer_refused(self, test: OpenTest, layer: str, now: float) -> None:
-        if not self._layer_read(test, layer) or layer != test.sentinel:
+        if not self._layer_read(test, layer) or layer != test.sentinel or layer in test.waits:
             return
         left = test.left
         if left:
@@ -289,7 +325,8 @@ class Polls:
 
     def _ask_siblings(self, test: OpenTest, now: float) -> None:
         for layer in test.left:
-            if layer != test.sentinel:
+            # One that waits for further rows has its next poll planned.
+            if layer != test.sentinel and layer not in test.waits:
                 self._later(now, Poll(test.spec.key, layer, Purpose.READY))
 
     def _plan_sentinel(self, test: OpenTest, age: float, now: float) -> None:

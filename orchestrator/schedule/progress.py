@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.model import Answer, Spec
-from orchestrator.testtypes.layers import expected_rows
+from orchestrator.testtypes.expected import expected
 
 # In a baseline, beside the agents' ids: the server's second when the newest rounds were read, less a little.
 FLOOR = ""
@@ -25,10 +25,14 @@ class Harvest:
 class Progress:
     """Which agents have answered in which layer of one test.
 
-    A layer is complete when every agent of the spec has all its rows of an accepted round. An instant run's
-    round id is the second of its start, and whether all agents of a run share one is unknown, so rounds are
-    compared per agent: after a re-run only rounds newer than the agent's baseline count. An agent without a
-    baseline of its own is held to the newest round that any agent had, and to :data:`FLOOR`.
+    A layer is complete when every agent of the spec has all rows of an accepted round that it can give. Where
+    their number is not known, and every agent has a row, the quiet time decides when the layer is read
+    (:mod:`orchestrator.schedule.quiet`); rows that tell what they are about tell also what is missing.
+
+    An instant run's round id is the second of its start, and whether all agents of a run share one is
+    unknown, so rounds are compared per agent: after a re-run only rounds newer than the agent's baseline
+    count. An agent without a baseline of its own is held to the newest round that any agent had, and to
+    :data:`FLOOR`.
     """
 
     def __init__(self, spec: Spec, baseline: Mapping[str, int] | None = None) -> None:
@@ -36,13 +40,14 @@ class Progress:
         self._agents = frozenset(spec.agents)
         self._baseline = dict(baseline or {})
         self._floor = max(self._baseline.values(), default=-1)
+        self._expected = {layer: expected(spec, layer) for layer in spec.layers}
         self._seen: dict[str, dict[str, set[str]]] = {layer: {} for layer in spec.layers}
 
     def accept(self, layer: str, rows: Iterable[Answer]) -> Harvest:
         """Take note of the rows and sort out those of strangers and of earlier rounds."""
         kept: list[Answer] = []
         fresh = strangers = stale = 0
-        seen = self._seen.setdefault(layer, {})
+        seen, wanted = self._seen[layer], self._expected[layer]
         for row in rows:
             if row.agent_id not in self._agents:
                 strangers += 1
@@ -51,23 +56,39 @@ class Progress:
             else:
                 kept.append(row)
                 places = seen.setdefault(row.agent_id, set())
-                place = f"{row.server or ''}\n{row.direction or ''}"
-                fresh += place not in places
-                places.add(place)
+                about = wanted.about(row)
+                fresh += about not in places
+                places.add(about)
         return Harvest(tuple(kept), fresh, strangers, stale)
 
     def complete(self, layer: str) -> bool:
-        """Whether every agent has all its rows in this layer."""
-        return self.answered(layer) == len(self._agents)
+        """Whether every agent has all rows that it can give in this layer."""
+        wanted = self._expected[layer]
+        return self._all(layer, wanted.all_there)
+
+    def everyone(self, layer: str) -> bool:
+        """Whether every agent has the rows that are certain to come in this layer; more may come."""
+        wanted = self._expected[layer]
+        return self._all(layer, wanted.enough)
+
+    def _all(self, layer: str, there: Callable[[set[str]], bool]) -> bool:
+        seen = self._seen[layer]
+        return len(seen) == len(self._agents) and all(map(there, seen.values()))
 
     def answered(self, layer: str) -> int:
-        """How many agents have all their rows in this layer."""
-        need = expected_rows(self.spec, layer)
-        return sum(1 for places in self._seen.get(layer, {}).values() if len(places) >= need)
+        """How many agents lack no row in this layer, as far as it is known."""
+        lacks = self._expected[layer].lacks
+        return sum(not lacks(told) for told in self._seen[layer].values())
 
     def missing(self) -> tuple[str, ...]:
-        """Layers that are not complete, in the order of the spec."""
-        return tuple(layer for layer in self.spec.layers if not self.complete(layer))
+        """Layers in which an agent lacks a row, in the order of the spec."""
+        return tuple(layer for layer in self.spec.layers if self.answered(layer) < len(self._agents))
+
+    def absent(self, layer: str) -> tuple[str, ...]:
+        """Servers or directions of which an agent that answered lacks a row, in the order of the plan."""
+        wanted = self._expected[layer]
+        found = {name for told in self._seen[layer].values() for name in wanted.missing(told)}
+        return tuple(name for name in dict.fromkeys(wanted.names) if name in found)
 
     @property
     def anything(self) -> bool:

@@ -26,16 +26,24 @@ from orchestrator.schedule.latency import LatencyModel
 from orchestrator.schedule.pace import Load, pace
 from orchestrator.schedule.polls import Polls
 from orchestrator.schedule.progress import Progress
+from orchestrator.schedule.quiet import QuietTimes
 from orchestrator.schedule.steps import Candidate, Purpose, Step
 
 
 class Schedule:
     """What is to do, by due time. All times are monotonic seconds."""
 
-    def __init__(self, latencies: Mapping[str, LatencyModel], rng: Random, *, in_order: bool = False) -> None:
+    def __init__(
+        self,
+        latencies: Mapping[str, LatencyModel],
+        rng: Random,
+        *,
+        quiet: QuietTimes | None = None,
+        in_order: bool = False,
+    ) -> None:
         self._breaker = Breaker(rng)
         self._creations = Creations(self._breaker, rng, in_order=in_order)
-        self._polls = Polls(latencies, rng)
+        self._polls = Polls(latencies, rng, quiet)
 
     # -- what is to do ------------------------------------------------------------------------------
 

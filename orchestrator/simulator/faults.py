@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from urllib.parse import urlencode
 from orchestrator.simulator.draws import share
 from orchestrator.simulator.messages import Json, JsonObject, Made, SimRequest
 from orchestrator.simulator.settings import MATCHES, Fault
-from orchestrator.simulator.world import Silence
+from orchestrator.simulator.world import Further, Silence
 
 
 class When(StrEnum):
@@ -96,6 +97,9 @@ KINDS: Final = MappingProxyType(
         "no-limits": (When.AFTER, "no limit headers"),
         "silent-agent": (When.WORLD, "an agent never answers (target: its id, or probability)"),
         "silent-layer": (When.WORLD, "a layer never comes (layer, type)"),
+        "late-rows": (When.WORLD, "each further row of an agent in a layer comes later (value: seconds, 25)"),
+        "lost-rows": (When.WORLD, "only the first row of an agent in a layer ever comes"),
+        "split-rows": (When.WORLD, "the network in both directions gives a row for each"),
         "hostile": (When.WORLD, "hostile texts in agent names and errors"),
     }
 )
@@ -171,7 +175,17 @@ def silence_of(faults: Sequence[Fault]) -> Silence:
         agents=frozenset(int(fault.target) for fault in agents if fault.target is not None),
         agent_shares=tuple(fault.probability for fault in agents if fault.probability is not None),
         layers=tuple((fault.layer, fault.type) for fault in faults if fault.kind == "silent-layer"),
+        further=tuple(_further(fault) for fault in faults if fault.kind in {"late-rows", "lost-rows"}),
+        split=any(fault.kind == "split-rows" for fault in faults),
     )
+
+
+def _further(fault: Fault) -> Further:
+    if fault.target is not None and not re.fullmatch("[0-9]{1,18}", fault.target):
+        raise ValueError(f"fault '{fault.kind}': target '{fault.target}' is no agent id")
+    late = 25.0 if fault.value is None else fault.value
+    agent = None if fault.target is None else int(fault.target)
+    return Further(math.inf if fault.kind == "lost-rows" else late, fault.layer, fault.type, agent)
 
 
 @dataclass(slots=True)

@@ -81,13 +81,13 @@ class Scene:
         return f"{('203.0.113', '198.51.100', '192.0.2')[lot % 3]}.{lot // 3 % 254 + 1}"
 
     @property
-    def server(self) -> str:
-        """The target as network rows name it."""
+    def servers(self) -> tuple[str, ...]:
+        """What is measured over the network, as its rows name it: the target, or each name server."""
         definition = self.definition
         if definition.dns_servers:
-            return f"{definition.dns_servers[0]}:53"
+            return tuple(f"{server}:53" for server in definition.dns_servers)
         host = self.target.address if self.target is not None else definition.host
-        return f"{host}:{definition.port}" if definition.port else host
+        return (f"{host}:{definition.port}" if definition.port else host,)
 
 
 def trouble_of(scene: Scene, server: str | None = None) -> Trouble | None:
@@ -105,7 +105,7 @@ def trouble_of(scene: Scene, server: str | None = None) -> Trouble | None:
 
 
 def measure(scene: Scene, layer: str, direction: str | None = None) -> list[Measured]:
-    """The rows that one agent gives in one layer of one round: one, in dns-server one per server."""
+    """The rows that one agent gives in one layer of one round and direction: one, or one per name server."""
     if layer == "dns-server":
         return [
             _dns_server(scene, server, position)
@@ -113,9 +113,9 @@ def measure(scene: Scene, layer: str, direction: str | None = None) -> list[Meas
         ]
     trouble = trouble_of(scene)
     if layer == "network":
-        return [_network(scene, trouble, direction)]
+        return [_network(scene, trouble, direction, server) for server in scene.servers]
     if layer == "path-vis":
-        return [_path_vis(scene, trouble)]
+        return [_path_vis(scene, trouble, server) for server in scene.servers]
     if trouble is not None:
         return [Measured({}, trouble, facts=_failed_facts(scene, layer, trouble))]
     return [Measured(_LAYERS[layer](scene, scene.rng(layer)), facts=_facts(scene, layer))]
@@ -132,15 +132,16 @@ def _failed_facts(scene: Scene, layer: str, trouble: Trouble) -> JsonObject:
     return {} if trouble.phase == "dns" else _facts(scene, layer)
 
 
-def _network(scene: Scene, trouble: Trouble | None, direction: str | None) -> Measured:
+def _network(scene: Scene, trouble: Trouble | None, direction: str | None, server: str) -> Measured:
     facts: JsonObject = {"serverIp": scene.server_ip}
     primary = scene.definition.type in {"agent-to-server", "agent-to-agent"}
     if trouble is not None and (primary or trouble.phase == "dns"):
-        return Measured({}, trouble, server=scene.server)
+        return Measured({}, trouble, server=server)
     if trouble is not None and trouble.phase == "connect":
         # Nothing came back: loss is measured, times are not.
-        return Measured({"loss": 100.0}, server=scene.server, facts=facts)
-    rng = scene.rng("network", direction or "")
+        return Measured({"loss": 100.0}, server=server, facts=facts)
+    further = (server,) if server != scene.servers[0] else ()
+    rng = scene.rng("network", direction or "", *further)
     trip = scene.round_trip
     low, high = trip * rng.uniform(0.96, 1.0), trip * rng.uniform(1.02, 1.3)
     lossy = scene.troubled and not scene.definition.host.startswith("slow.")
@@ -155,13 +156,13 @@ def _network(scene: Scene, trouble: Trouble | None, direction: str | None) -> Me
         capacity = rng.choice((20.0, 50.0, 100.0, 500.0))
         metrics["capacity"] = capacity
         metrics["availableBandwidth"] = round(capacity * rng.uniform(0.4, 0.9), 2)
-    return Measured(metrics, server=scene.server, facts=facts)
+    return Measured(metrics, server=server, facts=facts)
 
 
-def _path_vis(scene: Scene, trouble: Trouble | None) -> Measured:
+def _path_vis(scene: Scene, trouble: Trouble | None, server: str) -> Measured:
     facts: JsonObject = {"sourceIp": scene.agent.address, "sourcePrefix": _prefix(scene.agent.address)}
     if trouble is not None and trouble.phase == "dns":
-        return Measured({"pathTraces": []}, server=scene.server, facts=facts)
+        return Measured({"pathTraces": []}, server=server, facts=facts)
     reached = trouble is None or trouble.phase != "connect"
     found: list[Json] = [
         {
@@ -173,7 +174,7 @@ def _path_vis(scene: Scene, trouble: Trouble | None) -> Measured:
         for trace in traces(scene.settings.seed, scene.definition, scene.agent, scene.target)
     ]
     facts["serverIp"] = scene.server_ip
-    return Measured({"pathTraces": found}, server=scene.server, facts=facts)
+    return Measured({"pathTraces": found}, server=server, facts=facts)
 
 
 def _prefix(address: str) -> str:

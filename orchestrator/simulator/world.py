@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from orchestrator.simulator.catalog import Definition
@@ -49,12 +50,40 @@ class SimTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """Where an agent gives several rows in a layer, each comes ``seconds`` after the one before (a fault).
+
+    ``layer``, ``type`` and ``agent`` narrow it; None is any. Infinite seconds: only the first ever comes.
+    """
+
+    seconds: float
+    layer: str | None = None
+    type: str | None = None
+    agent: int | None = None
+
+    def hits(self, layer: str, type_name: str, agent: SimAgent) -> bool:
+        return (
+            self.layer in {None, layer} and self.type in {None, type_name} and self.agent in {None, agent.id}
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
-    """What will never come: agents, or layers of test types, by lot or by name (faults)."""
+    """What will never come: agents, or layers of test types, by lot or by name (faults).
+
+    ``further`` is about all but the first of an agent's rows in a layer; with ``split`` a measurement of the
+    network in both directions gives a row for each.
+    """
 
     agents: frozenset[int] = frozenset()
     layers: tuple[tuple[str | None, str | None], ...] = ()  # (layer, type); None is any
     agent_shares: tuple[float, ...] = ()
+    further: tuple[Further, ...] = ()
+    split: bool = False
+
+    def between(self, layer: str, type_name: str, agent: SimAgent) -> float:
+        """Seconds from one row of an agent to its next."""
+        return sum(one.seconds for one in self.further if one.hits(layer, type_name, agent))
 
     def of_layer(self, layer: str, type_name: str) -> bool:
         return any(
@@ -143,8 +172,13 @@ class World:
 
     def complete_at(self, test: SimTest, layer: str, round_number: int) -> float | None:
         """When the last row of a layer arrives; None if none ever does."""
-        arrivals = self._arrivals(test, test.rounds[round_number - 1], layer)
-        return arrivals[-1][0] if arrivals else None
+        last = None
+        for at, agent in self._arrivals(test, test.rounds[round_number - 1], layer):
+            several = max(len(test.definition.dns_servers), len(self._directions(test, layer, None)))
+            between = self._silence.between(layer, test.definition.type, agent) if several > 1 else 0.0
+            latest = at if math.isinf(between) else at + between * (several - 1)
+            last = max(latest, last or latest)
+        return last
 
     def _begin_round(self, test: SimTest, now: float) -> None:
         # Two rounds never share an id, even when they begin within one second.
@@ -159,20 +193,28 @@ class World:
     def _arrived(
         self, test: SimTest, executed: Round, layer: str, now: float, direction: str | None
     ) -> list[Row]:
-        asked = direction or test.definition.direction
-        return [
-            Row(
-                layer=layer,
-                agent=agent,
-                round_id=self._round_id(executed, agent),
-                date=self._round_id(executed, agent) + agent.id % 5 + 1,
-                measured=measured,
-                direction=asked,
+        found: list[Row] = []
+        for at, agent in self._arrivals(test, executed, layer):
+            if at > now:
+                continue
+            between = self._silence.between(layer, test.definition.type, agent)
+            measured = (
+                (asked, one)
+                for asked in self._directions(test, layer, direction)
+                for one in measure(self.scene(test, agent, executed.number), layer, asked)
             )
-            for at, agent in self._arrivals(test, executed, layer)
-            if at <= now
-            for measured in measure(self.scene(test, agent, executed.number), layer, asked)
-        ]
+            for position, (asked, one) in enumerate(measured):
+                if position and at + position * between > now:
+                    break
+                started = self._round_id(executed, agent)
+                found.append(Row(layer, agent, started, started + agent.id % 5 + 1, one, asked))
+        return found
+
+    def _directions(self, test: SimTest, layer: str, direction: str | None) -> tuple[str | None, ...]:
+        """Those that an agent gives rows for: two for the paths of both directions, one for their network."""
+        asked = direction or test.definition.direction
+        split = layer == "path-vis" or (layer == "network" and self._silence.split)
+        return ("to-target", "from-target") if asked == "bidirectional" and split else (asked,)
 
     def _arrivals(self, test: SimTest, executed: Round, layer: str) -> list[tuple[float, SimAgent]]:
         known = executed.arrivals.get(layer)

@@ -154,7 +154,7 @@ class Archive(Protocol):
         """The events of a run, or of one spec, in order."""
 
     async def latencies(self, origin: str) -> dict[str, list[float]]:
-        """Learned latencies by test type, seconds, oldest first."""
+        """Learned latencies by test type, and quiet times by kind of layer; seconds, oldest first."""
 
     async def about(self) -> About:
         """What this store is."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from orchestrator.model import Json, Spec
+from orchestrator.model import Json
 from orchestrator.testtypes.table import TEST_TYPES
 
 # "" is a plain number: a code, a score or a mark.
@@ -39,9 +39,11 @@ class Layer:
     where v6 has no such layer, ``aliases`` are other names of it in links.
 
     ``row_for_each`` names the request field (a list) for each item of which an agent gives a row of its own;
-    else it gives one row. ``measures_network``: not there without network measurements. ``both_ways``: may be
-    asked for both directions at once. ``finishes_last``: when it is complete, the others most likely are.
-    ``traces``: its rows are path traces, and ``details`` is the name of the answers with their hops.
+    else it gives one row. ``may_split``: it may be one for each server of the test, or for each direction;
+    how many is not documented (:mod:`orchestrator.testtypes.expected`). ``measures_network``: not there
+    without network measurements. ``both_ways``: may be asked for both directions at once. ``finishes_last``:
+    when it is complete, the others most likely are. ``traces``: its rows are path traces, and ``details`` is
+    the name of the answers with their hops.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Layer:
     v6: V6Data | None = None
     aliases: tuple[str, ...] = ()
     row_for_each: str | None = None
+    may_split: bool = False
     measures_network: bool = False
     both_ways: bool = False
     finishes_last: bool = False
@@ -84,6 +87,7 @@ _ALL = (
         _NETWORK,
         evidence=frozenset(_NETWORK) - {"server", "serverIp", "direction", "healthScore"},
         v6=V6Data("net/metrics", "net", "metrics"),
+        may_split=True,
         measures_network=True,
         both_ways=True,
     ),
@@ -93,6 +97,7 @@ _ALL = (
         {"numberOfHops": COUNT, "responseTime": MS, "pathTraces": COUNT},
         evidence=frozenset({"pathTraces"}),
         v6=V6Data("net/path-vis", "net", "pathVis"),
+        may_split=True,
         measures_network=True,
         finishes_last=True,
         traces=True,
@@ -266,8 +271,3 @@ def rows_for_each(type_name: str, fields: Mapping[str, Json]) -> int:
     names = (LAYERS[layer].row_for_each for layer in TEST_TYPES[type_name].layers)
     listed = next((fields.get(name) for name in names if name is not None), None)
     return len(listed) if isinstance(listed, list | tuple) else 1
-
-
-def expected_rows(spec: Spec, layer: str) -> int:
-    """How many rows each agent gives in a layer (api-facts 3.4): one, or one for each server."""
-    return spec.servers if LAYERS[layer].row_for_each is not None else 1

@@ -181,9 +181,12 @@ def _said(value: Json) -> str | None:
 
 
 def _server(layer: Layer | None, fields: Mapping[str, Json]) -> str | None:
+    """Which of several servers a row is about; without its name, what else tells it from the others."""
     server = text(fields.get("server"))
-    if server is None and layer is not None and layer.row_for_each is not None:
-        return text(fields.get("serverId"))
+    if server is None and layer is not None and (layer.row_for_each is not None or layer.may_split):
+        server = text(fields.get("serverId"))
+    if server is None and layer is not None and layer.may_split:
+        server = text(fields.get("serverIp"))
     return server
 
 

@@ -5,7 +5,8 @@ What a cell comes to, in this order:
 * no answer at all: state ``missing``, verdict ``no-answer``;
 * an ``expect`` that does not hold, or that asks for a layer whose answer is an error row, or for a metric
   that was not measured: verdict ``fail``;
-* a layer without an answer (in dns-server: a server without one): state ``partial``, verdict ``partial``
+* a layer without an answer, or without that of a server or direction of which one is due
+  (:mod:`orchestrator.testtypes.expected`): state ``partial``, verdict ``partial``
   unless it failed already;
 * an error row that no ``expect`` asks for, or a ``warn`` that does not hold: verdict ``warn``, because
   everything planned was collected and nothing that was asked for failed, but a person should look;
@@ -28,8 +29,8 @@ from typing import Any, NamedTuple
 
 from orchestrator.model import Answer, AnswerStatus, CellResult, CellState, Metric, Spec, Verdict
 from orchestrator.near import near
-from orchestrator.testtypes import LAYERS, METRICS, TEST_TYPES
-from orchestrator.testtypes.layers import expected_rows
+from orchestrator.testtypes import METRICS, TEST_TYPES
+from orchestrator.testtypes.expected import expected
 
 _REASONS = 8  # as many as a person reads; the rest is counted
 
@@ -139,10 +140,11 @@ def judge_cell(spec: Spec, agent_id: str, answers: Iterable[Answer], expectation
         return CellResult(agent_id, CellState.MISSING, Verdict.NO_ANSWER, ("no answer",))
     absent = [Reason(None, why) for layer in spec.layers if (why := _absent(spec, layer, rows[layer]))]
     errors = [row for layer in spec.layers for row in rows[layer] if row.status is AnswerStatus.ERROR]
-    failed = _broken(expectations.expect, rows)
-    warned = _broken(expectations.warn, rows)
+    several = {layer: expected(spec, layer).of for layer in spec.layers}
+    failed = _broken(expectations.expect, rows, several)
+    warned = _broken(expectations.warn, rows, several)
     asked = {expectation.layer for expectation in expectations.expect}
-    unasked = [Reason(_at(row.layer, row), _error(row)) for row in errors if row.layer not in asked]
+    unasked = [Reason(_at(row.layer, row, several), _error(row)) for row in errors if row.layer not in asked]
     complete = CellState.ERRORS if errors else CellState.ANSWERED
     if failed:
         verdict = Verdict.FAIL
@@ -189,36 +191,51 @@ def _rows(spec: Spec, agent_id: str, answers: Iterable[Answer]) -> dict[str, lis
 
 
 def _absent(spec: Spec, layer: str, rows: Sequence[Answer]) -> str | None:
-    wanted = expected_rows(spec, layer)
-    if 0 < len(rows) < wanted:
-        return f"{len(rows)} of {wanted} servers in {layer}"
-    return None if rows else f"no answer in {layer}"
+    if not rows:
+        return f"no answer in {layer}"
+    wanted = expected(spec, layer)
+    told = {wanted.about(row) for row in rows}
+    if not wanted.lacks(told):
+        return None
+    missing = wanted.missing(told)
+    which = f" (not {', '.join(missing)})" if missing else ""
+    return f"{len(told)} of {wanted.most} {wanted.of}s in {layer}{which}"
 
 
-def _broken(expectations: Sequence[Expectation], rows: Mapping[str, Sequence[Answer]]) -> list[Reason]:
-    """Why expectations do not hold; one without a row is not broken, its layer is absent."""
+def _broken(
+    expectations: Sequence[Expectation], rows: Mapping[str, Sequence[Answer]], several: Mapping[str, str]
+) -> list[Reason]:
+    """Why expectations do not hold; one without a row is not broken, its layer is absent.
+
+    ``several`` says what tells the rows of a layer from each other: server, direction, or nothing.
+    """
     against = (
-        _against(expectation, row) for expectation in expectations for row in rows.get(expectation.layer, ())
+        _against(expectation, row, several)
+        for expectation in expectations
+        for row in rows.get(expectation.layer, ())
     )
     return [reason for reason in against if reason is not None]
 
 
-def _against(expectation: Expectation, row: Answer) -> Reason | None:
+def _against(expectation: Expectation, row: Answer, several: Mapping[str, str]) -> Reason | None:
     name = f"{expectation.layer}.{expectation.metric}"
     if row.status is AnswerStatus.ERROR:
-        return Reason(_at(expectation.layer, row), _error(row))
+        return Reason(_at(expectation.layer, row, several), _error(row))
     wanted = f"expected {expectation.op} {expectation.written}"
     measured = row.metrics.get(expectation.metric)
     if measured is None:
-        return Reason(None, f"{_at(name, row)} was not measured, {wanted}")
+        return Reason(None, f"{_at(name, row, several)} was not measured, {wanted}")
     if expectation.holds(measured):
         return None
     unit = f" {expectation.unit}" if expectation.unit in _UNITS else ""
-    return Reason(None, f"{_at(f'{name} {_shown(measured)}{unit}', row)}, {wanted}")
+    return Reason(None, f"{_at(f'{name} {_shown(measured)}{unit}', row, several)}, {wanted}")
 
 
-def _at(text: str, row: Answer) -> str:
-    return f"{text} at {row.server}" if LAYERS[row.layer].row_for_each is not None and row.server else text
+def _at(text: str, row: Answer, several: Mapping[str, str]) -> str:
+    of = several[row.layer]
+    if of == "server" and row.server:
+        return f"{text} at {row.server}"
+    return f"{text} ({row.direction})" if of == "direction" and row.direction else text
 
 
 def _error(row: Answer) -> str:

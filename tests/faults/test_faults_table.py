@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from fault_cases import CASES, LOST_AFTER, LOST_BEFORE, PLAN, Case
+from fault_cases import CASES, LOST_AFTER, LOST_BEFORE, Case
 from simulated_run import check_promises, virtual_run
 
 from orchestrator.simulator.faults import KINDS
@@ -24,7 +24,7 @@ PARAMETERS = [
 @pytest.mark.parametrize(("case", "kind", "api"), PARAMETERS)
 def test_fault(case: Case, kind: str, api: str, tmp_path: Path) -> None:
     world = World(faults=(case.fault(kind),), **case.world)
-    ran = virtual_run(PLAN + f"api: {api}\n", world, store=tmp_path / "store.db")
+    ran = virtual_run(case.plan + f"api: {api}\n", world, store=tmp_path / "store.db")
     check_promises(ran)
     other = case.v6 if api == "v6" else {}
     found = (ran.code, ran.states(), ran.cell_states())

@@ -28,6 +28,21 @@ tests:
 deadline: 20m
 """
 
+# An agent gives a row for each name server, and for each direction of a path.
+SEVERAL = """
+version: 1
+name: several rows
+tests:
+  - name: names
+    type: dns-server
+    targets: [example.com A]
+    agents: ["3", "4"]
+    options: {dnsServers: [ns1.example.com, ns2.example.com]}
+  - {name: between, type: agent-to-agent, targets: ["1002"], agents: ["1001", "1003"],
+     options: {direction: bidirectional}}
+deadline: 20m
+"""
+
 LOST_BEFORE = ("reset-before", "silent-before", "500", "502", "503", "504")
 LOST_ANSWERS = ("reset-after", "silent-after", "500-taken", "502-taken", "503-taken", "504-taken")
 # The head of the answer came.
@@ -70,6 +85,7 @@ class Case:
     check: Callable[[Ran], None] = _nothing_more
     v6: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     v6_code: int | None = None
+    plan: str = PLAN
 
     def fault(self, kind: str) -> Fault:
         """The fault of one kind."""
@@ -124,6 +140,19 @@ def _some_skipped(ran: Ran) -> None:
 def _few_reads(ran: Ran) -> None:
     reads = ran.summary["requests"]["reads"]
     assert reads <= 120, f"pages that loop cost {reads} reads"
+
+
+def _a_row_for_each(ran: Ran) -> None:
+    """Of every server, and of both directions of a path."""
+    paths = [one for one in ran.answers if one.answer.layer == "path-vis"]
+    assert len(paths) == 8
+    assert len({(one.answer.agent_id, one.answer.server, one.answer.direction) for one in paths}) == 8
+    assert len([one for one in ran.answers if one.answer.layer == "dns-server"]) == 4
+
+
+def _long_before_the_deadline(ran: Ran) -> None:
+    assert "1 of 2 servers in path-vis (not ns2.example.com)" in ran.reasons()
+    assert ran.seconds < min(test.spec.deadline for test in ran.tests)
 
 
 def _silent_agent(ran: Ran) -> None:
@@ -500,6 +529,30 @@ CASES: tuple[Case, ...] = (
         cells={"partial": 8},
         how={"layer": "network"},
         says="network",
+    ),
+    Case(
+        "Further rows of an agent that come later are waited for",
+        ("late-rows", "split-rows"),
+        "any",
+        code=0,
+        tests={"complete": 2},
+        cells={"answered": 4},
+        made=2,
+        plan=SEVERAL,
+        check=_a_row_for_each,
+    ),
+    Case(
+        "Further rows of an agent that never come are missing, by name, long before the deadline",
+        ("lost-rows",),
+        "any",
+        code=3,
+        tests={"partial": 2},
+        cells={"partial": 4},
+        made=2,
+        says="1 of 2 directions in path-vis (not from-target)",
+        how={"layer": "path-vis"},
+        plan=SEVERAL,
+        check=_long_before_the_deadline,
     ),
     Case(
         "Hostile texts in names and errors are data",

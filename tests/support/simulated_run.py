@@ -344,7 +344,10 @@ def _paid_for_once(ran: Ran) -> None:
 
 def _kept(ran: Ran) -> None:
     stored = [
-        (one.test_id, one.answer.layer, one.answer.agent_id, one.answer.round_id, one.answer.server)
+        (
+            *(one.test_id, one.answer.layer, one.answer.agent_id, one.answer.round_id),
+            *(one.answer.server, one.answer.direction),
+        )
         for one in ran.answers
     ]
     twice = [place for place, times in Counter(stored).items() if times > 1]
@@ -416,6 +419,7 @@ _V6_LAYERS = {
     ("net", "metrics"): ("network", ("net", "metrics")),
     ("net", "path-vis"): ("path-vis", ("net", "pathVis")),
     ("web", "http-server"): ("http-server", ("web", "httpServer")),
+    ("dns", "server"): ("dns-server", ("dns", "server")),
     ("web", "page-load"): ("page-load", ("web", "pageLoad")),
 }
 
