@@ -21,7 +21,7 @@ IO_LIBRARIES = frozenset(
     }
 )
 PURE = (
-    *("schedule", "budget", "verdict", "plan", "expand", "estimate", "testtypes", "report"),
+    *("schedule", "budget", "verdict", "plan", "expand", "estimate", "testtypes", "report", "insight"),
     *("events", "records", "safe", "near", "model", "lifecycle", "errors"),
 )
 ENTRANCES = ("cli", "library", "worker", "web")
@@ -149,6 +149,14 @@ RULES: tuple[Rule, ...] = (
         tuple(sorted(IO_LIBRARIES)),
     ),
     Rule(
+        "the engine knows cells and their answers, and nobody who asks it",
+        ("insight",),
+        (
+            *("cli", "library", "app", "terminal", "actions", "report", "plan", "expand", "estimate"),
+            *("runner", "schedule", "verdict", "budget", "thousandeyes", "store", "listeners", "simulator"),
+        ),
+    ),
+    Rule(
         "the ground stands on nothing but itself",
         GROUND,
         (
@@ -158,6 +166,7 @@ RULES: tuple[Rule, ...] = (
             "terminal",
             "actions",
             "report",
+            "insight",
             "plan",
             "expand",
             "estimate",

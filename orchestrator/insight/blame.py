@@ -1,0 +1,242 @@
+"""Which groups explain the bad cells: masks, merging, guard, beam. Cells are bits of whole numbers.
+
+``bad`` and ``known`` are masks; what is not known was never asked, was silent, or failed before that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.insight import score
+from orchestrator.insight.kinds import KINDS, Kind
+from orchestrator.insight.values import Group
+
+BEAM = 8
+MOST = 7
+POOL, POOL_OF_A_KIND = 300, 20
+MOST_NEAR = 4
+OUTSIDE_TOO, NONE_OUTSIDE = 0.01, 0.05  # what p may be at most inside one target
+_MAY_BE_ALONE = frozenset({"target", "agent"})
+_ROUNDS = 3
+_SETTLED = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A group, or several that cover the same known cells: ``name`` is the smallest claim of them."""
+
+    name: Group
+    same: tuple[Group, ...]
+    mask: int
+    cost: float
+    floor: float = score.FLOOR
+
+    def counts(self, bad: int, known: int) -> tuple[int, int]:
+        """How many of the known cells are bad, and how many are known."""
+        return (self.mask & bad).bit_count(), (self.mask & known).bit_count()
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What fits nearly as well."""
+
+    group: Group
+    bad: int
+    known: int
+    bits: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An explanation. ``bad`` and ``known`` are masks of what no other explanation has claimed."""
+
+    group: Group
+    same: tuple[Group, ...]
+    near: tuple[Near, ...]
+    bad: int
+    known: int
+    bits: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """``isolated`` is the mask of bad cells without a common cause."""
+
+    claims: tuple[Claim, ...]
+    isolated: int
+    background: float
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be explained, and how. ``insides``: the mask of each target, for the guard."""
+
+    bad: int
+    known: int
+    groups: Mapping[Group, int]
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    insides: Sequence[int] = ()
+    levels: int = 1
+    background: float = score.BACKGROUND
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    chosen: tuple[int, ...] = ()
+    claimed: int = 0
+    bits: float = 0.0
+
+
+def explain(question: Question) -> Explained:
+    """What the bad cells share, the likeliest set of explanations; nothing bad gives nothing."""
+    bad, known = question.bad, question.known
+    if bad.bit_count() < 2:
+        return Explained((), bad, question.background)
+    everything = merged(question)
+    candidates = [one for one in pooled(everything, question) if passes_guard(one, question)]
+    background, best = question.background, _Choice()
+    for _ in range(_ROUNDS):
+        best = _search(candidates, bad, known, background)
+        free = known & ~best.claimed
+        following = score.next_background((bad & free).bit_count(), free.bit_count())
+        if abs(following - background) < _SETTLED:
+            break
+        background = following
+    claims = _claims(best, candidates, everything, question, background)
+    return Explained(claims, bad & ~best.claimed, background)
+
+
+def merged(question: Question) -> list[Candidate]:
+    """The groups with two bad cells and more; those that cover the same known cells are one."""
+    alike: dict[int, list[Group]] = {}
+    for group, whole in question.groups.items():
+        if (whole & question.bad).bit_count() >= 2:
+            alike.setdefault(whole & question.known, []).append(group)
+    return [_merge(mask, groups, question) for mask, groups in alike.items()]
+
+
+def _merge(mask: int, groups: list[Group], question: Question) -> Candidate:
+    kinds = question.kinds
+    first, *others = sorted(groups, key=lambda group: (kinds[group.kind].order, group.value))
+    extra = math.log2(question.levels)
+    cost = min(math.log2(max(1, question.sizes.get(one.kind, 1))) + kinds[one.kind].prior for one in groups)
+    # What covers everything has nothing to be compared with, whatever it is called: unless it is the one
+    # target or the one agent that was asked for.
+    alone = mask == question.known and first.kind not in _MAY_BE_ALONE
+    floor = score.RUN_FLOOR if alone else score.FLOOR
+    return Candidate(first, tuple(others), mask, cost + extra, floor)
+
+
+def pooled(candidates: Sequence[Candidate], question: Question) -> list[Candidate]:
+    """The candidates worth trying, in an order that does not depend on that of the cells."""
+    ranked = sorted(candidates, key=lambda one: (-_own(one, question), _rank(one.name, question.kinds)))
+    if len(ranked) <= POOL:
+        return ranked
+    kept, of_kind = ranked[:POOL], dict.fromkeys(question.kinds, 0)
+    for one in kept:
+        of_kind[one.name.kind] += 1
+    for one in ranked[POOL:]:
+        if of_kind[one.name.kind] < POOL_OF_A_KIND:
+            of_kind[one.name.kind] += 1
+            kept.append(one)
+    return kept
+
+
+def _own(candidate: Candidate, question: Question) -> float:
+    k, n = candidate.counts(question.bad, question.known)
+    return score.gain(k, n, candidate.cost, question.background)
+
+
+def _rank(group: Group, kinds: Mapping[str, Kind]) -> tuple[int, tuple[str, ...]]:
+    return kinds[group.kind].order, group.value
+
+
+def passes_guard(candidate: Candidate, question: Question) -> bool:
+    """Whether agents inside one target stand out from the others there; else the target itself is to name."""
+    if not question.kinds[candidate.name.kind].agents:
+        return True
+    inside = next((one for one in question.insides if not candidate.mask & question.known & ~one), None)
+    if inside is None:
+        return True
+    k, n = candidate.counts(question.bad, question.known)
+    bad, known = (inside & question.bad).bit_count(), (inside & question.known).bit_count()
+    return score.fisher(k, n, bad, known) <= (OUTSIDE_TOO if bad > k else NONE_OUTSIDE)
+
+
+def _search(candidates: Sequence[Candidate], bad: int, known: int, background: float) -> _Choice:
+    """The best sum of gains that a beam finds; every further explanation has to pay its own cost."""
+    best = _Choice()
+    beams = [best]
+    for _ in range(MOST):
+        longer: dict[frozenset[int], _Choice] = {}
+        for beam in beams:
+            for choice in _extended(beam, candidates, bad, known, background):
+                longer.setdefault(frozenset(choice.chosen), choice)
+        beams = sorted(longer.values(), key=lambda one: (-one.bits, one.chosen))[:BEAM]
+        if not beams:
+            break
+        if beams[0].bits > best.bits:
+            best = beams[0]
+    return best
+
+
+def _extended(
+    beam: _Choice, candidates: Sequence[Candidate], bad: int, known: int, background: float
+) -> Iterable[_Choice]:
+    free_bad, free_known = bad & ~beam.claimed, known & ~beam.claimed
+    found: list[tuple[float, int]] = []
+    for position, one in enumerate(candidates):
+        k = (one.mask & free_bad).bit_count()
+        if k < 2:
+            continue
+        n = (one.mask & free_known).bit_count()
+        if not score.may_explain(k, n, one.floor, background):
+            continue
+        bits = score.gain(k, n, one.cost, background)
+        if bits >= score.MIN_BITS:
+            found.append((-bits, position))
+    for minus, position in sorted(found)[:BEAM]:
+        yield _Choice((*beam.chosen, position), beam.claimed | candidates[position].mask, beam.bits - minus)
+
+
+def _claims(
+    best: _Choice,
+    candidates: Sequence[Candidate],
+    everything: Sequence[Candidate],
+    question: Question,
+    background: float,
+) -> tuple[Claim, ...]:
+    claimed, claims = 0, []
+    for position in best.chosen:
+        one = candidates[position]
+        bad, known = one.mask & question.bad & ~claimed, one.mask & question.known & ~claimed
+        bits = score.gain(bad.bit_count(), known.bit_count(), one.cost, background)
+        others = 0
+        for other in best.chosen:
+            others |= candidates[other].mask if other != position else 0
+        near = _near(one, everything, question, others, background)
+        claims.append(Claim(one.name, one.same, near, bad, known, bits))
+        claimed |= one.mask
+    return tuple(claims)
+
+
+def _near(
+    chosen: Candidate, everything: Sequence[Candidate], question: Question, others: int, background: float
+) -> tuple[Near, ...]:
+    """What fits nearly as well and holds at least half of the bad cells, also what the guard left out."""
+    bad, known = question.bad & ~others, question.known & ~others
+    own = score.gain(*chosen.counts(bad, known), chosen.cost, background)
+    found = []
+    for one in everything:
+        k, n = one.counts(bad, known)
+        half = 2 * (one.mask & chosen.mask & bad).bit_count() >= (chosen.mask & bad).bit_count()
+        if one is chosen or one.mask == chosen.mask or k < 2 or not half:
+            continue
+        bits = score.gain(k, n, one.cost, background)
+        if bits >= own - score.NEAR_BITS and score.may_explain(k, n, one.floor, background):
+            found.append(Near(one.name, k, n, bits))
+    found.sort(key=lambda near: (-near.bits, _rank(near.group, question.kinds)))
+    return tuple(found[:MOST_NEAR])

@@ -1,0 +1,74 @@
+"""What is fine beside a cause, at most two lines, and what it cannot be told from, which is never cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.insight.facts import CLEAN_LOSS, Facts
+from orchestrator.insight.kinds import KINDS
+from orchestrator.insight.values import Group
+from orchestrator.insight.words import Data, Names, Sentence, count
+
+MOST_LINES = 2
+_MOST_NAMED = 4
+_OF_TARGETS = frozenset({"target", "host", "server-ip", "dns-answer", "dns-server"})
+
+
+def contrast(facts: Facts, names: Names) -> tuple[Sentence, ...]:
+    """The first lines that apply, then what else it could be."""
+    lines = [line for line, _ in zip(_fine(facts), range(MOST_LINES), strict=False)]
+    return (*lines, *_cannot_be_told(facts, names))
+
+
+def _fine(facts: Facts) -> Iterator[Sentence]:
+    kind = KINDS[facts.cause.group.kind]
+    filtered = sum(1 for cell in facts.bad_cells if cell.filtered)
+    if filtered:
+        yield (f"probes to it are blocked (HTTP answers) in {count(filtered, 'cell')}: loss is not judged",)
+    if kind.path and (avoiding := facts.avoiding()):
+        yield (f"{count(avoiding, 'cell')} whose path avoids it pass",)
+    losses = facts.losses()
+    clean = sum(1 for loss in losses if loss <= CLEAN_LOSS)
+    if facts.level >= 3 and losses and 10 * clean >= 9 * len(losses):
+        yield (
+            f"the network to it is clean: loss at most {CLEAN_LOSS:g} % in {clean} of {len(losses)} cells",
+        )
+    yield from _others_pass(facts)
+
+
+def _others_pass(facts: Facts) -> Iterator[Sentence]:
+    kind = facts.cause.group.kind
+    passing = facts.passing_elsewhere()
+    if (kind in _OF_TARGETS or KINDS[kind].pair) and passing:
+        yield (f"the same agents reach other targets: {count(passing, 'cell')} pass",)
+    if kind == "agent":
+        passing = facts.known - facts.bad
+        if passing:
+            yield (f"{count(passing, 'cell')} of it pass, so the agent is alive",)
+        others, asked = facts.countrymen()
+        if others:
+            yield (f"other agents of its country pass: {others} of {count(asked, 'cell')}",)
+    if kind == "block" and passing:
+        yield (f"the same agents pass other tests: {count(passing, 'cell')}",)
+
+
+def _cannot_be_told(facts: Facts, names: Names) -> Iterator[Sentence]:
+    cause = facts.cause
+    if cause.group.kind == "target" and any(group.kind == "run" for group in cause.same):
+        yield ("only one target was tested: target and test cannot be told apart",)
+    alike = [group for group in cause.same if group.kind != "run" and not _is_itself(group, cause.group)]
+    alike += [near.group for near in cause.near if near.group.kind != "run"]
+    if not alike:
+        return
+    parts: list[str] = ["cannot be told from "]
+    for number, group in enumerate(alike[:_MOST_NAMED]):
+        parts += [", " if number else "", f"{group.kind.replace('*', ' and ')} ", Data(names.of(group))]
+    more = len(alike) - _MOST_NAMED
+    yield (*parts, f" and {more} more") if more > 0 else tuple(parts)
+
+
+def _is_itself(group: Group, named: Group) -> bool:
+    """A target's own host and its one block, or a pair within it: the same thing in other words."""
+    if named.kind == "target":
+        return group.kind in {"host", "block"} or KINDS[group.kind].pair
+    return False

@@ -1,0 +1,92 @@
+"""The JSON form of an insight: keys are stable, texts may change."""
+
+from __future__ import annotations
+
+from orchestrator.insight.look import Alike, Explanation, Insight
+from orchestrator.insight.silence import Silence
+from orchestrator.insight.values import CellKey, Group
+from orchestrator.insight.words import plain
+
+SCHEMA = 1
+
+
+def document(insight: Insight, *, cells: bool = False) -> dict[str, object]:
+    """The document; with ``cells`` each explanation lists its bad cells too."""
+    return {
+        "schema": SCHEMA,
+        "run": insight.run,
+        "judged": insight.judged,
+        "bad": insight.bad,
+        "background": round(insight.background, 4),
+        "explanations": [_explanation(one, cells=cells) for one in insight.explanations],
+        "silences": [_silence(one) for one in insight.silences],
+        "isolated": {
+            "bad": len(insight.isolated),
+            "cells": [
+                {**_cell(one.key), "phase": None if one.phase is None else one.phase.word}
+                for one in insight.isolated
+            ],
+        },
+        "unjudged": dict(insight.unjudged),
+        "paths": {
+            "wanted": insight.paths.wanted,
+            "got": insight.paths.got,
+            "from_history": insight.from_history,
+        },
+        "limits": [*insight.limits],
+    }
+
+
+def _explanation(one: Explanation, *, cells: bool) -> dict[str, object]:
+    told: dict[str, object] = {
+        "rank": one.rank,
+        **_group(one.group),
+        "label": one.label,
+        "severity": one.severity.value,
+        "level": one.level,
+        "phases": {phase.word: number for phase, number in one.phases.items()},
+        "bad": one.bad,
+        "known": one.known,
+        "outside": {"bad": one.outside_bad, "known": one.outside_known},
+        "agents": one.agents,
+        "countries": one.countries,
+        "targets": one.targets,
+        "bits": round(one.bits, 1),
+        "p": float(f"{one.p:.2g}"),
+        "sure": one.sure,
+        "same": [_alike(other) for other in one.same],
+        "near": [_alike(other) for other in one.near],
+        "text": f"{plain(one.text)}. {plain(one.why)}",
+        "contrast": [plain(line) for line in one.contrast],
+        "seen_by": one.seen_by,
+    }
+    if cells:
+        told["cells"] = [_cell(key) for key in one.cells]
+    return told
+
+
+def _silence(one: Silence) -> dict[str, object]:
+    return {
+        **_group(one.group),
+        "label": one.label,
+        "bad": one.bad,
+        "known": one.known,
+        "sure": one.sure,
+        "text": plain(one.text),
+    }
+
+
+def _alike(one: Alike) -> dict[str, object]:
+    told: dict[str, object] = {**_group(one.group), "label": one.label}
+    if one.bits is not None:
+        told |= {"bad": one.bad, "known": one.known, "bits": round(one.bits, 1)}
+    return told
+
+
+def _group(group: Group) -> dict[str, object]:
+    """A value of more than one part is a list: the test block and the target of it, or a pair."""
+    return {"kind": group.kind, "value": group.value[0] if len(group.value) == 1 else [*group.value]}
+
+
+def _cell(key: CellKey) -> dict[str, object]:
+    return {"test": key.test, "target": key.target, "agent_id": key.agent_id}

@@ -1,0 +1,208 @@
+"""What a cell has in common with others: its groups, each only where the data exist."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from orchestrator.insight.phases import is_filtered, phase_of
+from orchestrator.insight.values import CellKey, Group, Observed, Seen
+from orchestrator.model import Agent, Answer, AnswerStatus, Hop, Json, Spec, Verdict
+from orchestrator.near import folded
+from orchestrator.testtypes.layers import DETAILS, PATHS
+from orchestrator.testtypes.table import TEST_TYPES
+
+JUDGED = frozenset({Verdict.PASS, Verdict.WARN, Verdict.FAIL})
+EVERYTHING = Group("run", ("run",))
+_WHY = 3
+# A mapping's lines carry times to live and classes, which change by themselves.
+_NO_ANSWER_TEXT = re.compile(r"[0-9]+|IN|CH", re.IGNORECASE)
+_BLANKS = re.compile(r"[\s,;]+")
+
+
+def seen(cell: Observed) -> Seen | None:
+    """A cell as the engine takes it; ``None`` for one that was not judged, and so says nothing."""
+    record = cell.record
+    if record.verdict not in JUDGED:
+        return None
+    now = traces_of(cell.rows)
+    traces = (*now, *(_beyond_the_first(trace) for trace in cell.earlier))
+    bad = record.verdict is not Verdict.PASS
+    return Seen(
+        key=CellKey(record.test, record.target, record.agent_id),
+        verdict=record.verdict,
+        phase=phase_of(cell) if bad else None,
+        groups=tuple(groups_of(cell, now, traces)),
+        country=cell.agent.country if cell.agent is not None else record.country,
+        why=tuple(dict.fromkeys(one.text for one in cell.troubles))[:_WHY] if bad else (),
+        metrics=_numbers(cell.rows),
+        hops_known=any(traces),
+        hops_now=any(now),
+        filtered=is_filtered(cell.rows),
+    )
+
+
+def groups_of(
+    cell: Observed, now: Sequence[Sequence[Hop]], traces: Sequence[Sequence[Hop]]
+) -> Iterator[Group]:
+    """Every group of a cell; ``now`` are the traces of this run, ``traces`` also those of an earlier one."""
+    record, target = cell.record, (cell.record.test, cell.record.target)
+    yield EVERYTHING
+    yield _target(*target)
+    yield _alone("agent", record.agent_id)
+    yield _alone("block", record.test)
+    if cell.spec is not None:
+        yield from _asked(cell.spec, record.agent_id)
+    yield from _answered(cell.rows)
+    country = cell.agent.country if cell.agent is not None else record.country
+    for kind, value, paired in _of_agent(cell.agent, country):
+        yield _alone(kind, value)
+        if paired:
+            yield Group(f"{kind}*target", (value, *target))
+    for trace in traces:
+        yield from _of_trace(trace)
+    if not any(row.layer == PATHS.name and "responseTime" in row.metrics for row in cell.rows):
+        for trace in now:
+            yield from (_alone("last-hop", one.address) for one in trace[-1:] if one.address)
+
+
+@lru_cache(maxsize=65536)
+def _alone(kind: str, value: str) -> Group:
+    """Kept: a run has few groups and many cells, and a million equal values would keep the collector busy."""
+    return Group(kind, (value,))
+
+
+@lru_cache(maxsize=65536)
+def _target(test: str, target: str) -> Group:
+    return Group("target", (test, target))
+
+
+def _of_agent(agent: Agent | None, country: str | None) -> Iterator[tuple[str, str, bool]]:
+    """Kind, value, and whether there is a pair with the target too."""
+    if country:
+        yield "country", country, True
+    if agent is None:
+        return
+    yield "agent-type", agent.type.value, True
+    if agent.location:
+        yield "location", agent.location, True
+    if agent.network:
+        yield "network", agent.network, True
+    for label in agent.labels:
+        yield "label", label, False
+
+
+def _asked(spec: Spec, agent_id: str) -> Iterator[Group]:
+    host = host_of(spec)
+    if host is not None:
+        yield _alone("host", host)
+    far = spec.fields.get("targetAgentId")
+    if isinstance(far, str | int):
+        yield _alone("endpoint", agent_id)
+        yield Group("endpoint", (str(far),))
+
+
+def host_of(spec: Spec) -> str | None:
+    """The host that a spec is about, without scheme, port and path, blind to case; ``None`` for an agent."""
+    kind = TEST_TYPES.get(spec.type)
+    if kind is None or kind.bare == "targetAgentId":
+        return None
+    fields: Mapping[str, Json] = spec.fields
+    inner = fields.get(kind.nested) if kind.nested else None
+    if isinstance(inner, Mapping):
+        fields = inner
+    told = fields.get(kind.bare)
+    return _host(told) if isinstance(told, str) and told.strip() else None
+
+
+@lru_cache(maxsize=65536)
+def _host(told: str) -> str | None:
+    # A domain carries its record type behind a blank.
+    text = told.split(maxsplit=1)[0]
+    try:
+        host = urlsplit(text if "://" in text else f"//{text}").hostname
+    except ValueError:
+        return None
+    return folded(host) if host else None
+
+
+def _answered(rows: Iterable[Answer]) -> Iterator[Group]:
+    for row in rows:
+        ip = row.metrics.get("serverIp")
+        if isinstance(ip, str) and ip:
+            yield _alone("server-ip", ip)
+        if row.layer == "dns-server" and row.server:
+            yield _alone("dns-server", row.server)
+        mappings = row.metrics.get("mappings")
+        if isinstance(mappings, str) and mappings.strip():
+            yield Group("dns-answer", (normalised(mappings),))
+
+
+@lru_cache(maxsize=65536)
+def normalised(mappings: str) -> str:
+    """What a name was resolved to, in an order of its own and without times to live."""
+    words = {folded(one) for one in _BLANKS.split(mappings) if one and not _NO_ANSWER_TEXT.fullmatch(one)}
+    return " ".join(sorted(words))
+
+
+def traces_of(rows: Iterable[Answer]) -> tuple[tuple[Hop, ...], ...]:
+    """The hops that answered, but for the first, of each trace of a cell."""
+    return tuple(
+        _beyond_the_first(path.hops) for row in rows if row.layer == DETAILS for path in row.paths or ()
+    )
+
+
+def _beyond_the_first(hops: Sequence[Hop]) -> tuple[Hop, ...]:
+    """The first hop is the agent's own way out, and says no more than the agent does."""
+    return tuple(hop for hop in hops if hop.number > 1 and hop.address)
+
+
+def _of_trace(trace: Sequence[Hop]) -> Iterator[Group]:
+    before: Hop | None = None
+    for hop in trace:
+        if hop.address is None:
+            continue
+        yield from _of_hop(hop.address, hop.network)
+        if before is not None and before.address is not None and before.number + 1 == hop.number:
+            yield _link(before.address, hop.address)
+        before = hop
+
+
+# Kept, since a run sees the same hops over and over.
+@lru_cache(maxsize=65536)
+def _of_hop(address: str, network: str | None) -> tuple[Group, ...]:
+    prefix = prefix_of(address)
+    return (
+        Group("hop", (address,)),
+        *([_alone("hop-prefix", prefix)] if prefix else []),
+        *([_alone("hop-network", network)] if network else []),
+    )
+
+
+@lru_cache(maxsize=65536)
+def _link(one: str, other: str) -> Group:
+    return Group("link", (one, other))
+
+
+@lru_cache(maxsize=65536)
+def prefix_of(address: str) -> str | None:
+    """The /24 or /48 around an address; ``None`` for what is no address."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    length = 24 if ip.version == 4 else 48
+    return str(ipaddress.ip_network((int(ip), ip.max_prefixlen), strict=False).supernet(new_prefix=length))
+
+
+def _numbers(rows: Iterable[Answer]) -> dict[str, float]:
+    return {
+        f"{row.layer}.{name}": float(value)
+        for row in rows
+        if row.status is AnswerStatus.OK
+        for name, value in row.metrics.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }

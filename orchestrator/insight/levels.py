@@ -1,0 +1,253 @@
+"""The level rule: a cell that failed at one level got through those below, and never came to those above.
+
+So each level is explained alone: bad are the cells that failed there, good those that passed or failed
+higher; those that failed lower say nothing. A second pass looks at warnings that nothing covers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from orchestrator.insight.blame import Claim, Near, Question, explain
+from orchestrator.insight.kinds import KINDS
+from orchestrator.insight.score import BACKGROUND, sure
+from orchestrator.insight.values import LEVELS, PATH_LEVELS, Group, Phase, Seen
+from orchestrator.model import Verdict
+
+# Beyond it pairs and links, the most numerous kinds, are left out.
+MOST_CELLS = 200_000
+_MANY = frozenset({"link", *(name for name, kind in KINDS.items() if kind.pair)})
+# A hop is named only where at least this share of the cells that it explains is matched by good cells whose
+# hops are known too: hops of bad cells alone say nothing.
+_CONTRAST = 0.5
+
+
+def mask_of(positions: Iterable[int], size: int) -> int:
+    """The whole number that has these bits."""
+    bits = bytearray((size + 7) // 8)
+    for position in positions:
+        bits[position >> 3] |= 1 << (position & 7)
+    return int.from_bytes(bits, "little")
+
+
+def positions_of(mask: int) -> Iterator[int]:
+    """The bits of a mask, lowest first."""
+    octets = mask.to_bytes((mask.bit_length() + 7) // 8, "little")
+    for place, octet in enumerate(octets):
+        if octet:
+            yield from (8 * place + bit for bit in range(8) if octet >> bit & 1)
+
+
+@dataclass(frozen=True)
+class World:
+    """All judged cells, in the order of their keys, with the mask of each group that has bad cells."""
+
+    cells: tuple[Seen, ...]
+
+    @classmethod
+    def of(cls, cells: Iterable[Seen]) -> World:
+        """The world of these cells, in whatever order they come."""
+        return cls(tuple(sorted(cells, key=lambda cell: cell.key)))
+
+    @cached_property
+    def everything(self) -> int:
+        return (1 << len(self.cells)) - 1
+
+    @property
+    def reduced(self) -> bool:
+        """Whether pairs and links are left out."""
+        return len(self.cells) > MOST_CELLS
+
+    @cached_property
+    def _members(self) -> dict[Group, list[int]]:
+        found: dict[Group, list[int]] = {}
+        left_out = _MANY if self.reduced else frozenset()
+        for position, cell in enumerate(self.cells):
+            for group in cell.groups:
+                members = found.get(group)
+                if members is None:
+                    if group.kind not in left_out:
+                        found[group] = [position]
+                elif members[-1] != position:  # a cell may be in a group by two of its paths
+                    members.append(position)
+        blocks = [group for group in found if group.kind == "block"]
+        if len(blocks) == 1:  # the one kind of test is no other claim than the run
+            del found[blocks[0]]
+        return found
+
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
+        """How many groups of each kind there are: so many times one could have been named by chance."""
+        return Counter(group.kind for group in self._members)
+
+    @cached_property
+    def masks(self) -> Mapping[Group, int]:
+        """The groups with at least two bad cells."""
+        bad = {position for position, cell in enumerate(self.cells) if cell.phase is not None}
+        size = len(self.cells)
+        return {
+            group: mask_of(members, size)
+            for group, members in self._members.items()
+            if len(members) >= 2 and sum(1 for one in members if one in bad) >= 2
+        }
+
+    @cached_property
+    def insides(self) -> tuple[int, ...]:
+        """The mask of each target with bad cells."""
+        return tuple(mask for group, mask in self.masks.items() if group.kind == "target")
+
+    @cached_property
+    def with_hops(self) -> int:
+        return self.where(lambda cell: cell.hops_known)
+
+    def cells_of(self, mask: int) -> tuple[Seen, ...]:
+        """The cells of a mask."""
+        return tuple(self.cells[position] for position in positions_of(mask))
+
+    @cached_property
+    def _bad(self) -> Mapping[Verdict, int]:
+        return {
+            Verdict.FAIL: self.where(lambda cell: cell.verdict is Verdict.FAIL),
+            Verdict.WARN: self.where(lambda cell: cell.verdict is Verdict.WARN),
+        }
+
+    def bad(self, severity: Verdict) -> int:
+        """The mask of the failures, or of the warnings."""
+        return self._bad[severity]
+
+    def where(self, holds: Callable[[Seen], bool]) -> int:
+        """The mask of the cells of which something holds."""
+        return mask_of((n for n, cell in enumerate(self.cells) if holds(cell)), len(self.cells))
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What bad cells share, over all levels at which they do. ``bad`` and ``known`` are masks of cells."""
+
+    group: Group
+    severity: Verdict
+    bad: int
+    known: int
+    bits: float
+    phases: Mapping[Phase, int]
+    same: tuple[Group, ...] = ()
+    near: tuple[Near, ...] = ()
+
+    @property
+    def sure(self) -> str:
+        """The word of certainty."""
+        return sure(self.bits, self.bad.bit_count(), near=bool(self.near))
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """All causes, the largest first; ``isolated`` is the mask of failures without one."""
+
+    causes: tuple[Cause, ...]
+    isolated: int
+    background: float
+
+
+def blame(world: World) -> Blame:
+    """What the failures share, then, of what is left, the warnings."""
+    fails, warns = bad_at(world, Verdict.FAIL), bad_at(world, Verdict.WARN)
+    failing, background = _pass(world, fails, world.everything, Verdict.FAIL)
+    covered, claimed = 0, 0
+    for cause in failing:
+        covered |= cause.known
+        claimed |= cause.bad
+    failed = _union(fails.values())
+    # A warning is good in the first pass; a failure is neither bad nor good in the second one.
+    warning, _ = _pass(world, warns, world.everything & ~covered & ~failed, Verdict.WARN)
+    order = sorted([*failing, *warning], key=_rank)
+    return Blame(tuple(order), failed & ~claimed, background)
+
+
+def bad_at(world: World, verdict: Verdict) -> dict[int, int]:
+    """The mask of the cells with a verdict that broke at each level."""
+    found: dict[int, list[int]] = {level: [] for level in LEVELS}
+    for position, cell in enumerate(world.cells):
+        if cell.verdict is verdict and cell.phase is not None:
+            found[cell.phase.level].append(position)
+    return {level: mask_of(positions, len(world.cells)) for level, positions in found.items()}
+
+
+def _rank(cause: Cause) -> tuple[bool, int, float, tuple[int, tuple[str, ...]]]:
+    name = (KINDS[cause.group.kind].order, cause.group.value)
+    return (cause.severity is Verdict.WARN, -cause.bad.bit_count(), -cause.bits, name)
+
+
+def _union(masks: Iterable[int]) -> int:
+    whole = 0
+    for mask in masks:
+        whole |= mask
+    return whole
+
+
+def _pass(
+    world: World, bad_levels: Mapping[int, int], cells: int, severity: Verdict
+) -> tuple[list[Cause], float]:
+    """The causes of one severity, and the largest background that was met."""
+    levels = sum(1 for mask in bad_levels.values() if mask & cells) or 1
+    found: dict[Group, Cause] = {}
+    backgrounds = []
+    for level, bad, known in judged_at(bad_levels, cells):
+        answer = explain(_question(world, level, bad, known, levels))
+        backgrounds.append(answer.background)
+        for claim in answer.claims:
+            cause = _cause(world, claim, severity)
+            before = found.get(claim.group)
+            found[claim.group] = cause if before is None else _joined(before, cause)
+    return list(found.values()), max(backgrounds, default=BACKGROUND)
+
+
+def judged_at(bad_levels: Mapping[int, int], cells: int) -> Iterator[tuple[int, int, int]]:
+    """Level, bad and known cells of it, for each level that has bad cells: what failed lower is unknown."""
+    lower = 0
+    for level in LEVELS:
+        bad = bad_levels[level] & cells
+        if bad:
+            yield level, bad, cells & ~lower
+        lower |= bad
+
+
+def _question(world: World, level: int, bad: int, known: int, levels: int) -> Question:
+    contrast = (world.with_hops & known & ~bad).bit_count()
+    groups = {
+        group: mask
+        for group, mask in world.masks.items()
+        if not KINDS[group.kind].path or _may_name_path(level, (mask & bad).bit_count(), contrast)
+    }
+    return Question(
+        bad, known, groups, sizes=world.sizes, insides=world.insides, levels=levels, background=BACKGROUND
+    )
+
+
+def _may_name_path(level: int, bad: int, contrast: int) -> bool:
+    return level in PATH_LEVELS and contrast >= 2 and contrast >= _CONTRAST * bad
+
+
+def _cause(world: World, claim: Claim, severity: Verdict) -> Cause:
+    phases = Counter(phase for n in positions_of(claim.bad) if (phase := world.cells[n].phase) is not None)
+    return Cause(
+        claim.group, severity, claim.bad, claim.known, claim.bits, dict(phases), claim.same, claim.near
+    )
+
+
+def _joined(one: Cause, other: Cause) -> Cause:
+    """The same group at two levels. It is also something else only if it is that at both."""
+    phases = Counter(one.phases) + Counter(other.phases)
+    return replace(
+        one,
+        bad=one.bad | other.bad,
+        known=one.known | other.known,
+        bits=one.bits + other.bits,
+        phases=dict(phases),
+        same=tuple(group for group in one.same if group in other.same),
+        near=tuple(
+            near for near in one.near if near.group in {other_near.group for other_near in other.near}
+        ),
+    )

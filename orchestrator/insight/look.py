@@ -1,0 +1,216 @@
+"""The whole of it: cells in, what is wrong out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.insight.contrast import contrast
+from orchestrator.insight.facts import Facts
+from orchestrator.insight.groups import seen
+from orchestrator.insight.headline import Standing, headline
+from orchestrator.insight.kinds import KINDS
+from orchestrator.insight.levels import Cause, World, blame
+from orchestrator.insight.sentences import first, why
+from orchestrator.insight.silence import Silence, silences
+from orchestrator.insight.values import PATH_LEVELS, CellKey, Group, Observed, Phase
+from orchestrator.insight.within import level_word
+from orchestrator.insight.words import Names, Sentence
+from orchestrator.model import Verdict
+from orchestrator.records import Paths
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What else a cause could be. ``bad``, ``known`` and ``bits`` are those of ``near``, else ``None``."""
+
+    group: Group
+    label: str
+    bad: int | None = None
+    known: int | None = None
+    bits: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A cause with its evidence, told. ``cells`` are its bad cells, ``seen_by`` where its hops are from."""
+
+    rank: int
+    group: Group
+    label: str
+    severity: Verdict
+    level: str
+    phases: Mapping[Phase, int]
+    bad: int
+    known: int
+    outside_bad: int
+    outside_known: int
+    agents: int
+    countries: int
+    targets: int
+    bits: float
+    p: float
+    sure: str
+    same: tuple[Alike, ...]
+    near: tuple[Alike, ...]
+    text: Sentence
+    why: Sentence
+    contrast: tuple[Sentence, ...]
+    seen_by: str | None
+    cells: tuple[CellKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """A failure without a common cause."""
+
+    key: CellKey
+    phase: Phase | None
+
+
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """What is wrong with a run. ``bad`` counts failures, ``unjudged`` the cells that say nothing, by why.
+
+    ``from_history`` are bad cells whose hops an earlier run knew; ``limits`` is what cannot be told.
+    """
+
+    run: str
+    judged: int
+    bad: int
+    background: float
+    explanations: tuple[Explanation, ...]
+    silences: tuple[Silence, ...]
+    isolated: tuple[Isolated, ...]
+    unjudged: Mapping[str, int]
+    paths: Paths
+    from_history: int
+    limits: tuple[str, ...]
+    headline: str
+
+
+def look(run: str, cells: Iterable[Observed], names: Names, paths: Paths = Paths()) -> Insight:  # noqa: B008 - frozen
+    """What is wrong with a run, from all of its cells, in whatever order they come."""
+    observed = sorted(cells, key=lambda one: (one.record.test, one.record.target, one.record.agent_id))
+    world = World.of(found for one in observed if (found := seen(one)) is not None)
+    silent = frozenset(_key(one) for one in observed if one.record.verdict is Verdict.NO_ANSWER)
+    blamed = blame(world)
+    quiet = silences(observed, names)
+    verdicts = Counter(one.record.verdict for one in observed)
+    told = tuple(
+        _explanation(rank, Facts(world, cause, silent), names)
+        for rank, cause in enumerate(blamed.causes, start=1)
+    )
+    isolated = tuple(Isolated(cell.key, cell.phase) for cell in world.cells_of(blamed.isolated))
+    return Insight(
+        run=run,
+        judged=len(world.cells),
+        bad=verdicts[Verdict.FAIL],
+        background=blamed.background,
+        explanations=told,
+        silences=quiet,
+        isolated=isolated,
+        unjudged={
+            "no_answer": verdicts[Verdict.NO_ANSWER],
+            "not_run": verdicts[Verdict.NOT_RUN],
+            "pending": verdicts[None],
+            "partial": verdicts[Verdict.PARTIAL],
+        },
+        paths=paths,
+        from_history=sum(1 for cell in world.cells if cell.phase and cell.hops_known and not cell.hops_now),
+        limits=tuple(_limits(world, verdicts, paths)),
+        headline=_headline(verdicts, told, quiet),
+    )
+
+
+def _key(cell: Observed) -> CellKey:
+    return CellKey(cell.record.test, cell.record.target, cell.record.agent_id)
+
+
+def _explanation(rank: int, facts: Facts, names: Names) -> Explanation:
+    cause, world = facts.cause, facts.world
+    kind = KINDS[cause.group.kind]
+    seen_by = None
+    if kind.path:
+        seen_by = "last good run" if 2 * facts.from_history() >= facts.bad else "this run"
+    return Explanation(
+        rank=rank,
+        group=cause.group,
+        label=names.of(cause.group),
+        severity=cause.severity,
+        level=level_word(facts),
+        phases=cause.phases,
+        bad=facts.bad,
+        known=facts.known,
+        outside_bad=world.bad(cause.severity).bit_count() - facts.bad,
+        outside_known=len(world.cells) - facts.known,
+        agents=facts.agents,
+        countries=facts.countries,
+        targets=len(facts.targets),
+        bits=cause.bits,
+        p=facts.p(),
+        sure=cause.sure,
+        same=tuple(Alike(group, names.of(group)) for group in cause.same),
+        near=_near(cause, names),
+        text=first(facts, names),
+        why=why(facts),
+        contrast=contrast(facts, names),
+        seen_by=seen_by,
+        cells=tuple(cell.key for cell in facts.bad_cells),
+    )
+
+
+def _near(cause: Cause, names: Names) -> tuple[Alike, ...]:
+    return tuple(
+        Alike(near.group, names.of(near.group), near.bad, near.known, near.bits) for near in cause.near
+    )
+
+
+def _limits(world: World, verdicts: Mapping[Verdict | None, int], paths: Paths) -> Iterator[str]:
+    told = {
+        Verdict.NOT_RUN: "cells were not run",
+        None: "cells are open: this is what is known so far",
+        Verdict.NO_ANSWER: "cells have no answer: nothing is said about their targets",
+        Verdict.PARTIAL: "cells lack a part of their answer and are not judged",
+    }
+    yield from (f"{verdicts[verdict]} {text}" for verdict, text in told.items() if verdicts[verdict])
+    if paths.got < paths.wanted:
+        yield f"the hops of {paths.wanted - paths.got} of {paths.wanted} paths did not come"
+    on_paths = [cell for cell in world.cells if cell.phase is not None and cell.phase.level in PATH_LEVELS]
+    if on_paths and not any(cell.hops_known and cell.phase is None for cell in world.cells):
+        yield "no hop is named: the paths of cells that pass are not known"
+    if any(cell.phase is not None for cell in world.cells):
+        yield from _too_few(len({cell.key.agent_id for cell in world.cells}), "agent")
+        yield from _too_few(len({cell.key[:2] for cell in world.cells}), "target")
+    if world.reduced:
+        yield f"{len(world.cells)} cells are too many to look for pairs and links"
+
+
+def _too_few(different: int, what: str) -> Iterator[str]:
+    if different == 1:
+        yield f"one {what} only was judged: it cannot be told from the plan"
+
+
+def _headline(
+    verdicts: Mapping[Verdict | None, int], told: Sequence[Explanation], quiet: Sequence[Silence]
+) -> str:
+    fails = [one for one in told if one.severity is Verdict.FAIL]
+    warns = [one for one in told if one.severity is Verdict.WARN]
+    # Missing layers are told, but the cells that lack them are not without an answer.
+    silent = [one for one in quiet if one.group.kind != "layer*type"]
+    return headline(
+        Standing(
+            passing=verdicts[Verdict.PASS],
+            failing=verdicts[Verdict.FAIL],
+            warning=verdicts[Verdict.WARN],
+            silent=verdicts[Verdict.NO_ANSWER],
+            partial=verdicts[Verdict.PARTIAL],
+            open=verdicts[None],
+            causes=len(fails) + len(silent),
+            explained=sum(one.bad for one in fails) + len({key for one in silent for key in one.cells}),
+            warning_causes=len(warns),
+            warnings_explained=sum(one.bad for one in warns),
+            only_silence=silent[0].label if len(silent) == 1 else None,
+        )
+    )
