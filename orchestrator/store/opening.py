@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Beside the store; all runs whose stores are in one folder share it.
 SHARED_BUDGET = "budget.db"
+_URL = "sqlite:///"
 
 
 class MakeLedger(Protocol):
@@ -57,7 +58,7 @@ def pick_store(flag: str | None, environ: Mapping[str, str]) -> str:
     if not text:
         import platformdirs  # noqa: PLC0415 - start-up stays light
 
-        return str(platformdirs.user_state_path("orchestrator") / "orchestrator.db")
+        return str(_file(str(platformdirs.user_state_path("orchestrator") / "orchestrator.db")))
     return str(_file(text))
 
 
@@ -110,16 +111,35 @@ def _shared_ledger(
 
 def _file(url: str) -> Path:
     """The file that a URL means. Raises :class:`UsageProblem`."""
-    if url.startswith("sqlite:///"):
-        url = url.removeprefix("sqlite:///")
-    elif "://" in url:
+    path = Path(_path_of(url))
+    try:
+        path = path.expanduser()
+    except RuntimeError as error:
         raise UsageProblem(
-            f"store {url.split('://', 1)[0]}://…: only a file is supported in this version",
-            hint="give a path, or sqlite:///path",
-        )
-    path = Path(url).expanduser()
+            f"store {url}: there is no such home folder ({error})", hint="give a path without ~"
+        ) from error
     if path.name == SHARED_BUDGET:
         raise UsageProblem(
             f"store {path}: this name is for the budget that runs share", hint="choose another name"
         )
     return path
+
+
+def _path_of(url: str) -> str:
+    """What names a file. Some names of SQLite keep nothing, or mean something else than they say."""
+    plain, asked = url.strip().lower(), url
+    if plain.startswith(_URL):
+        asked = url.strip()[len(_URL) :]
+    if ":memory:" in plain or "mode=memory" in plain:
+        refused = f"store {url}: what is only in memory is gone when the command ends"
+    elif "://" in plain and not plain.startswith((_URL, "file:")):
+        refused = f"store {plain.partition('://')[0]}://…: only a file is supported in this version"
+    elif plain.startswith(("file:", "sqlite:")) and not plain.startswith(_URL):
+        refused = f"store {url}: a URL of this kind would be taken for the name of a file"
+    elif plain.startswith(_URL) and "?" in asked:
+        refused = f"store {url}: a URL with options is not supported"
+    elif not asked.strip() or "\0" in asked or asked.endswith("/") or Path(asked).name in {"", ".."}:
+        refused = f"store {url!r}: this names no file"
+    else:
+        return asked
+    raise UsageProblem(refused, hint="give a path, or sqlite:///path")

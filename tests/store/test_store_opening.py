@@ -61,3 +61,53 @@ async def test_the_name_of_the_shared_budget_is_no_store(tmp_path: Path) -> None
         async with open_store(str(tmp_path / "budget.db")):
             raise AssertionError("opened")
     assert list(tmp_path.iterdir()) == []
+
+
+IN_MEMORY = (
+    *(":memory:", ":MEMORY:", " :memory: ", "./:memory:", "sqlite://:memory:", "sqlite:///:memory:"),
+    *("sqlite::memory:", "file::memory:?cache=shared", "file:x?mode=memory", "sqlite:///x.db?mode=memory"),
+)
+OTHER_URLS = (
+    "file:x.db",
+    "file:///srv/x.db",
+    "FILE:x.db",
+    "sqlite:x.db",
+    "sqlite:/x.db",
+    "sqlite:///x.db?a=1",
+)
+NO_FILES = ("sqlite:///", "sqlite:///  ", "  ", ".", "..", "/", "runs/", "sqlite:///runs/", "a\0b", "x/..")
+
+
+@pytest.mark.parametrize("url", [*IN_MEMORY, *OTHER_URLS, *NO_FILES])
+async def test_a_name_that_would_keep_nothing_is_refused_and_makes_nothing(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = "only in memory" if url in IN_MEMORY else "URL" if url in OTHER_URLS else "names no file"
+    for ask in (lambda: pick_store(url, {}), lambda: pick_store(None, {"ORCHESTRATOR_STORE": url})):
+        with pytest.raises(UsageProblem, match=said) as caught:
+            ask()
+        assert caught.value.hint == "give a path, or sqlite:///path"
+    with pytest.raises(UsageProblem, match=said):
+        await store_exists(url)
+    with pytest.raises(UsageProblem, match=said):
+        async with open_store(url):
+            raise AssertionError("opened")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_odd_names_that_are_files_are_kept_in_those_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("memory", "file", "x.db?a=1", "a b%20#c.db", "sqlite", "\u00fc.db", "SQLITE:///upper.db"):
+        async with open_store(name) as opened:
+            await opened.store.save_latencies("o", {"t": [1.0]})
+        async with open_store(name, make=False) as opened:
+            assert await opened.store.latencies("o") == {"t": [1.0]}
+    assert {path.name for path in tmp_path.iterdir()} >= {"memory", "file", "x.db?a=1", "a b%20#c.db"}
+
+
+async def test_a_home_folder_that_is_not_there_is_told() -> None:
+    with pytest.raises(UsageProblem, match="no such home folder"):
+        pick_store("~nosuchuser/runs.db", {})
