@@ -70,7 +70,8 @@ async def connect(
         stack.callback(ledger.close)
         doors = _doors(opened.store, transport, ledger, clock, rng, telling)
         mask = mask_of(credentials)
-        yield Session(settings, opened, doors, Pacing(), secrets.token_hex, mask=mask)
+        cautions = await _cautions(opened.store, credentials)
+        yield Session(settings, opened, doors, Pacing(), secrets.token_hex, mask=mask, cautions=cautions)
 
 
 @asynccontextmanager
@@ -102,6 +103,11 @@ async def simulate(
         # The gap between requests follows the event loop: kept there, it would be time that the clock counts.
         pacing = Pacing(Gaps(wire=0.0), speed)
         yield Session(settings, opened, doors, pacing, secrets.token_hex, simulated=True)
+
+
+async def _cautions(store: Store, credentials: Credentials) -> dict[str, str]:
+    told = {"token": credentials.caution, "store": (await store.about()).caution}
+    return {what: caution for what, caution in told.items() if caution is not None}
 
 
 def _doors(

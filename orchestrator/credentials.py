@@ -11,6 +11,7 @@ from typing import TextIO
 from urllib.parse import quote
 
 from orchestrator.errors import UsageProblem
+from orchestrator.exposed import caution
 from orchestrator.model import Api
 from orchestrator.safe import MASK
 
@@ -34,6 +35,8 @@ class Credentials:
 
     token: str = field(repr=False)
     email: str | None = field(default=None, repr=False)
+    # What should be put right where the token was found.
+    caution: str | None = field(default=None, compare=False)
 
     def authorization(self, api: Api) -> str:
         """Return the value of the Authorization header: Basic for v6 with an address, else Bearer."""
@@ -114,29 +117,33 @@ def find_credentials(environ: Mapping[str, str], token_file: str | None, stdin: 
     The order is: ``token_file`` (``-`` reads ``stdin``), systemd's ``$CREDENTIALS_DIRECTORY/te-token``,
     ``TE_TOKEN_FILE``, ``TE_TOKEN``. Raises :class:`UsageProblem`, which says where was looked.
     """
-    token, place = _token(environ, token_file, stdin)
+    token, place, file = _token(environ, token_file, stdin)
     _check(token, place)
     email = environ.get("TE_EMAIL", "").strip() or None
     if email is not None and not _EMAIL.match(email):
         raise UsageProblem("TE_EMAIL is not an address: it has a blank, a colon or a letter outside ASCII")
-    return Credentials(token, email)
+    return Credentials(token, email, None if file is None else caution(file))
 
 
-def _token(environ: Mapping[str, str], token_file: str | None, stdin: TextIO | None) -> tuple[str, str]:
+def _token(
+    environ: Mapping[str, str], token_file: str | None, stdin: TextIO | None
+) -> tuple[str, str, Path | None]:
+    """The token, where it was found in words, and its file if it has one."""
     if token_file == _STDIN:
         if stdin is None:
             raise UsageProblem("--token-file - reads standard input, but there is none", hint=_WAYS)
-        return _read_stdin(stdin), "standard input"
+        return _read_stdin(stdin), "standard input", None
     if token_file is not None:
-        return _read_file(Path(token_file), "--token-file"), f"--token-file {token_file}"
+        file = Path(token_file)
+        return _read_file(file, "--token-file"), f"--token-file {token_file}", file
     directory = environ.get("CREDENTIALS_DIRECTORY", "")
     provided = Path(directory) / "te-token"
     if directory and provided.is_file():
-        return _read_file(provided, "$CREDENTIALS_DIRECTORY"), str(provided)
+        return _read_file(provided, "$CREDENTIALS_DIRECTORY"), str(provided), provided
     if named := environ.get("TE_TOKEN_FILE", ""):
-        return _read_file(Path(named), "TE_TOKEN_FILE"), f"TE_TOKEN_FILE ({named})"
+        return _read_file(Path(named), "TE_TOKEN_FILE"), f"TE_TOKEN_FILE ({named})", Path(named)
     if token := environ.get("TE_TOKEN", "").strip("\r\n"):
-        return token, "TE_TOKEN"
+        return token, "TE_TOKEN", None
     raise _missing(environ, provided if directory else None)
 
 

@@ -65,12 +65,9 @@ async def doctor(opening: AbstractAsyncContextManager[Session], api: Api) -> Dia
 async def _examine(opening: AbstractAsyncContextManager[Session], api: Api, findings: list[Finding]) -> Exit:
     try:
         async with opening as session:
-            findings.append(
-                Finding(
-                    "token", Health.OK, "found, and of a token's shape (whether it is valid: see account)"
-                )
-            )
-            findings.append(await _store(session))
+            shape = "found, and of a token's shape (whether it is valid: see account)"
+            findings.append(_cautioned(session, Finding("token", Health.OK, shape)))
+            findings.append(_cautioned(session, await _store(session)))
             groups, reply = await _reach(session, api)
             findings.append(Finding("origin", Health.OK, f"{session.settings.origin} answers, API {api}"))
             findings.extend(_account(groups, session.settings.account))
@@ -98,6 +95,12 @@ def _said(error: OrchestratorError) -> str:
     """The message, and the hint unless it is to call the doctor."""
     hint = error.hint if error.hint and "orchestrator doctor" not in error.hint else None
     return error.message if hint is None else f"{error.message} ({hint})"
+
+
+def _cautioned(session: Session, found: Finding) -> Finding:
+    """With what should be put right about it."""
+    caution = session.cautions.get(found.what)
+    return found if caution is None else Finding(found.what, Health.WARNING, f"{found.text}; {caution}")
 
 
 async def _store(session: Session) -> Finding:

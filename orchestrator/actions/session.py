@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from orchestrator.errors import Unanswered
@@ -38,6 +38,8 @@ class Session:
     random_hex: Callable[[int], str]
     simulated: bool = False
     mask: Callable[[str], str] = str
+    # What should be put right, by what it is about: "token", "store".
+    cautions: Mapping[str, str] = field(default_factory=dict)
 
     def run_id(self) -> str:
         """An id for a run that begins now."""

@@ -26,10 +26,11 @@ from orchestrator.records import (
 
 
 class About(NamedTuple):
-    """A store in words for people: where it is, and what keeps it."""
+    """A store in words for people: where it is, what keeps it, and what of it should be put right."""
 
     place: str
     engine: str
+    caution: str | None = None
 
 
 class Journal(Protocol):

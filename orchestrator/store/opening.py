@@ -64,7 +64,7 @@ def pick_store(flag: str | None, environ: Mapping[str, str]) -> str:
 
 async def store_exists(url: str) -> bool:
     """Whether there is a store. It makes none. Raises :class:`UsageProblem` for a URL that means none."""
-    return _file(url).exists()
+    return _is_there(_file(url))
 
 
 @asynccontextmanager
@@ -77,21 +77,22 @@ async def open_store(
 ) -> AsyncIterator[Opened]:
     """Open a store, and close it at the end of the block.
 
-    Without ``make`` there must be one already. ``virtual``: for a clock that jumps while a thread works, so
-    the work is done in the event loop. ``busy``: for a clock that can be held, entered while the store works.
-    Raises :class:`UsageProblem` for a URL that means no store, or one that is not there, and
+    Without ``make`` there must be one already; where it may not be written it can still be read, and its
+    writes raise :class:`orchestrator.errors.StoreProblem`. ``virtual``: for a clock that jumps while a thread
+    works, so the work is done in the event loop. ``busy``: for a clock that can be held, entered while the
+    store works. Raises :class:`UsageProblem` for a URL that means no store, or one that is not there, and
     :class:`orchestrator.errors.StoreProblem` where it cannot be opened.
     """
     from orchestrator.store.sqlite.journal import SqliteStore  # noqa: PLC0415 - start-up stays light
     from orchestrator.store.sqlite.lease import FileLease  # noqa: PLC0415 - as above
 
     path = _file(url)
-    if not make and not path.exists():
+    if not make and not _is_there(path):
         raise UsageProblem(
             f"there is no store at {path}, so there is no run yet",
             hint="run a plan, or name another store with --store",
         )
-    store = await SqliteStore.open(path, virtual=virtual, busy=busy)
+    store = await SqliteStore.open(path, make=make, virtual=virtual, busy=busy)
     try:
         yield Opened(url, store, partial(_shared_ledger, path), FileLease(path))
     finally:
@@ -123,6 +124,14 @@ def _file(url: str) -> Path:
             f"store {path}: this name is for the budget that runs share", hint="choose another name"
         )
     return path
+
+
+def _is_there(path: Path) -> bool:
+    """Also what may not be looked at: to open it tells why."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def _path_of(url: str) -> str:

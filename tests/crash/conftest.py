@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from open_folders import open_folder_for_all
 from process_world import World
 
 MakeWorld = Callable[..., World]
@@ -28,3 +29,10 @@ def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
 def world(make_world: MakeWorld) -> World:
     """A good day."""
     return make_world()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user of the host can enter."""
+    with open_folder_for_all() as folder:
+        yield folder

@@ -165,6 +165,49 @@ def test_a_read_only_store_can_be_read_but_nothing_is_created(
     assert world.witness()["reruns"] == []
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
+def test_every_command_that_reads_works_on_a_read_only_store(
+    world: World, read_only: Callable[[], None], killed: bool
+) -> None:
+    kill = {"PROCESS_KILL": "close_test.after:1"} if killed else {}
+    world.do("run", world.plan(plan_text(sites=2)), **kill)
+    read_only()
+    before = {path: path.read_bytes() for path in world.store.parent.rglob("*") if path.is_file()}
+    for arguments in (["show"], ["results"], ["report"], ["runs"], ["explain", "last", "site-0"]):
+        done = world.do(*arguments, preexec_fn=without_override)
+        assert done.code == 0, f"{arguments}: {done}"
+        assert done.err == "", arguments
+    listed = world.do("runs", "--json", preexec_fn=without_override).document["runs"]
+    assert [run["state"] for run in listed] == ["interrupted" if killed else "complete"]
+    told(world.do("resume", "last", preexec_fn=without_override), "may not be written")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_store_and_a_token_that_others_can_read_are_cautioned_about_once(
+    world: World, open_folder: Path
+) -> None:
+    token, world.store, plan = open_folder / "token", open_folder / "runs.db", world.plan(plan_text(sites=1))
+    token.write_text("sesame-0123456789abcdef-0123456789abcdef")
+    token.chmod(0o600)
+    asked = ["--token-file", token]
+    assert "warning" not in world.do("run", plan, *asked).err
+    token.chmod(0o644)
+    world.store.chmod(0o644)
+    done = world.do("run", plan, *asked)
+    for path in (token, world.store):
+        said = f"warning: every user of this host can read {path}; for you alone: chmod 600 {path}"
+        assert done.err.splitlines().count(said) == 1, str(done)
+    assert done.code == 0
+    assert "warning" not in world.do("run", plan, *asked, "--quiet").err
+    assert "warning" not in world.do("show").err
+    document = world.do("doctor", "--base-url", world.origin, *asked, "--json").document
+    found = {one["what"]: one for one in document["findings"]}
+    assert [found["token"]["state"], found["store"]["state"]] == ["warning", "warning"]
+    assert str(token) in found["token"]["text"]
+    assert str(world.store) in found["store"]["text"]
+    assert document["exit_code"] == 0
+
+
 def test_a_place_that_is_no_place_for_a_store_is_told(world: World) -> None:
     plan = world.plan(plan_text())
     for store in ("/proc/orchestrator/runs.db", str(world.folder), "/dev/full"):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from open_folders import open_folder_for_all
 from stores import KINDS, Kind
 
 from orchestrator.budget.cell import Cell
@@ -59,3 +60,10 @@ def make_cell(kind: Kind, tmp_path: Path) -> Iterator[MakeCell]:
     yield make
     for cell in made:
         cell.close()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user of the host can enter."""
+    with open_folder_for_all() as folder:
+        yield folder

@@ -84,9 +84,9 @@ async def test_a_name_that_would_keep_nothing_is_refused_and_makes_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     said = "only in memory" if url in IN_MEMORY else "URL" if url in OTHER_URLS else "names no file"
-    for ask in (lambda: pick_store(url, {}), lambda: pick_store(None, {"ORCHESTRATOR_STORE": url})):
+    for flag, environ in ((url, {}), (None, {"ORCHESTRATOR_STORE": url})):
         with pytest.raises(UsageProblem, match=said) as caught:
-            ask()
+            pick_store(flag, environ)
         assert caught.value.hint == "give a path, or sqlite:///path"
     with pytest.raises(UsageProblem, match=said):
         await store_exists(url)

@@ -35,6 +35,7 @@ GROUND = (
     "errors",
     "clock",
     "settings",
+    "exposed",
     "credentials",
 )
 

@@ -34,6 +34,11 @@ class Terminal:
         """With ``--wait`` it is said, unless quiet, for whom it waits."""
         return Waiting(self.options.wait, _silent if self.options.quiet else say)
 
+    def warn(self, session: Session) -> None:
+        """Say once, unless quiet, what should be put right."""
+        for caution in () if self.options.quiet else session.cautions.values():
+            say(f"warning: {caution}")
+
     @contextmanager
     def attend(self, run: RunRecord) -> Iterator[Attendance]:
         """Show how the run stands; the first signal ends creations, the second leaves at once."""

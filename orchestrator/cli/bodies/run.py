@@ -34,6 +34,7 @@ def run(
         settings = settings_of(access, plan_account=loaded.account_group, urgent=urgent)
         reserve = loaded.budget.reserve
         async with session(settings, access, world, reserve=reserve, seed=reading.seed) as opened:
+            terminal.warn(opened)
             outcome = await actions.run(
                 opened,
                 loaded,
@@ -55,6 +56,7 @@ def resume(name: str, access: Access, attending: Attending, *, unknown: str) -> 
     async def work() -> Exit:
         record, settings = await _begun(name, access)
         async with session(settings, access, reserve=record.settings.reserve) as opened:
+            terminal.warn(opened)
             outcome = await actions.resume(
                 opened, record, unknown=unknown, waiting=terminal.waiting, attend=terminal.attend
             )
@@ -73,6 +75,7 @@ def rerun(
     async def work() -> Exit:
         record, settings = await _begun(name, access, again=True, urgent=urgent)
         async with session(settings, access, reserve=record.settings.reserve) as opened:
+            terminal.warn(opened)
             outcome = await actions.rerun(
                 opened,
                 record,

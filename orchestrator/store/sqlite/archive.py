@@ -17,6 +17,7 @@ import anyio.to_thread
 
 from orchestrator.errors import StoreProblem, UsageProblem
 from orchestrator.events import Event
+from orchestrator.exposed import caution
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, AnswerStatus, CellState, Verdict
 from orchestrator.records import CellRecord, Counts, Paths, RunRecord, StoredAnswer, TestRecord
@@ -289,8 +290,9 @@ class SqliteArchive:
         return await self._read(work)
 
     async def about(self) -> About:
-        mode = journal_mode()
-        return About(str(self._database.path), f"SQLite {sqlite3.sqlite_version}, journal mode {mode}")
+        path, mode = self._database.path, journal_mode()
+        engine = f"SQLite {sqlite3.sqlite_version}, journal mode {mode}"
+        return About(str(path), engine, caution(path))
 
 
 def _paths(db: sqlite3.Connection, run: str) -> Paths:

@@ -8,6 +8,7 @@ Processes of one host share the monotonic clock; a reboot restarts it, so what a
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from orchestrator.budget.cell import CellFailed, Turn
 from orchestrator.events import Tell, untold
 from orchestrator.events.limits import BudgetRecreated
 from orchestrator.store.sqlite.database import journal_mode
+from orchestrator.store.sqlite.files import foreign_link, make_file
 from orchestrator.store.sqlite.host import boot_id, is_alive, process_namespace
 
 BUSY_TIMEOUT = 0.25  # seconds; the event loop stands still meanwhile, a transaction takes about a millisecond
@@ -104,7 +106,9 @@ class SqliteCell:
         if self._db is not None and self._inode == _inode(self._path):
             return self._db
         self.close()
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        if (link := foreign_link(self._path)) is not None:
+            raise OSError(errno.ELOOP, f"{link} is a link of another user")
+        make_file(self._path)
         db = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
             db.execute(f"PRAGMA journal_mode = {journal_mode()}")

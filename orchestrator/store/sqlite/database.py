@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 from orchestrator.errors import StoreProblem
+from orchestrator.store.sqlite.files import denied, make_file, owner, real_file, writable
 
 # "orch" in ASCII: tells our files from other SQLite databases.
 APPLICATION_ID = 0x6F726368
@@ -49,7 +50,7 @@ def explained(path: Path) -> Iterator[None]:
         elif "full" in text:
             hint = "free some space; what was stored is safe, then go on with `orchestrator resume`"
         elif "readonly" in text or "unable to open" in text:
-            hint = "check the permissions of the file and its folder, or use another --store"
+            hint = _not_permitted(path)
         elif "malformed" in text or "not a database" in text:
             hint = "the file is damaged or no database: move it away, or use another --store"
         elif "disk I/O" in text:
@@ -68,25 +69,28 @@ def is_locked(problem: StoreProblem) -> bool:
 class Database:
     """A connection for one thread at a time. Raises :class:`StoreProblem` only."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, make: bool = True) -> None:
+        """Open a file, or ``make`` it; without ``make`` one that may not be written is opened for reading."""
         self.path = path
         with explained(path):
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                # Plans may carry passwords of tests: nobody else reads the store.
-                path.touch(mode=0o600, exist_ok=True)
-            except OSError as error:
-                raise StoreProblem(
-                    f"store {path}: {error.strerror or error}", hint="choose a writable place with --store"
-                ) from error
-            self.connection = sqlite3.connect(
-                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+            real = real_file(path)
+            self.read_only = not make and real.exists() and not writable(real)
+            if not self.read_only:
+                self._make(real)
+            self.connection = _connect(real, read_only=self.read_only)
             try:
                 self._prepare()
             except BaseException:
                 self.connection.close()
                 raise
+
+    def _make(self, real: Path) -> None:
+        try:
+            make_file(real)
+        except OSError as error:
+            raise StoreProblem(f"store {self.path}: {error.strerror or error}", hint=denied(real)) from error
+        if not writable(real):
+            raise StoreProblem(f"store {self.path}: it may not be written", hint=denied(real))
 
     def _prepare(self) -> None:
         run = self.connection.execute
@@ -99,11 +103,32 @@ class Database:
                 hint="choose another place with --store",
             )
         run("PRAGMA foreign_keys = ON")
+        if self.read_only:
+            self._check_schema()
+            return
         run("PRAGMA synchronous = FULL")
         self._migrate()
         wanted = journal_mode()
         if run("PRAGMA journal_mode").fetchone()[0].upper() != wanted:
             run(f"PRAGMA journal_mode = {wanted}")
+
+    def _check_schema(self) -> None:
+        known, applied = [name for name, _ in migrations()], self._applied()
+        self._refuse_newer(applied, known)
+        if applied != known:
+            raise StoreProblem(
+                f"store {self.path}: written by an earlier version, and it may not be changed",
+                hint=f"copy it to a folder of yours and name the copy with --store, or run `orchestrator "
+                f"runs --store {self.path}` once as {owner(self.path.resolve())}",
+            )
+
+    def _refuse_newer(self, applied: list[str], known: list[str]) -> None:
+        unknown = [name for name in applied if name not in known]
+        if unknown:
+            raise StoreProblem(
+                f"store {self.path}: written by a newer version of orchestrator ({unknown[-1]})",
+                hint="upgrade orchestrator, or use another --store",
+            )
 
     def _migrate(self) -> None:
         known = migrations()
@@ -112,12 +137,7 @@ class Database:
         with self.transaction():
             # Read again under the lock: two starting processes must not both migrate.
             applied = self._applied()
-            unknown = [name for name in applied if name not in dict(known)]
-            if unknown:
-                raise StoreProblem(
-                    f"store {self.path}: written by a newer version of orchestrator ({unknown[-1]})",
-                    hint="upgrade orchestrator, or use another --store",
-                )
+            self._refuse_newer(applied, [name for name, _ in known])
             self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self.connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY)")
             for name, script in known:
@@ -167,6 +187,47 @@ class Database:
         """Release the file."""
         with explained(self.path):
             self.connection.close()
+
+
+def _connect(real: Path, *, read_only: bool) -> sqlite3.Connection:
+    if not read_only:
+        return sqlite3.connect(real, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        return _connect_reading(f"{real.as_uri()}?mode=ro")
+    except sqlite3.OperationalError:
+        # In WAL mode a reader writes too, unless it is told that nobody writes: then there is no WAL.
+        if real.with_name(f"{real.name}-wal").exists() or _is_unfinished(real):
+            raise
+        return _connect_reading(f"{real.as_uri()}?mode=ro&immutable=1")
+
+
+def _connect_reading(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether a write was killed: whoever opens the store next takes it back, if that one may write."""
+    try:
+        return path.with_name(f"{path.name}-journal").stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _not_permitted(path: Path) -> str:
+    if _is_unfinished(path) and not writable(path):
+        return (
+            "a run was killed in the middle of a write, and whoever reads must take that back: copy the file "
+            "together with its -journal to a folder of yours, and name the copy with --store"
+        )
+    return denied(path)
 
 
 def statements(script: str) -> Iterator[str]:

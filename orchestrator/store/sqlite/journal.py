@@ -74,15 +74,20 @@ class SqliteStore(SqliteArchive):
         self._group = GroupCommit(database, self._do, pause)
 
     @classmethod
-    async def open(cls, path: Path, *, virtual: bool = False, busy: Busy = nullcontext) -> Self:
-        """Open or make the store. ``busy`` is entered while its thread works. Raises ``StoreProblem``."""
+    async def open(
+        cls, path: Path, *, make: bool = True, virtual: bool = False, busy: Busy = nullcontext
+    ) -> Self:
+        """Open the store, or ``make`` it; without ``make`` reading is enough.
+
+        ``busy`` is entered while its thread works. Raises ``StoreProblem``.
+        """
         if virtual:
-            database = Database(path)
+            database = Database(path, make=make)
             # Virtual time has no power cuts; waiting for a real disk would only make it slow.
             database.connection.execute("PRAGMA synchronous = OFF")
             return cls(database, offload=in_place)
         offload = InThread(busy)
-        return cls(await offload(lambda: Database(path)), offload=offload, busy=busy)
+        return cls(await offload(lambda: Database(path, make=make)), offload=offload, busy=busy)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._group.write(work)

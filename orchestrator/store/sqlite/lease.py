@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -14,9 +15,12 @@ from filelock import FileLock, Timeout
 
 from orchestrator.clock import Clock
 from orchestrator.errors import PlanBusy, StoreProblem
+from orchestrator.store.sqlite.files import LOCKS, denied, foreign_link
 
-# A command that reads looks whether the lock is held by taking it for an instant: a run asks so often.
+# A command that reads looks whether the lock is held by sharing it for an instant: a run asks so often.
 PEEKED = 3
+LONGEST_NOTE = 4096  # characters
+_ELSEWHERE = "choose a writable --store"
 
 
 class FileLease:
@@ -34,7 +38,7 @@ class FileLease:
         place = self._place(plan)
         lock = _lock(place)
         tries = 0
-        while not _acquire(lock):
+        while not _acquire(lock, self._store):
             holder = _holder(place)
             tries += 1
             if not wait and tries < PEEKED:
@@ -57,52 +61,72 @@ class FileLease:
             lock.release()
 
     async def is_held(self, plan: str) -> bool:
-        """Whether a run of the plan is alive on this host. It takes a free lock for an instant."""
-        place = self._place(plan)
-        if not place.with_suffix(".lock").exists():
+        """Whether a run of the plan is alive on this host. It shares a free lock for an instant."""
+        place = self._place(plan).with_suffix(".lock")
+        try:
+            descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
             return False
-        lock = _lock(place)
-        if not _acquire(lock):
+        except OSError:
+            return True  # it cannot be told, so the store is believed
+        try:
+            # Also where we may not write, and two who look do not hinder each other.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
             return True
-        lock.release()
+        finally:
+            os.close(descriptor)
         return False
 
     def _place(self, plan: str) -> Path:
         what = f"{self._store.name}\n{plan}".encode("utf-8", "surrogatepass")
-        return self._store.parent / "locks" / hashlib.sha256(what).hexdigest()[:16]
+        return self._store.parent / LOCKS / hashlib.sha256(what).hexdigest()[:16]
 
 
 def _lock(place: Path) -> FileLock:
+    link = foreign_link(place.parent)
+    if link is not None:
+        raise StoreProblem(f"no lock can be made in {link}: it is a link of another user", hint=_ELSEWHERE)
     try:
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StoreProblem(
-            f"no lock can be made in {place.parent}: {error.strerror}", hint="choose a writable --store"
+            f"no lock can be made in {place.parent}: {error.strerror}", hint=_ELSEWHERE
         ) from error
     return FileLock(place.with_suffix(".lock"), thread_local=False)
 
 
-def _acquire(lock: FileLock) -> bool:
+def _acquire(lock: FileLock, store: Path) -> bool:
     try:
         lock.acquire(timeout=0)
     except Timeout:
         return False
     except OSError as error:
+        linked = Path(lock.lock_file).is_symlink()  # never followed
         raise StoreProblem(
-            f"no lock can be made at {lock.lock_file}: {error.strerror}", hint="choose a writable --store"
+            f"no lock can be made at {lock.lock_file}: {'it is a link' if linked else error.strerror}",
+            hint="remove the link" if linked else denied(store),
         ) from error
     return True
 
 
 def _say_who(place: Path, wall: float) -> None:
+    """Write the note beside a lock that we hold. What stands there is replaced, not written to: it may be a
+    link, or another name of a file that is not ours to change."""
     who = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(wall)}
+    note = place.with_suffix(".json")
     with suppress(OSError):
-        place.with_suffix(".json").write_text(json.dumps(who), "utf-8")
+        note.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(note, flags, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+            file.write(json.dumps(who))
 
 
 def _holder(place: Path) -> str:
     """Who holds it, as far as it said so."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        who = json.loads(place.with_suffix(".json").read_text("utf-8"))
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with open(os.open(place.with_suffix(".json"), flags), encoding="utf-8") as file:  # noqa: PTH123 - as above
+            who = json.loads(file.read(LONGEST_NOTE))
         return f" (process {int(who['pid'])} on {who['host']})"
     return ""
