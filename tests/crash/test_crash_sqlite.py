@@ -189,7 +189,7 @@ def test_a_store_and_a_token_that_others_can_read_are_cautioned_about_once(
     token, world.store, plan = open_folder / "token", open_folder / "runs.db", world.plan(plan_text(sites=1))
     token.write_text("sesame-0123456789abcdef-0123456789abcdef")
     token.chmod(0o600)
-    asked = ["--token-file", token]
+    asked = ["--token-file", str(token)]
     assert "warning" not in world.do("run", plan, *asked).err
     token.chmod(0o644)
     world.store.chmod(0o644)

@@ -1,4 +1,4 @@
-"""A folder that every user of the host can enter; pytest's own are for one user, and made so again and again."""
+"""A folder that every user of the host can enter; those of pytest are for one user."""
 
 from __future__ import annotations
 
