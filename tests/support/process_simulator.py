@@ -32,10 +32,9 @@ class Witness(Service):
     def _rows(self) -> list[list[Any]]:
         world = self.world
         return [
-            [str(test.id), row.layer, str(row.agent.id), row.round_id, row.measured.server if named else None]
+            [str(test.id), row.layer, str(row.agent.id), row.round_id, row.measured.server]
             for test in world.tests.values()
             for layer in test.definition.layers
-            for named in [layer == "dns-server"]
             for row in world.rows(test, layer, inf, span=(0.0, inf))
         ]
 

@@ -263,8 +263,7 @@ def stored_rows(store: Path) -> list[tuple[str, str, str, int, str]]:
     """Every answer of every run with a test id, as :meth:`World.rows` names them; hop details apart."""
     with looked_at(store) as db:
         return db.execute(
-            "SELECT test_id, layer, agent_id, round_id, CASE layer WHEN 'dns-server' THEN server ELSE '' END "
-            "FROM answers JOIN specs ON specs.n = spec_n "
+            "SELECT test_id, layer, agent_id, round_id, server FROM answers JOIN specs ON specs.n = spec_n "
             "WHERE layer <> 'path-vis-detail' ORDER BY 1, 2, 3, 4, 5"
         ).fetchall()
 
