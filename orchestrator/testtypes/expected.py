@@ -77,13 +77,15 @@ def expected(spec: Spec, layer: str) -> Expected:
     """What each agent of the spec gives in a layer."""
     known = LAYERS[layer]
     if known.row_for_each is not None:
-        return Expected(spec.servers, spec.servers, _listed(spec.fields.get(known.row_for_each)), "server")
+        names = _listed(spec.fields.get(known.row_for_each))
+        number = _number(spec, names)
+        return Expected(number, number, names, "server")
     if not known.may_split:
         return ONE
     if spec.servers > 1:
         fields = (LAYERS[one].row_for_each for one in TEST_TYPES[spec.type].layers)
-        listed = next((name for name in fields if name is not None), "")
-        return Expected(1, spec.servers, _listed(spec.fields.get(listed)), "server")
+        names = _listed(spec.fields.get(next((name for name in fields if name is not None), "")))
+        return Expected(1, _number(spec, names), names, "server")
     if "direction" in TEST_TYPES[spec.type].options and spec.fields.get("direction") == BOTH:
         return Expected(1, len(DIRECTIONS), DIRECTIONS, "direction")
     return ONE
@@ -91,6 +93,11 @@ def expected(spec: Spec, layer: str) -> Expected:
 
 def _listed(value: Json) -> tuple[str, ...]:
     return tuple(str(name) for name in value) if isinstance(value, list | tuple) else ()
+
+
+def _number(spec: Spec, names: tuple[str, ...]) -> int:
+    """How many servers there are: one that is written in two ways is one."""
+    return len({_server(name) for name in names}) or spec.servers
 
 
 def _server(name: str) -> str:

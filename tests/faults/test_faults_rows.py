@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from simulated_run import Ran, check_promises, in_process, virtual_run
 from virtual_time import run_virtual
 
 from orchestrator.events import Polled
+from orchestrator.schedule.quiet import PRIOR
 from orchestrator.simulator.settings import Fault
 from orchestrator.simulator.settings import Settings as World
 
@@ -169,6 +171,22 @@ def test_hops_of_a_path_that_came_later_are_read_too(api: str, tmp_path: Path) -
     ran = virtual_run(plan, late(25.0, "path-vis"), store=tmp_path / "store.db")
     passed(ran)
     assert len(places(ran, "path-vis")) == len(places(ran, "path-vis-detail")) == 4
+
+
+@VERSIONS
+def test_what_was_waited_for_in_vain_is_known_to_the_next_run(api: str, tmp_path: Path) -> None:
+    async def work() -> None:
+        world = World(faults=(Fault("lost-rows"), Fault("split-rows")))
+        async with in_process(world, store=tmp_path / "store.db") as simulated:
+            simulated.session = replace(simulated.session, simulated=False)
+            runs = [await simulated.run(between() + f"api: {api}\n") for _ in range(8)]
+            store, origin = simulated.session.doors.store, simulated.session.settings.origin
+            learned = await store.latencies(origin)
+        assert learned["quiet agent-to-agent network"] == [0.0] * len(runs)
+        ended = [fact.age or 0.0 for ran in (runs[0], runs[-1]) for fact in ran.told(Polled)[-1:]]
+        assert ended[1] < ended[0] - PRIOR / 2
+
+    run_virtual(work)
 
 
 @VERSIONS

@@ -249,6 +249,35 @@ class TestExpectations:
         assert (result.state, result.verdict) == (CellState.PARTIAL, Verdict.PARTIAL)
         assert result.reasons == ("1 of 2 servers in dns-server",)
 
+    @pytest.mark.parametrize("layer", ["network", "path-vis"])
+    def test_a_row_that_names_one_of_several_servers_is_no_answer_of_the_others(
+        self, judge: Judge, answer: MakeAnswer, layer: str
+    ) -> None:
+        names = ["ns1.example", "ns2.example", "ns3.example"]
+        more = {"type": "dns-server", "layers": (layer,), "servers": 3, "fields": {"dnsServers": names}}
+        rows = [answer(layer, {"loss": 0.0}, server=f"{name}:53") for name in names]
+        lacking = judge(rows[1], **more)
+        assert (lacking.state, lacking.verdict) == (CellState.PARTIAL, Verdict.PARTIAL)
+        assert lacking.reasons == (f"1 of 3 servers in {layer} (not ns1.example, ns3.example)",)
+        assert judge(*rows, **more).verdict is Verdict.PASS
+        assert judge(answer(layer, {"loss": 0.0}), **more).verdict is Verdict.PASS, "it may be all there is"
+
+    def test_it_must_hold_for_every_direction_and_says_for_which_it_does_not(
+        self, judge: Judge, answer: MakeAnswer
+    ) -> None:
+        more = {"type": "agent-to-agent", "layers": ("network",), "fields": {"direction": "bidirectional"}}
+        there = answer("network", {"loss": 0.0}, direction="to-target")
+        back = answer("network", {"loss": 4.0}, direction="from-target")
+        both = judge(there, back, expect=("network.loss <= 1",), **more)
+        assert both.reasons == ("network.loss 4 % (from-target), expected <= 1",)
+        one = judge(there, expect=("network.loss <= 1",), **more)
+        assert (one.state, one.reasons) == (
+            CellState.PARTIAL,
+            ("1 of 2 directions in network (not from-target)",),
+        )
+        combined = judge(answer("network", {"loss": 0.0}, direction="bidirectional"), **more)
+        assert combined.verdict is Verdict.PASS
+
     def test_truth_values_are_compared_with_truth_values(self, judge: Judge, answer: MakeAnswer) -> None:
         more = {"type": "dnssec", "layers": ("dnssec",)}
         good = judge(answer("dnssec", {"isValid": True}), expect=("dnssec.isValid == true",), **more)

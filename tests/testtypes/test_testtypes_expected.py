@@ -68,6 +68,12 @@ def test_one_server_by_two_spellings_is_one() -> None:
     assert len(told(wanted, ("ns1.example.com", None), ("NS1.example.com:53", None))) == 1
 
 
+def test_a_server_that_the_plan_writes_in_two_ways_gives_one_row() -> None:
+    for layer in ("dns-server", "network"):
+        wanted = of(layer, "ns1.example.com", "NS1.example.com.")
+        assert wanted.all_there(told(wanted, ("ns1.example.com", None)))
+
+
 @pytest.mark.parametrize("server", [None, "198.51.100.7", "resolver.example.net:53"])
 def test_a_row_that_names_no_server_of_the_plan_may_be_all_there_is(server: str | None) -> None:
     wanted = of("network", *TWO)

@@ -431,6 +431,23 @@ def test_dates_have_one_form(date: str, expected: str | None) -> None:
     assert read_v7("network", loss=0, date=date).date == expected
 
 
+@pytest.mark.parametrize("layer", ["network", "path-vis"])
+@pytest.mark.parametrize(
+    ("told", "server"),
+    [
+        ({"server": "ns1.example:53", "serverId": 7, "serverIp": "192.0.2.1"}, "ns1.example:53"),
+        ({"serverId": "7", "serverIp": "192.0.2.1"}, "7"),
+        ({"serverIp": "192.0.2.1"}, "192.0.2.1"),
+        ({}, None),
+    ],
+)
+def test_rows_of_several_servers_are_told_apart_by_what_they_have(
+    layer: str, told: dict[str, Any], server: str | None
+) -> None:
+    assert one(V7().read_page(layer, v7_body([v7_row(**told)]))).server == server
+    assert one(V6().read_page(layer, v6_body(layer, [v6_row(**told)]))).server == server
+
+
 def test_v6_raw_keeps_the_names_of_v6() -> None:
     answer = one(V6().read_page("path-vis", v6_body("path-vis", [v6_row(pathTraces=[])])))
     assert "endpoints" in json.loads(answer.raw)
