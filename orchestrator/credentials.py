@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from orchestrator.errors import UsageProblem
 from orchestrator.exposed import caution
+from orchestrator.files import read_file
 from orchestrator.model import Api
 from orchestrator.safe import MASK
 
@@ -163,8 +164,7 @@ def _read_stdin(stdin: TextIO) -> str:
 
 def _read_file(path: Path, way: str) -> str:
     try:
-        with path.open("rb") as file:
-            content = file.read(_LONGEST_FILE)
+        content = read_file(path, _LONGEST_FILE)
     except FileNotFoundError:
         # The name of a file that is not there may be the token itself, in the wrong place: not repeated.
         raise UsageProblem(

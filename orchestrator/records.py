@@ -93,7 +93,7 @@ class RunFacts:
     """What a run's summary shows besides its counts; all of it may be missing (a run that was just begun).
 
     ``waits``: seconds by what creations waited for. ``units`` is an estimate. ``stopped``: why the run ended
-    before its plan did, one line.
+    before its plan did, one line. ``seconds``: what its sessions took together, by a clock that never jumps.
     """
 
     planned: Planned | None = None
@@ -103,6 +103,7 @@ class RunFacts:
     instant_test: BudgetSeen | None = None
     waits: Mapping[str, float] = field(default_factory=dict)
     stopped: str | None = None
+    seconds: float | None = None
 
     @property
     def budgets(self) -> dict[str, BudgetSeen | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +14,18 @@ from orchestrator.records import RunRecord, TestRecord
 from orchestrator.report.summary import SCHEMA
 from orchestrator.report.times import utc
 from orchestrator.runner.journal import durably
+from orchestrator.safe import clip
 from orchestrator.store.base import Archive, Store
 from orchestrator.store.opening import Opened
 
+# Ids are 64-bit numbers, written without leading zeros.
+_TEST_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 NO_ANSWER = "no answer is recorded: its run goes on, or ended in the middle"
+
+
+def is_test_id(text: str) -> bool:
+    """Whether this can be the id of a test."""
+    return _TEST_ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +85,25 @@ async def reconcile(
     if adopt or give_up:
         # Not under the hands of a run that goes on.
         async with opened.lease.hold(run.plan, clock, wait=False, told=lambda _: None):
-            for decision in await _decisions(opened.store, run.id, adopt, give_up):
+            for decision in await _decisions(opened.store, run, adopt, give_up):
                 await _store(opened.store, decision, clock.wall())
                 decided(decision)
     return await lost(opened.store, run.id)
 
 
 async def _decisions(
-    archive: Archive, run: str, adopt: Sequence[tuple[str, str]], give_up: Sequence[str]
+    archive: Archive, run: RunRecord, adopt: Sequence[tuple[str, str]], give_up: Sequence[str]
 ) -> list[Decided]:
     """All or nothing: a name that fits no creation is found out before anything is changed."""
-    unknown = await _lost(archive, run)
+    unknown = await _lost(archive, run.id)
     found: list[tuple[TestRecord, str]] = []
     if adopt:
-        adoptable = {**unknown, **await _adopted_in_vain(archive, run)}
+        adoptable = {**unknown, **await _adopted_in_vain(archive, run.id)}
         found = [(_one(adoptable, key), test_id) for key, test_id in adopt]
         await _check_unclaimed(archive, run, found)
     left = [_one(unknown, key) for key in give_up]
-    decisions = [Decided(run, test.spec.key, test_id) for test, test_id in found]
-    decisions += [Decided(run, test.spec.key, None) for test in left]
+    decisions = [Decided(run.id, test.spec.key, test_id) for test, test_id in found]
+    decisions += [Decided(run.id, test.spec.key, None) for test in left]
     if len({one.spec for one in decisions}) < len(decisions):
         raise UsageProblem(
             "one lost creation is named twice", hint="name each spec once; nothing was changed"
@@ -109,16 +118,28 @@ async def _store(store: Store, decision: Decided, at: float) -> None:
         await durably(store.adopt(decision.run, decision.spec, decision.test_id, at))
 
 
-async def _check_unclaimed(archive: Archive, run: str, found: Sequence[tuple[TestRecord, str]]) -> None:
+async def _check_unclaimed(archive: Archive, run: RunRecord, found: Sequence[tuple[TestRecord, str]]) -> None:
     """One test cannot be the answer to two creations: its answers would be counted for both targets."""
-    owners = {test.test_id: test.spec for test in await archive.tests(run) if test.test_id is not None}
+    owners = {test.test_id: test.spec for test in await archive.tests(run.id) if test.test_id is not None}
     for test, test_id in found:
+        if not is_test_id(test_id):
+            raise UsageProblem(
+                f"{clip(test_id, 40)!r} is not the id of a test",
+                hint="an id is a decimal number, as in the test's address; nothing was changed",
+            )
         owner = owners.setdefault(test_id, test.spec)
         if owner.key != test.spec.key:
             raise UsageProblem(
                 f"test {test_id} is that of {owner.target} ({owner.key}), not of {test.spec.target}",
-                hint="look for the marker in square brackets in the test's name; nothing was changed",
+                hint=_LOOK,
             )
+        if test_id not in {one.test_id for one, _ in found if one.test_id} and await archive.newest_rounds(
+            run.origin, test_id
+        ):
+            raise UsageProblem(f"test {test_id} has answered another creation already", hint=_LOOK)
+
+
+_LOOK = "look for the marker in square brackets in the test's name; nothing was changed"
 
 
 async def _adopted_in_vain(archive: Archive, run: str) -> dict[str, TestRecord]:

@@ -11,17 +11,28 @@ from dataclasses import dataclass, replace
 
 import anyio
 
-from orchestrator.actions.prepare import Wishes, check_ceilings, prepare, store_rerun, store_run
+from orchestrator.actions.prepare import (
+    SHORTEST_DEADLINE,
+    Wishes,
+    check_ceilings,
+    prepare,
+    store_rerun,
+    store_run,
+)
 from orchestrator.actions.session import Session
 from orchestrator.errors import Exit, UsageProblem, telling
 from orchestrator.events import Listener
 from orchestrator.plan.model import Plan
-from orchestrator.records import UNKNOWN_POLICIES, RunRecord
+from orchestrator.records import UNKNOWN_POLICIES, RunRecord, RunState
 from orchestrator.runner.conductor import Conductor, Outcome
 from orchestrator.settings import Settings
 
 # After the first stop: how long what is paid for is still collected (seconds).
 GRACE = 30.0
+# What a run may take before and after its deadline: its agents are listed, its last polls come in (seconds).
+AFTER_DEADLINE = 180.0
+# A resumed run need not be the newest one of its plan.
+RUNS_ASKED = 20
 
 
 def _ignore(_: object) -> None:
@@ -132,11 +143,13 @@ async def rerun(
         )
 
 
-def as_begun(run: RunRecord, settings: Settings, *, again: bool = False) -> Settings:
+def as_begun(
+    run: RunRecord, settings: Settings, *, again: bool = False, account: str | None = None
+) -> Settings:
     """The settings to resume a run with, or to run its tests ``again``: those that it was begun with.
 
-    An account group that was named wins over that of the run. Raises ``UsageProblem`` for a run of another
-    origin and for one whose world has ended.
+    Raises ``UsageProblem`` for a run of another origin or of another account group than the one that was
+    named (``account``), and for one whose world has ended.
     """
     if run.simulated:
         raise UsageProblem(
@@ -148,8 +161,14 @@ def as_begun(run: RunRecord, settings: Settings, *, again: bool = False) -> Sett
             f"run {run.id} belongs to {run.origin}, not to {settings.origin}",
             hint=f"give --base-url {run.origin}",
         )
+    if account is not None and account != run.account:
+        where = f"in account group {run.account}" if run.account else "without an account group"
+        raise UsageProblem(
+            f"run {run.id} was begun {where}, and its tests are there, not in {account}",
+            hint="leave --aid out: a run goes on where it was begun",
+        )
     urgent = settings.urgent or (run.settings.urgent and not again)
-    return replace(settings, account=settings.account or run.account, urgent=urgent)
+    return replace(settings, account=run.account, urgent=urgent)
 
 
 async def conduct(
@@ -196,8 +215,14 @@ async def _heed(
 
 @asynccontextmanager
 async def _held(session: Session, plan: str, waiting: Waiting) -> AsyncIterator[None]:
-    clock, lease = session.doors.clock, session.opened.lease
-    async with lease.hold(plan, clock, wait=waiting.wait, told=waiting.told):
+    clock, lease, store = session.doors.clock, session.opened.lease, session.doors.store
+
+    async def longest() -> float:
+        found = await store.runs(RUNS_ASKED, plan)
+        alive = [one for one in found if one.state is RunState.RUNNING] or found
+        return max((one.settings.deadline for one in alive), default=SHORTEST_DEADLINE) + AFTER_DEADLINE
+
+    async with lease.hold(plan, clock, wait=waiting.wait, told=waiting.told, longest=longest):
         yield
 
 

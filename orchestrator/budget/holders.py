@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.budget.state import count, seconds
+
 if TYPE_CHECKING:
     from orchestrator.budget.ledger import LocalLedger
     from orchestrator.budget.permits import Permit
@@ -121,10 +123,21 @@ class Holders:
 
     def load(self, data: Mapping[str, Any]) -> None:
         """Take over what :meth:`dump` gave. Raises ``ValueError``, ``KeyError`` or ``TypeError``."""
-        self.all = {str(name): Holder(**holder) for name, holder in data["all"].items()}
+        self.all = {str(name): _holder(holder) for name, holder in dict(data["all"]).items()}
         self.permits = {
-            int(request): (str(name), bool(instant), float(sent))
+            count(request): (str(name), bool(instant), seconds(sent))
             for request, name, instant, sent in data["permits"]
         }
         creations, reads = data["windows"]
-        self._windows = [creations, reads]
+        self._windows = [None if reset is None else seconds(reset) for reset in (creations, reads)]
+
+
+def _holder(data: Mapping[str, Any]) -> Holder:
+    wanted_creations, wanted_reads = data["wants"]
+    creations, reads = data["taken"]
+    return Holder(
+        seen=seconds(data["seen"]),
+        urgent=bool(data["urgent"]),
+        wants=[seconds(wanted_creations), seconds(wanted_reads)],
+        taken=[count(creations), count(reads)],
+    )

@@ -16,6 +16,7 @@ from orchestrator.budget.budget import BLIND_AFTER, EXPIRY, TRANSIT, Budget, Hea
 from orchestrator.budget.clock import ClockState, ServerClock
 from orchestrator.budget.permits import BudgetView, LedgerView, Permit, Refusals
 from orchestrator.budget.readings import WINDOW
+from orchestrator.budget.state import count, seconds
 from orchestrator.events import (
     Tell,
     untold,
@@ -227,11 +228,12 @@ class LocalLedger:
         for name in ("young", "old", "suspect"):
             if clock[name] is not None:
                 low, high = clock[name]
-                clock[name] = (float(low), float(high))
+                clock[name] = (seconds(low), seconds(high))
+        clock["since"] = seconds(clock["since"])
         self.clock.restore(ClockState(**clock))
         self.organization.load(data["organization"])
         self.instant_test.load(data["instant_test"])
-        self._next, self._bare = int(data["next"]), int(data["bare"])
+        self._next, self._bare = count(data["next"]), count(data["bare"])
 
 
 def _view(budget: Budget, now: float) -> BudgetView:

@@ -209,7 +209,7 @@ class SharedLedger:
             data: dict[str, Any] = json.loads(body)
             ledger.load(data["ledger"])
             holders.load(data["holders"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self._tell(BudgetReset("the shared budget cannot be read"))
             return self._fresh(), Holders()
         return ledger, holders

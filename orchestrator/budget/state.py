@@ -42,12 +42,34 @@ class BudgetState:
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> BudgetState:
         """What :meth:`dump` gave. Raises ``ValueError``, ``KeyError`` or ``TypeError`` on anything else."""
-        values = {name: data[name] for name in _NAMES}
-        values["flying"] = {int(key): float(value) for key, value in data["flying"]}
-        values["limbo"] = [float(value) for value in data["limbo"]]
-        for name in ("remaining", "mine", "unreadable", "aligned"):
-            values[name] = int(values[name])
+        values: dict[str, Any] = {name: seconds(data[name]) for name in _SECONDS}
+        values |= {name: count(data[name]) for name in _COUNTS}
+        values |= {name: None if data[name] is None else seconds(data[name]) for name in _MAYBE_SECONDS}
+        values |= {name: None if data[name] is None else count(data[name]) for name in _MAYBE_COUNTS}
+        values["known"] = bool(data["known"])
+        values["flying"] = {count(key): seconds(value) for key, value in data["flying"]}
+        values["limbo"] = [seconds(value) for value in data["limbo"]]
         return cls(**values)
 
 
+def seconds(value: object) -> float:
+    """A stored number. Raises ``TypeError`` for what is none, ``ValueError`` for NaN."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{type(value).__name__} is no number")
+    if value != value:  # noqa: PLR0124 - only NaN differs from itself
+        raise ValueError("NaN is no time")
+    return float(value)
+
+
+def count(value: object) -> int:
+    """A stored whole number. Raises ``TypeError`` for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{type(value).__name__} is no whole number")
+    return value
+
+
 _NAMES = tuple(item.name for item in fields(BudgetState))
+_SECONDS = ("wait", "guard", "jitter")
+_MAYBE_SECONDS = ("reset", "hold", "paused", "others", "began")
+_COUNTS = ("remaining", "mine", "unreadable", "aligned")
+_MAYBE_COUNTS = ("limit", "probing")

@@ -119,7 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _code_of(arguments: Sequence[str] | None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        _check_words(arguments)
         code = cli.main(args=arguments, prog_name="orchestrator", standalone_mode=False)
     except click.exceptions.Abort:
         code = Exit.SIGINT
@@ -138,6 +140,17 @@ def _code_of(arguments: Sequence[str] | None) -> int:
         code = Exit.DEFECT
     assert code is None or isinstance(code, int)  # noqa: S101 - no command ends with a text
     return int(code or 0)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """No system can pass these to a program, but a program can pass them to us."""
+    for word in words:
+        try:
+            possible = "\0" not in word and os.fsencode(word) is not None
+        except UnicodeEncodeError:
+            possible = False
+        if not possible:
+            raise click.UsageError(f"{word[:80]!r} cannot be a word of a command line")
 
 
 def tell_error(error: OrchestratorError) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -18,8 +19,28 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 priority_option = click.option(
     "--priority", is_flag=True, help="Go before other runs on this host that talk to the same organization."
 )
+
+
+class Number(click.FloatRange):
+    """A number in a range, and a finite one: not-a-number lies in every range, and infinity in most."""
+
+    name = "number"
+
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = float(super().convert(value, param, ctx))
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return found
+
+
+# Slower than this, the simulated world seems to stand still; faster, its clock has no steps.
+SPEEDS = Number(0.01, 1_000_000)
 grace_option = click.option(
-    "--grace", default=30.0, show_default=True, help="Seconds to go on collecting after the first signal."
+    "--grace",
+    type=Number(0, 1e9),
+    default=30.0,
+    show_default=True,
+    help="Seconds of the run's clock to go on collecting after the first signal.",
 )
 
 
@@ -114,7 +135,7 @@ def simulate_options(command: Command) -> Command:
         click.option("--simulate", is_flag=True, help="Use the built-in simulator; no account needed."),
         click.option(
             "--speed",
-            type=click.FloatRange(min=0, min_open=True),
+            type=SPEEDS,
             default=60.0,
             show_default=True,
             help="How much faster than life the simulated world runs.",

@@ -10,10 +10,16 @@ from orchestrator.cli.options import json_option, store_option
 from orchestrator.cli.runnames import required_run_argument, run_argument
 from orchestrator.report.formats import REPORTS, RESULTS
 
+MOST_RUNS = 1_000_000
+
 
 @click.command()
 @click.option(
-    "--limit", default=20, show_default=True, type=click.IntRange(1), help="How many, newest first."
+    "--limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1, MOST_RUNS),
+    help="How many, newest first.",
 )
 @click.option("--plan", help="Only runs of this plan.")
 @json_option

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from orchestrator.cli.options import Command, together
+from orchestrator.cli.options import Command, Number, together
 
 DEFAULT_PORT = 8089
 
@@ -27,7 +27,7 @@ class Chosen:
 
 def world_options(command: Command) -> Command:
     """The simulated world: ``chosen``, a :class:`Chosen`."""
-    positive = click.FloatRange(0, min_open=True)
+    positive = Number(0, 1e9, min_open=True)
     return together(
         "chosen",
         Chosen,
@@ -41,7 +41,7 @@ def world_options(command: Command) -> Command:
             "--aligned/--anchored", default=None, help="Windows follow the clock, or the first request."
         ),
         click.option("--latency", type=positive, help="Results this much slower [default: 1]."),
-        click.option("--others", type=click.FloatRange(0, 1), help="Share that others eat [default: 0]."),
+        click.option("--others", type=Number(0, 1), help="Share that others eat [default: 0]."),
         click.option("--seed", type=int, help="Another world with the same rules [default: 1]."),
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.errors import PlanInvalid, PlanProblem
+from orchestrator.files import read_file
 from orchestrator.model import Api
 from orchestrator.plan.agentrefs import read_selectors
 from orchestrator.plan.blocks import read_tests
@@ -115,8 +116,7 @@ def parse_bundle(bundle: str, *, environ: Mapping[str, str]) -> Plan:
 
 def _read(path: Path, problems: Problems) -> str:
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = read_file(path, MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         problems.add(Place(str(path)), f"the plan cannot be read: {reason}")

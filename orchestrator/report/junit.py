@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from orchestrator.model import CellState, Verdict
 from orchestrator.records import CellRecord, RunRecord, TestRecord
-from orchestrator.report.times import utc
+from orchestrator.report.times import duration, utc
 from orchestrator.safe import xml_attribute, xml_text
 
 Cells = Callable[[], AsyncIterable[CellRecord]]
@@ -56,7 +56,7 @@ async def write_junit(
     """
     suites = await _counted(cells())
     document = _Document(run, out, suites, _Times(tests))
-    document.begin(end=run.finished if run.finished is not None else now)
+    document.begin(took=duration(run, now))
     block: str | None = None
     async for cell in cells():
         if cell.spec is None or cell.test not in suites:
@@ -128,9 +128,8 @@ class _Document:
     def __init__(self, run: RunRecord, out: Out, suites: dict[str, _Suite], times: _Times) -> None:
         self._run, self._out, self._suites, self._times = run, out, suites, times
 
-    def begin(self, *, end: float | None) -> None:
+    def begin(self, *, took: float | None) -> None:
         run = self._run
-        took = None if end is None else end - run.started
         total = sum((suite.kinds for suite in self._suites.values()), Counter[str]())
         self._out('<?xml version="1.0" encoding="UTF-8"?>\n')
         # The schema knows no "skipped" here.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from orchestrator.records import BudgetSeen, Counts, RunRecord
-from orchestrator.report.times import utc
+from orchestrator.report.times import duration, utc
 from orchestrator.verdict.counts import cells_group, exit_code, must_hold, tests_group, verdicts_group
 
 SCHEMA = 1
@@ -21,7 +21,7 @@ def summary(run: RunRecord, counts: Counts, *, now: float | None = None) -> dict
     """
     tests, cells, verdicts = tests_group(counts), cells_group(counts), verdicts_group(counts)
     _check_sums(run, tests, cells, verdicts)
-    end = run.finished if run.finished is not None else now
+    seconds = duration(run, now)
     return {
         "schema": SCHEMA,
         "run": run.id,
@@ -32,7 +32,7 @@ def summary(run: RunRecord, counts: Counts, *, now: float | None = None) -> dict
         else run.exit_code,
         "started": utc(run.started),
         "finished": utc(run.finished),
-        "seconds": None if end is None else round(max(0.0, end - run.started), 3),
+        "seconds": None if seconds is None else round(seconds, 3),
         "tests": tests,
         "cells": cells,
         "allow_missing": run.settings.allow_missing,

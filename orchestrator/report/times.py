@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
+from orchestrator.records import RunRecord, RunState
+
 
 def utc(epoch: float | None) -> str | None:
     """ISO 8601 with ``Z``, in whole seconds; ``None`` for none, or for a number that is no date."""
@@ -22,6 +24,17 @@ def clock_time(epoch: float | None) -> str:
     """``05:47:12 UTC``, or ``-``."""
     moment = _moment(epoch)
     return "-" if moment is None else moment.strftime("%H:%M:%S UTC")
+
+
+def duration(run: RunRecord, now: float | None = None) -> float | None:
+    """What a run took, or has taken by ``now`` (epoch seconds); ``None`` if nobody knows.
+
+    Once it has ended, its own measure counts: the wall clock may have been set meanwhile.
+    """
+    if run.facts.seconds is not None and run.state is not RunState.RUNNING:
+        return run.facts.seconds
+    end = run.finished if run.finished is not None else now
+    return None if end is None else max(0.0, end - run.started)
 
 
 def span(seconds: float | None) -> str:

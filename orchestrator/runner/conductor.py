@@ -54,7 +54,9 @@ class Conductor:
         self._doors, self._dialect, self._run = doors, dialect, run
         self._pacing, self._unknown = pacing, unknown
         self._telling = doors.telling.of(run.id, listeners)
-        self._before = Before(began=doors.clock.now(), requests=run.facts.requests)
+        self._before = Before(
+            began=doors.clock.now(), requests=run.facts.requests, seconds=run.facts.seconds or 0.0
+        )
         self._interruption = Interruption()
 
     def interrupt(self, code: Exit, grace: float) -> None:
@@ -113,14 +115,15 @@ class Conductor:
         return Outcome(await store.run(run.id), counts, code, stop.refused, stop.hint)
 
     async def _end(self, code: Exit, stopped: str | None) -> None:
-        clock, view = self._doors.clock, self._doors.ledger.view(self._doors.clock.now())
+        clock, now = self._doors.clock, self._doors.clock.now()
+        view = self._doors.ledger.view(now)
         await durably(
             self._doors.store.update_run(
                 self._run.id,
                 state=end_state(code),
                 finished=clock.wall(),
                 exit_code=int(code),
-                facts=run_facts(self._run, self._before, self._telling.statistics, view, stopped),
+                facts=run_facts(self._run, self._before, self._telling.statistics, view, now, stopped),
             )
         )
 

@@ -56,10 +56,12 @@ class Stop:
 
 @dataclass(slots=True)
 class Before:
-    """What the run had when this session of it ``began`` (monotonic): counts of tests and requests."""
+    """What the run had when this session of it ``began`` (monotonic): counts of tests and requests, and the
+    ``seconds`` that earlier sessions took."""
 
     began: float
     requests: Requests
+    seconds: float = 0.0
     planned: int = 0
     created: int = 0
 

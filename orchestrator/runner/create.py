@@ -164,6 +164,14 @@ async def _ambiguous(context: Context, test: InHand, error: str, *, rerun: bool)
     await end_uncreated(context, test, SpecState.UNKNOWN, error)
 
 
+async def leave_unanswered(context: Context, key: str) -> None:
+    """The run ends while the answer to a creation is on its way: it is ambiguous, unless it was not sent."""
+    record = await context.store.test(context.run.id, key)
+    if record.state is SpecState.CREATING and (test := context.tests.get(key)) is not None:
+        rerun = context.run.parent is not None
+        await _ambiguous(context, test, "the run was left before its answer came", rerun=rerun)
+
+
 async def end_uncreated(context: Context, test: InHand, state: SpecState, reason: str) -> None:
     """The end of a spec without a test: failed, unknown or not run. Its cells say why."""
     spec = test.record.spec

@@ -21,7 +21,7 @@ from orchestrator.records import RunState
 from orchestrator.runner.chooser import Chooser, Go, Wait
 from orchestrator.runner.close import close
 from orchestrator.runner.context import EVENTS_BUFFERED, Context
-from orchestrator.runner.create import create, end_uncreated
+from orchestrator.runner.create import create, end_uncreated, leave_unanswered
 from orchestrator.runner.doors import Interruption
 from orchestrator.runner.pacer import Pacer
 from orchestrator.runner.poll import detail, poll, probe
@@ -37,8 +37,8 @@ KEEP_EVERY = 10.0
 # After the run's deadline the last polls have this long (seconds).
 DEADLINE_GRACE = 30.0
 
-# What may be cut short when the grace after an interruption is over.
-READS: tuple[object, ...] = (poll, detail, probe)
+# What is cut short when the grace after an interruption is over: all that waits for an answer.
+ASKS: tuple[object, ...] = (create, poll, detail, probe)
 
 
 class End(Enum):
@@ -72,7 +72,7 @@ class Dispatcher:
         self._in_flight = 0
         self._slot = False
         self._leave_at: float | None = None
-        self._reading: dict[anyio.CancelScope, object] = {}
+        self._asking: dict[anyio.CancelScope, object] = {}
         self._deadline_passed = False
         self._broken: list[StoreProblem] = []
 
@@ -135,10 +135,9 @@ class Dispatcher:
             context.schedule.hasten(now)
         if now >= self._deadline + DEADLINE_GRACE:
             context.schedule.give_up()
-        # What was read already is being stored under a shield. A creation's answer is waited for (its request
-        # has a time-out): leaving without it would make the creation unknown. Nobody waits for a probe.
-        for scope, reads in self._reading.items():
-            if self._leaving(now) or (reads is probe and context.stop.creating is not None):
+        # What was read already is being stored under a shield. Nobody waits for a probe.
+        for scope, step in self._asking.items():
+            if self._leaving(now) or (step is probe and context.stop.creating is not None):
                 scope.cancel()
         if context.stop.creating is None:
             return
@@ -153,7 +152,7 @@ class Dispatcher:
         if now - self._kept_at >= KEEP_EVERY:
             self._kept_at = now
             counted = context.telling.statistics
-            facts = run_facts(context.run, context.before, counted, self._ledger.view(now), None)
+            facts = run_facts(context.run, context.before, counted, self._ledger.view(now), now, None)
             kept = context.store.update_run(
                 context.run.id, state=RunState.RUNNING, finished=None, exit_code=None, facts=facts
             )
@@ -209,13 +208,15 @@ class Dispatcher:
 
     async def _perform(self, step: Callable[..., Awaitable[None]], *arguments: object) -> None:
         try:
-            if step in READS:
+            if step in ASKS:
                 with anyio.CancelScope() as scope:
-                    self._reading[scope] = step
+                    self._asking[scope] = step
                     try:
                         await self._or_break(step(*arguments))
                     finally:
-                        del self._reading[scope]
+                        del self._asking[scope]
+                if step is create and scope.cancelled_caught:
+                    await self._or_break(leave_unanswered(self._context, str(arguments[1])))
             else:
                 await self._or_break(step(*arguments))
         finally:

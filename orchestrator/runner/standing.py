@@ -33,9 +33,9 @@ def standing(context: Context, view: LedgerView, waiting_for: Waiting | None) ->
 
 
 def run_facts(
-    run: RunRecord, before: Before, counted: Statistics, view: LedgerView, stopped: str | None
+    run: RunRecord, before: Before, counted: Statistics, view: LedgerView, now: float, stopped: str | None
 ) -> RunFacts:
-    """The facts of the run so far; ``stopped`` says why it ends before its plan does."""
+    """The facts of the run so far, ``now`` (monotonic); ``stopped`` says why it ends before its plan does."""
     return replace(
         run.facts,
         requests=before.requests + counted.requests,
@@ -43,6 +43,7 @@ def run_facts(
         instant_test=_seen(view.instant_test),
         waits={reason.value: round(seconds, 1) for reason, seconds in counted.waits.items()},
         stopped=stopped,
+        seconds=round(before.seconds + now - before.began, 3),
     )
 
 

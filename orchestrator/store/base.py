@@ -6,7 +6,8 @@ Whatever a method returned from is durable. Times are epoch seconds (wall clock)
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
@@ -165,16 +166,28 @@ class Store(Journal, Archive, Protocol):
     """Both, as one who conducts a run needs them."""
 
 
+async def for_ever() -> float:
+    """Nobody knows how long a plan may be held."""
+    return math.inf
+
+
 class Lease(Protocol):
     """One run per plan and store, until its holder lets go or dies."""
 
     def hold(
-        self, plan: str, clock: Clock, *, wait: bool, told: Callable[[str], None]
+        self,
+        plan: str,
+        clock: Clock,
+        *,
+        wait: bool,
+        told: Callable[[str], None],
+        longest: Callable[[], Awaitable[float]] = for_ever,
     ) -> AbstractAsyncContextManager[None]:
         """Hold the plan while the block runs.
 
         While somebody else holds it: raises :class:`orchestrator.errors.PlanBusy`, which says who, or with
-        ``wait`` tells that once and waits.
+        ``wait`` tells that once and waits, unless whoever holds it has held it longer than it can: so many
+        seconds, asked anew each time. Such a holder is frozen.
         """
 
     async def is_held(self, plan: str) -> bool:

@@ -50,6 +50,8 @@ def dump_facts(facts: RunFacts) -> JsonObject:
         found["planned"] = dict(asdict(facts.planned))
     if facts.stopped is not None:
         found["stopped"] = facts.stopped
+    if facts.seconds is not None:
+        found["seconds"] = facts.seconds
     return found
 
 
@@ -66,6 +68,7 @@ def load_facts(data: Mapping[str, Json]) -> RunFacts:
         instant_test=_budget(budgets.get("instant_test")),
         waits=waits,
         stopped=stopped if isinstance(stopped, str) else None,
+        seconds=_maybe(data.get("seconds")),
     )
 
 

@@ -58,7 +58,12 @@ def pick_store(flag: str | None, environ: Mapping[str, str]) -> str:
     if not text:
         import platformdirs  # noqa: PLC0415 - start-up stays light
 
-        return str(_file(str(platformdirs.user_state_path("orchestrator") / "orchestrator.db")))
+        try:
+            return str(_file(str(platformdirs.user_state_path("orchestrator") / "orchestrator.db")))
+        except RuntimeError as error:  # no HOME, and a user whom this host does not know
+            raise UsageProblem(
+                "there is no home directory to keep runs in", hint="name a place with --store, or set HOME"
+            ) from error
     return str(_file(text))
 
 

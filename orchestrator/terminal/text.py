@@ -11,7 +11,7 @@ from orchestrator.report.commands import next_commands
 from orchestrator.report.digest import Digest, Group
 from orchestrator.report.headline import ends, groups, headline, many
 from orchestrator.report.summary import summary
-from orchestrator.report.times import clock_time, people, span
+from orchestrator.report.times import clock_time, duration, people, span
 from orchestrator.report.waits import awaited
 from orchestrator.safe import terminal
 from orchestrator.terminal.console import STYLES, say, table
@@ -149,7 +149,7 @@ def print_runs(console: Console, runs: Iterable[RunRecord]) -> None:
             run.state.value,
             "-" if run.exit_code is None else str(run.exit_code),
             people(run.started),
-            "-" if run.finished is None else span(run.finished - run.started),
+            "-" if run.finished is None else span(duration(run)),
             f"{run.api.value}, simulated" if run.simulated else run.api.value,
             terminal(run.parent or "-"),
         )

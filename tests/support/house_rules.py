@@ -34,6 +34,7 @@ GROUND = (
     "lifecycle",
     "errors",
     "clock",
+    "files",
     "settings",
     "exposed",
     "credentials",

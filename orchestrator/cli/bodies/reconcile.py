@@ -11,7 +11,7 @@ from orchestrator.actions.reconcile import NO_ANSWER, Decided, LostCreations
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
 from orchestrator.clock import LoopClock
 from orchestrator.report.times import people
-from orchestrator.safe import terminal
+from orchestrator.safe import clip, terminal
 from orchestrator.terminal import console as consoles
 
 
@@ -37,8 +37,10 @@ def reconcile(
 
 def _pair(text: str) -> tuple[str, str]:
     key, sign, test_id = text.partition("=")
-    if not sign or not key or not test_id.isdigit():
-        raise click.UsageError(f"--adopt takes SPEC=TESTID with a decimal test id, not {text!r}")
+    if not sign or not key or not reconciling.is_test_id(test_id):
+        raise click.UsageError(
+            f"--adopt takes SPEC=TESTID with the decimal id of a test, not {clip(text, 80)!r}"
+        )
     return key, test_id
 
 

@@ -94,4 +94,5 @@ async def _begun(
 ) -> tuple[RunRecord, Settings]:
     async with opened_store(access.store) as stored:
         record = await stored.store.run(name)
-    return record, actions.as_begun(record, settings_of(access, urgent=urgent), again=again)
+    settings = settings_of(access, urgent=urgent)
+    return record, actions.as_begun(record, settings, again=again, account=access.aid)

@@ -94,7 +94,8 @@ class SqliteCell:
 
     def is_dead(self, process: str) -> bool:
         namespace, _, pid = process.rpartition("|")
-        return namespace == self._namespace and not self._alive(int(pid))
+        # A number that is none was damaged; who it was is forgotten in time.
+        return namespace == self._namespace and pid.isascii() and pid.isdigit() and not self._alive(int(pid))
 
     def close(self) -> None:
         if self._db is not None:
@@ -111,6 +112,9 @@ class SqliteCell:
         make_file(self._path)
         db = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
+            tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if tables and "budget" not in tables:
+                raise sqlite3.OperationalError("this is a database of something else")
             db.execute(f"PRAGMA journal_mode = {journal_mode()}")
             db.execute("PRAGMA synchronous = OFF")
             db.execute("CREATE TABLE IF NOT EXISTS budget (key TEXT PRIMARY KEY, boot TEXT, body TEXT)")

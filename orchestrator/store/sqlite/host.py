@@ -33,7 +33,7 @@ def is_alive(pid: int) -> bool:
     """Whether a process of this host (and container) exists."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # no process has such a number
         return False
     except OSError:
         return True

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from orchestrator.clock import Clock
 from orchestrator.errors import PlanBusy, StoreProblem
+from orchestrator.store.base import for_ever
 from orchestrator.store.sqlite.files import LOCKS, denied, foreign_link
 
 # A command that reads looks whether the lock is held by sharing it for an instant: a run asks so often.
@@ -32,14 +34,20 @@ class FileLease:
 
     @asynccontextmanager
     async def hold(
-        self, plan: str, clock: Clock, *, wait: bool, told: Callable[[str], None]
+        self,
+        plan: str,
+        clock: Clock,
+        *,
+        wait: bool,
+        told: Callable[[str], None],
+        longest: Callable[[], Awaitable[float]] = for_ever,
     ) -> AsyncIterator[None]:
-        """Hold the plan while the block runs. Raises :class:`PlanBusy` unless ``wait``."""
+        """Hold the plan while the block runs. Raises :class:`PlanBusy` as :class:`Lease` says."""
         place = self._place(plan)
         lock = _lock(place)
         tries = 0
         while not _acquire(lock, self._store):
-            holder = _holder(place)
+            holder, since = _holder(place)
             tries += 1
             if not wait and tries < PEEKED:
                 await clock.sleep(0.1)
@@ -48,6 +56,11 @@ class FileLease:
                 raise PlanBusy(
                     f"another run of plan {plan!r} is going on{holder}",
                     hint="wait for it, or start with --wait",
+                )
+            if clock.wall() - since > await longest():
+                raise PlanBusy(
+                    f"the run of plan {plan!r} that is waited for{holder} seems frozen: it should have ended",
+                    hint="let that process go on (kill -CONT) or end it; then `orchestrator resume` goes on",
                 )
             if tries == 1:
                 told(f"waiting for another run of plan {plan!r}{holder}")
@@ -122,11 +135,11 @@ def _say_who(place: Path, wall: float) -> None:
             file.write(json.dumps(who))
 
 
-def _holder(place: Path) -> str:
-    """Who holds it, as far as it said so."""
+def _holder(place: Path) -> tuple[str, float]:
+    """Who holds it, as far as it said so, and since when (epoch seconds; ``inf`` where that is not known)."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with open(os.open(place.with_suffix(".json"), flags), encoding="utf-8") as file:  # noqa: PTH123 - as above
             who = json.loads(file.read(LONGEST_NOTE))
-        return f" (process {int(who['pid'])} on {who['host']})"
-    return ""
+        return f" (process {int(who['pid'])} on {who['host']})", float(who["since"])
+    return "", math.inf
