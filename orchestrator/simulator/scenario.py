@@ -22,7 +22,7 @@ class ScenarioError(ValueError):
 def load_scenario(path: Path) -> Settings:
     """Read a scenario file. Raises ScenarioError with everything that is wrong in it."""
     try:
-        if not path.is_file():  # a pipe or a device may never end
+        if path.exists() and not path.is_file() and not path.is_dir():  # a pipe, a device may never end
             raise ScenarioError(f"{path}: is not a file")
         if path.stat().st_size > _MAX_BYTES:
             raise ScenarioError(f"{path}: a scenario has at most {_MAX_BYTES} bytes")

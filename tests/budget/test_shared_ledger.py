@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from process_world import PATIENCE, until
@@ -243,7 +244,20 @@ def test_a_file_that_was_deleted_is_made_anew(make: Make, tmp_path: Path) -> Non
     assert other.try_reserve(1.0, instant=True) is None, "both must have gone over to the new file"
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", '{"ledger": {}}', '{"ledger": {"clock": 1}, "holders": 2}'])
+ODD: tuple[Any, ...] = ("x", [], {}, None, True, math.nan, [1], {"a": 1})
+BODIES = [
+    "",
+    "{",
+    "[]",
+    '{"ledger": {}}',
+    '{"ledger": {"clock": 1}, "holders": 2}',
+    "[" * 100_000,
+    "null",
+    "1",
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
 def test_a_state_that_cannot_be_read_is_begun_anew(
     make: Make, tmp_path: Path, events: list[str], body: str
 ) -> None:
@@ -376,3 +390,66 @@ def test_two_processes_one_killed_in_the_middle_overspend_nothing(tmp_path: Path
         (body,) = db.execute("SELECT body FROM budget").fetchone()
     db.close()
     assert len(json.loads(body)["ledger"]["organization"]["flying"]) <= 1
+
+
+def places(value: object, way: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+    """Every place in a JSON document."""
+    yield way
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inside:
+        yield from places(one, (*way, key))
+
+
+def test_a_state_that_is_damaged_in_any_one_place_stops_nobody(make: Make, tmp_path: Path) -> None:
+    ledger = make()
+    opened(ledger)
+    assert ledger.try_reserve(1.0, instant=True) is not None, "a permit is under way"
+    with sqlite3.connect(tmp_path / "budget.db") as db:
+        (body,) = db.execute("SELECT body FROM budget").fetchone()
+        for way in places(json.loads(body)):
+            for odd in ODD:
+                root: dict[str, Any] = {"": json.loads(body)}
+                document: Any = root
+                for step in ("", *way)[:-1]:
+                    document = document[step]
+                document[("", *way)[-1]] = odd
+                db.execute("UPDATE budget SET body = ?", (json.dumps(root[""]),))
+                db.commit()
+                other = make(pid=2000)
+                other.view(2.0)
+                other.try_reserve(2.0, instant=True)
+                other.opens_at(2.0, instant=False)
+                other.close()
+    db.close()
+
+
+def test_the_database_of_another_program_is_left_as_it_is(
+    make: Make, tmp_path: Path, events: list[str]
+) -> None:
+    with sqlite3.connect(tmp_path / "budget.db") as db:
+        db.execute("CREATE TABLE bookmarks (name)")
+    db.close()
+    before = (tmp_path / "budget.db").read_bytes()
+    ledger = make()
+    assert any(ledger.try_reserve(float(second), instant=False) is not None for second in range(1, 40))
+    assert "budget.alone" in events
+    assert (tmp_path / "budget.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["zero", "folder", "truncated", "columns", "garbage within"])
+def test_a_damaged_file_stops_nobody(make: Make, tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "budget.db"
+    if damage == "zero":
+        path.touch()
+    elif damage == "folder":
+        path.mkdir()
+    elif damage == "columns":
+        with sqlite3.connect(path) as db:
+            db.execute("CREATE TABLE budget (money)")
+        db.close()
+    else:
+        opened(make())
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2] + b"\xff" * (0 if damage == "truncated" else 5000))
+    ledger = make(pid=2000)
+    assert any(ledger.try_reserve(float(second), instant=False) is not None for second in range(1, 40))

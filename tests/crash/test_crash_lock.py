@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -118,3 +119,21 @@ def test_the_same_plan_may_run_in_another_store_of_the_same_folder(
     done = ended(second)
     assert done.code == 0, str(done)
     assert ended(first).code == 0
+
+
+def test_who_waits_for_a_run_that_is_frozen_beyond_its_deadline_says_so_and_ends(
+    make_world: Callable[..., World],
+) -> None:
+    # Five minutes of this clock are two seconds.
+    world = make_world(speed=150.0)
+    plan = world.plan(plan_text(sites=12).replace("deadline: 30m", "deadline: 1m"))
+    first = begun(world, plan)
+    first.send_signal(signal.SIGSTOP)
+    try:
+        second = world.do("run", plan, "--wait")
+    finally:
+        first.send_signal(signal.SIGCONT)
+    assert second.code == 5, str(second)
+    assert f"(process {first.pid} on " in second.err
+    assert "seems frozen" in second.err
+    ended(first)

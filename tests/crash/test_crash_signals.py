@@ -120,6 +120,22 @@ def test_a_look_that_hangs_does_not_outlast_the_grace(make_world: Callable[..., 
     assert states(world.store) == {"waiting": SITES}, "an interruption is no deadline"
 
 
+@pytest.mark.parametrize("kind", ["silent-before", "silent-after"])
+def test_a_creation_that_hangs_does_not_outlast_the_grace(
+    make_world: Callable[..., World], kind: str
+) -> None:
+    world = make_world(faults=[{"kind": kind, "match": "create"}])
+    process = world.start("run", world.plan(plan_text(sites=SITES)), "--json", "--grace", "5")
+    until(lambda: world.witness()["requests"].get("create", 0) > 0, "a creation that hangs")
+    process.send_signal(signal.SIGTERM)
+    done = ended(process, 20.0)
+    assert done.code == 143, str(done)
+    assert sums(done.document) == []
+    assert done.document["tests"]["unknown"] == 1, "it may exist, and is for reconcile"
+    assert done.document["tests"]["not_run"] == SITES - 1
+    assert "reconcile" in world.do("show").out
+
+
 def test_a_signal_before_anything_is_stored_ends_quietly(make_world: Callable[..., World]) -> None:
     world = make_world(faults=[{"kind": "silent-before", "match": "agents"}])
     process = world.start("run", world.plan(plan_text()))

@@ -12,7 +12,7 @@ import anyio
 import anyio.lowlevel
 import click
 import pytest
-from builders import make_run, make_spec, make_tests
+from builders import make_answer, make_run, make_spec, make_tests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -203,7 +203,7 @@ def test_speed_and_grace_are_finite_numbers(say: Say, option: str, value: str) -
     assert option in said
 
 
-@pytest.mark.parametrize("store", ["~nosuchuser/x", "sqlite:///~nosuchuser/x", "x\0y", "a" * 300 + "/x"])
+@pytest.mark.parametrize("store", ["~nosuchuser/x", "sqlite:///~nosuchuser/x", "~no-such-user"])
 @pytest.mark.parametrize("command", ["runs", "show", "doctor"])
 def test_a_store_that_can_be_none_is_told_as_one(say: Say, command: str, store: str) -> None:
     code, said = say(command, "--store", store)
@@ -274,3 +274,27 @@ def test_a_plan_may_come_through_a_pipe_as_a_shell_gives_it(say: Say) -> None:
     finally:
         os.close(reads)
     assert code == 0, said
+
+
+@pytest.mark.parametrize("command", ["resume", "rerun"])
+@pytest.mark.parametrize("group", ["1234", "0", "another"])
+def test_a_run_goes_on_in_its_own_account_group_only(say: Say, command: str, group: str) -> None:
+    code, said = say(command, RUN, "--aid", group, "--base-url", "https://api.thousandeyes.com")
+    assert code == 2
+    assert "was begun without an account group" in said
+
+
+def test_the_test_of_another_run_is_not_adopted(say: Say, place: Path) -> None:
+    async def store() -> None:
+        async with open_store(str(place / "runs.db")) as opened:
+            other = "65000000deadbee0"
+            await opened.store.create_run(make_run(other), make_tests([make_spec("k1")], other), (), ())
+            await opened.store.intend(other, "k1", "name", 1.0)
+            await opened.store.created(other, "k1", "4711", {}, 2.0)
+            await opened.store.add_answers(other, "k1", [make_answer()])
+
+    anyio.run(store)
+    code, said = say("reconcile", RUN, "--adopt", "k00000=4711")
+    assert code == 2
+    assert "test 4711 has answered another creation already" in said
+    assert say("reconcile", RUN, "--adopt", "k00000=4712")[0] == 0

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import anyio
+import anyio.lowlevel
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
@@ -47,6 +48,13 @@ class Waiting(LoopClock):
 
 async def nothing() -> None:
     """No time passes."""
+
+
+class Late(Waiting):
+    """A clock by which the others have held their plans for long."""
+
+    def wall(self) -> float:
+        return super().wall() + 3600.0
 
 
 def silent(text: str) -> None:
@@ -139,3 +147,41 @@ async def test_a_killed_holder_holds_no_longer(lease: Lease, url: str) -> None:
         await holder.wait()
     async with lease.hold("sweep", LoopClock(), wait=True, told=lambda _: None):
         assert await lease.is_held("sweep")
+
+
+@pytest.mark.parametrize("longest", [0.0, 60.0, 3500.0])
+async def test_who_waits_gives_up_on_a_holder_that_should_have_ended_long_ago(
+    opened: Opened, url: str, longest: float
+) -> None:
+    async def known() -> float:
+        return longest
+
+    async with open_store(url) as other, opened.lease.hold("sweep", LoopClock(), wait=False, told=silent):
+        with pytest.raises(PlanBusy, match=rf"\(process {os.getpid()} on .*\) seems frozen") as caught:
+            async with other.lease.hold("sweep", Late(nothing), wait=True, told=silent, longest=known):
+                raise AssertionError("held by two")
+    assert caught.value.exit_code == 5
+    assert "kill -CONT" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("longest", [4000.0, float("inf")])
+async def test_who_waits_does_not_give_up_on_a_holder_that_has_time_left(
+    opened: Opened, url: str, longest: float
+) -> None:
+    async def known() -> float:
+        return longest
+
+    async with open_store(url) as other, anyio.create_task_group() as tasks:
+
+        async def third() -> None:
+            if clock.slept == 3:
+                tasks.cancel_scope.cancel()
+            await anyio.lowlevel.checkpoint()
+
+        clock = Late(third)
+        async with (
+            opened.lease.hold("sweep", LoopClock(), wait=False, told=silent),
+            other.lease.hold("sweep", clock, wait=True, told=lambda _: None, longest=known),
+        ):
+            raise AssertionError("held by two")
+    assert clock.slept == 3
