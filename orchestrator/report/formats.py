@@ -64,7 +64,8 @@ async def _markdown(source: Source, out: Out) -> None:
     names = await source.names()
     found = await digest(with_names(source.cells(), names), limit=50)
     found = await with_links(found, source.answers)
-    unknown = [test for test in await source.tests() if test.state is SpecState.UNKNOWN]
+    lost = [test for test in await source.tests() if test.state is SpecState.UNKNOWN]
+    unknown = [test for test in lost if not test.given_up]
     out(ticket(source.run, await source.counts(), found, unknown, now=source.now))
 
 

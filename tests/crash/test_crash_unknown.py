@@ -120,6 +120,9 @@ def test_a_creation_that_was_given_up_is_listed_no_more(world: World) -> None:
     assert (done.code, done.document["unknown"]) == (0, [])
     resumed = world.do("resume", "--json")
     assert (resumed.code, resumed.document["tests"]["unknown"]) == (3, len(creations))
+    told = world.do("report", "last").out
+    assert "outcome is unknown" not in told, "the report asks for what was given up"
+    assert "orchestrator reconcile" not in told
 
 
 @pytest.mark.parametrize(
