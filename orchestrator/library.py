@@ -49,8 +49,8 @@ Place = Path | str | None
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """What a run came to. ``summary`` is the document that ``show --json`` prints; ``store`` is as
-    :func:`run_plan` takes it."""
+    """What a run came to. ``summary`` is the document that ``show --json`` prints, without
+    ``insight``; ``store`` is as :func:`run_plan` takes it."""
 
     id: str
     exit_code: Exit

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from orchestrator.actions.insight import insight
 from orchestrator.actions.source import source_of
 from orchestrator.errors import UsageProblem
+from orchestrator.insight.document import Mask, document
+from orchestrator.insight.look import Insight
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import AnswerStatus, Verdict
 from orchestrator.records import Counts, RunRecord, RunState, TestRecord
@@ -22,18 +25,19 @@ from orchestrator.testtypes import DETAILS, METRICS
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a run came to. ``digest`` groups what is wrong, ``unknown`` are the lost creations that nobody has
-    given up, ``now`` (epoch seconds) is when it was read."""
+    """What a run came to. ``digest`` groups what is wrong, ``insight`` says what it shares, ``unknown`` are
+    the lost creations that nobody has given up, ``now`` (epoch seconds) is when it was read."""
 
     run: RunRecord
     counts: Counts
     digest: Digest
     unknown: tuple[TestRecord, ...]
     now: float
+    insight: Insight
 
-    def document(self) -> dict[str, object]:
+    def document(self, mask: Mask = str) -> dict[str, object]:
         """The summary document of ``show --json``."""
-        return summary(self.run, self.counts, now=self.now)
+        return {**summary(self.run, self.counts, now=self.now), "insight": document(self.insight, mask)}
 
 
 async def as_it_stands(opened: Opened, run: RunRecord) -> RunRecord:
@@ -72,6 +76,7 @@ async def summed_up(archive: Archive, run: RunRecord, *, now: float) -> Shown:
         digest=await digest(with_names(archive.cells(run.id), names)),
         unknown=tuple(test for test in lost if not test.given_up),
         now=now,
+        insight=await insight(archive, run),
     )
 
 

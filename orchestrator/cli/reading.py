@@ -90,15 +90,26 @@ def report(run: str, form: str, output: Path | None, store: str | None) -> None:
 
 @click.command()
 @required_run_argument
-@click.argument("cell")
+@click.argument("cell", required=False)
 @click.option("--agent", help="Which agent of the cell (id or name).")
+@click.option("--cells", is_flag=True, help="List the bad cells of each cause (without CELL).")
 @json_option
 @store_option
-def explain(run: str, cell: str, agent: str | None, as_json: bool, store: str | None) -> None:
+def explain(
+    run: str, cell: str | None, agent: str | None, cells: bool, as_json: bool, store: str | None
+) -> None:
     """Tell the story of CELL of RUN.
 
-    CELL is a target's name or a part of it, a spec's key, or TARGET@AGENT.
+    CELL is a target's name or a part of it, a spec's key, or TARGET@AGENT. Without one, and with --json: what
+    the bad cells of the whole run share.
     """
     from orchestrator.cli.bodies import reading as body  # noqa: PLC0415 - start-up stays light
 
+    if cells and cell is not None:
+        raise click.UsageError("--cells is for the whole run: leave CELL out")
+    if cell is None:
+        if agent is not None or not as_json:
+            raise click.UsageError("name a CELL, or give --json for what is wrong with the whole run")
+        body.insight(run, cells=cells, store=store)
+        return
     body.explain(run, cell, agent, as_json=as_json, store=store)

@@ -40,7 +40,7 @@ def _others_pass(facts: Facts) -> Iterator[Sentence]:
     kind = facts.cause.group.kind
     passing = facts.passing_elsewhere()
     if (kind in _OF_TARGETS or KINDS[kind].pair) and passing:
-        yield (f"the same agents reach other targets: {count(passing, 'cell')} pass",)
+        yield (f"the same agents pass elsewhere: {count(passing, 'cell')}",)
     if kind == "agent":
         passing = facts.known - facts.bad
         if passing:
@@ -68,7 +68,7 @@ def _cannot_be_told(facts: Facts, names: Names) -> Iterator[Sentence]:
 
 
 def _is_itself(group: Group, named: Group) -> bool:
-    """A target's own host and its one block, or a pair within it: the same thing in other words."""
+    """A target's own host, address and one block, or a pair within it: the same thing in other words."""
     if named.kind == "target":
-        return group.kind in {"host", "block"} or KINDS[group.kind].pair
+        return group.kind in {"host", "server-ip", "block"} or KINDS[group.kind].pair
     return False

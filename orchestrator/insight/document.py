@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from orchestrator.insight.look import Alike, Explanation, Insight
 from orchestrator.insight.silence import Silence
 from orchestrator.insight.values import CellKey, Group
@@ -10,7 +12,11 @@ from orchestrator.insight.words import plain
 SCHEMA = 1
 
 
-def document(insight: Insight, *, cells: bool = False) -> dict[str, object]:
+# A token that some answer repeated is taken out here.
+Mask = Callable[[str], str]
+
+
+def document(insight: Insight, mask: Mask = str, *, cells: bool = False) -> dict[str, object]:
     """The document; with ``cells`` each explanation lists its bad cells too."""
     return {
         "schema": SCHEMA,
@@ -18,8 +24,8 @@ def document(insight: Insight, *, cells: bool = False) -> dict[str, object]:
         "judged": insight.judged,
         "bad": insight.bad,
         "background": round(insight.background, 4),
-        "explanations": [_explanation(one, cells=cells) for one in insight.explanations],
-        "silences": [_silence(one) for one in insight.silences],
+        "explanations": [_explanation(one, mask, cells=cells) for one in insight.explanations],
+        "silences": [_silence(one, mask) for one in insight.silences],
         "isolated": {
             "bad": len(insight.isolated),
             "cells": [
@@ -37,7 +43,7 @@ def document(insight: Insight, *, cells: bool = False) -> dict[str, object]:
     }
 
 
-def _explanation(one: Explanation, *, cells: bool) -> dict[str, object]:
+def _explanation(one: Explanation, mask: Mask, *, cells: bool) -> dict[str, object]:
     told: dict[str, object] = {
         "rank": one.rank,
         **_group(one.group),
@@ -56,8 +62,8 @@ def _explanation(one: Explanation, *, cells: bool) -> dict[str, object]:
         "sure": one.sure,
         "same": [_alike(other) for other in one.same],
         "near": [_alike(other) for other in one.near],
-        "text": f"{plain(one.text)}. {plain(one.why)}",
-        "contrast": [plain(line) for line in one.contrast],
+        "text": mask(f"{plain(one.text)}. {plain(one.why)}"),
+        "contrast": [mask(plain(line)) for line in one.contrast],
         "seen_by": one.seen_by,
     }
     if cells:
@@ -65,14 +71,14 @@ def _explanation(one: Explanation, *, cells: bool) -> dict[str, object]:
     return told
 
 
-def _silence(one: Silence) -> dict[str, object]:
+def _silence(one: Silence, mask: Mask) -> dict[str, object]:
     return {
         **_group(one.group),
         "label": one.label,
         "bad": one.bad,
         "known": one.known,
         "sure": one.sure,
-        "text": plain(one.text),
+        "text": mask(plain(one.text)),
     }
 
 

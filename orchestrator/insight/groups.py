@@ -9,7 +9,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from orchestrator.insight.phases import is_filtered, phase_of
-from orchestrator.insight.values import CellKey, Group, Observed, Seen
+from orchestrator.insight.values import CellKey, Group, Observed, Phase, Seen
 from orchestrator.model import Agent, Answer, AnswerStatus, Hop, Json, Spec, Verdict
 from orchestrator.near import folded
 from orchestrator.testtypes.layers import DETAILS, PATHS
@@ -34,7 +34,8 @@ def seen(cell: Observed) -> Seen | None:
     return Seen(
         key=CellKey(record.test, record.target, record.agent_id),
         verdict=record.verdict,
-        phase=phase_of(cell) if bad else None,
+        # Whatever a verdict was made of, a bad cell is counted.
+        phase=phase_of(cell) or Phase.ERROR if bad else None,
         groups=tuple(groups_of(cell, now, traces)),
         country=cell.agent.country if cell.agent is not None else record.country,
         why=tuple(dict.fromkeys(one.text for one in cell.troubles))[:_WHY] if bad else (),

@@ -54,10 +54,12 @@ def why(facts: Facts) -> Sentence:
             else f": loss {_number(losses[0])} %",
         )
     if phase is Phase.SLOW and (part := excess_of(facts)) is not None:
-        told = (f"{_PHASE[phase]}, most of it {part}",)
+        told = (f"{_PHASE[phase]}, {part}",)
     text, variants = facts.why()
     if not text:
         return told
+    if text.lower().startswith(f"{_PHASE[phase].lower()}:") and variants == 1:
+        return (Data(text),)  # an error's type is where its text begins
     return (*told, ": such as " if variants > 1 else ": ", Data(text))
 
 

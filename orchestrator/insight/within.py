@@ -60,7 +60,7 @@ def level_word(facts: Facts) -> str:
 
 
 def excess_of(facts: Facts) -> str | None:
-    """The part of the time that holds most of what is too much; ``None`` where nothing can be compared."""
+    """Where most of what is too much is, in words; ``None`` where nothing can be compared."""
     covered = [cell for cell in facts.bad_cells if cell.phase is Phase.SLOW]
     reference = _reference(facts, covered)
     for layer, parts in _PARTS.items():
@@ -74,7 +74,8 @@ def excess_of(facts: Facts) -> str | None:
             name = max(excess, key=lambda one: (excess[one], one))
             if excess[name] < _MOST * whole:
                 return "in several phases"
-            return "network" if name in _WITH_DISTANCE and _farther(covered, reference) else parts[name]
+            named = "network" if name in _WITH_DISTANCE and _farther(covered, reference) else parts[name]
+            return f"most of it {named}"
     return None
 
 

@@ -160,6 +160,45 @@ def judge_cell(spec: Spec, agent_id: str, answers: Iterable[Answer], expectation
     )
 
 
+class Finding(NamedTuple):
+    """One thing that is wrong in a cell, for whoever asks what cells share.
+
+    ``metric`` is that of an expectation, ``None`` where the row is an error, whose type is ``error_type``.
+    ``asked``: an ``expect`` asks for it, so that it makes the cell fail.
+    """
+
+    layer: str
+    metric: str | None
+    text: str
+    error_type: str | None
+    asked: bool
+
+
+def newest(spec: Spec, agent_id: str, answers: Iterable[Answer]) -> tuple[Answer, ...]:
+    """The rows by which a cell is judged."""
+    rows = _rows(spec, agent_id, answers)
+    return tuple(row for layer in spec.layers for row in rows[layer])
+
+
+def findings(spec: Spec, newest_rows: Iterable[Answer], expectations: Parsed) -> tuple[Finding, ...]:
+    """What is wrong in a cell, of its newest rows: what :func:`judge_cell` gives reasons for, row by row."""
+    several = {layer: expected(spec, layer).of for layer in spec.layers}
+    rows = list(newest_rows)
+    found: dict[Finding, None] = {}
+    for asked, wanted in ((True, expectations.expect), (False, expectations.warn)):
+        for expectation in wanted:
+            for row in rows:
+                reason = _against(expectation, row, several) if row.layer == expectation.layer else None
+                if reason is not None:
+                    metric = None if row.status is AnswerStatus.ERROR else expectation.metric
+                    found[Finding(row.layer, metric, reason.text, row.error_type, asked)] = None
+    asked_for = {one.layer for one in found if one.metric is None}
+    for row in rows:
+        if row.status is AnswerStatus.ERROR and row.layer not in asked_for:
+            found[Finding(row.layer, None, _error(row), row.error_type, False)] = None
+    return tuple(found)
+
+
 class Reason(NamedTuple):
     """Why a cell is not as it should be: what is wrong, and in which layer where the text does not say it."""
 

@@ -21,7 +21,7 @@ RECORDED = Path(__file__).parent / "recorded"
 # in ``added_keys``. Only additions that are wanted and documented belong here.
 ADDED_KEYS: Mapping[str, frozenset[str]] = {
     "check.json": frozenset({"deadline", "notes"}),
-    "show.json": frozenset({"allow_missing", "paths"}),
+    "show.json": frozenset({"allow_missing", "insight", "paths"}),
     "results.jsonl": frozenset({"error_type", "hops"}),
     "results.csv": frozenset({"error_type"}),
 }

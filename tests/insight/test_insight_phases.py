@@ -120,6 +120,11 @@ def test_a_passing_cell_has_no_phase_and_one_that_was_not_judged_is_not_seen() -
         assert seen(observed(AGENT, "t1.example.com", How(verdict, ()))) is None
 
 
+def test_a_failure_of_which_nothing_is_known_is_still_counted() -> None:
+    found = looked(observed(agent, "t1.example.com", fails()) for agent in FLEET[:1])
+    assert [one.phase for one in found.isolated] == [Phase.ERROR]
+
+
 @pytest.mark.parametrize(
     ("kind", "fields", "host"),
     [
@@ -189,9 +194,9 @@ USUAL = {"dnsTime": 5.0, "connectTime": 20.0, "sslTime": 40.0, "waitTime": 40.0,
 @pytest.mark.parametrize(
     ("times", "latency", "told"),
     [
-        ({"waitTime": 800.0}, 20.0, "server wait"),
-        ({"sslTime": 800.0}, 20.0, "TLS"),
-        ({"connectTime": 400.0, "sslTime": 60.0}, 400.0, "network"),
+        ({"waitTime": 800.0}, 20.0, "most of it server wait"),
+        ({"sslTime": 800.0}, 20.0, "most of it TLS"),
+        ({"connectTime": 400.0, "sslTime": 60.0}, 400.0, "most of it network"),
         ({"waitTime": 400.0, "receiveTime": 400.0}, 20.0, "in several phases"),
     ],
 )
@@ -212,5 +217,5 @@ def test_the_part_that_holds_most_of_what_is_too_much_is_named(
         for agent in FLEET
     )
     (one,) = found.explanations
-    assert one.why[0] == f"Slow, most of it {told}"
+    assert one.why[0] == f"Slow, {told}"
     assert one.level == "slow"

@@ -261,8 +261,7 @@ def test_the_document_is_as_documented() -> None:
                 "sure": "clear",
                 "same": [{"kind": "country", "value": "NO", "label": "NO"}],
                 "near": [],
-                "text": "branch-09-oslo reaches everything badly: 8 of 8 cells. "
-                "Connect: Connect: connection refused",
+                "text": "branch-09-oslo reaches everything badly: 8 of 8 cells. Connect: connection refused",
                 "contrast": ["cannot be told from country NO"],
                 "seen_by": None,
             }

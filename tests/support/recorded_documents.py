@@ -17,6 +17,7 @@ from simulated_run import Simulated, in_process
 from virtual_time import run_virtual
 
 from orchestrator.actions.prepare import prepare
+from orchestrator.actions.reading import summed_up
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Api
 from orchestrator.plan.load import parse_plan
@@ -26,7 +27,6 @@ from orchestrator.report.digest import digest, with_links
 from orchestrator.report.junit import write_junit
 from orchestrator.report.markdown import ticket
 from orchestrator.report.results import write_csv, write_jsonl
-from orchestrator.report.summary import summary
 from orchestrator.simulator.scenario import read_scenario
 from orchestrator.simulator.settings import Settings as World
 
@@ -88,7 +88,7 @@ async def _made(simulated: Simulated, run: str) -> dict[str, bytes]:
     xml: list[str] = []
     await write_junit(record, lambda: store.cells(run), xml.append, tests=await store.tests(run), now=now)
     return {
-        "show.json": _printed(summary(record, counts, now=now)),
+        "show.json": _printed((await summed_up(store, record, now=now)).document()),
         "results.jsonl": "".join(lines).encode(),
         "results.csv": "".join(rows).encode(),
         "report.md": ticket(record, counts, what, unknown, now=now).encode("utf-8", "backslashreplace"),

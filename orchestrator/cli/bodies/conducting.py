@@ -13,13 +13,13 @@ from orchestrator.actions.run import Attendance, Outcome, Waiting
 from orchestrator.actions.session import Session
 from orchestrator.cli.bodies.common import print_json, say
 from orchestrator.cli.bodies.reading import tell_shown
+from orchestrator.cli.masking import mask
 from orchestrator.cli.options import Attending
 from orchestrator.cli.signals import STOPS, heard_signals
 from orchestrator.cli.streams import undelivered
 from orchestrator.errors import Exit
 from orchestrator.listeners.progress import ProgressListener
 from orchestrator.records import RunRecord
-from orchestrator.report.summary import summary
 from orchestrator.terminal.live import Progress
 
 
@@ -85,7 +85,7 @@ async def _tell(session: Session, outcome: Outcome, *, quiet: bool, as_json: boo
     store, run = session.doors.store, outcome.run
     now = session.doors.clock.wall()
     if as_json:
-        print_json(summary(run, outcome.counts, now=now))
+        print_json((await summed_up(store, run, now=now)).document(mask))
     if outcome.refused is not None:
         say(f"error: {outcome.refused}")
         say(f"hint: {outcome.hint}")

@@ -11,12 +11,15 @@ from typing import TextIO
 import click
 
 from orchestrator.actions import explain as explaining
+from orchestrator.actions import insight as looking
 from orchestrator.actions import reading
 from orchestrator.actions.reading import Shown
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, set_up_logging
 from orchestrator.cli.masking import mask
 from orchestrator.clock import LoopClock
 from orchestrator.errors import OrchestratorError, UsageProblem
+from orchestrator.insight.document import document
+from orchestrator.insight.look import Insight
 from orchestrator.model import AnswerStatus, Verdict
 from orchestrator.records import RunRecord
 from orchestrator.report.formats import RESULTS, Source
@@ -74,7 +77,7 @@ def show(run: str, *, as_json: bool, store: str | None) -> None:
 
     shown = run_async(work)
     if as_json:
-        print_json(shown.document())
+        print_json(shown.document(mask))
     else:
         tell_shown(shown, sys.stdout)
 
@@ -151,6 +154,17 @@ def report(run: str, form: str, output: Path | None, *, store: str | None) -> No
             f"the report cannot be written to {output}: {error.strerror or error}",
             hint="name a file in a folder that you may write to",
         ) from error
+
+
+def insight(run: str, *, cells: bool, store: str | None) -> None:
+    """What is wrong with a run as a whole, as JSON; with ``cells`` each cause lists its bad cells."""
+    set_up_logging()
+
+    async def work() -> Insight:
+        async with opened_store(store) as opened:
+            return await looking.insight(opened.store, await reading.find(opened, run))
+
+    print_json(document(run_async(work), mask, cells=cells))
 
 
 def explain(run: str, cell: str, agent: str | None, *, as_json: bool, store: str | None) -> None:

@@ -1,0 +1,134 @@
+"""What is wrong with a run: what the engine needs, read from a store, one test after the other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+
+from orchestrator.insight.look import Insight, look
+from orchestrator.insight.values import Observed, Trouble
+from orchestrator.insight.words import Names
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import Agent, Answer, Hop, Verdict
+from orchestrator.records import CellRecord, RunRecord, TestRecord
+from orchestrator.report.names import agent_names
+from orchestrator.store.base import Archive
+from orchestrator.testtypes import DETAILS
+from orchestrator.verdict.expect import findings, newest, parsed
+
+# How far back an earlier run is looked for whose paths were good.
+_RUNS = 50
+_SILENCES = {
+    SpecState.UNKNOWN: "the answer to their creation was lost",
+    SpecState.FAILED: "their creation was refused",
+    SpecState.TIMED_OUT: "nothing had come at their deadline",
+}
+_TROUBLED = frozenset({Verdict.FAIL, Verdict.WARN})
+
+# Test block, type, target, agent id.
+_Cell = tuple[str, str, str, str]
+_Traces = tuple[tuple[Hop, ...], ...]
+
+
+async def insight(archive: Archive, run: RunRecord) -> Insight:
+    """What the bad cells of a run share, as far as the run has come; nothing of it is stored."""
+    agents = await archive.agents(run.id)
+    tests = {test.spec.key: test for test in await archive.tests(run.id)}
+    by_spec: dict[str | None, list[CellRecord]] = {}
+    async for cell in archive.cells(run.id):
+        by_spec.setdefault(cell.spec, []).append(cell)
+    earlier = await _earlier(archive, run, tests.values())
+    observed: list[Observed] = []
+    hops: dict[str, Hop] = {}
+    for key, cells in by_spec.items():
+        test = None if key is None else tests.get(key)
+        if test is None:
+            observed += [Observed(cell) for cell in cells]
+            continue
+        answers = await _by_agent(archive, run.id, test)
+        for cell in cells:
+            one = _observed(cell, test, answers.get(cell.agent_id, ()), agents, earlier)
+            hops.update((hop.address, hop) for hop in _hops_of(one) if hop.address is not None)
+            observed.append(one)
+    counts = await archive.counts(run.id)
+    return look(run.id, observed, _names(agents.values(), tests.values(), hops), counts.paths)
+
+
+async def _by_agent(archive: Archive, run: str, test: TestRecord) -> dict[str, list[Answer]]:
+    found: dict[str, list[Answer]] = {}
+    for answer in await archive.answers(run, test.spec.key):
+        found.setdefault(answer.agent_id, []).append(answer)
+    return found
+
+
+def _observed(
+    cell: CellRecord,
+    test: TestRecord,
+    answers: Sequence[Answer],
+    agents: Mapping[str, Agent],
+    earlier: Mapping[_Cell, _Traces],
+) -> Observed:
+    rows = newest(test.spec, cell.agent_id, answers)
+    found = findings(test.spec, rows, parsed(test.spec)) if cell.verdict in _TROUBLED else ()
+    return Observed(
+        record=cell,
+        spec=test.spec,
+        rows=(*rows, *_newest_details(answers)),
+        troubles=tuple(Trouble(one.layer, one.text, one.metric, one.error_type, one.asked) for one in found),
+        agent=agents.get(cell.agent_id),
+        earlier=earlier.get((cell.test, cell.type, cell.target, cell.agent_id), ()),
+        silence=_SILENCES.get(test.state),
+    )
+
+
+def _newest_details(answers: Iterable[Answer]) -> list[Answer]:
+    """The answers with hops of the newest round that has any."""
+    details = [answer for answer in answers if answer.layer == DETAILS]
+    newest_round = max((answer.round_id for answer in details), default=0)
+    return [answer for answer in details if answer.round_id == newest_round]
+
+
+def _hops_of(one: Observed) -> list[Hop]:
+    now = [hop for row in one.rows for path in row.paths or () for hop in path.hops]
+    return [*(hop for trace in one.earlier for hop in trace), *now]
+
+
+def _names(agents: Iterable[Agent], tests: Iterable[TestRecord], hops: Mapping[str, Hop]) -> Names:
+    blocks = Counter(target for _, target in {(test.spec.test, test.spec.target) for test in tests})
+    return Names(
+        agents=agent_names(agents),
+        hops={address: hop.rdns for address, hop in hops.items() if hop.rdns},
+        networks={address: hop.network for address, hop in hops.items() if hop.network},
+        doubled=frozenset(target for target, number in blocks.items() if number > 1),
+    )
+
+
+async def _earlier(archive: Archive, run: RunRecord, tests: Iterable[TestRecord]) -> Mapping[_Cell, _Traces]:
+    """The paths of the newest good run of the same plan before this one, by cell, where hops are wanted."""
+    if not any(test.spec.path_details for test in tests):
+        return {}
+    found: dict[_Cell, _Traces] = {}
+    async for test, answer in _details_of(archive, await _last_good(archive, run)):
+        cell = (test.spec.test, test.spec.type, test.spec.target, answer.agent_id)
+        found[cell] = tuple(path.hops for path in answer.paths or ())
+    return found
+
+
+async def _details_of(archive: Archive, run: RunRecord | None) -> AsyncIterator[tuple[TestRecord, Answer]]:
+    if run is None:
+        return
+    for test in await archive.tests(run.id):
+        if test.spec.path_details:
+            answers = await archive.answers(run.id, test.spec.key)
+            for answer in sorted(answers, key=lambda answer: answer.round_id):
+                if answer.layer == DETAILS:
+                    yield test, answer
+
+
+async def _last_good(archive: Archive, run: RunRecord) -> RunRecord | None:
+    alike = (run.origin, run.account, run.simulated)
+    for one in await archive.runs(_RUNS, run.plan):
+        earlier = one.started < run.started and one.id != run.id
+        if earlier and one.exit_code == 0 and (one.origin, one.account, one.simulated) == alike:
+            return one
+    return None

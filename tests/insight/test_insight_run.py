@@ -1,0 +1,157 @@
+"""What is read of a run for the engine, over the real store, and what the command line prints of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import make_agent, make_answer, make_run, make_spec, make_tests
+from click.testing import CliRunner
+from simulated_run import in_process
+from virtual_time import run_virtual
+
+from orchestrator.actions.insight import _earlier, insight
+from orchestrator.cli import cli
+from orchestrator.insight.document import document
+from orchestrator.insight.look import Insight
+from orchestrator.insight.values import Phase
+from orchestrator.insight.words import plain
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import Answer, CellResult, CellState, Hop, NotRun, Verdict
+from orchestrator.model import Path as Path_
+from orchestrator.records import RunRecord, RunState
+from orchestrator.simulator.settings import Settings as World
+from orchestrator.store.base import Store
+from orchestrator.store.opening import open_store
+from orchestrator.testtypes import DETAILS
+
+PLAN = """
+version: 1
+name: looked
+api: API
+tests:
+  - name: web
+    type: http-server
+    targets: [https://www.example.com, https://down.example.com, https://shop.example.com]
+    agents: {type: enterprise, name: "branch-0*"}
+    path_details: true
+    expect: [http-server.responseCode == 200]
+"""
+
+
+@pytest.fixture(scope="module", params=["v7", "v6"])
+def looked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Insight]:
+    """The store of a run in a world where one host is down, and its insight."""
+    path = tmp_path_factory.mktemp("looked") / "o.db"
+
+    async def work() -> Insight:
+        async with in_process(World(), store=path) as simulated:
+            ran = await simulated.run(PLAN.replace("API", request.param))
+            return await insight(simulated.session.doors.store, ran.outcome.run)
+
+    return path, run_virtual(work)
+
+
+def test_a_host_that_is_down_is_the_one_cause(looked: tuple[Path, Insight]) -> None:
+    _, found = looked
+    (one,) = found.explanations
+    assert (one.group.kind, one.group.value) == ("target", ("web", "https://down.example.com"))
+    assert one.bad == one.known == found.bad
+    assert one.bad >= 5
+    assert one.phases == {Phase.CONNECT: one.bad}
+    assert (one.level, one.severity) == ("network", Verdict.FAIL)
+    assert plain(one.text) == f"https://down.example.com fails from every agent: {one.bad} of {one.bad}"
+    assert found.isolated == ()
+    assert found.headline == f"One cause explains {one.bad} of {one.bad} bad cells"
+
+
+def test_hops_that_came_are_known_and_counted(looked: tuple[Path, Insight]) -> None:
+    _, found = looked
+    assert found.paths.wanted == found.paths.got > 0
+    assert not any("hops" in limit for limit in found.limits)
+
+
+def test_what_the_command_line_prints_of_a_run_is_the_same_everywhere(
+    looked: tuple[Path, Insight],
+) -> None:
+    path, found = looked
+    shown = _printed("show", "last", "--json", "--store", str(path))["insight"]
+    bare = _printed("explain", "last", "--json", "--store", str(path))
+    full = _printed("explain", "last", "--json", "--cells", "--store", str(path))
+    assert shown == bare == json.loads(json.dumps(document(found)))
+    assert len(full["explanations"][0].pop("cells")) == found.bad
+    assert full == bare
+
+
+@pytest.mark.parametrize("words", [[], ["--agent", "1", "--json"], ["web", "--cells"]])
+def test_without_a_cell_there_is_json_of_the_whole_run_and_nothing_else(
+    looked: tuple[Path, Insight], words: list[str]
+) -> None:
+    done = CliRunner().invoke(cli, ["explain", "last", *words, "--store", str(looked[0])])
+    assert done.exit_code == 2
+    assert "CELL" in done.output
+
+
+def _printed(*words: str) -> dict[str, Any]:
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.output
+    made: dict[str, Any] = json.loads(done.stdout)
+    return made
+
+
+# -- hops of an earlier run ----------------------------------------------------------------------------------
+
+SPECS = [make_spec(f"k{n}", target=f"t{n}", path_details=True, layers=("network",)) for n in (1, 2)]
+
+
+async def kept(
+    store: Store, run: RunRecord, verdict: Verdict, code: int, *details: tuple[str, Answer]
+) -> RunRecord:
+    """A run that has ended: its cells have this verdict, and the answers of ``details`` by spec."""
+    await store.create_run(run, make_tests(SPECS, run.id), [], [make_agent("1"), make_agent("2")])
+    for spec in SPECS:
+        await store.intend(run.id, spec.key, "a name", run.started)
+        await store.created(run.id, spec.key, f"{run.id}-{spec.key}", {}, run.started)
+        rows = [make_answer("network", agent, metrics={"loss": 0.0}) for agent in spec.agents]
+        await store.add_answers(run.id, spec.key, [*rows, *(row for key, row in details if key == spec.key)])
+        ends = [CellResult(agent, CellState.ANSWERED, verdict) for agent in spec.agents]
+        await store.close_test(run.id, spec.key, SpecState.COMPLETE, ends, run.started)
+    await store.update_run(
+        run.id, state=RunState.COMPLETE, finished=run.started + 1, exit_code=code, facts=run.facts
+    )
+    return await store.run(run.id)
+
+
+def hop(agent: str, address: str, round_id: int = 1) -> Answer:
+    path = Path_("p", (Hop(1, "192.0.2.1"), Hop(2, address)))
+    return make_answer(DETAILS, agent, metrics={"pathTraces": 1}, paths=(path,), round_id=round_id)
+
+
+async def test_hops_are_taken_from_the_newest_good_run_of_the_plan_before_this_one(tmp_path: Path) -> None:
+    async with open_store(str(tmp_path / "o.db")) as opened:
+        store = opened.store
+        good = ("k1", hop("1", "198.51.100.7", 2)), ("k1", hop("1", "198.51.100.9", 1))
+        await kept(store, make_run("aa01", started=1.0), Verdict.PASS, 0, ("k1", hop("1", "198.51.100.1")))
+        await kept(store, make_run("aa02", started=2.0), Verdict.PASS, 0, *good)
+        await kept(store, make_run("aa03", started=3.0), Verdict.FAIL, 1, ("k1", hop("1", "198.51.100.3")))
+        await kept(store, make_run("aa04", started=4.0, plan="other"), Verdict.PASS, 0,
+                   ("k1", hop("1", "198.51.100.4")))  # fmt: skip
+        now = await kept(store, make_run("aa05", started=5.0), Verdict.FAIL, 1)
+        await kept(store, make_run("aa06", started=6.0), Verdict.PASS, 0, ("k1", hop("1", "198.51.100.6")))
+        earlier = await _earlier(store, now, await store.tests(now.id))
+        assert {
+            cell: [one.address for trace in traces for one in trace] for cell, traces in earlier.items()
+        } == {("web", "http-server", "t1", "1"): ["192.0.2.1", "198.51.100.7"]}
+        assert (await insight(store, now)).from_history == 1
+
+
+async def test_a_run_that_has_just_begun_has_an_insight_too(tmp_path: Path) -> None:
+    async with open_store(str(tmp_path / "o.db")) as opened:
+        run = make_run()
+        left_out = NotRun("web", "http-server", "t3", "1", "the agent is offline")
+        await opened.store.create_run(run, make_tests(SPECS), [left_out], [make_agent("1")])
+        found = await insight(opened.store, run)
+    assert found.unjudged == {"no_answer": 0, "not_run": 1, "pending": 4, "partial": 0}
+    assert found.headline == "So far: nothing was judged; 4 cells open"
