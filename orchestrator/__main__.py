@@ -25,9 +25,11 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     finally:
-        if ours:
-            # The exit code is decided; what is left is Python's own end.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # The exit code is decided; what is left is Python's own end, which takes its handlers away early: a
+        # signal that was heard once, and comes again, would kill what has already ended.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if callable(signal.getsignal(number)):
+                signal.signal(number, signal.SIG_IGN)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -59,14 +60,19 @@ class Unfailing(io.TextIOBase):
 def prepare_streams() -> None:
     """Make stdout and stderr fit for whatever they are connected to. May be called again."""
     # Closed by the caller (`>&-`): nobody listens, and that is no reason to stop.
-    sys.stdout = sys.stdout or io.StringIO()
-    sys.stderr = sys.stderr or io.StringIO()
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that this locale cannot write must not end a report.
             stream.reconfigure(errors="backslashreplace")
     if not isinstance(sys.stderr, Unfailing):
         sys.stderr = Unfailing(sys.stderr)
+
+
+def _nowhere() -> TextIO:
+    """A stream in the place of one that was closed: some write text to it, some bytes."""
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def undelivered(problem: OSError, code: int) -> int:

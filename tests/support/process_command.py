@@ -25,7 +25,6 @@ import asyncio
 import os
 import signal
 import sqlite3
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -203,6 +202,6 @@ def install(environ: os._Environ[str]) -> None:
 
 if __name__ == "__main__":
     install(os.environ)
-    from orchestrator.cli import main
+    from orchestrator.__main__ import main
 
-    main(sys.argv[1:])
+    main()
