@@ -133,13 +133,24 @@ class _World:
         if kind.bare != "targetAgentId":
             bodies = ((target.name, merged(block.fields, target.fields)) for target, _ in pairs)
             return [_Resolved(name, completed(kind, fields), None) for name, fields in bodies]
-        found = []
+        found: dict[str, _Resolved] = {}
         for target, place in pairs:
             fields = merged(block.fields, target.fields)
             agent = self._target_agent(str(fields["targetAgentId"]), place)
-            if agent is not None and self._throughput_allowed(block, fields, agent, place):
-                found.append(_Resolved(_shown(target, agent), {**fields, "targetAgentId": agent.id}, agent))
-        return found
+            if agent is None or not self._throughput_allowed(block, fields, agent, place):
+                continue
+            name = self._shown(target, agent)
+            one = _Resolved(name, {**fields, "targetAgentId": agent.id}, agent)
+            if found.setdefault(name, one) != one:
+                self._problems.add(place, f"test {quoted(block.name)} has two targets called {quoted(name)}")
+        return list(found.values())
+
+    def _shown(self, target: Target, agent: Agent) -> str:
+        """An agent that is named by its bare id is shown by its name, with the id where that repeats."""
+        if target.name != agent.id or not agent.name:
+            return target.name
+        alone = len(self._by_name.get(folded(agent.name), [])) == 1
+        return agent.name if alone else f"{agent.name} ({agent.id})"
 
     def _target_agent(self, text: str, place: Place) -> Agent | None:
         if text in self._by_id:
@@ -166,11 +177,6 @@ class _World:
         )
         self._problems.add(place, message)
         return False
-
-
-def _shown(target: Target, agent: Agent) -> str:
-    """An agent that is named by its bare id is shown by its name."""
-    return agent.name if target.name == agent.id else target.name
 
 
 class _Packed:

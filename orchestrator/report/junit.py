@@ -13,7 +13,7 @@ which no library for JUnit documents does.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
@@ -127,6 +127,7 @@ class _Document:
 
     def __init__(self, run: RunRecord, out: Out, suites: dict[str, _Suite], times: _Times) -> None:
         self._run, self._out, self._suites, self._times = run, out, suites, times
+        self._classes = _classes(run.plan, suites)
 
     def begin(self, *, took: float | None) -> None:
         run = self._run
@@ -146,7 +147,7 @@ class _Document:
     def case(self, cell: CellRecord) -> None:
         head = {
             "name": f"{cell.target} @ {cell.agent or cell.agent_id}",
-            "classname": f"{self._run.plan} / {cell.test}".replace(".", "_"),
+            "classname": self._classes[cell.test],
             "time": _seconds(self._times.of_cell(cell)),
         }
         inside = _outcome(cell)
@@ -160,6 +161,19 @@ class _Document:
 
     def _line(self, text: str) -> None:
         self._out(text + "\n")
+
+
+def _classes(plan: str, tests: Iterable[str]) -> dict[str, str]:
+    """Names of classes by test: without dots, and still no two alike (``a.b`` beside ``a_b``)."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for test in tests:
+        name = f"{plan} / {test}".replace(".", "_")
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        found[test] = name
+    return found
 
 
 def _outcome(cell: CellRecord) -> str:

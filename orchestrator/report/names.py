@@ -12,13 +12,23 @@ from orchestrator.records import CellRecord
 
 
 def agent_names(agents: Iterable[Agent]) -> dict[str, str]:
-    """Names for people by id. Names that differ in case or in their Unicode form only are taken for one."""
+    """Names for people by id, no two alike.
+
+    Names that differ in case, in blanks or in their Unicode form only are taken for one.
+    """
     known = list(agents)
-    times = Counter(folded(agent.name) for agent in known)
+    times = Counter(_seen(agent.name) for agent in known)
+    # What looks like the name and the id of another agent repeats as well.
+    times.update({_seen(_with_id(agent)): 1 for agent in known if times[_seen(agent.name)] > 1})
     return {
-        agent.id: agent.name if agent.name and times[folded(agent.name)] == 1 else _with_id(agent)
+        agent.id: agent.name if agent.name and times[_seen(agent.name)] == 1 else _with_id(agent)
         for agent in known
     }
+
+
+def _seen(name: str) -> str:
+    """A name as a reader sees it."""
+    return folded(" ".join(name.split()))
 
 
 def _with_id(agent: Agent) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.report.check import Block, blocks
 from orchestrator.report.digest import grouped
 from orchestrator.report.headline import many
+from orchestrator.report.names import agent_names
 from orchestrator.report.times import span
 from orchestrator.safe import terminal
 from orchestrator.terminal.console import say, table
@@ -51,7 +52,7 @@ def print_check(
         beyond = f"{worth.beyond_deadline} of {many(worth.creations, 'test')} will not fit"
         fit = "all blocks and targets in turn, until it ends"
         say(console, f"  time box  {span(worth.deadline)}: about {beyond}; {fit}", "yellow")
-    print_groups(console, "Left out", grouped(left_out, {agent.id: agent.name for agent in agents}))
+    print_groups(console, "Left out", grouped(left_out, agent_names(agents)))
     for sentence in worth.exceeded:
         say(console, f"ceiling exceeded: {terminal(sentence)}", "bold red")
 

@@ -285,3 +285,37 @@ def test_packing_keeps_every_cell_exactly_once(
 def test_a_cluster_is_one_agent(parse: Parse, one_test: OneTest, agent: MakeAgent) -> None:
     plan = parse(one_test(agents="{type: enterprise-cluster}"))
     assert expand(plan, [agent("5", type=AgentType.CLUSTER)]).specs[0].agents == ("5",)
+
+
+@pytest.mark.parametrize("type_name", ["agent-to-agent", "voice"])
+class TestAgentsThatAreTargets:
+    AGENTS = (("1", "Branch"), ("2", "Branch"), ("3", "Other"), ("4", ""))
+
+    def targets(
+        self, written: str, type_name: str, parse: Parse, one_test: OneTest, agent: MakeAgent
+    ) -> list[tuple[str, object]]:
+        known = [agent(one, name=name) for one, name in self.AGENTS]
+        specs = expand(parse(one_test(type=type_name, targets=written, agents="['3', '4']")), known).specs
+        return [(spec.target, spec.fields["targetAgentId"]) for spec in specs]
+
+    def test_of_one_name_have_their_ids(
+        self, type_name: str, parse: Parse, one_test: OneTest, agent: MakeAgent
+    ) -> None:
+        found = self.targets("['1', '2']", type_name, parse, one_test, agent)
+        assert found == [("Branch (1)", "1"), ("Branch (2)", "2")]
+
+    def test_without_a_name_go_by_their_id(
+        self, type_name: str, parse: Parse, one_test: OneTest, agent: MakeAgent
+    ) -> None:
+        assert self.targets("['4']", type_name, parse, one_test, agent) == [("4", "4")]
+
+    def test_given_by_name_and_by_id_are_one(
+        self, type_name: str, parse: Parse, one_test: OneTest, agent: MakeAgent
+    ) -> None:
+        assert self.targets("['3', Other]", type_name, parse, one_test, agent) == [("Other", "3")]
+
+    def test_called_like_another_one_are_refused(
+        self, type_name: str, parse: Parse, one_test: OneTest, agent: MakeAgent
+    ) -> None:
+        with pytest.raises(PlanInvalid, match="two targets called 'Other'"):
+            self.targets("[{name: Other, targetAgentId: '1'}, '3']", type_name, parse, one_test, agent)

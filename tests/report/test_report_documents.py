@@ -315,3 +315,10 @@ def test_a_simulated_run_is_repeated_and_never_resumed(make: Make) -> None:
 
 def test_a_run_without_a_file_has_no_command_to_repeat(make: Make) -> None:
     assert "again:" not in ticket(make.run(plan_path=None), make.counts(), Digest())
+
+
+async def test_junit_keeps_blocks_apart_whose_names_differ_in_dots_only(make: Make) -> None:
+    root = await parsed(make, [make.cell(test=test) for test in ("a.b", "a_b")])
+    names = [str(case.get("classname")) for case in root.iter("testcase")]
+    assert len(set(names)) == 2
+    assert not any("." in name for name in names)

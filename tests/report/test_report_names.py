@@ -66,3 +66,19 @@ async def test_tables_and_tickets_tell_two_agents_of_one_name_apart(make: Make) 
     rows = [make.row(agent_id=agent_id, agent="branch") for agent_id in names]
     await write_table(lambda: make.stream(rows), out.write, names=names)
     assert [line.split("  ")[1] for line in out.getvalue().splitlines()[1:]] == list(names.values())
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (("London", "London "), ("London (1)", "London  (2)")),
+        (("Lon don", "Lon  don"), ("Lon don (1)", "Lon  don (2)")),
+        (("London", "london", "London (1)"), ("London (1)", "london (2)", "London (1) (3)")),
+        (("London", "Paris (1)"), ("London", "Paris (1)")),
+    ],
+)
+def test_no_two_agents_are_called_alike_however_their_names_are_made(
+    names: tuple[str, ...], shown: tuple[str, ...]
+) -> None:
+    agents = [make_agent(str(number), name=name) for number, name in enumerate(names, 1)]
+    assert tuple(agent_names(agents).values()) == shown
