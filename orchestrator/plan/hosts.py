@@ -83,6 +83,8 @@ def address(text: str, what: str) -> str:
         found = ipaddress.ip_address(text)
     except ValueError:
         raise AddressInvalid(f"{what} is an IP address, not {_shown(text)}") from None
+    if "%" in text:
+        raise AddressInvalid(f"{what} names an interface of one host after its '%': {_shown(text)}")
     _one_host(found, what)
     return str(found)
 
@@ -324,7 +326,7 @@ def _host(text: str, what: str, *, after: str = "", in_url: bool = False) -> str
 def _name(text: str, what: str) -> str:
     """A DNS name in ASCII: as a host's, with wildcards and the slashes of RFC 2317."""
     if _is_address(text.strip("[]")):
-        pointer = ipaddress.ip_address(text.strip("[]")).reverse_pointer
+        pointer = ipaddress.ip_address(text.strip("[]").partition("%")[0]).reverse_pointer
         raise AddressInvalid(
             f"{what} is a name, not the address {_shown(text)}; its own name is at '{pointer} PTR'"
         )

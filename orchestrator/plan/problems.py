@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import PlanInvalid, PlanProblem
@@ -45,6 +45,12 @@ class Problems:
         if place.file not in self._files:
             self._files.append(place.file)
         self._found[PlanProblem(place.file, place.line, place.column, " ".join(message.split()))] = None
+
+    def add_common(self, several: Sequence[Problems]) -> None:
+        """Note the problems of the first if each of these has some: what is wrong in any reading."""
+        if several and all(len(one) for one in several):
+            for one in several[0].listed():
+                self.add(Place(one.file, one.line, one.column), one.message)
 
     def listed(self) -> tuple[PlanProblem, ...]:
         """All problems in the order of the files and of their lines."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.model import Api
+from orchestrator.near import near
+from orchestrator.plan.fields import FieldReader
 from orchestrator.plan.problems import Problems, listing, nearest, quoted
-from orchestrator.plan.rows import CsvFiles
+from orchestrator.plan.rows import CsvFiles, waits
 from orchestrator.plan.source import Entries, Items, Node, Scalar
-from orchestrator.plan.targets import Groups, read_group
+from orchestrator.plan.targets import Groups, Written, read_group, resolve
 from orchestrator.testtypes import METRICS, OURS, READ_ONLY, SCHEDULED_ONLY, TEST_TYPES
 from orchestrator.verdict.expect import ExpectationInvalid, parse_expectation
 
@@ -20,6 +23,8 @@ def check_without_type(node: Entries, groups: Groups, csv: CsvFiles, problems: P
         if name not in known and name not in OURS | READ_ONLY | SCHEDULED_ONLY:
             message = f"no type of test has an option {quoted(name)}{nearest(name, known)}"
             problems.add(place, message)
+        elif name in known and isinstance(options, Entries) and not waits(options.entries[name]):
+            _check_option(name, options.entries[name], problems)
     for one in _texts(node.entries.get("layers")):
         layer = str(one.value)
         if layer not in METRICS:
@@ -30,7 +35,35 @@ def check_without_type(node: Entries, groups: Groups, csv: CsvFiles, problems: P
             wrong = _wrong_everywhere(str(one.value))
             if wrong is not None:
                 problems.add(one.place, wrong)
-    _check_targets(node.entries.get("targets"), groups, csv, problems)
+    kind = next((str(one.value) for one in _texts(node.entries.get("type"))), "")
+    _check_targets(node.entries.get("targets"), kind, groups, csv, problems)
+
+
+def _check_option(name: str, node: Node, problems: Problems) -> None:
+    """Note what is wrong with a value in each type that has the option."""
+    found = []
+    for kind in TEST_TYPES.values():
+        if name in kind.options:
+            found.append(Problems())
+            FieldReader(kind, Api.V7, found[-1]).field(name, node, node.place)
+    problems.add_common(found)
+
+
+def _check_address(written: Written, type_name: str, problems: Problems) -> None:
+    """Note what is wrong with a target in each type, in the words of the one that was probably meant."""
+    if written.row is not None:
+        return  # which columns are needed depends on the type
+    text = written.bare or ""
+    # Any text may be the name of an agent; one like this hardly is.
+    no_agent = any(one in text for one in ".:/")
+    meant = "http-server" if "://" in text else near(type_name, TEST_TYPES, at_least=0.3) or "agent-to-server"
+    kinds = [kind for kind in TEST_TYPES.values() if not (no_agent and kind.bare == "targetAgentId")]
+    found = []
+    fields = written.entries.entries if written.entries is not None else {}
+    for kind in sorted(kinds, key=lambda one: (one.bare not in fields, one.name != meant)):
+        found.append(Problems())
+        resolve(kind, written, FieldReader(kind, Api.V7, found[-1]), found[-1])
+    problems.add_common(found)
 
 
 def _texts(node: Node | None) -> Iterator[Scalar]:
@@ -56,14 +89,18 @@ def _wrong_everywhere(text: str) -> str | None:
     return str(first)
 
 
-def _check_targets(node: Node | None, groups: Groups, csv: CsvFiles, problems: Problems) -> None:
-    """Names that are almost those of groups, files and mappings that cannot be read."""
+def _check_targets(
+    node: Node | None, type_name: str, groups: Groups, csv: CsvFiles, problems: Problems
+) -> None:
+    """Names that are almost those of groups, files and mappings that cannot be read, impossible addresses."""
     for item in node.items if isinstance(node, Items) else (node,):
         text = item.value if isinstance(item, Scalar) else None
-        near = nearest(text, groups) if isinstance(text, str) and text not in groups else ""
-        if item is None or (isinstance(text, str) and text in groups):
+        meant = nearest(text, groups) if isinstance(text, str) and text not in groups else ""
+        if item is None:
             continue
-        if isinstance(text, str) and near:
-            problems.add(item.place, f"no group of targets is called {quoted(text)}{near}")
-        else:
-            read_group(item, csv, problems)
+        if isinstance(text, str) and meant:
+            problems.add(item.place, f"no group of targets is called {quoted(text)}{meant}")
+            continue
+        written = groups.get(text) if isinstance(text, str) else None
+        for one in read_group(item, csv, problems) if written is None else written:
+            _check_address(one, type_name, problems)

@@ -389,3 +389,12 @@ def test_a_required_option_that_is_empty_is_missing(
 ) -> None:
     text = one_test(f"options: {{dnsServers: {servers}}}", type="dns-server", targets="[a.example]")
     assert any("dnsServers" in problem for problem in problems_of(text, api=api))
+
+
+@pytest.mark.parametrize("text", ["fe80::1%eth0", "::%. A", "[fe80::1%25eth0] PTR"])
+def test_an_address_with_an_interface_is_no_name_either(text: str) -> None:
+    assert "is a name, not the address" in refused(lambda: hosts.domain(text, "domain"))
+
+
+def test_an_address_alone_names_no_interface() -> None:
+    assert "names an interface" in refused(lambda: hosts.address("fe80::1%eth0", "dnsOverride"))

@@ -344,3 +344,41 @@ class TestSecrets:
         problems = problems_of(text, environ={"KEY": "hunter2"})
         assert len(problems) == 3
         assert "hunter2" not in "\n".join(problems)
+
+
+@pytest.mark.parametrize("kind", ["type: http", "type: bgp", "type: [http-server]", "type:"])
+@pytest.mark.parametrize(
+    ("targets", "more", "why"),
+    [
+        ("['h:99999']", "", "a port is from 1 to 65535"),
+        ("['https://h:99999/']", "", "a port is from 1 to 65535"),
+        ("[{url: 'https://'}]", "", "has no host"),
+        ("bad", "", "is a network"),
+        (
+            "['https://a.example']",
+            "options: {httpTimeLimit: soon}",
+            "a whole number is wanted",
+        ),
+        ("['https://a.example']", "options: {dnsServers: ['h:https']}", "a port is a number"),
+    ],
+)
+def test_a_type_that_is_none_hides_no_value_that_is_wrong_in_all_types(
+    problems_of: Callable[..., list[str]], kind: str, targets: str, more: str, why: str
+) -> None:
+    text = (
+        "version: 1\nname: one\ntargets: {bad: [10.0.0.0/24]}\n"
+        f"tests:\n  - name: web\n    {kind}\n    targets: {targets}\n    agents: ['1']\n    {more}\n"
+    )
+    assert any(why in problem for problem in problems_of(text))
+
+
+def test_a_type_that_is_none_makes_no_problem_of_what_is_right_in_some_type(
+    problems_of: Callable[..., list[str]],
+) -> None:
+    targets = "['https://a.example', 'a.example MX', branch-1, 'a.example:443', {url: 'https://a.example'}]"
+    text = (
+        "version: 1\nname: one\ntests:\n  - name: web\n    type: bgp\n    agents: ['1']\n"
+        f"    targets: {targets}\n    options: {{httpTimeLimit: 5, protocol: tcp}}\n"
+    )
+    (problem,) = problems_of(text)
+    assert "no type of test is called 'bgp'" in problem
