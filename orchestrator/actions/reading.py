@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from orchestrator.actions.insight import insight
 from orchestrator.actions.source import source_of
@@ -12,15 +13,19 @@ from orchestrator.insight.document import Mask, document
 from orchestrator.insight.look import Insight
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import AnswerStatus, Verdict
-from orchestrator.records import Counts, RunRecord, RunState, TestRecord
+from orchestrator.near import folded, near
+from orchestrator.records import Counts, RunRecord, RunState, StoredAnswer, TestRecord
 from orchestrator.report.digest import Digest, digest
 from orchestrator.report.formats import REPORTS, Source
 from orchestrator.report.names import with_names
-from orchestrator.report.results import Filter
+from orchestrator.report.results import Filter, without_answer
 from orchestrator.report.summary import summary
 from orchestrator.store.base import Archive
 from orchestrator.store.opening import Opened
 from orchestrator.testtypes import DETAILS, METRICS
+
+# Runs that are looked through for the names of plans.
+PLANS_SEARCHED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +58,46 @@ async def runs(opened: Opened, *, limit: int = 20, plan: str | None = None) -> t
     return tuple([await as_it_stands(opened, run) for run in found])
 
 
-async def find(opened: Opened, name: str) -> RunRecord:
-    """The run with this id, the beginning of one, or ``last``, as it stands.
+async def named(archive: Archive, name: str, plan: str | None = None) -> RunRecord:
+    """The run with this id, the beginning of one, or ``last``: of any plan, or of the one that is named.
 
-    Raises ``UsageProblem`` if there is none or more than one.
+    Raises ``UsageProblem`` if there is none or more than one, or if it is a run of another plan.
     """
-    return await as_it_stands(opened, await opened.store.run(name))
+    if plan is None:
+        return await archive.run(name)
+    newest = await archive.runs(1, plan)
+    if not newest:
+        raise UsageProblem(await no_run_of(archive, plan), hint="`orchestrator runs` lists them")
+    if name == "last":
+        return newest[0]
+    found = await archive.run(name)
+    if found.plan != plan:
+        raise UsageProblem(
+            f"run {found.id} is one of plan {found.plan!r}, not of {plan!r}", hint="name the run or its plan"
+        )
+    return found
 
 
-async def show(opened: Opened, name: str, *, now: float) -> Shown:
+async def no_run_of(archive: Archive, plan: str) -> str:
+    """That there is no run of a plan, and which plan was probably meant."""
+    known = {run.plan for run in await archive.runs(PLANS_SEARCHED)}
+    return f"there is no run of plan {plan!r}{proposed(plan, known)}"
+
+
+def proposed(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant, as a question; nothing if none is near."""
+    meant = near(word, known)
+    return f"; did you mean {meant!r}?" if meant else ""
+
+
+async def find(opened: Opened, name: str, plan: str | None = None) -> RunRecord:
+    """The run that :func:`named` finds, as it stands. Raises ``UsageProblem`` as it does."""
+    return await as_it_stands(opened, await named(opened.store, name, plan))
+
+
+async def show(opened: Opened, name: str, *, now: float, plan: str | None = None) -> Shown:
     """What a run came to. Raises ``UsageProblem`` if there is no such run."""
-    return await summed_up(opened.store, await find(opened, name), now=now)
+    return await summed_up(opened.store, await find(opened, name, plan), now=now)
 
 
 async def summed_up(archive: Archive, run: RunRecord, *, now: float) -> Shown:
@@ -80,9 +114,9 @@ async def summed_up(archive: Archive, run: RunRecord, *, now: float) -> Shown:
     )
 
 
-async def source(opened: Opened, name: str, *, now: float) -> Source:
+async def source(opened: Opened, name: str, *, now: float, plan: str | None = None) -> Source:
     """What the formats of results and reports read. Raises ``UsageProblem`` if there is no such run."""
-    return source_of(opened.store, await find(opened, name), now)
+    return source_of(opened.store, await find(opened, name, plan), now)
 
 
 def keeping(
@@ -103,7 +137,7 @@ def keeping(
     return Filter(tuple(layers), tuple(verdicts), tuple(statuses), tuple(agents), tuple(targets))
 
 
-async def report(opened: Opened, name: str, form: str, *, now: float) -> bytes:
+async def report(opened: Opened, name: str, form: str, *, now: float, plan: str | None = None) -> bytes:
     """The report of a run in one of the formats of ``REPORTS``, whole, as UTF-8.
 
     What cannot be encoded is written with backslashes. Raises ``UsageProblem`` for a format or a run that
@@ -116,5 +150,51 @@ async def report(opened: Opened, name: str, form: str, *, now: float) -> bytes:
     def keep(text: str) -> None:
         parts.append(text.encode("utf-8", "backslashreplace"))
 
-    await REPORTS[form].write(await source(opened, name, now=now), keep)
+    await REPORTS[form].write(await source(opened, name, now=now, plan=plan), keep)
     return b"".join(parts)
+
+
+def with_silent(source: Source, keep: Filter) -> Source:
+    """The source with a line, after the answers, for each cell without one, if the filter asks for those.
+
+    A cell whose test is still open counts as in the summary: as ``no-answer`` once its creation was sent.
+    """
+    wanted = {Verdict.NO_ANSWER, Verdict.NOT_RUN} & {*keep.verdicts}
+    return replace(source, results=lambda: _with_silent(source, wanted)) if wanted else source
+
+
+async def _with_silent(source: Source, wanted: set[Verdict]) -> AsyncIterator[StoredAnswer]:
+    async for row in source.results():
+        yield row
+    sent = {test.spec.key for test in await source.tests() if test.state in _SENT}
+    async for cell in source.cells():
+        verdict = cell.verdict or (Verdict.NO_ANSWER if cell.spec in sent else Verdict.NOT_RUN)
+        if verdict in wanted:
+            yield without_answer(cell, verdict)
+
+
+_SENT = (SpecState.CREATING, SpecState.WAITING, SpecState.UNKNOWN)
+
+
+async def unmatched(source: Source, keep: Filter) -> list[str]:
+    """A sentence for each target and agent that a filter names and the run does not have."""
+    targets, agents = await _named_in(source)
+    told = [("target", one, targets) for one in keep.targets if not _any(one, targets)]
+    told += [("agent", one, agents) for one in keep.agents if not _any(one, agents)]
+    return [
+        f"no {what} of run {source.run.id} matches {one!r}{proposed(one, known)}" for what, one, known in told
+    ]
+
+
+async def _named_in(source: Source) -> tuple[set[str], set[str]]:
+    """The targets of a run, and the names and ids of its agents; also of what was left out."""
+    targets: set[str] = set()
+    agents: set[str] = set()
+    async for cell in source.cells():
+        targets.add(cell.target)
+        agents.update((cell.agent_id, cell.agent))
+    return targets, agents
+
+
+def _any(pattern: str, names: Iterable[str]) -> bool:
+    return any(fnmatchcase(folded(name), folded(pattern)) for name in names)

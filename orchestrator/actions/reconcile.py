@@ -82,6 +82,11 @@ async def reconcile(
     that is named twice, a test that answers another creation; ``PlanBusy`` while the run goes on.
     """
     run = await opened.store.run(name)
+    if adopt and run.simulated:
+        raise UsageProblem(
+            f"run {run.id} was simulated, and its world has ended with it",
+            hint="there is no test that could be adopted; nothing was changed",
+        )
     if adopt or give_up:
         # Not under the hands of a run that goes on.
         async with opened.lease.hold(run.plan, clock, wait=False, told=lambda _: None):

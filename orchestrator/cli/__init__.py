@@ -15,6 +15,7 @@ import click
 from orchestrator.cli.masking import mask
 from orchestrator.cli.streams import prepare_streams, undelivered
 from orchestrator.errors import Exit, NothingToDo, OrchestratorError, PlanInvalid
+from orchestrator.near import near
 from orchestrator.safe import hide_userinfo, visible
 
 # Command -> module of this package and one line for the overview, in the order of the overview.
@@ -77,6 +78,16 @@ class Lazy(click.Group):
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - a defect of ours, and soon seen
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        if word not in COMMANDS and not word.startswith("-"):
+            meant = near(word, COMMANDS)
+            proposal = f" Did you mean '{meant}'?" if meant else ""
+            ctx.fail(f"No such command {word[:80]!r}.{proposal}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

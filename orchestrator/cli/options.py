@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 
 import click
 
@@ -82,6 +83,7 @@ class Attending:
     grace: float
     quiet: bool
     as_json: bool
+    outputs: tuple[Path, ...] = ()
 
 
 def api_options(command: Command) -> Command:
@@ -151,6 +153,14 @@ def attending_options(command: Command) -> Command:
         command,
         click.option("--wait", is_flag=True, help="Wait for another run of the plan to end."),
         grace_option,
+        click.option(
+            "-o",
+            "--output",
+            "outputs",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            help="Write a report at the end, by its ending: .md, .xml (JUnit), .json (repeatable).",
+        ),
         click.option("-q", "--quiet", is_flag=True, help="Print nothing on success."),
         json_option,
     )

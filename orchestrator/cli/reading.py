@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.options import json_option, store_option
-from orchestrator.cli.runnames import required_run_argument, run_argument
+from orchestrator.cli.runnames import plan_option, required_run_argument, run_argument
 from orchestrator.report.formats import REPORTS, RESULTS
 
 MOST_RUNS = 1_000_000
@@ -21,7 +21,7 @@ MOST_RUNS = 1_000_000
     type=click.IntRange(1, MOST_RUNS),
     help="How many, newest first.",
 )
-@click.option("--plan", help="Only runs of this plan.")
+@click.option("--plan", metavar="NAME", help="Only runs of this plan.")
 @json_option
 @store_option
 def runs(limit: int, plan: str | None, as_json: bool, store: str | None) -> None:
@@ -33,17 +33,19 @@ def runs(limit: int, plan: str | None, as_json: bool, store: str | None) -> None
 
 @click.command()
 @run_argument
+@plan_option
 @json_option
 @store_option
-def show(run: str, as_json: bool, store: str | None) -> None:
+def show(run: str, plan: str | None, as_json: bool, store: str | None) -> None:
     """Show what RUN came to (an id, a prefix of one, or `last`)."""
     from orchestrator.cli.bodies import reading as body  # noqa: PLC0415 - start-up stays light
 
-    body.show(run, as_json=as_json, store=store)
+    body.show(run, plan, as_json=as_json, store=store)
 
 
 @click.command()
 @run_argument
+@plan_option
 @click.option("--format", "form", type=click.Choice(["table", *RESULTS]), default="table", show_default=True)
 @click.option("--layer", "layers", multiple=True, help="Only this layer (repeatable).")
 @click.option("--verdict", "verdicts", multiple=True, help="Only cells with this verdict (repeatable).")
@@ -53,6 +55,7 @@ def show(run: str, as_json: bool, store: str | None) -> None:
 @store_option
 def results(
     run: str,
+    plan: str | None,
     form: str,
     layers: tuple[str, ...],
     verdicts: tuple[str, ...],
@@ -66,6 +69,7 @@ def results(
 
     body.results(
         run,
+        plan,
         form,
         layers=layers,
         verdicts=verdicts,
@@ -78,25 +82,33 @@ def results(
 
 @click.command()
 @run_argument
+@plan_option
 @click.option("--format", "form", type=click.Choice([*REPORTS]), default="markdown", show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
 @store_option
-def report(run: str, form: str, output: Path | None, store: str | None) -> None:
+def report(run: str, plan: str | None, form: str, output: Path | None, store: str | None) -> None:
     """Write a report of RUN: Markdown for a ticket, or JUnit for a CI server."""
     from orchestrator.cli.bodies import reading as body  # noqa: PLC0415 - start-up stays light
 
-    body.report(run, form, output, store=store)
+    body.report(run, plan, form, output, store=store)
 
 
 @click.command()
 @required_run_argument
 @click.argument("cell", required=False)
+@plan_option
 @click.option("--agent", help="Which agent of the cell (id or name).")
 @click.option("--cells", is_flag=True, help="List the bad cells of each cause (without CELL).")
 @json_option
 @store_option
 def explain(
-    run: str, cell: str | None, agent: str | None, cells: bool, as_json: bool, store: str | None
+    run: str,
+    cell: str | None,
+    plan: str | None,
+    agent: str | None,
+    cells: bool,
+    as_json: bool,
+    store: str | None,
 ) -> None:
     """Tell the story of CELL of RUN.
 
@@ -105,11 +117,13 @@ def explain(
     """
     from orchestrator.cli.bodies import reading as body  # noqa: PLC0415 - start-up stays light
 
+    if plan is not None and cell is None and run != "last":
+        run, cell = "last", run
     if cells and cell is not None:
         raise click.UsageError("--cells is for the whole run: leave CELL out")
     if cell is None:
         if agent is not None or not as_json:
             raise click.UsageError("name a CELL, or give --json for what is wrong with the whole run")
-        body.insight(run, cells=cells, store=store)
+        body.insight(run, plan, cells=cells, store=store)
         return
-    body.explain(run, cell, agent, as_json=as_json, store=store)
+    body.explain(run, plan, cell, agent, as_json=as_json, store=store)

@@ -15,7 +15,7 @@ from orchestrator.cli.options import (
     priority_option,
     simulate_options,
 )
-from orchestrator.cli.runnames import run_argument
+from orchestrator.cli.runnames import plan_option, run_argument
 from orchestrator.records import UNKNOWN_POLICIES
 
 
@@ -45,6 +45,7 @@ def run(
 
 @click.command()
 @run_argument
+@plan_option
 @click.option(
     "--unknown",
     type=click.Choice(UNKNOWN_POLICIES),
@@ -54,11 +55,11 @@ def run(
 )
 @attending_options
 @api_options
-def resume(run: str, *, unknown: str, attending: Attending, access: Access) -> None:
+def resume(run: str, plan: str | None, *, unknown: str, attending: Attending, access: Access) -> None:
     """Go on where RUN stopped. Nothing that was created is created again."""
     from orchestrator.cli.bodies import run as body  # noqa: PLC0415 - start-up stays light
 
-    body.resume(run, access, attending, unknown=unknown)
+    body.resume(run, plan, access, attending, unknown=unknown)
 
 
 @click.command()

@@ -17,6 +17,13 @@ def _known(context: click.Context, parameter: click.Parameter, incomplete: str) 
     ]
 
 
+plan_option = click.option(
+    "--plan",
+    metavar="NAME",
+    help="The newest run of this plan. Without it, `last` is that of any plan, a simulated one too.",
+)
+
+
 def run_argument(command: Command) -> Command:
     """RUN, by default the last one."""
     return click.argument("run", default="last", shell_complete=_known)(command)

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
-from orchestrator.model import AnswerStatus, Metric, Verdict
+from orchestrator.model import Answer, AnswerStatus, Metric, Verdict
 from orchestrator.near import folded
-from orchestrator.records import StoredAnswer
+from orchestrator.records import CellRecord, StoredAnswer
 from orchestrator.report.summary import SCHEMA
 from orchestrator.safe import csv_cell, json_line
 
@@ -46,7 +46,7 @@ class Filter:
         """Whether the row passes every filter that is set."""
         answer = row.answer
         return (
-            (not self.layers or answer.layer in self.layers)
+            (not self.layers or not answer.layer or answer.layer in self.layers)
             and (not self.verdicts or row.verdict in self.verdicts)
             and (not self.statuses or answer.status in self.statuses)
             and (not self.agents or answer.agent_id in self.agents or _matches(answer.agent, self.agents))
@@ -57,6 +57,25 @@ class Filter:
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     name = folded(name)
     return any(fnmatchcase(name, folded(pattern)) for pattern in patterns)
+
+
+def without_answer(cell: CellRecord, verdict: Verdict) -> StoredAnswer:
+    """A cell that has no row, in the place of one: it has no layer, and its error says why nothing came."""
+    reason = "; ".join(cell.reasons) or ("no answer came" if verdict is Verdict.NO_ANSWER else "not run")
+    answer = Answer(
+        layer="",
+        agent_id=cell.agent_id,
+        agent=cell.agent,
+        country=cell.country,
+        server=None,
+        round_id=0,
+        date=None,
+        status=AnswerStatus.ERROR,
+        error=reason,
+        metrics={},
+        raw="",
+    )
+    return StoredAnswer(cell.spec or "", cell.test, None, cell.type, cell.target, answer, verdict)
 
 
 async def kept(rows: Rows, keep: Filter) -> AsyncIterator[StoredAnswer]:
@@ -76,14 +95,14 @@ def result_object(run: str, row: StoredAnswer) -> dict[str, object]:
         "test_id": row.test_id,
         "type": row.type,
         "target": row.target,
-        "layer": answer.layer,
+        "layer": answer.layer or None,
         "agent_id": answer.agent_id,
         "agent": answer.agent,
         "country": answer.country,
         "server": answer.server,
-        "round_id": answer.round_id,
+        "round_id": answer.round_id if answer.layer else None,
         "date": answer.date,
-        "status": answer.status.value,
+        "status": answer.status.value if answer.layer else None,
         "error_type": answer.error_type,
         "error": answer.error,
         "verdict": None if row.verdict is None else row.verdict.value,
@@ -149,6 +168,13 @@ def _fixed(run: str, row: StoredAnswer) -> tuple[Metric | None, ...]:
     verdict = None if row.verdict is None else row.verdict.value
     return (
         *(run, row.spec, row.test, row.test_id, row.type, row.target, answer.layer),
-        *(answer.agent_id, answer.agent, answer.country, answer.server, answer.direction, answer.round_id),
-        *(answer.date, answer.status.value, answer.error_type, answer.error, verdict, answer.link),
+        *(answer.agent_id, answer.agent, answer.country, answer.server, answer.direction),
+        *(answer.round_id if answer.layer else None, answer.date),
+        *(
+            answer.status.value if answer.layer else None,
+            answer.error_type,
+            answer.error,
+            verdict,
+            answer.link,
+        ),
     )

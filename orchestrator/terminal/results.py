@@ -72,7 +72,7 @@ def _cells(row: StoredAnswer, names: Mapping[str, str] | None) -> tuple[str, ...
     failed = answer.status is AnswerStatus.ERROR
     return (
         *(terminal(row.target), terminal(agent), terminal(answer.country or "-")),
-        *(terminal(layer), terminal(answer.date or "-"), row.verdict.value if row.verdict else "-"),
+        *(terminal(layer or "-"), terminal(answer.date or "-"), row.verdict.value if row.verdict else "-"),
         terminal(answer.error or "error") if failed else _measured(answer),
     )
 

@@ -12,6 +12,7 @@ from orchestrator.actions.reading import summed_up
 from orchestrator.actions.run import Attendance, Outcome, Waiting
 from orchestrator.actions.session import Session
 from orchestrator.cli.bodies.common import print_json, say
+from orchestrator.cli.bodies.outputs import write_outputs
 from orchestrator.cli.bodies.reading import tell_shown
 from orchestrator.cli.masking import mask
 from orchestrator.cli.options import Attending
@@ -20,6 +21,7 @@ from orchestrator.cli.streams import undelivered
 from orchestrator.errors import Exit
 from orchestrator.listeners.progress import ProgressListener
 from orchestrator.records import RunRecord
+from orchestrator.report.commands import repeat_command
 from orchestrator.terminal.live import Progress
 
 
@@ -69,9 +71,10 @@ class Terminal:
             yield STOPS[number]
 
     async def tell(self, session: Session, outcome: Outcome) -> Exit:
-        """Tell what came of a run. Returns its exit code."""
+        """Tell what came of a run, and write its reports. Returns its exit code."""
+        await write_outputs(session, outcome.run.id, self.options.outputs)
         if outcome.left_at_once:
-            say(f"left at once; go on with: orchestrator resume {outcome.run.id}")
+            say(f"left at once; {_go_on(outcome.run)}")
             return outcome.exit_code
         try:
             await _tell(session, outcome, quiet=self.options.quiet, as_json=self.options.as_json)
@@ -89,12 +92,20 @@ async def _tell(session: Session, outcome: Outcome, *, quiet: bool, as_json: boo
     if outcome.refused is not None:
         say(f"error: {outcome.refused}")
         say(f"hint: {outcome.hint}")
-        say(f"once that is put right, go on with: orchestrator resume {run.id}")
+        say(f"once that is put right, {_go_on(run)}")
     if outcome.exit_code in STOPS.values():
-        say(f"interrupted; go on with: orchestrator resume {run.id}")
+        say(f"interrupted; {_go_on(run)}")
     if not as_json and not (quiet and outcome.exit_code is Exit.OK):
         shown = await summed_up(store, run, now=now)
         tell_shown(shown, sys.stderr if quiet else sys.stdout)
+
+
+def _go_on(run: RunRecord) -> str:
+    """What to do with a run that has not come to its end. The world of a simulated one has."""
+    if not run.simulated:
+        return f"go on with: orchestrator resume {run.id}"
+    again = repeat_command(run)
+    return "its simulated world has ended with it" + (f"; begin anew with: {again}" if again else "")
 
 
 def _silent(text: str) -> None:

@@ -14,10 +14,12 @@ from orchestrator.actions import explain as explaining
 from orchestrator.actions import insight as looking
 from orchestrator.actions import reading
 from orchestrator.actions.reading import Shown
-from orchestrator.cli.bodies.common import opened_store, print_json, run_async, set_up_logging
+from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
+from orchestrator.cli.bodies.outputs import unwritable
 from orchestrator.cli.masking import mask
 from orchestrator.clock import LoopClock
-from orchestrator.errors import OrchestratorError, UsageProblem
+from orchestrator.errors import OrchestratorError
+from orchestrator.files import replacing
 from orchestrator.insight.document import document
 from orchestrator.insight.look import Insight
 from orchestrator.model import AnswerStatus, Verdict
@@ -55,7 +57,13 @@ def runs(limit: int, plan: str | None, *, as_json: bool, store: str | None) -> N
     async def work() -> tuple[RunRecord, ...]:
         return await _runs(store, limit, plan) if await store_exists(pick_store(store, os.environ)) else ()
 
+    async def none_of(plan: str) -> str:
+        async with opened_store(store) as opened:
+            return await reading.no_run_of(opened.store, plan)
+
     found = run_async(work)
+    if not found and plan is not None and run_async(lambda: store_exists(pick_store(store, os.environ))):
+        say(run_async(lambda: none_of(plan)))
     if as_json:
         print_json(runs_document(found))
     else:
@@ -67,13 +75,13 @@ async def _runs(store: str | None, limit: int, plan: str | None) -> tuple[RunRec
         return await reading.runs(opened, limit=limit, plan=plan)
 
 
-def show(run: str, *, as_json: bool, store: str | None) -> None:
+def show(run: str, plan: str | None, *, as_json: bool, store: str | None) -> None:
     """Show what a run came to."""
     set_up_logging()
 
     async def work() -> Shown:
         async with opened_store(store) as opened:
-            return await reading.show(opened, run, now=LoopClock().wall())
+            return await reading.show(opened, run, now=LoopClock().wall(), plan=plan)
 
     shown = run_async(work)
     if as_json:
@@ -89,6 +97,7 @@ def tell_shown(shown: Shown, stream: TextIO) -> None:
 
 def results(
     run: str,
+    plan: str | None,
     form: str,
     *,
     layers: Sequence[str],
@@ -108,7 +117,10 @@ def results(
 
     async def work() -> None:
         async with opened_store(store) as opened:
-            source = await reading.source(opened, run, now=LoopClock().wall())
+            source = await reading.source(opened, run, now=LoopClock().wall(), plan=plan)
+            for sentence in await reading.unmatched(source, keep):
+                say(sentence)
+            source = reading.with_silent(source, keep)
             if form in RESULTS:
                 await RESULTS[form].write(source, sys.stdout.write, keep)
             else:
@@ -135,45 +147,45 @@ async def _write_table(source: Source, keep: Filter) -> None:
     )
 
 
-def report(run: str, form: str, output: Path | None, *, store: str | None) -> None:
+def report(run: str, plan: str | None, form: str, output: Path | None, *, store: str | None) -> None:
     """Write a report of a run."""
     set_up_logging()
 
     async def work() -> bytes:
         async with opened_store(store) as opened:
-            return await reading.report(opened, run, form, now=LoopClock().wall())
+            return await reading.report(opened, run, form, now=LoopClock().wall(), plan=plan)
 
     content = run_async(work)
     if output is None:
         sys.stdout.buffer.write(content)
         return
     try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise UsageProblem(
-            f"the report cannot be written to {output}: {error.strerror or error}",
-            hint="name a file in a folder that you may write to",
-        ) from error
+        with replacing(output) as file:
+            file.write(content)
+    except (OSError, ValueError) as error:
+        raise unwritable(output, error) from error
 
 
-def insight(run: str, *, cells: bool, store: str | None) -> None:
+def insight(run: str, plan: str | None, *, cells: bool, store: str | None) -> None:
     """What is wrong with a run as a whole, as JSON; with ``cells`` each cause lists its bad cells."""
     set_up_logging()
 
     async def work() -> Insight:
         async with opened_store(store) as opened:
-            return await looking.insight(opened.store, await reading.find(opened, run))
+            return await looking.insight(opened.store, await reading.find(opened, run, plan))
 
     print_json(document(run_async(work), mask, cells=cells))
 
 
-def explain(run: str, cell: str, agent: str | None, *, as_json: bool, store: str | None) -> None:
+def explain(
+    run: str, plan: str | None, cell: str, agent: str | None, *, as_json: bool, store: str | None
+) -> None:
     """Tell the story of a cell."""
     set_up_logging()
 
     async def work() -> Explained:
         async with opened_store(store) as opened:
-            record = await reading.find(opened, run)
+            record = await reading.find(opened, run, plan)
             return await explaining.explain(opened.store, record, cell, agent)
 
     explained = run_async(work)

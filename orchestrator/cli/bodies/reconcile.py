@@ -61,6 +61,9 @@ def _tell(lost: LostCreations) -> None:
         for test in lost.tests
     ]
     consoles.table(console, ("spec", "sent", "name in the product", "what happened"), lines)
+    if lost.run.simulated:
+        say("its simulated world has ended with it: there is nothing to find, and nothing was paid")
+        return
     example = lost.tests[0].spec.key
     say(f"found in the product:  orchestrator reconcile {run} --adopt {example}=TESTID")
     say(f"certainly not there:   orchestrator reconcile {run} --give-up {example}")

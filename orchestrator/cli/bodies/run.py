@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.actions import run as actions
+from orchestrator.actions.reading import named
 from orchestrator.actions.run import Wishes
 from orchestrator.cli.bodies.common import opened_store, run_async, set_up_logging
 from orchestrator.cli.bodies.conducting import Terminal
+from orchestrator.cli.bodies.outputs import check_outputs
 from orchestrator.cli.bodies.sessions import read_plan, session, settings_of
 from orchestrator.cli.options import Access, Attending, Reading, World
 from orchestrator.errors import Exit
@@ -27,6 +29,7 @@ def run(
 ) -> None:
     """Run a plan; ends with the exit code of the run."""
     set_up_logging()
+    check_outputs(attending.outputs)
     loaded, terminal = read_plan(plan, reading, quiet=attending.quiet), Terminal(attending)
     wishes = Wishes(in_order, urgent, str(Path(plan).resolve()))
 
@@ -48,13 +51,14 @@ def run(
     raise SystemExit(int(run_async(work)))
 
 
-def resume(name: str, access: Access, attending: Attending, *, unknown: str) -> None:
+def resume(name: str, plan: str | None, access: Access, attending: Attending, *, unknown: str) -> None:
     """Resume a run; ends with its exit code."""
     set_up_logging()
+    check_outputs(attending.outputs)
     terminal = Terminal(attending)
 
     async def work() -> Exit:
-        record, settings = await _begun(name, access)
+        record, settings = await _begun(name, access, plan)
         async with session(settings, access, reserve=record.settings.reserve) as opened:
             terminal.warn(opened)
             outcome = await actions.resume(
@@ -70,6 +74,7 @@ def rerun(
 ) -> None:
     """Run the tests of a run again; ends with the exit code of the new run."""
     set_up_logging()
+    check_outputs(attending.outputs)
     terminal = Terminal(attending)
 
     async def work() -> Exit:
@@ -90,9 +95,9 @@ def rerun(
 
 
 async def _begun(
-    name: str, access: Access, *, again: bool = False, urgent: bool = False
+    name: str, access: Access, plan: str | None = None, *, again: bool = False, urgent: bool = False
 ) -> tuple[RunRecord, Settings]:
     async with opened_store(access.store) as stored:
-        record = await stored.store.run(name)
+        record = await named(stored.store, name, plan)
     settings = settings_of(access, urgent=urgent)
     return record, actions.as_begun(record, settings, again=again, account=access.aid)

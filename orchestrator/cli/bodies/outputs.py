@@ -1,0 +1,51 @@
+"""Reports that a run writes at its end (``-o FILE``): refused beforehand where they cannot be, then whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from orchestrator.actions import reading
+from orchestrator.actions.session import Session
+from orchestrator.cli.bodies.common import say
+from orchestrator.errors import UsageProblem
+from orchestrator.files import check_writable, replacing
+from orchestrator.report.formats import REPORTS
+
+FORMATS = {one.suffix: one.name for one in REPORTS.values()}
+
+
+def check_outputs(paths: Sequence[Path]) -> None:
+    """Raise ``UsageError`` for an ending that means no report, ``UsageProblem`` for no place to write to."""
+    for path in paths:
+        if path.suffix.lower() not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise click.UsageError(f"-o takes files that end in {known}, not {path.name[:80]!r}")
+        try:
+            check_writable(path)
+        except (OSError, ValueError) as error:
+            raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError | ValueError) -> UsageProblem:
+    """A report that has no place."""
+    reason = getattr(error, "strerror", None) or error
+    return UsageProblem(
+        f"the report cannot be written to {path}: {reason}",
+        hint="name a file in a folder that you may write to",
+    )
+
+
+async def write_outputs(session: Session, run: str, paths: Sequence[Path]) -> None:
+    """Write the reports of a run; one that cannot be written is told, and changes no exit code."""
+    for path in paths:
+        form = FORMATS[path.suffix.lower()]
+        content = await reading.report(session.opened, run, form, now=session.doors.clock.wall())
+        try:
+            with replacing(path) as file:
+                file.write(content)
+        except (OSError, ValueError) as error:
+            say(f"error: {unwritable(path, error).message}")
+            say(f"hint: write it anew with: orchestrator report {run} --format {form} -o FILE")
