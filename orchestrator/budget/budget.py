@@ -30,6 +30,12 @@ I10 The organization's last token is kept (``floor``): a probe that was early af
 I11 What others were seen to spend per window is left to them, shrinking with the window (``keep``).
 I12 After a lost probe the next waits 2, 4, 8, .. 30 s: we know nothing, so we are quiet.
 I13 The server's time comes from ``ServerClock``, never from a clock of ours.
+I14 The length of a window is not known, only supposed (``window``). An answer to a request that was sent when
+    the known window had certainly ended, whose Reset is newer by more than truncation, names another window,
+    however near; else windows of ten seconds would be one for half a minute. Sent before that it was perhaps
+    counted by the next window: what it tells is kept for both (``ahead``). Where a Reset was farther ahead
+    than a window is supposed to be long, windows are longer (``span``): what I6 and I8 conclude from the
+    length is concluded from that. What is learned of shorter ones (``length``) serves planning.
 
 What follows from I1 to I8, and is tested as such: with no other users no request of ours is refused, whatever
 the order, delay and loss of answers and whatever our clock. To keep that strictly, a probe too counts what is
@@ -55,6 +61,8 @@ EXPIRY = 90.0  # seconds until a reservation that nobody settled becomes a loss;
 TRANSIT = 10.0  # seconds that a request whose connection broke may still take to be counted
 BLIND_AFTER = 3  # successful answers in a row without usable headers
 BLIND_ROOM = 1_000_000  # what is free in blind mode, where the caller's pacer rules
+LONGEST_WINDOW = 300.0  # seconds; a Reset that is farther ahead (and than two windows) is garbage
+TRUNCATED = 1.0  # seconds by which a Reset may be too small, and two of one window may differ
 LARGEST_LIMIT = 100_000  # published limits reach 1,000; more than this is not believed
 LARGEST_SHARE = 0.6  # of a window left to others, however much they spend: ours must end too
 ALIGNED_GUARD = 0.25  # seconds after Reset where it is exact; for limiters that tick a little apart
@@ -138,7 +146,7 @@ class Budget:
         """With a margin for chance: near a window's end few requests of others stray far from their mean."""
         others = self._others_at(fraction)
         largest = LARGEST_SHARE * (self.state.limit or 0)
-        expected = min(largest, others) * (fraction + STALE / self.window)
+        expected = min(largest, others) * (fraction + STALE / self.length())
         chance = expected + 2.5 * math.sqrt(expected)
         return max(self.floor, int(max(self.reserve_tokens(others) * fraction, min(largest, chance)) + 0.5))
 
@@ -164,7 +172,7 @@ class Budget:
         """Part of the window still to come, 0 to 1."""
         if self.state.reset is None:
             return 1.0
-        return min(1.0, max(0.0, (self.state.reset - self.clock.at_least(now)) / self.window))
+        return min(1.0, max(0.0, (self.state.reset - self.clock.at_least(now)) / self.length()))
 
     def opens_at(self, now: float, spare: int = 0) -> float:
         """When to ask again: ``now`` if there is room, ``inf`` if only an answer of ours can help."""
@@ -225,11 +233,11 @@ class Budget:
                 self.lost(request, now)
         if state.limbo:
             state.limbo = [then for then in state.limbo if now < then + self._forgiven_after()]
-        if state.known and self._over(now):
+        if state.known and self._over(now) and not self._go_on(now):
             self._roll()
 
     def _forgiven_after(self) -> float:
-        return self.window + 1.0
+        return self._longest() + 1.0
 
     def _over(self, now: float) -> bool:
         end = self.ends_by()
@@ -244,8 +252,17 @@ class Budget:
             return state.reset + max(ALIGNED_GUARD, state.guard)
         latest = state.reset + 1.0
         if state.began is not None:
-            latest = max(state.reset, min(latest, self.clock.at_most(state.began) + self.window))
+            latest = max(state.reset, min(latest, self.clock.at_most(state.began) + self._longest()))
         return latest + state.guard
+
+    def _go_on(self, now: float) -> bool:
+        """I14: take over the window that answers have named before the known one was certainly over."""
+        state = self.state
+        if state.ahead is None:
+            return False
+        state.reset, state.remaining, state.ahead = state.ahead, state.ahead_remaining, None
+        state.mine, state.began = 0, now
+        return not self._over(now)
 
     def _roll(self) -> None:
         """The window is over, the next one unknown (I5). In flight stays in flight (I7)."""
@@ -305,11 +322,13 @@ class Budget:
                 self._unreadable(was_probe, now, status)
             return Heard.NOTHING
         self.state.unreadable = 0
-        heard = self._place(reading.reset)
+        self._learn_span(reading, now)
+        heard = self._place(reading.reset, sent)
         if heard is Heard.NEW_WINDOW:
             self._open(reading, sent, now)
         elif heard is Heard.SAME_WINDOW:
             self._merge(reading)
+            self._look_ahead(reading)
             if was_probe:
                 self._was_early(now)
         else:
@@ -348,23 +367,53 @@ class Budget:
             return False
         asked, answered = self.clock.at_least(sent), self.clock.at_most(now)
         slack = 1.0 + LARGEST_GUARD  # truncation, and a limiter whose clock is behind that of the Date
-        return asked - slack < reading.reset <= answered + 2 * self.window
+        farthest = max(2 * self.window, LONGEST_WINDOW + slack)
+        return asked - slack < reading.reset <= answered + farthest
 
-    def _place(self, reset: float) -> Heard:
+    def _place(self, reset: float, sent: float) -> Heard:
         """I4: which window a Reset belongs to. The first value seen names a window that slides its Reset."""
         current = self.state.reset
-        if current is None or reset > current + self.window / 2:
+        if current is None or reset > current + self.window / 2 or self._follows(current, reset, sent):
             return Heard.NEW_WINDOW
-        return Heard.SAME_WINDOW if reset >= current - self.window / 2 else Heard.OLD_WINDOW
+        apart = min(self.window, self.length()) / 2
+        return Heard.SAME_WINDOW if reset >= current - apart else Heard.OLD_WINDOW
+
+    def _follows(self, current: float, reset: float, sent: float) -> bool:
+        """I14: whether a window that ends at ``reset`` can only have begun after the known one."""
+        end = self.ends_by()
+        over = current + TRUNCATED if end is None else min(end, current + TRUNCATED)
+        return reset > current + TRUNCATED and self.clock.at_least(sent) >= over
+
+    def length(self) -> float:
+        """Seconds of a window, for planning: as supposed, unless they are seen to be otherwise."""
+        state = self.state
+        if state.shortest is not None and state.shortest < self.window - 2 * TRUNCATED:
+            return max(1.0, state.shortest)
+        return self._longest()
+
+    def _longest(self) -> float:
+        """Seconds that a window may last."""
+        longer = self.state.span > self.window + 2 * TRUNCATED
+        return self.state.span + TRUNCATED if longer else self.window
+
+    def _learn_span(self, reading: LimitReading, now: float) -> None:
+        """A window is at least as long as what is left of it."""
+        latest = self.clock.at_most(now)
+        if math.isfinite(latest):
+            self.state.span = max(self.state.span, reading.reset - latest)
 
     def _open(self, reading: LimitReading, sent: float, now: float) -> None:
         state = self.state
         self._account_for_others()
+        if state.reset is not None:
+            # Windows that nobody saw may lie between the two: the shortest distance is the best.
+            apart = reading.reset - state.reset
+            state.shortest = apart if state.shortest is None else min(state.shortest, apart)
         self._learn_alignment(reading, sent)
         state.limit, state.reset = min(reading.limit, LARGEST_LIMIT), reading.reset
         state.remaining = min(reading.remaining, state.limit)
         state.mine, state.wait, state.hold = 0, 2.0, None
-        state.began = now
+        state.began, state.ahead = now, None
         if self._over(now):
             state.known = False  # so late an answer that its window is over; a probe may be out for the next
         else:
@@ -377,14 +426,15 @@ class Budget:
         a fraction of a second each, and a dozen in a row are truncated to the same full minute. What such a
         window cannot do is to be begun by our request and yet end sooner than its length after it.
         """
-        if abs(reading.reset - round(reading.reset / self.window) * self.window) > 1e-6:
+        length = self.length()
+        if abs(reading.reset - round(reading.reset / length) * length) > 1e-6:
             self.state.aligned = 0
         elif reading.remaining == reading.limit - 1 and reading.reset <= self._soonest_end(sent):
             self.state.aligned += 1
 
     def _soonest_end(self, sent: float) -> float:
         """The least Reset, truncated, of a window that began with a request of ours."""
-        return self.clock.at_least(sent) + self.window - 1.0
+        return self.clock.at_least(sent) + self.length() - TRUNCATED
 
     def _account_for_others(self) -> None:
         state = self.state
@@ -393,6 +443,15 @@ class Budget:
         used = max(0, state.limit - state.remaining - state.mine - self._debt())
         before = float(used) if state.others is None else state.others
         state.others = before + (RISING if used > before else FALLING) * (used - before)
+
+    def _look_ahead(self, reading: LimitReading) -> None:
+        """I14: it was perhaps counted by the next window already, so what remains of that is known, too."""
+        state = self.state
+        if state.reset is None or reading.reset <= state.reset + TRUNCATED:
+            return
+        if state.ahead is None or reading.reset > state.ahead + TRUNCATED:
+            state.ahead, state.ahead_remaining = reading.reset, reading.remaining
+        state.ahead_remaining = min(state.ahead_remaining, reading.remaining, reading.limit)
 
     def _merge(self, reading: LimitReading) -> None:
         self.state.limit = min(reading.limit, LARGEST_LIMIT)

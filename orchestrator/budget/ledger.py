@@ -250,4 +250,5 @@ def _view(budget: Budget, now: float) -> BudgetView:
         mine=state.mine,
         blind=budget.blind,
         in_flight=len(state.flying),
+        window=budget.length(),
     )

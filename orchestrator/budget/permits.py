@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from orchestrator.budget.readings import Limits
+from orchestrator.budget.readings import WINDOW, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class BudgetView(NamedTuple):
 
     ``remaining`` is what the server last said; ``free`` is less what is in flight and lost, ``room`` less
     what is kept for others too. ``reset`` is epoch seconds. ``others`` (what they spend) and ``reserve``
-    (left to them) are tokens per window.
+    (left to them) are tokens per ``window``, the seconds of which are learned.
     """
 
     limit: int | None
@@ -40,6 +40,7 @@ class BudgetView(NamedTuple):
     mine: int
     blind: bool
     in_flight: int
+    window: float = WINDOW
 
 
 class LedgerView(NamedTuple):

@@ -29,6 +29,10 @@ class BudgetState:
     began: float | None = None  # when its first answer came to us: the window had begun by then
     guard: float = FIRST_GUARD
     aligned: int = 0  # windows seen to end with the clock's minute, whoever began them
+    span: float = 0.0  # seconds that a window is at least long: the most that was seen to be left of one
+    shortest: float | None = None  # seconds between the Resets of windows that followed each other
+    ahead: float | None = None  # the Reset of the next window, where it was named before this one was over
+    ahead_remaining: int = 0
     jitter: float = 0.0  # seconds added to the rollover when other processes are known
 
     def dump(self) -> dict[str, Any]:
@@ -69,7 +73,7 @@ def count(value: object) -> int:
 
 
 _NAMES = tuple(item.name for item in fields(BudgetState))
-_SECONDS = ("wait", "guard", "jitter")
-_MAYBE_SECONDS = ("reset", "hold", "paused", "others", "began")
-_COUNTS = ("remaining", "mine", "unreadable", "aligned")
+_SECONDS = ("wait", "guard", "span", "jitter")
+_MAYBE_SECONDS = ("reset", "hold", "paused", "others", "began", "shortest", "ahead")
+_COUNTS = ("remaining", "mine", "unreadable", "aligned", "ahead_remaining")
 _MAYBE_COUNTS = ("limit", "probing")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from orchestrator.budget.holders import ASK_AGAIN
 from orchestrator.budget.permits import BudgetView, Ledger, LedgerView, Permit
-from orchestrator.budget.readings import WINDOW
 from orchestrator.events import Waiting
 from orchestrator.runner.pacer import Pacer
 from orchestrator.schedule.pace import Load
@@ -81,7 +80,7 @@ class Chooser:
 def _seconds_left(budget: BudgetView, server_time: float) -> float:
     """Of the budget's window; a whole window where nothing is known."""
     if not budget.known or budget.reset is None or not math.isfinite(server_time):
-        return WINDOW
+        return budget.window
     return budget.reset - server_time
 
 
@@ -93,6 +92,7 @@ def _load(view: LedgerView) -> Load:
         reserve=view.organization.reserve,
         room=view.organization.room if view.organization.known else None,
         seconds_left=_seconds_left(view.organization, view.server_time),
+        window=view.organization.window,
     )
 
 

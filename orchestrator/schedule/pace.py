@@ -18,7 +18,7 @@ class Load:
     """What the budgets say, for planning. ``reserve`` is tokens of a window left to other tools.
 
     ``room``: what may be spent of the organization's window now, ``None`` if unknown; it ends in
-    ``seconds_left``.
+    ``seconds_left``. ``window`` is the seconds of a whole one.
     """
 
     organization_limit: int | None
@@ -27,6 +27,7 @@ class Load:
     reserve: float
     room: int | None = None
     seconds_left: float = WINDOW
+    window: float = WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,14 @@ def pace(load: Load, *, to_create: int, open_tests: int, open_layers: int, layer
     affordable = math.inf
     if load.room is not None and load.reserve > policy.CROWDED * (readable + load.reserve):
         affordable = policy.affordable_waste(
-            load.room - set_aside, load.seconds_left, readable, open_tests, open_layers, window=WINDOW
+            load.room - set_aside, load.seconds_left, readable, open_tests, open_layers, window=load.window
         )
     if to_create == 0:
         return Pace(
             risk=policy.risk_at_the_end(readable, open_tests, layers_per_test, affordable=affordable),
             may_create=False,
             set_aside=0,
-            longest_gap=policy.longest_gap_at_the_end(readable, open_tests, WINDOW),
+            longest_gap=policy.longest_gap_at_the_end(readable, open_tests, load.window),
         )
     instant = load.instant_limit or INSTANT_LIMIT
     return Pace(

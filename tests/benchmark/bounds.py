@@ -8,12 +8,12 @@ from collections.abc import Sequence
 WINDOW = 60.0
 
 
-def window_start(index: int, *, aligned: bool, phase: float) -> float:
+def window_start(index: int, *, aligned: bool, phase: float, window: float = WINDOW) -> float:
     """Seconds after the start at which the index-th window (from 0) of a limit can begin at the earliest."""
     if index == 0:
         return 0.0
-    first = WINDOW - phase if aligned else WINDOW
-    return first + (index - 1) * WINDOW
+    first = window - phase if aligned else window
+    return first + (index - 1) * window
 
 
 def lower_bound(
@@ -24,6 +24,7 @@ def lower_bound(
     instant: int,
     aligned: bool,
     phase: float,
+    window: float = WINDOW,
 ) -> float:
     """Seconds. ``latencies`` are those of the tests in the order of their creation.
 
@@ -31,9 +32,9 @@ def lower_bound(
     read per layer of every test. ``organization`` is the calls per window that others leave.
     """
     calls = len(latencies) * (1 + layers)
-    reads = window_start(math.ceil(calls / organization) - 1, aligned=aligned, phase=phase)
+    reads = window_start(math.ceil(calls / organization) - 1, aligned=aligned, phase=phase, window=window)
     creations = max(
-        window_start(j // instant, aligned=aligned, phase=phase) + latency
+        window_start(j // instant, aligned=aligned, phase=phase, window=window) + latency
         for j, latency in enumerate(latencies)
     )
     return max(reads, creations)

@@ -91,7 +91,13 @@ def figures(
             for layer, at in zip(spec.layers, ready, strict=True)
             if (spec.key, layer) in stored
         ]
-    bound = {"aligned": scenario.aligned, "phase": scenario.phase % 60.0, "instant": scenario.instant}
+    length = scenario.window
+    bound = {
+        "aligned": scenario.aligned,
+        "phase": scenario.phase % length,
+        "instant": scenario.instant,
+        "window": length,
+    }
     left = scenario.organization * (1.0 - scenario.others)
     ordered = lower_bound(latencies, scenario.layers, organization=left, **bound)  # type: ignore[arg-type] # as named
     best = lower_bound(sorted(latencies, reverse=True), scenario.layers, organization=left, **bound)  # type: ignore[arg-type] # as named

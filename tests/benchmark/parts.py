@@ -23,6 +23,7 @@ OTHERS = 0.3
 HOUR = 3600.0
 # Four windows of creations, the last one full: the worst case for the end of a run.
 FULL_LAST = 96
+WINDOWS = (5.0, 10.0, 30.0, 60.0, 150.0, 300.0)
 # The run begins so many seconds into a clock minute.
 PHASES = (57.0, 3.0, 23.0, 41.0)
 SLOW = (Fault("slow-headers", probability=0.3, value=2.0), Fault("slow-headers", probability=0.05, value=8.0))
@@ -132,6 +133,26 @@ def limits(bench: Bench) -> list[Table]:
             "Default limits, nobody else",
             "240 calls and 24 creations a minute; medians 18, 30 and 50 s by test type.",
             HEAD,
+            tuple(rows),
+        )
+    ]
+
+
+def lengths(bench: Bench) -> list[Table]:
+    """Windows that are not a minute, which nothing announces."""
+    runs = 2 if bench.form is Form.QUICK else 4
+    scenarios = {
+        f"{window} {aligned}": sampled(Scenario("window", 120, 2, aligned=aligned, window=window), runs)
+        for window in WINDOWS
+        for aligned in (True, False)
+    }
+    found = bench.groups(scenarios)
+    rows = [(f"{group[0].window:g}", *summed(group[0], found[name])) for name, group in scenarios.items()]
+    return [
+        Table(
+            "Windows of any length",
+            "240 calls and 24 creations in a window, nobody else; only the Resets tell how long it is.",
+            ("window s", *HEAD),
             tuple(rows),
         )
     ]
@@ -337,6 +358,7 @@ def _books(each: Soaked) -> Iterable[tuple[str, str]]:
 
 PARTS: Mapping[str, Callable[[Bench], list[Table]]] = {
     "limits": limits,
+    "windows": lengths,
     "troubles": troubles,
     "peers": side_by_side,
     "overhead": cost,

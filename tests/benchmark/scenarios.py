@@ -36,6 +36,7 @@ class Scenario:
     phase: float = 23.0
     seed: int = 1
     prior_wrong: bool = False
+    window: float = 60.0
 
     def world(self) -> Service:
         """A fresh world of this scenario."""
@@ -44,6 +45,7 @@ class Scenario:
             organization_limit=self.organization,
             instant_limit=self.instant,
             aligned=self.aligned,
+            window=self.window,
             others=self.others,
             spread=0.0,
             faults=self.faults,

@@ -33,6 +33,12 @@ def measured(scenario: Scenario, runs: int) -> list[Figures]:
 
 
 @pytest.mark.parametrize("aligned", [True, False], ids=["aligned", "anchored"])
+@pytest.mark.parametrize(("window", "ratio"), [(5.0, 1.15), (10.0, 1.15), (30.0, 1.07), (300.0, 1.05)])
+def test_windows_of_any_length_are_used_up(window: float, ratio: float, aligned: bool) -> None:
+    held(measured(Scenario("gate", 96, 2, aligned=aligned, window=window), 2), ratio=ratio)
+
+
+@pytest.mark.parametrize("aligned", [True, False], ids=["aligned", "anchored"])
 @pytest.mark.parametrize("layers", [1, 3])
 def test_a_hundred_tests_end_within_three_percent_of_the_bound(layers: int, aligned: bool) -> None:
     figures = measured(Scenario("gate", 100, layers, aligned=aligned), 4)

@@ -28,7 +28,9 @@ from orchestrator.budget.readings import LimitReading, Limits
 
 TRANSIT = 10.0  # seconds within which a request has been counted or never will be
 EXPIRY = 30.0  # seconds after which an answer does not come any more
-WINDOW = 60.0
+WINDOW = 60.0  # what the ledger supposes
+# What the server's windows may be, too.
+LENGTHS = (5.0, 10.0, 30.0, 150.0, 300.0)
 
 
 # The smallest exact server; it shares nothing with the client's side.
@@ -122,6 +124,7 @@ class Model(RuleBasedStateMachine):
     clock: type[ServerClock] = ServerClock
     ledger_type: type[LocalLedger] = LocalLedger
     others = False
+    length = WINDOW
 
     @initialize(
         limit=st.integers(2, 6),
@@ -131,7 +134,7 @@ class Model(RuleBasedStateMachine):
         offset=st.sampled_from([0.0, 5.0, -5.0, 3600.0, -1.7e9, 0.4]),
     )
     def begin(self, limit: int, instant_limit: int, aligned: bool, start: float, offset: float) -> None:
-        self.server = Server(limit, instant_limit, aligned, WINDOW)
+        self.server = Server(limit, instant_limit, aligned, self.length)
         self.time = 1.7e9 + start  # the server's
         self.offset = offset
         self.flights: list[Flight] = []
@@ -276,7 +279,7 @@ class Model(RuleBasedStateMachine):
     @rule()
     def wait_for_the_rollover(self) -> None:
         opens = self.ledger.opens_at(self.now, instant=True)
-        if self.now < opens < self.now + 2 * WINDOW:
+        if self.now < opens < self.now + 2 * max(WINDOW, self.length):
             self.pass_time(opens - self.now + 1e-6)
 
     @precondition(lambda self: self.others)
@@ -321,7 +324,7 @@ class Model(RuleBasedStateMachine):
 
     def liveness(self) -> None:
         """From any state, a quiet server and three windows' time, there is leave to send again."""
-        self.pass_time(3 * WINDOW)
+        self.pass_time(3 * max(WINDOW, self.length))
         assert self.ledger.opens_at(self.now, instant=True) <= self.now
 
 
@@ -341,6 +344,14 @@ def run(machine: type[Model], examples: int, *, shrink: bool = True) -> None:
 
 def test_alone_no_request_of_ours_is_ever_refused() -> None:
     run(Model, 1200)
+
+
+@pytest.mark.parametrize("seconds", LENGTHS)
+def test_alone_no_request_is_refused_however_long_the_windows_are(seconds: float) -> None:
+    class OfAnotherLength(Model):
+        length = seconds
+
+    run(OfAnotherLength, 250)
 
 
 def test_with_others_each_refusal_is_explained_by_them_or_by_a_probe() -> None:
@@ -397,6 +408,28 @@ class LostIsRefunded(Budget):
         pass
 
 
+class NeverAhead(Budget):
+    """I14: what names the next window before this one is certainly over is forgotten"""
+
+    def _look_ahead(self, reading: LimitReading) -> None:
+        pass
+
+
+class SpanNotLearned(Budget):
+    """I14: windows are believed to be as long as supposed"""
+
+    def _learn_span(self, reading: LimitReading, now: float) -> None:
+        pass
+
+
+class LongResetsAreGarbage(Budget):
+    """I9, I14: a Reset farther ahead than two supposed windows is not believed"""
+
+    def _plausible(self, reading: LimitReading, sent: float, now: float) -> bool:
+        near = reading.reset <= self.clock.at_most(now) + 2 * self.window
+        return near and super()._plausible(reading, sent, now)
+
+
 class OurOwnClock(ServerClock):
     """I13"""
 
@@ -435,10 +468,25 @@ class ReservesWithoutAsking(LocalLedger):
     ],
 )
 def test_the_machine_fails_without_the_rule(mutant: type) -> None:
+    fails_without(mutant, WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "seconds"),
+    [(NeverAhead, 10.0), (SpanNotLearned, 150.0), (SpanNotLearned, 300.0), (LongResetsAreGarbage, 300.0)],
+)
+def test_the_machine_fails_without_the_rule_for_windows_of_another_length(
+    mutant: type, seconds: float
+) -> None:
+    fails_without(mutant, seconds)
+
+
+def fails_without(mutant: type, seconds: float) -> None:
     class Mutant(Model):
         budget = mutant if issubclass(mutant, Budget) else Budget
         clock = mutant if issubclass(mutant, ServerClock) else ServerClock
         ledger_type = mutant if issubclass(mutant, LocalLedger) else LocalLedger
+        length = seconds
 
     with pytest.raises(AssertionError, match=r"was refused|remaining rose"):
         run(Mutant, 3000, shrink=False)

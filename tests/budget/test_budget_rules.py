@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.budget.budget import BLIND_ROOM, Budget, Heard
+from orchestrator.budget.budget import BLIND_ROOM, LONGEST_WINDOW, Budget, Heard
 from orchestrator.budget.clock import ServerClock
 from orchestrator.budget.readings import LimitReading
 
@@ -122,8 +122,8 @@ class ForgetsAtRollover(Budget):
 
 
 class OldWindowsCount(Budget):
-    def _place(self, reset: float) -> Heard:
-        heard = super()._place(reset)
+    def _place(self, reset: float, sent: float) -> Heard:
+        heard = super()._place(reset, sent)
         return Heard.NEW_WINDOW if heard is Heard.OLD_WINDOW else heard
 
 
@@ -158,6 +158,88 @@ def test_the_rule_gives_what_is_free_and_without_it_the_answer_is_wrong(
     assert callable(scenario)
     assert scenario(Budget) == free
     assert scenario(mutant) != free, "the scenario does not need the rule that it is about"
+
+
+# -- windows of another length ------------------------------------------------------------------------------
+
+
+class NeverFollows(Budget):
+    def _follows(self, current: float, reset: float, sent: float) -> bool:
+        return False
+
+
+def short_windows(kind: type[Budget], seconds: float = 10.0) -> tuple[World, list[Heard]]:
+    """A window of a few seconds after another, each asked for when the last is certainly over."""
+    world, heard, now, end = World(kind), list[Heard](), 0.5, SERVER + seconds
+    for _ in range(4):
+        heard.append(world.answer(world.send(now), now + DELAY, 4, end))
+        now = max(world.budget.clock.when(end + 1.1), now + seconds)
+        end += seconds
+    return world, heard
+
+
+@pytest.mark.parametrize("seconds", [5.0, 10.0, 30.0])
+def test_an_answer_that_was_asked_for_when_the_window_was_over_names_another_however_near(
+    seconds: float,
+) -> None:
+    world, heard = short_windows(Budget, seconds)
+    assert heard == [Heard.NEW_WINDOW] * 4
+    assert world.budget.length() == seconds
+    assert short_windows(NeverFollows, seconds)[1][1] is Heard.SAME_WINDOW, "this needs the rule"
+
+
+def test_a_straggler_of_an_older_short_window_tells_nothing_of_this_one() -> None:
+    world, _ = short_windows(Budget)
+    before = world.budget.state.remaining
+    straggler, reading = world.send(29.5), LimitReading(5, 0, SERVER + 30)
+    assert world.budget.settle(straggler, reading, sent=29.5, now=35.0, status=200) is Heard.OLD_WINDOW
+    assert world.budget.state.remaining == before
+
+
+def test_what_names_the_next_window_too_soon_is_kept_for_it() -> None:
+    world, _ = short_windows(Budget)  # the last one ends at 40
+    assert world.answer(world.send(40.6), 40.7, 1, SERVER + 50) is Heard.SAME_WINDOW
+    assert world.budget.free(40.8) == 1
+    assert world.budget.free(41.3) == 1, "one is left of the next window, and no probe is needed"
+    assert world.budget.state.reset == SERVER + 50
+
+
+@pytest.mark.parametrize("ahead", [10.0, 60.0, 290.0])
+def test_a_server_that_slides_its_reset_is_read_anew_when_the_first_one_is_over(ahead: float) -> None:
+    """It degrades to a slow limit, and never freezes: nothing is spent that an answer has not shown."""
+    world, new, waited = World(), 0, 0.0
+    now = 0.5
+    for _ in range(40):
+        opens = world.budget.opens_at(now)
+        waited = max(waited, opens - now)
+        now = max(now + 0.5, opens)
+        heard = world.answer(world.send(now), now + DELAY, 2, float(math.floor(SERVER + now + ahead)))
+        new += heard is Heard.NEW_WINDOW
+        now += DELAY
+    assert new >= 2
+    assert waited <= ahead + 3.0
+
+
+@pytest.mark.parametrize("ahead", [5.0, 37.0, 150.0, 300.0])
+def test_that_nothing_remains_is_obeyed_until_the_reset_however_far_it_is(ahead: float) -> None:
+    world = World()
+    world.answer(world.send(0.0), DELAY, 0, SERVER + ahead)
+    assert world.budget.free(ahead - 0.5) == 0
+    assert ahead <= world.budget.opens_at(1.0) <= ahead + 1.2
+
+
+def test_a_reset_farther_ahead_than_any_window_is_garbage() -> None:
+    world = World()
+    assert world.answer(world.send(0.0), DELAY, 0, SERVER + 2 * LONGEST_WINDOW) is Heard.NOTHING
+
+
+def test_a_limit_that_changes_within_a_run_is_the_limit_from_then_on() -> None:
+    world, _ = short_windows(Budget)
+    world.answer(world.send(35.0), 35.1, 1, SERVER + 40, limit=3)
+    assert world.budget.state.limit == 3
+    assert world.budget.free(35.2) == 1
+    world.answer(world.send(41.2), 41.3, 11, SERVER + 50, limit=12)
+    assert (world.budget.state.limit, world.budget.free(41.4)) == (12, 11)
 
 
 def test_a_loss_is_cleared_by_an_answer_to_a_request_sent_after_it() -> None:
@@ -355,7 +437,7 @@ def test_whatever_the_headers_say_the_budget_stays_sane_and_opens_again(
         state = world.budget.state
         assert state.limit is None or 1 <= state.limit <= 100_000
         assert 0 <= state.remaining <= (state.limit or 0)
-        assert state.reset is None or state.reset <= SERVER + now + 123
+        assert state.reset is None or state.reset <= SERVER + now + LONGEST_WINDOW + 10
         assert state.flying == {}
         now += 0.5
     for _ in range(300):
