@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.budget.budget import BLIND_AFTER, EXPIRY, TRANSIT, Budget, Heard
+from orchestrator.budget.budget import BLIND_AFTER, EXPIRY, TRANSIT, Budget
 from orchestrator.budget.clock import ClockState, ServerClock
 from orchestrator.budget.permits import BudgetView, LedgerView, Permit, Refusals
 from orchestrator.budget.readings import WINDOW
 from orchestrator.budget.state import count, seconds
+from orchestrator.budget.windows import Heard
 from orchestrator.events import (
     Tell,
     untold,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from orchestrator.budget.budget import ALIGNED_SEEN, Budget
+from orchestrator.budget.budget import Budget
 from orchestrator.budget.clock import ServerClock
 from orchestrator.budget.readings import LimitReading
+from orchestrator.budget.windows import ALIGNED_SEEN
 
 SERVER = 1_700_000_040.0  # server epoch seconds at our monotonic second 0; a multiple of 60
 DELAY = 0.1

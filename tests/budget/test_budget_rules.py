@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.budget.budget import BLIND_ROOM, LONGEST_WINDOW, Budget, Heard
+from orchestrator.budget.budget import BLIND_ROOM, Budget
 from orchestrator.budget.clock import ServerClock
 from orchestrator.budget.readings import LimitReading
+from orchestrator.budget.windows import LONGEST_WINDOW, Heard
 
 SERVER = 1_700_000_040.0  # server epoch seconds at our monotonic second 0; a multiple of 60
 END = SERVER + 60.0
@@ -186,6 +187,17 @@ def test_an_answer_that_was_asked_for_when_the_window_was_over_names_another_how
     assert heard == [Heard.NEW_WINDOW] * 4
     assert world.budget.length() == seconds
     assert short_windows(NeverFollows, seconds)[1][1] is Heard.SAME_WINDOW, "this needs the rule"
+
+
+@pytest.mark.parametrize("seconds", [10.0, 290.0])
+def test_in_windows_of_another_length_too_there_is_room_at_the_time_that_was_promised(seconds: float) -> None:
+    world, _ = short_windows(Budget, seconds)
+    world.budget.share, now = 0.6, 3 * seconds + 2.0
+    world.answer(world.send(now), now + DELAY, 2, SERVER + 4 * seconds)
+    opens = world.budget.opens_at(now + 0.2)
+    assert now + 0.3 < opens < 4 * seconds, "the reserve shrinks within the window"
+    assert world.budget.room(opens - 0.1) == 0
+    assert world.budget.room(opens) >= 1
 
 
 def test_a_straggler_of_an_older_short_window_tells_nothing_of_this_one() -> None:
