@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.insight.facts import CLEAN_LOSS, Facts
-from orchestrator.insight.kinds import KINDS
+from orchestrator.insight.kinds import KINDS, NAME_SERVER
 from orchestrator.insight.values import Group
 from orchestrator.insight.words import Data, Names, Sentence, count
 
 MOST_LINES = 2
 _MOST_NAMED = 4
-_OF_TARGETS = frozenset({"target", "host", "server-ip", "dns-answer", "dns-server"})
+_OF_TARGETS = frozenset({"target", "host", "server-ip", "dns-answer", NAME_SERVER})
 
 
 def contrast(facts: Facts, names: Names) -> tuple[Sentence, ...]:

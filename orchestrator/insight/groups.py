@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from orchestrator.insight.kinds import NAME_SERVER
 from orchestrator.insight.phases import is_filtered, phase_of
 from orchestrator.insight.values import CellKey, Group, Observed, Phase, Seen
 from orchestrator.model import Agent, Answer, AnswerStatus, Hop, Json, Spec, Verdict
 from orchestrator.near import folded
-from orchestrator.testtypes.layers import DETAILS, PATHS
+from orchestrator.testtypes.layers import BY_SERVER, DETAILS, PATHS
 from orchestrator.testtypes.table import TEST_TYPES
 
 JUDGED = frozenset({Verdict.PASS, Verdict.WARN, Verdict.FAIL})
@@ -135,8 +136,8 @@ def _answered(rows: Iterable[Answer]) -> Iterator[Group]:
         ip = row.metrics.get("serverIp")
         if isinstance(ip, str) and ip:
             yield _alone("server-ip", ip)
-        if row.layer == "dns-server" and row.server:
-            yield _alone("dns-server", row.server)
+        if row.layer == BY_SERVER.name and row.server:
+            yield _alone(NAME_SERVER, row.server)
         mappings = row.metrics.get("mappings")
         if isinstance(mappings, str) and mappings.strip():
             yield Group("dns-answer", (normalised(mappings),))

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from orchestrator.testtypes.layers import BY_SERVER
+
+# A name server, by the name of the layer that has a row for each.
+NAME_SERVER = BY_SERVER.name
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -40,7 +45,7 @@ KINDS = _table(
     ("endpoint", 2, ""),
     ("server-ip", 2, ""),
     ("dns-answer", 2, ""),
-    ("dns-server", 2, ""),
+    (NAME_SERVER, 2, ""),
     ("country*target", 3, "agents"),
     ("network*target", 3, "agents"),
     ("agent-type*target", 3, "agents"),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.insight.values import Observed, Phase, Trouble
 from orchestrator.model import Answer, AnswerStatus
-from orchestrator.testtypes.layers import BYTE_RATE, DETAILS, LAYERS, MBPS, MS, PATHS
+from orchestrator.testtypes.layers import BYTE_RATE, DETAILS, HTTP, LAYERS, MBPS, MS, PACKETS, PATHS
 
 _BY_TYPE = {
     "dns": Phase.DNS,
@@ -33,8 +33,8 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], Phase], ...] = (
     (re.compile(r"\breceiv", re.IGNORECASE), Phase.RECEIVE),
 )
 _NOTHING_CAME = re.compile(r"\b0 bytes", re.IGNORECASE)
-_DNS_LAYERS = frozenset({"dns-server", "dns-trace", "dnssec"})
-_SCRIPTS = frozenset({"page-load", "web-transactions"})
+_DNS_LAYERS = frozenset(layer.name for layer in LAYERS.values() if layer.resolves)
+_SCRIPTS = frozenset(layer.name for layer in LAYERS.values() if layer.scripted)
 _LOSSES = frozenset({"loss", "jitter", "mos", "discards", "pdv", "proxyLoss", "proxyJitter"})
 _ANSWERS = frozenset(
     {"responseCode", "isValid", "completion", "numErrors", "componentErrors", "availability"}
@@ -42,7 +42,7 @@ _ANSWERS = frozenset(
 _TLS = frozenset({"sslVersion", "sslCipher"})
 _TIMES = frozenset({MS, BYTE_RATE, MBPS})
 # Layers that tell of packets only: every other one has got through if it measured something.
-_PACKETS = frozenset({"network", PATHS.name, DETAILS})
+_PACKETS = frozenset({PACKETS.name, PATHS.name, DETAILS})
 
 
 def phase_of(cell: Observed) -> Phase | None:
@@ -62,7 +62,7 @@ def _found(cell: Observed) -> Iterator[Phase]:
     # What nobody asked for makes no cell fail, but an error row shows where the asked one came from.
     others = [trouble for trouble in cell.troubles if trouble.metric is None or not asked]
     for trouble in dict.fromkeys((*asked, *others)):
-        if not (filtered and trouble.layer == "network"):
+        if not (filtered and trouble.layer == PACKETS.name):
             yield phase_of_trouble(trouble)
     if cell.troubles and not filtered and any(_all_lost(row) for row in cell.rows):
         yield Phase.CONNECT
@@ -100,13 +100,13 @@ def _of_metric(layer: str, metric: str) -> Phase:
 
 def is_filtered(rows: Sequence[Answer]) -> bool:
     """Whether every probe is lost while HTTP answers: probes are blocked, and loss cannot be judged."""
-    answers = any(row.layer == "http-server" and "responseCode" in row.metrics for row in rows)
+    answers = any(row.layer == HTTP.name and "responseCode" in row.metrics for row in rows)
     return answers and any(_all_lost(row) for row in rows)
 
 
 def _all_lost(row: Answer) -> bool:
     loss = row.metrics.get("loss")
-    return row.layer == "network" and isinstance(loss, int | float) and loss >= 100
+    return row.layer == PACKETS.name and isinstance(loss, int | float) and loss >= 100
 
 
 def ends_early(rows: Sequence[Answer]) -> bool:

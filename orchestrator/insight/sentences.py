@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from orchestrator.insight.facts import Facts
+from orchestrator.insight.kinds import NAME_SERVER
 from orchestrator.insight.values import Phase
 from orchestrator.insight.within import excess_of
 from orchestrator.insight.words import Data, Names, Sentence, count
@@ -217,7 +218,7 @@ _FIRST: Mapping[str, Callable[[Facts, Names], Sentence]] = MappingProxyType(
         "host": _host,
         "server-ip": _given,
         "dns-answer": _given,
-        "dns-server": _server,
+        NAME_SERVER: _server,
         "pair": _pair,
         "agent-type*target": _inside,
         **dict.fromkeys(("hop", "link", "last-hop", "hop-prefix", "hop-network"), _path),

@@ -6,40 +6,15 @@ agents see the same targets. Parts that grow with distance are the network's if 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 
 from orchestrator.insight.facts import CLEAN_LOSS, Facts, median
 from orchestrator.insight.values import Phase, Seen
 from orchestrator.model import Verdict
+from orchestrator.testtypes.layers import LAYERS
 
 # Parts that add up to the whole, by layer, each with its word.
-_PARTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "http-server": {
-            "dnsTime": "DNS",
-            "connectTime": "connect",
-            "sslTime": "TLS",
-            "waitTime": "server wait",
-            "receiveTime": "receive",
-        },
-        "ftp-server": {
-            "dnsTime": "DNS",
-            "connectTime": "connect",
-            "negotiationTime": "negotiation",
-            "waitTime": "server wait",
-            "transferTime": "transfer",
-        },
-        "sip-server": {
-            "dnsTime": "DNS",
-            "connectTime": "connect",
-            "registerTime": "register",
-            "inviteTime": "invite",
-            "optionsTime": "options",
-            "waitTime": "server wait",
-        },
-    }
-)
+_PARTS = {layer.name: layer.parts for layer in LAYERS.values() if layer.parts}
 _WITH_DISTANCE = frozenset({"connectTime", "sslTime"})
 _MOST = 0.6  # the share of what is too much that names a part
 _GREW = 1.2

@@ -6,7 +6,7 @@ The vendor's door, the schedule and the plan read it; nobody else names a layer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -43,7 +43,9 @@ class Layer:
     how many is not documented (:mod:`orchestrator.testtypes.expected`). ``measures_network``: not there
     without network measurements. ``both_ways``: may be asked for both directions at once. ``finishes_last``:
     when it is complete, the others most likely are. ``traces``: its rows are path traces, and ``details`` is
-    the name of the answers with their hops.
+    the name of the answers with their hops. ``resolves``: it is about names, not about reaching anything.
+    ``scripted``: a browser or a script acted, so an error may be anybody's. ``parts`` are times that add up
+    to the whole, each with its word.
     """
 
     name: str
@@ -59,6 +61,9 @@ class Layer:
     finishes_last: bool = False
     traces: bool = False
     details: str | None = None
+    resolves: bool = False
+    scripted: bool = False
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 def _ms(*names: str) -> dict[str, str]:
@@ -120,6 +125,13 @@ _ALL = (
         evidence=_WEB_EVIDENCE,
         median=WEB_MEDIAN,
         v6=V6Data("web/http-server", "web", "httpServer"),
+        parts={
+            "dnsTime": "DNS",
+            "connectTime": "connect",
+            "sslTime": "TLS",
+            "waitTime": "server wait",
+            "receiveTime": "receive",
+        },
     ),
     Layer(
         "page-load",
@@ -132,6 +144,7 @@ _ALL = (
         evidence=frozenset({"pageLoadTime", "domLoadTime", "responseTime"}),
         median=BROWSER_MEDIAN,
         v6=V6Data("web/page-load", "web", "pageLoad"),
+        scripted=True,
     ),
     Layer(
         "web-transactions",
@@ -139,6 +152,7 @@ _ALL = (
         evidence=frozenset({"transactionTime"}),
         median=BROWSER_MEDIAN,
         v6=V6Data("web/web-transactions", "web", "webTransaction"),
+        scripted=True,
     ),
     Layer(
         "api",
@@ -160,6 +174,13 @@ _ALL = (
         evidence=_WEB_EVIDENCE,
         median=WEB_MEDIAN,
         v6=V6Data("web/ftp-server", "web", "ftpServer"),
+        parts={
+            "dnsTime": "DNS",
+            "connectTime": "connect",
+            "negotiationTime": "negotiation",
+            "waitTime": "server wait",
+            "transferTime": "transfer",
+        },
     ),
     Layer(
         "dns-server",
@@ -167,6 +188,7 @@ _ALL = (
         evidence=frozenset({"resolutionTime", "mappings"}),
         v6=V6Data("dns/server", "dns", "server"),
         row_for_each="dnsServers",
+        resolves=True,
     ),
     Layer(
         "dns-trace",
@@ -180,12 +202,14 @@ _ALL = (
         },
         evidence=frozenset({"finalQueryTime", "queries", "mappings", "output"}),
         v6=V6Data("dns/trace", "dns", "trace"),
+        resolves=True,
     ),
     Layer(
         "dnssec",
         {"isValid": BOOL},
         evidence=frozenset({"isValid"}),
         v6=V6Data("dns/dnssec", "dns", "dnssec"),
+        resolves=True,
     ),
     Layer(
         "sip-server",
@@ -200,6 +224,14 @@ _ALL = (
         evidence=frozenset({"availability", "totalTime", "responseTime", "responseCode"}),
         median=WEB_MEDIAN,
         v6=V6Data("voice/sip-server", "voice", "sipMetrics"),
+        parts={
+            "dnsTime": "DNS",
+            "connectTime": "connect",
+            "registerTime": "register",
+            "inviteTime": "invite",
+            "optionsTime": "options",
+            "waitTime": "server wait",
+        },
     ),
     Layer(
         "rtp-server",
@@ -241,6 +273,10 @@ METRICS: Mapping[str, Mapping[str, str]] = _Metrics()
 # The layer of path traces, and the name of the answers with their hops, which are read one by one.
 PATHS = next(layer for layer in _ALL if layer.traces)
 DETAILS = PATHS.details or ""
+# The layer of packets; the one whose answer proves that HTTP got through; the one with a row for each server.
+PACKETS = next(layer for layer in _ALL if layer.measures_network and not layer.traces)
+HTTP = next(layer for layer in _ALL if "responseCode" in layer.metrics and "sslTime" in layer.metrics)
+BY_SERVER = next(layer for layer in _ALL if layer.row_for_each is not None)
 
 
 def layer_of_answer(name: str) -> Layer | None:
