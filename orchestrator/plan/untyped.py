@@ -11,7 +11,7 @@ from orchestrator.plan.problems import Problems, listing, nearest, quoted
 from orchestrator.plan.rows import CsvFiles, waits
 from orchestrator.plan.source import Entries, Items, Node, Scalar
 from orchestrator.plan.targets import Groups, Written, read_group, resolve
-from orchestrator.testtypes import METRICS, OURS, READ_ONLY, SCHEDULED_ONLY, TEST_TYPES
+from orchestrator.testtypes import HOST_TYPE, METRICS, OURS, READ_ONLY, SCHEDULED_ONLY, TEST_TYPES, WEB_TYPE
 from orchestrator.verdict.expect import ExpectationInvalid, parse_expectation
 
 
@@ -56,11 +56,11 @@ def _check_address(written: Written, type_name: str, problems: Problems) -> None
     text = written.bare or ""
     # Any text may be the name of an agent; one like this hardly is.
     no_agent = any(one in text for one in ".:/")
-    meant = "http-server" if "://" in text else near(type_name, TEST_TYPES, at_least=0.3) or "agent-to-server"
+    usual = WEB_TYPE if "://" in text else near(type_name, TEST_TYPES, at_least=0.3) or HOST_TYPE
     kinds = [kind for kind in TEST_TYPES.values() if not (no_agent and kind.bare == "targetAgentId")]
     found = []
     fields = written.entries.entries if written.entries is not None else {}
-    for kind in sorted(kinds, key=lambda one: (one.bare not in fields, one.name != meant)):
+    for kind in sorted(kinds, key=lambda one: (one.bare not in fields, one.name != usual)):
         found.append(Problems())
         resolve(kind, written, FieldReader(kind, Api.V7, found[-1]), found[-1])
     problems.add_common(found)

@@ -3,10 +3,11 @@
 from orchestrator.testtypes.layers import DETAILS, LAYERS, METRICS, PATHS, Layer, layers_of
 from orchestrator.testtypes.prices import PRICE_SOURCE, milliunits, time_limit
 from orchestrator.testtypes.shape import Kind, Option, TestType, V6Form
-from orchestrator.testtypes.table import OURS, READ_ONLY, SCHEDULED_ONLY, TEST_TYPES
+from orchestrator.testtypes.table import HOST_TYPE, OURS, READ_ONLY, SCHEDULED_ONLY, TEST_TYPES, WEB_TYPE
 
 __all__ = [
     "DETAILS",
+    "HOST_TYPE",
     "LAYERS",
     "METRICS",
     "OURS",
@@ -15,6 +16,7 @@ __all__ = [
     "READ_ONLY",
     "SCHEDULED_ONLY",
     "TEST_TYPES",
+    "WEB_TYPE",
     "Kind",
     "Layer",
     "Option",

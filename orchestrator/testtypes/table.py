@@ -235,6 +235,9 @@ _ALL = (
 
 TEST_TYPES: Mapping[str, TestType] = MappingProxyType({kind.name: kind for kind in _ALL})
 
+# What people mostly mean by an address, and by a host, where they do not say.
+WEB_TYPE, HOST_TYPE = "http-server", "agent-to-server"
+
 # Set by the server (api-facts 1.2).
 READ_ONLY = frozenset(
     {

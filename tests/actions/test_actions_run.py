@@ -128,7 +128,11 @@ def test_a_resume_goes_on_as_the_run_was_begun(tmp_path: Path) -> None:
         action.as_begun(simulated_run, asked)
     run = replace(simulated_run, account="12", settings=replace(simulated_run.settings, simulated=False))
     assert action.as_begun(run, asked) == replace(asked, account="12", urgent=True)
-    assert action.as_begun(run, replace(asked, account="34")).account == "34"
+    assert action.as_begun(run, asked, account="12").account == "12"
+    with pytest.raises(
+        UsageProblem, match="was begun in account group 12, and its tests are there, not in 34"
+    ):
+        action.as_begun(run, asked, account="34")
     assert not action.as_begun(run, asked, again=True).urgent
     with pytest.raises(UsageProblem, match=r"belongs to .*, not to https://other\.example"):
         action.as_begun(run, replace(asked, origin="https://other.example"))
