@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -85,7 +86,7 @@ def _whole(value: Any) -> int:
 
 
 def _number(value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or value != value:  # noqa: PLR0124 - NaN
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise ValueError("must be a number")
     return float(value)
 
@@ -145,6 +146,10 @@ def _fault(value: Any) -> Fault:
             given[key] = reader(item)
         except ValueError as error:
             raise ValueError(f"fault '{value['kind']}': {key} {error}") from error
+    if given.get("type", next(iter(MEDIANS))) not in MEDIANS:
+        raise ValueError(
+            f"fault '{value['kind']}': unknown test type '{given['type']}'{_nearest(given['type'], MEDIANS)}"
+        )
     if given["match"] not in MATCHES:
         raise ValueError(f"fault '{value['kind']}': match must be one of {', '.join(MATCHES)}")
     return Fault(**given)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -114,14 +116,18 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise ValueError for a world that cannot be."""
-        for name in ("organization_limit", "instant_limit", "page_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1")
-        for name in ("window", "latency"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive")
-        for name in ("others", "others_instant", "error_rate", "trouble", "spread"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be between 0 and 1")
+        self._must(1.0, math.inf, "organization_limit", "instant_limit", "page_size", rule="be at least 1")
+        self._must(sys.float_info.min, math.inf, "window", "latency", rule="be positive")
+        counts = ("cloud_agents", "enterprise_agents", "clusters")
+        times = ("network_delay", "sigma", "layer_extra")
+        self._must(0.0, math.inf, *counts, *times, rule="not be negative")
+        shares = ("others", "others_instant", "error_rate", "trouble", "spread")
+        self._must(0.0, 1.0, *shares, rule="be between 0 and 1")
+        self._must(0.0, self.longest, "shortest", rule="be between 0 and longest")
         if self.links not in {"documented", "complete", "missing"}:
             raise ValueError("links must be documented, complete or missing")
+
+    def _must(self, low: float, high: float, *names: str, rule: str) -> None:
+        for name in names:
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} must {rule}")
