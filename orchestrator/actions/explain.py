@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import UsageProblem
+from orchestrator.model import CellState
+from orchestrator.near import folded, near
 from orchestrator.records import CellRecord, RunRecord, TestRecord
 from orchestrator.report.stories import Explained, Story
 from orchestrator.store.base import Archive
@@ -13,63 +15,124 @@ from orchestrator.store.base import Archive
 SHORTEST_KEY = 4
 
 
+# Names that are listed where a part of one fits several.
+LISTED = 8
+
+
 async def explain(archive: Archive, run: RunRecord, cell: str, agent: str | None = None) -> Explained:
     """The stories of the tests that ``cell`` means, and the cells of it that were never planned.
 
-    ``cell`` is a target's name or a part of it, the beginning of a spec's key, or TARGET@AGENT; ``agent`` an
-    id or a name. Raises ``UsageProblem`` if the run has no such cell.
+    ``cell`` is a target's or a block's name or a part of one, the beginning of a spec's key, TARGET@AGENT or
+    @AGENT; ``agent`` an id, a name or a part of one. Raises ``UsageProblem`` if the run has no such cell, and
+    where a part fits several targets or agents: it names them.
     """
     planned = await archive.tests(run.id)
+    names = {one.id: one.name for one in (await archive.agents(run.id)).values()}
     target, agent = _parted(cell, agent, planned)
     tests = tests_meant(target, planned)
     keys = {test.spec.key for test in tests}
-    cells = [one async for one in archive.cells(run.id) if _is_meant(one, target, agent, keys)]
-    if agent is not None:
+    agents = None if agent is None else _agents_meant(agent, names)
+    all_cells = [one async for one in archive.cells(run.id) if _is_of(one, target, keys)]
+    cells = [one for one in all_cells if agents is None or one.agent_id in agents]
+    _check_one("target", target, {one.target for one in cells} | {test.spec.target for test in tests})
+    if agents is not None:
+        _check_one("agent", agent or "", {names.get(one.agent_id, one.agent) for one in cells})
         keys = {one.spec for one in cells if one.spec is not None}
         tests = [test for test in tests if test.spec.key in keys]
     left_out = tuple(one for one in cells if one.spec is None)
     if not tests and not left_out:
-        raise UsageProblem(
-            f"run {run.id} has no cell {target!r}" + (f" with agent {agent!r}" if agent else ""),
-            hint="give a target's name or a spec's key as `orchestrator results` shows them",
-        )
+        raise _no_cell(run, target, agent, {test.spec.target for test in planned}, set(names.values()))
     stories = [
-        await _story(archive, run, test, [one for one in cells if agent and one.spec == test.spec.key])
+        await _story(
+            archive,
+            run,
+            test,
+            [one for one in cells if agents is not None and one.spec == test.spec.key],
+            [one for one in all_cells if one.spec == test.spec.key and one.state in _AWAITED],
+        )
         for test in tests
     ]
     return Explained(run, tuple(stories), left_out)
 
 
-async def _story(archive: Archive, run: RunRecord, test: TestRecord, cells: Sequence[CellRecord]) -> Story:
+_AWAITED = (CellState.PENDING, CellState.PARTIAL, CellState.MISSING)
+
+
+def _no_cell(
+    run: RunRecord, target: str, agent: str | None, targets: set[str], agents: set[str]
+) -> UsageProblem:
+    what = f"no cell {target!r}" if target else "no cell"
+    meant = [near(target, targets) if target else None, near(agent, agents) if agent else None]
+    proposals = [repr(one) for one in meant if one and one not in {target, agent}]
+    return UsageProblem(
+        f"run {run.id} has {what}" + (f" with agent {agent!r}" if agent else ""),
+        hint=f"did you mean {' with '.join(proposals)}?"
+        if proposals
+        else "give a target's name or a spec's key as `orchestrator results` shows them",
+    )
+
+
+def _check_one(what: str, part: str, found: set[str]) -> None:
+    """A part of a name that fits several means none of them; a whole name means its own."""
+    if not part or len(found) < 2 or not all(_has(one, part) and one != part for one in found):
+        return
+    names = sorted(found)
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    raise UsageProblem(
+        f"{part!r} is a part of several {what}s: {', '.join(names[:LISTED])}{more}", hint=f"name one {what}"
+    )
+
+
+async def _story(
+    archive: Archive,
+    run: RunRecord,
+    test: TestRecord,
+    cells: Sequence[CellRecord],
+    silent: Sequence[CellRecord],
+) -> Story:
     key, agents = test.spec.key, {one.agent_id for one in cells}
-    answers = await archive.answers(run.id, key) if agents and test.spec.path_details else ()
-    details = (one for one in answers if one.paths is not None and one.agent_id in agents)
-    return Story(test, tuple(await archive.events(run.id, key)), tuple(cells), tuple(details))
+    answers = await archive.answers(run.id, key) if agents else ()
+    mine = [one for one in answers if one.agent_id in agents]
+    return Story(
+        test,
+        tuple(await archive.events(run.id, key)),
+        tuple(cells),
+        tuple(one for one in mine if one.paths is not None),
+        tuple(one for one in mine if one.paths is None),
+        tuple(one.agent or one.agent_id for one in silent),
+    )
 
 
 def tests_meant(target: str, planned: Sequence[TestRecord]) -> list[TestRecord]:
-    """The tests of exactly this target or with a key that begins so, else those whose target has it in it."""
+    """The tests of exactly this target or block or with a key that begins so, else those whose target, else
+    those whose block has it in its name. Nothing means all."""
     exact = [
         test
         for test in planned
-        if test.spec.target == target or (len(target) >= SHORTEST_KEY and test.spec.key.startswith(target))
+        if folded(target) in {folded(test.spec.target), folded(test.spec.test)}
+        or (len(target) >= SHORTEST_KEY and test.spec.key.startswith(target))
     ]
-    return exact or [test for test in planned if _has(test.spec.target, target)]
+    by_target = [test for test in planned if _has(test.spec.target, target)]
+    return exact or by_target or [test for test in planned if _has(test.spec.test, target)]
+
+
+def _agents_meant(agent: str, names: Mapping[str, str]) -> set[str]:
+    """The ids of the agents with this id or name, else of those that have it in their name."""
+    exact = {key for key, name in names.items() if key == agent or folded(name) == folded(agent)}
+    return exact or {key for key, name in names.items() if _has(name, agent)}
 
 
 def _parted(cell: str, agent: str | None, planned: Sequence[TestRecord]) -> tuple[str, str | None]:
     """Target and agent. A target may have an @ of its own."""
     target, sign, name = cell.rpartition("@")
-    if sign and agent is None and target and cell not in {test.spec.target for test in planned}:
+    if sign and agent is None and name and cell not in {test.spec.target for test in planned}:
         return target, name
     return cell, agent
 
 
-def _is_meant(one: CellRecord, target: str, agent: str | None, keys: set[str]) -> bool:
-    if agent not in {None, one.agent_id, one.agent}:
-        return False
-    return one.spec in keys if one.spec is not None else _has(one.target, target)
+def _is_of(one: CellRecord, target: str, keys: set[str]) -> bool:
+    return one.spec in keys if one.spec is not None else _has(one.target, target) or _has(one.test, target)
 
 
-def _has(target: str, part: str) -> bool:
-    return part.lower() in target.lower()
+def _has(text: str, part: str) -> bool:
+    return folded(part) in folded(text)

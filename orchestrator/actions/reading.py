@@ -14,10 +14,10 @@ from orchestrator.insight.look import Insight
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import AnswerStatus, Verdict
 from orchestrator.near import folded, near
-from orchestrator.records import Counts, RunRecord, RunState, StoredAnswer, TestRecord
+from orchestrator.records import CellRecord, Counts, RunRecord, RunState, StoredAnswer, TestRecord
 from orchestrator.report.digest import Digest, digest
 from orchestrator.report.formats import REPORTS, Source
-from orchestrator.report.names import with_names
+from orchestrator.report.names import agent_names, with_names
 from orchestrator.report.results import Filter, without_answer
 from orchestrator.report.summary import summary
 from orchestrator.store.base import Archive
@@ -198,3 +198,33 @@ async def _named_in(source: Source) -> tuple[set[str], set[str]]:
 
 def _any(pattern: str, names: Iterable[str]) -> bool:
     return any(fnmatchcase(folded(name), folded(pattern)) for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The cells of a re-run that were bad in the run before it: how many ``recovered``, and those that did
+    not, as TARGET@AGENT."""
+
+    recovered: int
+    still: tuple[str, ...]
+
+
+async def compared(archive: Archive, again: RunRecord) -> Compared:
+    """What a re-run changed for the better, cell by cell; nothing for a run that is none."""
+    if again.parent is None:
+        return Compared(0, ())
+    names = agent_names((await archive.agents(again.id)).values())
+    bad = {(one.spec, one.agent_id) async for one in archive.cells(again.parent) if not _is_good(one)}
+    recovered, still = 0, []
+    async for cell in archive.cells(again.id):
+        if (cell.spec, cell.agent_id) not in bad:
+            continue
+        if _is_good(cell):
+            recovered += 1
+        else:
+            still.append(f"{cell.target}@{names.get(cell.agent_id, cell.agent)}")
+    return Compared(recovered, tuple(still))
+
+
+def _is_good(cell: CellRecord) -> bool:
+    return cell.verdict in (Verdict.PASS, Verdict.WARN)

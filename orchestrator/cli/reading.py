@@ -112,7 +112,8 @@ def explain(
 ) -> None:
     """Tell the story of CELL of RUN.
 
-    CELL is a target's name or a part of it, a spec's key, or TARGET@AGENT. Without one, and with --json: what
+    CELL is the name of a target or of a block, a part of one, a spec's key, TARGET@AGENT or @AGENT.
+    Without one, and with --json: what
     the bad cells of the whole run share.
     """
     from orchestrator.cli.bodies import reading as body  # noqa: PLC0415 - start-up stays light

@@ -47,11 +47,12 @@ from orchestrator.events.limits import (
     WindowProbed,
 )
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Answer, Json, Path
+from orchestrator.model import Answer, AnswerStatus, Json, Path
 from orchestrator.records import CellRecord, RunRecord, TestRecord
 from orchestrator.report.times import clock_time, people, span
 from orchestrator.report.waits import awaited
 from orchestrator.safe import terminal
+from orchestrator.testtypes.layers import BOOL, COUNT, METRICS, PLAIN, TEXT
 
 _CAME_TO = {
     SpecState.PLANNED: "not created yet",
@@ -66,6 +67,10 @@ _CAME_TO = {
 }
 
 
+# Agents that are named where something of them is missing.
+_SILENT = 12
+# Kinds of metrics whose unit is not said.
+_BARE = frozenset({PLAIN, COUNT, TEXT, BOOL})
 # What is not of one test.
 _OfTheWhole: TypeAlias = CircuitOpened | Probed | WaitEnded | Standing | RequestFact | BudgetFact | Unknown
 
@@ -110,10 +115,14 @@ def explanation(
     events: Sequence[Event],
     cells: Sequence[CellRecord] = (),
     answers: Sequence[Answer] = (),
+    *,
+    silent: Sequence[str] = (),
 ) -> list[str]:
-    """Lines for people, escaped. ``cells`` are the ones asked about; none means the whole test.
+    """Lines for people, escaped: what came of it, then how. ``cells`` are the ones asked about; none means
+    the whole test.
 
-    Of the ``answers`` of the test the paths of those cells are told.
+    Of the ``answers`` of the test the values and the paths of those cells are told; ``silent`` are the agents
+    of which something is missing.
     """
     spec = test.spec
     lines = [
@@ -123,17 +132,36 @@ def explanation(
         f"  run {terminal(run.id)} of {terminal(run.plan)}, started {people(run.started)}",
         "",
     ]
-    lines += [_line(step) for step in steps(run, test, events)]
+    error = f" ({terminal(test.error)})" if test.error else ""
+    lines.append(f"  {_CAME_TO[test.state]}{error}")
+    if silent:
+        more = f" and {len(silent) - _SILENT} more" if len(silent) > _SILENT else ""
+        lines.append(f"  something is missing of {', '.join(map(terminal, silent[:_SILENT]))}{more}")
+    for cell in cells:
+        lines.append(_cell(cell))
+        own = [answer for answer in answers if answer.agent_id == cell.agent_id]
+        lines += [f"    {value_told(answer)}" for answer in own if answer.paths is None]
+        lines += [f"    {path_told(path)}" for answer in own for path in answer.paths or ()]
+    lines += ["", *(_line(step) for step in steps(run, test, events))]
     waited = [f"{span(seconds)} for {awaited(name)}" for name, seconds in waits(events).items() if seconds]
     if waited:
         lines += ["", f"  waited {', '.join(waited)}"]
-    error = f" ({terminal(test.error)})" if test.error else ""
-    lines += ["", f"  {_CAME_TO[test.state]}{error}"]
-    for cell in cells:
-        lines.append(_cell(cell))
-        paths = (answer.paths or () for answer in answers if answer.agent_id == cell.agent_id)
-        lines += [f"    {path_told(path)}" for found in paths for path in found]
     return lines
+
+
+def value_told(answer: Answer) -> str:
+    """The values of an answer with their units, or its error, in one line, escaped."""
+    where = "/".join(part for part in (answer.layer, answer.server, answer.direction) if part)
+    if answer.status is AnswerStatus.ERROR:
+        return f"{terminal(where)}: {terminal(answer.error or 'error')}"
+    units = METRICS.get(answer.layer, {})
+    parts = []
+    for name, value in answer.metrics.items():
+        unit = units.get(name, PLAIN)
+        shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+        bare = unit in _BARE or isinstance(value, str | bool)
+        parts.append(f"{name} {shown}" if bare else f"{name} {shown} {unit}")
+    return f"{terminal(where)}: {terminal(', '.join(parts) or 'no values')}"
 
 
 def path_told(path: Path) -> str:

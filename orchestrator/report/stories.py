@@ -20,13 +20,16 @@ Mask = Callable[[str], str]
 class Story:
     """One test with its events, and the cells of it that were asked about; none means the whole test.
 
-    ``details`` are the answers of those cells with the hops of their paths.
+    Of those cells ``details`` are the answers with the hops of their paths, ``values`` the others; ``silent``
+    are the agents of the test of which something is missing, by name.
     """
 
     test: TestRecord
     events: tuple[Event, ...]
     cells: tuple[CellRecord, ...] = ()
     details: tuple[Answer, ...] = ()
+    values: tuple[Answer, ...] = ()
+    silent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,9 @@ class Explained:
         """For people, escaped; an empty line ends a story."""
         lines = []
         for story in self.stories:
-            lines += [*explanation(self.run, story.test, story.events, story.cells, story.details), ""]
+            answers = (*story.values, *story.details)
+            told = explanation(self.run, story.test, story.events, story.cells, answers, silent=story.silent)
+            lines += [*told, ""]
         return [mask(line) for line in [*lines, *map(never_planned, self.left_out)]]
 
     def _steps(self, story: Story, mask: Mask) -> dict[str, object]:

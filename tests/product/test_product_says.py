@@ -14,7 +14,9 @@ import click
 import pytest
 from builders import make_agent, make_answer, make_run, make_spec, make_tests
 from click.testing import CliRunner, Result
+from workplace import TOKEN, serving
 
+from orchestrator.actions.reading import compared
 from orchestrator.cli import cli
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import CellResult, CellState, NotRun, Verdict
@@ -228,3 +230,87 @@ def test_every_command_that_takes_the_last_run_takes_a_plan() -> None:
         command = cli.get_command(context, name)
         assert command is not None
         assert "--plan" in command.get_help(click.Context(command, info_name=name))
+
+
+@pytest.mark.parametrize(
+    ("cell", "targets"),
+    [
+        ("wiki", {"wiki"}),
+        ("WIKI@Paris", {"wiki"}),
+        ("wiki@par", {"wiki"}),
+        ("@London", {"wiki", "portal", "shop"}),
+        ("web", {"wiki", "portal", "shop"}),
+        ("we@2", {"wiki", "portal", "shop"}),
+        ("port@lon", {"portal"}),
+    ],
+)
+def test_a_cell_is_found_by_names_and_parts(ask: Ask, cell: str, targets: set[str]) -> None:
+    said = ask("explain", SWEEP, cell, "--json")
+    assert said.exit_code == 0, said.exception
+    assert {one["target"] for one in json.loads(said.stdout)["tests"]} == targets
+
+
+@pytest.mark.parametrize(
+    ("cell", "sentence"),
+    [
+        ("o@Paris", "'o' is a part of several targets: portal, shop"),
+        ("wiki@r", "'r' is a part of several agents: Paris, Rome"),
+    ],
+)
+def test_a_part_of_several_names_is_answered_with_these_names(ask: Ask, cell: str, sentence: str) -> None:
+    assert sentence in str(ask("explain", SWEEP, cell).exception)
+
+
+@pytest.mark.parametrize(("cell", "near"), [("wikki", "'wiki'"), ("wiki@Pariss", "'Paris'")])
+def test_a_cell_that_is_not_there_gets_a_proposal(ask: Ask, cell: str, near: str) -> None:
+    assert f"did you mean {near}" in getattr(ask("explain", SWEEP, cell).exception, "hint", "")
+
+
+def test_an_explanation_tells_first_what_came_and_then_how(ask: Ask) -> None:
+    lines = ask("explain", SWEEP, "wiki@Paris").stdout.splitlines()
+    value = next(n for n, line in enumerate(lines) if "http-server: " in line)
+    assert "ms" in lines[value]
+    assert value < next(n for n, line in enumerate(lines) if line.endswith("planned"))
+    silent = ask("explain", SWEEP, "portal").stdout
+    assert "something is missing of Paris, London" in silent
+
+
+def test_a_rerun_says_what_it_costs_and_what_has_not_recovered(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = tmp_path / "p.yaml"
+    plan.write_text(
+        PLAN.replace("agents: here}]", "agents: here, expect: ['http-server.responseCode == 418']}]")
+    )
+    monkeypatch.setenv("TE_TOKEN", TOKEN)
+    with serving() as origin:
+        first = ask("run", str(plan), "--base-url", origin, "-q")
+        again = ask("rerun", "last", "--failed", "--base-url", origin)
+    assert first.exit_code == 1, first.output
+    assert again.exit_code == 1, again.output
+    assert re.search(r"runs 1 test again, [0-9.]+ units \(estimate\); nothing is created anew", again.stderr)
+    assert "0 cells recovered and 2 did not (https://a.example@" in again.stderr
+
+
+@pytest.mark.parametrize(("verdict", "recovered", "still"), [(Verdict.PASS, 2, 0), (Verdict.FAIL, 0, 2)])
+def test_a_rerun_is_compared_cell_by_cell(
+    tmp_path: Path, verdict: Verdict, recovered: int, still: int
+) -> None:
+    again = "65000000cccc0003"
+
+    async def work() -> tuple[int, int]:
+        async with open_store(str(tmp_path / "o.db")) as opened:
+            store = opened.store
+            await _run(store, make_run(SWEEP, plan="sweep"))
+            spec = make_spec("k2", target="portal", test="web")
+            run = make_run(again, plan="sweep", parent=SWEEP)
+            await store.create_run(run, make_tests([spec], again), (), [make_agent("1"), make_agent("2")])
+            await store.intend(again, "k2", "name", 1.0)
+            await store.created(again, "k2", "72", {}, 2.0)
+            cells = [CellResult(one, CellState.ANSWERED, verdict) for one in ("1", "2")]
+            await store.close_test(again, "k2", SpecState.COMPLETE, cells, 3.0)
+            found = await compared(store, run)
+            assert await compared(store, await store.run(SWEEP)) != found
+            return found.recovered, len(found.still)
+
+    assert anyio.run(work) == (recovered, still)

@@ -226,6 +226,9 @@ def test_an_explanation_tells_the_story_of_a_test_in_order(make: Make) -> None:
         "  name branch-sweep web portal [aaaa00000001], test id 281474976710706",
         "  run 20261121-054712-ab12 of branch-sweep, started 2026-11-21 05:47:12 UTC",
         "",
+        "  partial: some answers had not come at its deadline",
+        "  branch-01: partial, partial: http-server has no row",
+        "",
         "  05:47:12 UTC          +0 s  planned",
         "  05:47:13 UTC          +1 s  waited 41 s for the instant-test budget",
         "  05:47:54 UTC         +42 s  creation sent, named branch-sweep web",
@@ -238,9 +241,6 @@ def test_an_explanation_tells_the_story_of_a_test_in_order(make: Make) -> None:
         "  05:48:24 UTC   +1 min 12 s  thawed: by sun",
         "",
         "  waited 41 s for the instant-test budget",
-        "",
-        "  partial: some answers had not come at its deadline",
-        "  branch-01: partial, partial: http-server has no row",
     ]
 
 
@@ -259,7 +259,7 @@ def test_an_explanation_of_a_cell_tells_how_far_its_paths_came(make: Make) -> No
     )
     answers = [make.row(agent_id="1001", paths=paths).answer, make.row(agent_id="2", paths=paths).answer]
     lines = explanation(make.run(), make.test(), [], [make.cell(agent="branch-01")], answers)
-    assert lines[-3:] == [
+    assert [line for line in lines if "path" in line] == [
         "    path 7: hop 4 was the last that answered, r9.example (192.0.2.9, AS 1), 31.5 ms, 2 more did not",
         "    a path: no hop answered",
         "    path 9: hop 1 was the last that answered, 192.0.2.1",

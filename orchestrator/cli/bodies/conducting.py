@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from orchestrator.actions.reading import summed_up
+from orchestrator.actions.reading import Compared, compared, summed_up
 from orchestrator.actions.run import Attendance, Outcome, Waiting
 from orchestrator.actions.session import Session
 from orchestrator.cli.bodies.common import print_json, say
@@ -22,7 +22,11 @@ from orchestrator.errors import Exit
 from orchestrator.listeners.progress import ProgressListener
 from orchestrator.records import RunRecord
 from orchestrator.report.commands import repeat_command
+from orchestrator.report.headline import many
 from orchestrator.terminal.live import Progress
+
+# Cells that are named when they have not recovered.
+_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,10 @@ class Terminal:
     def attend(self, run: RunRecord) -> Iterator[Attendance]:
         """Show how the run stands; the first signal ends creations, the second leaves at once."""
         progress = Progress(sys.stderr, f"{run.plan} {run.id}", quiet=self.options.quiet)
+        planned = run.facts.planned
+        if run.parent is not None and planned is not None:
+            reruns = f"{many(planned.tests, 'test')} again, {run.facts.units:g} units (estimate)"
+            progress.message(f"runs {reruns}; nothing is created anew")
         progress.start()
         try:
             with heard_signals() as received:
@@ -95,9 +103,20 @@ async def _tell(session: Session, outcome: Outcome, *, quiet: bool, as_json: boo
         say(f"once that is put right, {_go_on(run)}")
     if outcome.exit_code in STOPS.values():
         say(f"interrupted; {_go_on(run)}")
+    if run.parent is not None and not quiet:
+        _tell_compared(await compared(store, run))
     if not as_json and not (quiet and outcome.exit_code is Exit.OK):
         shown = await summed_up(store, run, now=now)
         tell_shown(shown, sys.stderr if quiet else sys.stdout)
+
+
+def _tell_compared(found: Compared) -> None:
+    """What became of the cells that were bad before a re-run."""
+    if found.recovered or found.still:
+        more = f" and {len(found.still) - _NAMED} more" if len(found.still) > _NAMED else ""
+        which = f" ({', '.join(found.still[:_NAMED])}{more})" if found.still else ""
+        recovered, still = many(found.recovered, "cell"), len(found.still)
+        say(f"of those that were bad before, {recovered} recovered and {still} did not{which}")
 
 
 def _go_on(run: RunRecord) -> str:
