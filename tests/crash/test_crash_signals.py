@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,6 +120,20 @@ def test_a_look_that_hangs_does_not_outlast_the_grace(make_world: Callable[..., 
     assert sums(done.document) == []
     assert done.document["tests"]["timed_out"] == SITES, "created, and nothing came"
     assert states(world.store) == {"waiting": SITES}, "an interruption is no deadline"
+
+
+def test_an_interrupted_run_writes_its_reports_too(make_world: Callable[..., World], tmp_path: Path) -> None:
+    world = make_world(**FEW)
+    outputs = [tmp_path / "report.md", tmp_path / "report.json"]
+    words = [word for path in outputs for word in ("-o", str(path))]
+    process = begin(world, 3, "--grace", "0", *words)
+    process.send_signal(signal.SIGTERM)
+    done = ended(process)
+    assert done.code == 143, str(done)
+    assert "INTERRUPTED" in outputs[0].read_text("utf-8").upper()
+    written = json.loads(outputs[1].read_bytes())
+    assert written.items() <= done.document.items(), "as on stdout"
+    assert list(tmp_path.glob("**/*.part")) == []
 
 
 @pytest.mark.parametrize("kind", ["silent-before", "silent-after"])
