@@ -159,7 +159,7 @@ async def test_what_cannot_be_done_is_a_usage_problem_that_says_why(tmp_path: Pa
         _ = [row async for row in results(run.id, layers=["dns"], store=store)]
     with pytest.raises(UsageProblem, match="no report is named 'pdf'"):
         await make_report(run.id, form="pdf", store=store)
-    with pytest.raises(UsageProblem, match="no unknown creation begins with 'abc'"):
+    with pytest.raises(UsageProblem, match="was simulated, and its world has ended"):
         await reconcile(run.id, adopt={"abc": "12"}, store=store)
 
 
