@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from process_world import PATIENCE, World, ended, plan_text, until
+from process_world import PATIENCE, World, ended, plan_text, signals_as_usual, until
 
 # Of a store with one run of a plan; each prints something on stdout.
 PRINTING = (
@@ -184,6 +184,7 @@ def _take_the_terminal() -> None:
     import fcntl  # noqa: PLC0415 - in the child only
     import termios  # noqa: PLC0415 - as above
 
+    signals_as_usual()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

@@ -155,7 +155,7 @@ class World:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            **options,
+            **{"preexec_fn": signals_as_usual, **options},
         )
         self._started = [*filter(_unread, self._started), process]
         return process
@@ -201,6 +201,12 @@ class World:
             found = json.load(answer)
         assert isinstance(found, dict)
         return found
+
+
+def signals_as_usual() -> None:
+    """As a login gives them. Tests may run in the background, where Ctrl-C is ignored; that is inherited."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _unread(process: subprocess.Popen[str]) -> bool:
