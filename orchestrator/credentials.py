@@ -97,13 +97,25 @@ def _spelled_character(character: str) -> str:
     return f"(?:{re.escape(character)}|{'|'.join(ways)})"
 
 
+# Without one of these a secret can only be written as it is.
+_ESCAPES = (b"\\", b"%", b"&#")
+
+
 def masked_bytes(credentials: Credentials) -> Callable[[bytes], bytes]:
     """Replaces the token in a body, as :class:`Masker` does in texts, if it is long enough to be no word."""
-    forms = [_spelled(form).encode() for form in credentials.secrets() if len(form) >= SHORTEST_ECHO]
-    if not forms:
+    plain = [form.encode() for form in credentials.secrets() if len(form) >= SHORTEST_ECHO]
+    if not plain:
         return lambda body: body
-    pattern = re.compile(b"|".join(forms))
-    return lambda body: pattern.sub(MASK.encode(), body)
+    pattern = re.compile(b"|".join(_spelled(form.decode()).encode() for form in plain))
+
+    def masked(body: bytes) -> bytes:
+        # Trying every spelling at every byte costs more than reading the body; most bodies have no escapes.
+        for sign in (*_ESCAPES, *plain):
+            if sign in body:
+                return pattern.sub(MASK.encode(), body)
+        return body
+
+    return masked
 
 
 def mask_of(credentials: Credentials) -> Callable[[str], str]:

@@ -157,10 +157,10 @@ class HttpTransport:
         raise problem
 
     def _reply(self, came: _Came, broken: str | None = None) -> Reply:
-        headers = {
-            name: self._masked(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
-            for name, text in came.headers.items()
-        }
+        headers = came.headers
+        told = "\n".join(headers.values())
+        if self._masked_text(told) != told:  # all at once: hardly ever is there anything to mask
+            headers = {name: self._masked_text(text) for name, text in headers.items()}
         body = self._masked(b"".join(came.pieces))
         return Reply(came.status or 0, headers, body, came.sent, came.received, broken)
 
