@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import quote
@@ -106,13 +107,17 @@ def masked_bytes(credentials: Credentials) -> Callable[[bytes], bytes]:
     plain = [form.encode() for form in credentials.secrets() if len(form) >= SHORTEST_ECHO]
     if not plain:
         return lambda body: body
-    pattern = re.compile(b"|".join(_spelled(form.decode()).encode() for form in plain))
+
+    @cache
+    def pattern() -> re.Pattern[bytes]:
+        # So many spellings take a while to compile, and hardly any run needs them.
+        return re.compile(b"|".join(_spelled(form.decode()).encode() for form in plain))
 
     def masked(body: bytes) -> bytes:
         # Trying every spelling at every byte costs more than reading the body; most bodies have no escapes.
         for sign in (*_ESCAPES, *plain):
             if sign in body:
-                return pattern.sub(MASK.encode(), body)
+                return pattern().sub(MASK.encode(), body)
         return body
 
     return masked
