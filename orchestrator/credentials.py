@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -64,12 +64,11 @@ class Masker:
 
     def __init__(self, credentials: Credentials | None) -> None:
         forms = credentials.secrets() if credentials is not None else ()
-        long_enough = [_spelled(form) for form in forms if len(form) >= _SHORTEST_MASKED]
-        self._pattern = re.compile("|".join(long_enough)) if long_enough else None
+        self._masked = _masking([form for form in forms if len(form) >= _SHORTEST_MASKED])
 
     def __call__(self, text: str) -> str:
         """Return the text with every form of the token replaced by ``***``."""
-        return text if self._pattern is None else self._pattern.sub(MASK, text)
+        return self._masked(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
 
 def _in_base64(token: str) -> Iterator[str]:
@@ -104,14 +103,19 @@ _ESCAPES = (b"\\", b"%", b"&#")
 
 def masked_bytes(credentials: Credentials) -> Callable[[bytes], bytes]:
     """Replaces the token in a body, as :class:`Masker` does in texts, if it is long enough to be no word."""
-    plain = [form.encode() for form in credentials.secrets() if len(form) >= SHORTEST_ECHO]
+    return _masking([form for form in credentials.secrets() if len(form) >= SHORTEST_ECHO])
+
+
+def _masking(forms: Sequence[str]) -> Callable[[bytes], bytes]:
+    """Replaces each of these forms of a secret, however its characters are spelled."""
+    plain = [form.encode() for form in forms]
     if not plain:
         return lambda body: body
 
     @cache
     def pattern() -> re.Pattern[bytes]:
         # So many spellings take a while to compile, and hardly any run needs them.
-        return re.compile(b"|".join(_spelled(form.decode()).encode() for form in plain))
+        return re.compile(b"|".join(_spelled(form).encode() for form in forms))
 
     def masked(body: bytes) -> bytes:
         # Trying every spelling at every byte costs more than reading the body; most bodies have no escapes.
