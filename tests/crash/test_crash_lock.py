@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from process_world import PATIENCE, World, damaged, ended, plan_text, until
+from process_world import PATIENCE, World, damaged, ended, frozen, plan_text, until
 
 from orchestrator.clock import LoopClock
 from orchestrator.store.opening import open_store
@@ -124,15 +123,12 @@ def test_the_same_plan_may_run_in_another_store_of_the_same_folder(
 def test_who_waits_for_a_run_that_is_frozen_beyond_its_deadline_says_so_and_ends(
     make_world: Callable[..., World],
 ) -> None:
-    # Five minutes of this clock are two seconds.
+    # Half an hour of this clock, and the five minutes that are waited beyond a deadline, are 14 seconds.
     world = make_world(speed=150.0)
-    plan = world.plan(plan_text(sites=12).replace("deadline: 30m", "deadline: 1m"))
+    plan = world.plan(plan_text(sites=12, box="30m"))
     first = begun(world, plan)
-    first.send_signal(signal.SIGSTOP)
-    try:
+    with frozen(first, world.store):
         second = world.do("run", plan, "--wait")
-    finally:
-        first.send_signal(signal.SIGCONT)
     assert second.code == 5, str(second)
     assert f"(process {first.pid} on " in second.err
     assert "seems frozen" in second.err

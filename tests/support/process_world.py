@@ -14,7 +14,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -226,6 +226,34 @@ def stands_still(process: subprocess.Popen[str]) -> None:
     found = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
     assert found is not None
     assert found.si_code == os.CLD_STOPPED, f"it did not stop: {ended(process)}"
+
+
+@contextmanager
+def frozen(process: subprocess.Popen[str], store: Path) -> Iterator[None]:
+    """The process stands still during the block, at a moment at which it holds no lock of its store."""
+    for _attempt in range(100):
+        until(lambda: not _locked(store), "a moment at which nobody writes")
+        process.send_signal(signal.SIGSTOP)
+        try:
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            if not _locked(store):
+                yield
+                return
+        finally:
+            process.send_signal(signal.SIGCONT)
+    raise AssertionError(f"{store} was locked whenever process {process.pid} was stopped")
+
+
+def _locked(store: Path) -> bool:
+    """Whether somebody is in the middle of writing to one of the databases of a store."""
+    for file in store.parent.glob("*.db"):
+        with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as db:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+            db.execute("ROLLBACK")
+    return False
 
 
 def ended(process: subprocess.Popen[str], patience: float = PATIENCE) -> Ended:
