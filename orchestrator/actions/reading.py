@@ -16,9 +16,10 @@ from orchestrator.model import AnswerStatus, Verdict
 from orchestrator.near import folded, near
 from orchestrator.records import CellRecord, Counts, RunRecord, RunState, StoredAnswer, TestRecord
 from orchestrator.report.digest import Digest, digest
-from orchestrator.report.formats import REPORTS, Source
+from orchestrator.report.formats import REPORTS
 from orchestrator.report.names import agent_names, with_names
 from orchestrator.report.results import Filter, without_answer
+from orchestrator.report.source import Source
 from orchestrator.report.summary import summary
 from orchestrator.store.base import Archive
 from orchestrator.store.opening import Opened

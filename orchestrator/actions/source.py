@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from orchestrator.actions.insight import insight
+from orchestrator.insight.look import Insight
 from orchestrator.records import RunRecord
-from orchestrator.report.formats import Source
+from orchestrator.report.source import Source
 from orchestrator.store.base import Archive
 
 
 def source_of(archive: Archive, run: RunRecord, now: float) -> Source:
     """A source over the store; nothing is read before a format asks. ``now`` is epoch seconds."""
+    found: list[Insight] = []
+
+    async def looked() -> Insight:
+        if not found:
+            found.append(await insight(archive, run))
+        return found[0]
+
     return Source(
         run=run,
         now=now,
@@ -18,4 +27,5 @@ def source_of(archive: Archive, run: RunRecord, now: float) -> Source:
         answers=lambda key: archive.answers(run.id, key),
         cells=lambda: archive.cells(run.id),
         results=lambda: archive.results(run.id),
+        insight=looked,
     )

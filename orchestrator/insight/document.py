@@ -18,14 +18,19 @@ Mask = Callable[[str], str]
 
 def document(insight: Insight, mask: Mask = str, *, cells: bool = False) -> dict[str, object]:
     """The document; with ``cells`` each explanation lists its bad cells too."""
+    numbers = {id(one): number for number, one in enumerate(insight.points, start=1)}
     return {
         "schema": SCHEMA,
         "run": insight.run,
+        "headline": mask(insight.headline),
         "judged": insight.judged,
         "bad": insight.bad,
         "background": round(insight.background, 4),
-        "explanations": [_explanation(one, mask, cells=cells) for one in insight.explanations],
-        "silences": [_silence(one, mask) for one in insight.silences],
+        "explanations": [
+            {**_explanation(one, mask, cells=cells), "number": numbers[id(one)]}
+            for one in insight.explanations
+        ],
+        "silences": [{**_silence(one, mask), "number": numbers[id(one)]} for one in insight.silences],
         "isolated": {
             "bad": len(insight.isolated),
             "cells": [

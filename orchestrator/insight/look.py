@@ -73,7 +73,8 @@ class Isolated:
 class Insight:
     """What is wrong with a run. ``bad`` counts failures, ``unjudged`` the cells that say nothing, by why.
 
-    ``from_history`` are bad cells whose hops an earlier run knew; ``limits`` is what cannot be told.
+    ``phases`` has every bad cell. ``from_history`` are bad cells whose hops an earlier run knew; ``limits``
+    is what cannot be told.
     """
 
     run: str
@@ -87,7 +88,20 @@ class Insight:
     paths: Paths
     from_history: int
     limits: tuple[str, ...]
-    headline: str
+    standing: Standing
+    phases: Mapping[CellKey, Phase]
+
+    @property
+    def headline(self) -> str:
+        """The one line over everything, plain text with data of others in it."""
+        return headline(self.standing)
+
+    @property
+    def points(self) -> tuple[Explanation | Silence, ...]:
+        """All that is told, as it is numbered for people: what fails, what is silent, what has warnings."""
+        fails = [one for one in self.explanations if one.severity is Verdict.FAIL]
+        warns = [one for one in self.explanations if one.severity is not Verdict.FAIL]
+        return (*fails, *self.silences, *warns)
 
 
 def look(run: str, cells: Iterable[Observed], names: Names, paths: Paths = Paths()) -> Insight:  # noqa: B008 - frozen
@@ -98,6 +112,7 @@ def look(run: str, cells: Iterable[Observed], names: Names, paths: Paths = Paths
     blamed = blame(world)
     quiet = silences(observed, names)
     verdicts = Counter(one.record.verdict for one in observed)
+    left_out = sum(1 for one in observed if one.record.verdict is Verdict.NOT_RUN and one.record.spec is None)
     told = tuple(
         _explanation(rank, Facts(world, cause, silent), names)
         for rank, cause in enumerate(blamed.causes, start=1)
@@ -120,7 +135,8 @@ def look(run: str, cells: Iterable[Observed], names: Names, paths: Paths = Paths
         paths=paths,
         from_history=sum(1 for cell in world.cells if cell.phase and cell.hops_known and not cell.hops_now),
         limits=tuple(_limits(world, verdicts, paths)),
-        headline=_headline(verdicts, told, quiet),
+        standing=_standing(verdicts, told, quiet, silent=silent, left_out=left_out),
+        phases={cell.key: cell.phase for cell in world.cells if cell.phase is not None},
     )
 
 
@@ -192,25 +208,30 @@ def _too_few(different: int, what: str) -> Iterator[str]:
         yield f"one {what} only was judged: it cannot be told from the plan"
 
 
-def _headline(
-    verdicts: Mapping[Verdict | None, int], told: Sequence[Explanation], quiet: Sequence[Silence]
-) -> str:
+def _standing(
+    verdicts: Mapping[Verdict | None, int],
+    told: Sequence[Explanation],
+    quiet: Sequence[Silence],
+    *,
+    silent: frozenset[CellKey],
+    left_out: int,
+) -> Standing:
     fails = [one for one in told if one.severity is Verdict.FAIL]
     warns = [one for one in told if one.severity is Verdict.WARN]
     # Missing layers are told, but the cells that lack them are not without an answer.
-    silent = [one for one in quiet if one.group.kind != "layer*type"]
-    return headline(
-        Standing(
-            passing=verdicts[Verdict.PASS],
-            failing=verdicts[Verdict.FAIL],
-            warning=verdicts[Verdict.WARN],
-            silent=verdicts[Verdict.NO_ANSWER],
-            partial=verdicts[Verdict.PARTIAL],
-            open=verdicts[None],
-            causes=len(fails) + len(silent),
-            explained=sum(one.bad for one in fails) + len({key for one in silent for key in one.cells}),
-            warning_causes=len(warns),
-            warnings_explained=sum(one.bad for one in warns),
-            only_silence=silent[0].label if len(silent) == 1 else None,
-        )
+    unheard = [one for one in quiet if silent.intersection(one.cells)]
+    explained = silent.intersection(key for one in unheard for key in one.cells)
+    return Standing(
+        passing=verdicts[Verdict.PASS],
+        failing=verdicts[Verdict.FAIL],
+        warning=verdicts[Verdict.WARN],
+        silent=verdicts[Verdict.NO_ANSWER],
+        partial=verdicts[Verdict.PARTIAL],
+        not_run=verdicts[Verdict.NOT_RUN] - left_out,
+        open=verdicts[None],
+        causes=len(fails) + len(unheard),
+        explained=sum(one.bad for one in fails) + len(explained),
+        warning_causes=len(warns),
+        warnings_explained=sum(one.bad for one in warns),
+        only_silence=unheard[0].label if len(unheard) == 1 else None,
     )

@@ -72,7 +72,7 @@ async def digest(cells: AsyncIterable[CellRecord], *, limit: int = LIMIT) -> Dig
     """Read all cells once. At most ``limit`` troubles are kept, the most telling kinds first."""
     kept: dict[str, list[Trouble]] = {kind: [] for kind in _RANKS}
     kinds = dict.fromkeys(_RANKS, 0)
-    left_out, not_run = _Groups(), _Groups()
+    left_out, not_run = Groups(), Groups()
     async for cell in cells:
         if cell.state is CellState.NOT_RUN:
             group = left_out if cell.spec is None else not_run
@@ -105,13 +105,13 @@ async def with_links(digest: Digest, answers: Callable[[str], Awaitable[Sequence
 
 def grouped(cells: Iterable[NotRun], names: Mapping[str, str]) -> tuple[Group, ...]:
     """Cells that are left out of a plan, by reason; ``names`` has the agents' names by id."""
-    groups = _Groups()
+    groups = Groups()
     for cell in cells:
         groups.add(cell.reason, cell.agent, names.get(cell.agent, cell.agent))
     return groups.frozen()
 
 
-class _Groups:
+class Groups:
     """Groups by reason, in the order of first sight; their number is bounded, the rest share one group."""
 
     def __init__(self) -> None:
@@ -119,6 +119,7 @@ class _Groups:
         self._agents: dict[str, dict[str, str]] = {}
 
     def add(self, reason: str, agent_id: str, agent: str) -> None:
+        """One more cell."""
         reason = reason or "no reason was recorded"
         if reason not in self._cells and len(self._cells) >= _GROUPS:
             reason = _OTHER
@@ -126,6 +127,7 @@ class _Groups:
         self._agents.setdefault(reason, {})[agent_id] = agent
 
     def frozen(self) -> tuple[Group, ...]:
+        """What was added."""
         groups = []
         for reason, number in self._cells.items():
             agents = self._agents[reason]

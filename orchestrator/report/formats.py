@@ -1,45 +1,26 @@
 """The one table of formats: what a run can be written as, for the command line, the library and the tests.
 
-A format is a function of records: it asks the :class:`Source` for what it needs and gives text, piece by
-piece.
+A format is a function of records: it asks the :class:`~orchestrator.report.source.Source` for what it needs
+and gives text, piece by piece.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Agent, Answer
-from orchestrator.records import CellRecord, Counts, RunRecord, StoredAnswer, TestRecord
 from orchestrator.report import results
 from orchestrator.report.digest import digest, with_links
 from orchestrator.report.junit import write_junit
 from orchestrator.report.markdown import ticket
-from orchestrator.report.names import agent_names, with_names
+from orchestrator.report.names import with_names
+from orchestrator.report.source import Source
 from orchestrator.report.summary import summary
 
 Out = Callable[[str], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What reports are made of. ``now`` is epoch seconds, for a run that goes on; all else reads a store."""
-
-    run: RunRecord
-    now: float
-    counts: Callable[[], Awaitable[Counts]]
-    agents: Callable[[], Awaitable[Mapping[str, Agent]]]
-    tests: Callable[[], Awaitable[Sequence[TestRecord]]]
-    answers: Callable[[str], Awaitable[Sequence[Answer]]]
-    cells: Callable[[], AsyncIterator[CellRecord]]
-    results: Callable[[], AsyncIterator[StoredAnswer]]
-
-    async def names(self) -> dict[str, str]:
-        """The agents' names for people, by id."""
-        return agent_names((await self.agents()).values())
 
 
 @dataclass(frozen=True, slots=True)

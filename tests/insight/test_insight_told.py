@@ -238,6 +238,7 @@ def test_the_document_is_as_documented() -> None:
     assert json.loads(json.dumps(made)) == {
         "schema": 1,
         "run": "run",
+        "headline": "Two causes explain 16 of 17 bad cells; 8 cells were not run",
         "judged": 128,
         "bad": 9,
         "background": round(found.background, 4),
@@ -264,6 +265,7 @@ def test_the_document_is_as_documented() -> None:
                 "text": "branch-09-oslo reaches everything badly: 8 of 8 cells. Connect: connection refused",
                 "contrast": ["cannot be told from country NO"],
                 "seen_by": None,
+                "number": 1,
             }
         ],
         "silences": [
@@ -276,6 +278,7 @@ def test_the_document_is_as_documented() -> None:
                 "sure": "clear",
                 "text": "agent 02 did not answer: 8 of 8 cells. "
                 "Agent side; other agents answer for every target",
+                "number": 2,
             }
         ],
         "isolated": {

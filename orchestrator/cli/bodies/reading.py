@@ -24,9 +24,10 @@ from orchestrator.insight.document import document
 from orchestrator.insight.look import Insight
 from orchestrator.model import AnswerStatus, Verdict
 from orchestrator.records import RunRecord
-from orchestrator.report.formats import RESULTS, Source
+from orchestrator.report.formats import RESULTS
 from orchestrator.report.results import Filter
 from orchestrator.report.runs import runs_document
+from orchestrator.report.source import Source
 from orchestrator.report.stories import Explained
 from orchestrator.store.opening import pick_store, store_exists
 from orchestrator.terminal.console import make_console, painter

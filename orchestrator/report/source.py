@@ -1,0 +1,33 @@
+"""What the reports of a run are made of: functions that read records, asked for when needed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.insight.look import Insight
+from orchestrator.model import Agent, Answer
+from orchestrator.records import CellRecord, Counts, RunRecord, StoredAnswer, TestRecord
+from orchestrator.report.names import agent_names
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What reports are made of. ``now`` is epoch seconds, for a run that goes on; all else reads a store.
+
+    ``insight`` is computed when it is asked for the first time, and then kept.
+    """
+
+    run: RunRecord
+    now: float
+    counts: Callable[[], Awaitable[Counts]]
+    agents: Callable[[], Awaitable[Mapping[str, Agent]]]
+    tests: Callable[[], Awaitable[Sequence[TestRecord]]]
+    answers: Callable[[str], Awaitable[Sequence[Answer]]]
+    cells: Callable[[], AsyncIterator[CellRecord]]
+    results: Callable[[], AsyncIterator[StoredAnswer]]
+    insight: Callable[[], Awaitable[Insight]]
+
+    async def names(self) -> dict[str, str]:
+        """The agents' names for people, by id."""
+        return agent_names((await self.agents()).values())
