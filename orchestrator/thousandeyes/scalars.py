@@ -12,6 +12,7 @@ from codecs import BOM_UTF8
 from datetime import UTC, datetime
 from typing import cast
 
+from orchestrator import jsontext
 from orchestrator.model import Json, JsonObject
 from orchestrator.thousandeyes.protocol import BadAnswer
 
@@ -26,7 +27,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
 def parse_object(body: bytes, what: str) -> JsonObject:
     """Return the JSON object of a body. Raises :class:`BadAnswer` naming ``what`` was expected."""
     try:
-        value = _decoded(body.removeprefix(BOM_UTF8).decode("utf-8", "replace"))
+        value = _decoded(body.removeprefix(BOM_UTF8))
     except RecursionError:
         raise BadAnswer(f"expected {what}, got JSON that is nested too deeply") from None
     except ValueError as error:
@@ -36,7 +37,11 @@ def parse_object(body: bytes, what: str) -> JsonObject:
     return value
 
 
-def _decoded(text: str) -> Json:
+def _decoded(body: bytes) -> Json:
+    try:
+        return cast("Json", jsontext.quick(body))
+    except ValueError:
+        text = body.decode("utf-8", "replace")
     try:
         return cast("Json", _DECODER.decode(text))
     except ValueError:
@@ -47,7 +52,7 @@ def _decoded(text: str) -> Json:
 def compact(value: Json) -> str:
     """JSON text without blanks, in ASCII: a lone surrogate stays the escape that it came as."""
     try:
-        return _ENCODER.encode(value)
+        return jsontext.write_finite(value) or _ENCODER.encode(value)
     except RecursionError:
         raise BadAnswer("expected a row, got JSON that is nested too deeply") from None
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
+from orchestrator import jsontext
 from orchestrator.events import Event, Fact
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import (
@@ -33,12 +33,12 @@ Row = tuple[Any, ...]
 
 def dump(value: object) -> str:
     """Compact JSON. ASCII only, so that lone surrogates of hostile data survive a UTF-8 file."""
-    return json.dumps(value, separators=(",", ":"))
+    return jsontext.write(value)
 
 
 def load(text: str) -> Any:  # noqa: ANN401 - JSON is anything; the caller knows what it stored
     """The value of :func:`dump`."""
-    return json.loads(text)
+    return jsontext.read(text)
 
 
 def _object(text: str) -> JsonObject:
