@@ -189,9 +189,13 @@ class CellState(StrEnum):
     NOT_RUN = "not_run"
 
 
+# What a cell has come to of which nothing is missing.
+COLLECTED = frozenset({CellState.ANSWERED, CellState.ERRORS})
+
+
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """The end of one cell: its state, its verdict, and the reasons a person would ask for."""
+    """What one cell came to: its state, its verdict, and the reasons a person would ask for."""
 
     agent_id: str
     state: CellState

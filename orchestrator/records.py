@@ -207,8 +207,9 @@ class Counts:
     among ``not_run`` that were left out before anything was created (an offline agent, ...): they do not make
     a run incomplete.
     ``pending_sent`` counts the cells among ``pending`` whose spec's creation left, or may have left
-    (creating, waiting, unknown). ``verdicts`` covers every cell that is not pending. ``paths`` are the paths
-    measured so far whose hop details the plan wants, and how many of those have come.
+    (creating, waiting, unknown), ``begun_cells`` those of them of which something has come, ``begun_tests``
+    the tests that wait for answers and have some. ``verdicts`` covers every cell that is not pending.
+    ``paths`` are the paths measured so far whose hop details the plan wants, and how many of those have come.
     """
 
     tests: Mapping[SpecState, int]
@@ -217,4 +218,6 @@ class Counts:
     verdicts: Mapping[Verdict, int]
     left_out: int = 0
     pending_sent: int = 0
+    begun_cells: int = 0
+    begun_tests: int = 0
     paths: Paths = Paths()

@@ -158,17 +158,23 @@ async def report(opened: Opened, name: str, form: str, *, now: float, plan: str 
 def with_silent(source: Source, keep: Filter) -> Source:
     """The source with a line, after the answers, for each cell without one, if the filter asks for those.
 
-    A cell whose test is still open counts as in the summary: as ``no-answer`` once its creation was sent.
+    A cell whose test is still open counts as in the summary: as ``no-answer`` once its creation was sent, and
+    nothing of it came.
     """
     wanted = {Verdict.NO_ANSWER, Verdict.NOT_RUN} & {*keep.verdicts}
     return replace(source, results=lambda: _with_silent(source, wanted)) if wanted else source
 
 
 async def _with_silent(source: Source, wanted: set[Verdict]) -> AsyncIterator[StoredAnswer]:
+    begun: set[tuple[str | None, str]] = set()
     async for row in source.results():
+        if row.verdict is None:
+            begun.add((row.spec, row.answer.agent_id))
         yield row
     sent = {test.spec.key for test in await source.tests() if test.state in _SENT}
     async for cell in source.cells():
+        if (cell.spec, cell.agent_id) in begun:
+            continue
         verdict = cell.verdict or (Verdict.NO_ANSWER if cell.spec in sent else Verdict.NOT_RUN)
         if verdict in wanted:
             yield without_answer(cell, verdict)

@@ -24,6 +24,7 @@ from orchestrator.events.limits import (
     WindowOpened,
     WindowProbed,
 )
+from orchestrator.events.verdicts import Judged
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Json
 
@@ -256,6 +257,7 @@ class BudgetStanding:
 class Standing:
     """How a run stands. Counts of tests, but ``answers`` and ``errors``, which count rows of this session.
 
+    ``cells`` are those of the run, and those below by their verdict so far; the others are open.
     ``elapsed`` (of this session) and ``eta_seconds`` are seconds of the run's clock; ``waiting_for`` is what
     the next creation waits for.
     """
@@ -271,6 +273,13 @@ class Standing:
     instant_test: BudgetStanding
     eta_seconds: float | None = None
     waiting_for: Waiting | None = None
+    cells: int = 0
+    passing: int = 0
+    warning: int = 0
+    failing: int = 0
+    partial: int = 0
+    no_answer: int = 0
+    not_run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +305,7 @@ RunFact: TypeAlias = (
     | PollFailed
     | HopsRead
     | AnswersStored
+    | Judged
     | Closed
     | CircuitOpened
     | Probed
@@ -321,6 +331,7 @@ KINDS: Mapping[type[Fact], str] = {
     PollFailed: "poll_failed",
     HopsRead: "hops_read",
     AnswersStored: "answers_stored",
+    Judged: "judged",
     Closed: "closed",
     CircuitOpened: "circuit_opened",
     Probed: "probed",

@@ -29,6 +29,7 @@ from orchestrator.events import (
     facts_of,
     kind_of,
 )
+from orchestrator.events.verdicts import Judged
 from orchestrator.safe import terminal, visible
 
 if TYPE_CHECKING:
@@ -203,7 +204,10 @@ class _Bridge(logging.Handler):
 
 # What happens so often, or is told by another fact too, that only a developer wants it.
 _QUIET: frozenset[type[Fact]] = frozenset(
-    {RequestSent, RequestAnswered, RequestFailed, HopsRead, AnswersStored, Opened, WaitEnded, Standing}
+    {
+        *(RequestSent, RequestAnswered, RequestFailed, WaitEnded, Standing),
+        *(HopsRead, AnswersStored, Judged, Opened),
+    }
 )
 
 

@@ -15,12 +15,15 @@ from orchestrator.events import (
     WaitEnded,
     Waiting,
 )
+from orchestrator.events.verdicts import Judged, verdicts_in
+from orchestrator.model import Verdict
 from orchestrator.records import Requests
 
 
 @dataclass(slots=True)
 class Statistics:
-    """Counts so far; ``waits`` are seconds. ``created`` counts re-runs too, ``errors`` lost answers too."""
+    """Counts so far; ``waits`` are seconds. ``created`` counts re-runs too, ``errors`` lost answers too,
+    ``verdicts`` the cells that were judged, by what they come to now."""
 
     creations: int = 0
     reruns: int = 0
@@ -31,6 +34,7 @@ class Statistics:
     answers: int = 0
     error_rows: int = 0
     waits: dict[Waiting, float] = field(default_factory=dict)
+    verdicts: dict[Verdict, int] = field(default_factory=dict)
 
     @property
     def requests(self) -> Requests:
@@ -52,10 +56,16 @@ class Statistics:
             case AnswersStored(_, new, errors):
                 self.answers += new
                 self.error_rows += errors
+            case Judged():
+                self._judged(event.fact)
             case Opened():
                 self.created += 1
             case WaitEnded(reason, seconds):
                 self.waits[reason] = self.waits.get(reason, 0.0) + seconds
+
+    def _judged(self, judged: Judged) -> None:
+        for verdict, change in verdicts_in(judged).items():
+            self.verdicts[verdict] = self.verdicts.get(verdict, 0) + change
 
     def _sent(self, what: Sending) -> None:
         if what is Sending.READ:

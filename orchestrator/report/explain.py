@@ -46,6 +46,7 @@ from orchestrator.events.limits import (
     WindowOpened,
     WindowProbed,
 )
+from orchestrator.events.verdicts import Judged, verdicts_in
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, AnswerStatus, Json, Path
 from orchestrator.records import CellRecord, RunRecord, TestRecord
@@ -225,6 +226,8 @@ def told_of(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - a table; the t
             return f"read the hops of agent {terminal(agent_id)}"
         case AnswersStored(layer, new):
             return f"stored {new} answers of {terminal(layer)}"
+        case Judged():
+            return f"judged: {_judged(fact)}"
         case Closed(state):
             return f"closed as {state.value.replace('_', ' ')}"
         case _:
@@ -280,6 +283,11 @@ def _told_of_a_limit(fact: BudgetFact) -> str:  # noqa: PLR0911 - as above
             return f"the budget is not shared any more: {terminal(error)}"
         case _:
             assert_never(fact)
+
+
+def _judged(fact: Judged) -> str:
+    changes = ((number, verdict) for verdict, number in verdicts_in(fact).items() if number)
+    return ", ".join(f"{number:+d} {verdict.value}" for number, verdict in changes) or "as before"
 
 
 def _polled(fact: Polled) -> str:

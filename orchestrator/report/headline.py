@@ -53,16 +53,18 @@ def groups(counts: Counts) -> dict[str, dict[str, int]]:
 
     The document counts what is open as if the run had stopped; people are told that it is open.
     """
-    waiting, pending = counts.tests.get(SpecState.WAITING, 0), counts.pending_sent
+    tests, begun_tests = counts.tests.get(SpecState.WAITING, 0), counts.begun_tests
+    cells, begun_cells = counts.pending_sent, counts.begun_cells
     return {
-        "tests": _open_apart(tests_group(counts), "timed_out", waiting),
-        "cells": _open_apart(cells_group(counts), "missing", pending),
-        "verdicts": _open_apart(verdicts_group(counts), "no-answer", pending),
+        "tests": _open_apart(tests_group(counts), "timed_out", tests, begun_tests),
+        "cells": _open_apart(cells_group(counts), "missing", cells, begun_cells),
+        "verdicts": _open_apart(verdicts_group(counts), "no-answer", cells, begun_cells),
     }
 
 
-def _open_apart(group: Mapping[str, int], name: str, still_open: int) -> dict[str, int]:
-    return {**group, name: group[name] - still_open, "open": still_open}
+def _open_apart(group: Mapping[str, int], silent: str, still_open: int, begun: int) -> dict[str, int]:
+    partial = group["partial"] - begun
+    return {**group, "partial": partial, silent: group[silent] - still_open + begun, "open": still_open}
 
 
 def ends(group: Mapping[str, int]) -> str:

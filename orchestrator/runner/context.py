@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
 from orchestrator.clock import Clock
 from orchestrator.events import Event, Fact
 from orchestrator.listeners.telling import Telling
+from orchestrator.model import Verdict
 from orchestrator.records import Requests, RunRecord, TestRecord
 from orchestrator.runner.journal import Writes
 from orchestrator.runner.wire import Wire
@@ -17,6 +18,7 @@ from orchestrator.schedule.progress import Progress
 from orchestrator.schedule.schedule import Schedule
 from orchestrator.store.base import Store
 from orchestrator.thousandeyes.protocol import Dialect
+from orchestrator.verdict.judging import Judging
 
 T = TypeVar("T")
 
@@ -32,16 +34,23 @@ HopsOf: TypeAlias = tuple[str, int, str | None, str | None]
 class InHand:
     """A test that the run works on. ``created`` is monotonic, for ages; the store keeps wall times.
 
+    ``judging`` has its cells as far as they are judged.
     ``problems`` says by layer why its last poll brought nothing, ``detailed`` are paths whose hops were asked
     for.
     """
 
     record: TestRecord
     progress: Progress
+    judging: Judging
     created: float = 0.0
     detailed: set[HopsOf] = field(default_factory=set)
     newest: dict[str, int] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, record: TestRecord) -> Self:
+        """A test of which nothing is known but its record."""
+        return cls(record, Progress(record.spec, record.baseline), Judging(record.spec))
 
 
 @dataclass(slots=True)
@@ -57,13 +66,15 @@ class Stop:
 @dataclass(slots=True)
 class Before:
     """What the run had when this session of it ``began`` (monotonic): counts of tests and requests, and the
-    ``seconds`` that earlier sessions took."""
+    ``seconds`` that earlier sessions took. ``verdicts`` counts those of the run's ``cells`` that had one."""
 
     began: float
     requests: Requests
     seconds: float = 0.0
     planned: int = 0
     created: int = 0
+    cells: int = 0
+    verdicts: Mapping[Verdict, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from orchestrator.errors import StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import CellResult, CellState, Verdict
 from orchestrator.runner.context import Context, InHand
+from orchestrator.runner.judge import tell_judged
 from orchestrator.runner.naming import test_name
 from orchestrator.schedule.feedback import (
     CreationAmbiguous,
@@ -21,6 +22,7 @@ from orchestrator.schedule.progress import Progress
 from orchestrator.thousandeyes.belonging import contradiction
 from orchestrator.thousandeyes.outcomes import CreationOutcome, creation_outcome
 from orchestrator.thousandeyes.protocol import BadAnswer, Created, NoAnswer, NotSent, Reply, Request
+from orchestrator.verdict.judging import Change
 
 PERMISSION_HINT = (
     "creating instant tests needs the permissions 'API Access' and 'View tests', or the role Account Admin, "
@@ -187,5 +189,6 @@ async def end_uncreated(context: Context, test: InHand, state: SpecState, reason
     await context.durably(
         context.store.close_test(context.run.id, spec.key, state, cells, wall, reason, told)
     )
+    tell_judged(context, spec.key, [Change(cell) for cell in cells])
     context.tests.pop(spec.key, None)
     context.schedule.apply(CreationEnded(spec.key), context.clock.now())

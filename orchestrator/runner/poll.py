@@ -14,6 +14,7 @@ from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, AnswerStatus
 from orchestrator.runner.context import Context, HopsOf, InHand
 from orchestrator.runner.create import UNAUTHORIZED_HINT, end_uncreated
+from orchestrator.runner.judge import cells_of, tell_judged
 from orchestrator.schedule.feedback import (
     BaselineRead,
     DetailEnded,
@@ -267,7 +268,11 @@ def rounds_of(paths: Iterable[HopsOf]) -> tuple[tuple[str, int], ...]:
 async def _store(context: Context, test: InHand, rows: Sequence[Answer]) -> None:
     if not rows:
         return
-    events = context.take_events()
-    new = await context.durably(context.store.add_answers(context.run.id, test.record.spec.key, rows, events))
+    key = test.record.spec.key
+    # Taken in before they are stored: of two pages that complete a cell together, one must know the other.
+    judged = test.judging.take(rows)
+    write = context.store.add_answers(context.run.id, key, rows, context.take_events(), cells_of(judged))
+    new = await context.durably(write)
     errors = min(new, sum(row.status is AnswerStatus.ERROR for row in rows))
-    context.tell(AnswersStored(rows[0].layer, new, errors), test.record.spec.key)
+    context.tell(AnswersStored(rows[0].layer, new, errors), key)
+    tell_judged(context, key, judged)

@@ -10,15 +10,15 @@ from dataclasses import replace
 
 from orchestrator.events import Intended
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Answer
+from orchestrator.model import Answer, Verdict
 from orchestrator.records import TestRecord
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import end_uncreated
 from orchestrator.runner.journal import durably
+from orchestrator.runner.judge import judge_stored
 from orchestrator.runner.poll import owed_details, wanted_details
 from orchestrator.schedule.latency import LatencyModel
 from orchestrator.schedule.order import creation_order
-from orchestrator.schedule.progress import Progress
 from orchestrator.testtypes import TEST_TYPES
 
 LOST = "its creation's answer was lost when an earlier session of this run ended"
@@ -35,13 +35,17 @@ async def recover(context: Context, latencies: Mapping[str, LatencyModel], unkno
     context.owners.update({one.test_id: one.spec.key for one in tests if one.test_id is not None})
     for test in tests:
         await _put_in_order(context, test, unknown)
-    before.created = (await store.counts(run.id)).created
+    counts = await store.counts(run.id)
+    before.created, before.cells = counts.created, sum(counts.cells.values())
+    # What this session has told itself, of creations that were lost, is counted there.
+    told = context.telling.statistics.verdicts
+    before.verdicts = {verdict: counts.verdicts.get(verdict, 0) - told.get(verdict, 0) for verdict in Verdict}
     # Of a killed session only the intentions are certain: each was durable before its request left.
     sent = sum(isinstance(event.fact, Intended) for event in await store.events(run.id))
     before.requests = replace(before.requests, **{"creations" if run.parent is None else "reruns": sent})
     remaining = await store.tests(run.id, [SpecState.PLANNED, SpecState.WAITING])
     for test in remaining:
-        context.tests[test.spec.key] = InHand(test, Progress(test.spec, test.baseline))
+        context.tests[test.spec.key] = InHand.of(test)
     _fill(context, [test for test in remaining if test.state is SpecState.PLANNED], latencies)
     await _reopen(context, [test for test in remaining if test.state is SpecState.WAITING])
 
@@ -53,7 +57,7 @@ async def _put_in_order(context: Context, test: TestRecord, unknown: str) -> Non
         # Whether a re-run was taken can be seen: by a newer round.
         await durably(store.created(run.id, key, test.test_id, test.links, clock.wall()))
     elif state is SpecState.CREATING:
-        await end_uncreated(context, InHand(test, Progress(test.spec)), SpecState.UNKNOWN, LOST)
+        await end_uncreated(context, InHand.of(test), SpecState.UNKNOWN, LOST)
         state = SpecState.UNKNOWN
     if state is SpecState.UNKNOWN and unknown == "skip":
         await durably(store.give_up(run.id, key, clock.wall()))
@@ -94,6 +98,7 @@ async def _reopen(context: Context, waiting: Sequence[TestRecord]) -> None:
             kept.extend(harvest.kept)
         if test.spec.path_details:
             hand.detailed = wanted_details(kept)
+        await judge_stored(context, hand, kept)
         hand.created = now - max(0.0, wall - (test.created or wall))
         context.schedule.opened(
             test.spec,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from orchestrator.budget.permits import BudgetView, LedgerView
 from orchestrator.estimate import finish_seconds
 from orchestrator.events import BudgetStanding, Standing, Waiting
+from orchestrator.events.verdicts import JUDGED_AS
 from orchestrator.listeners.statistics import Statistics
 from orchestrator.records import BudgetSeen, RunFacts, RunRecord
 from orchestrator.runner.context import Before, Context
@@ -17,6 +18,10 @@ def standing(context: Context, view: LedgerView, waiting_for: Waiting | None) ->
     """How the run stands now."""
     schedule, before, counted = context.schedule, context.before, context.telling.statistics
     now = context.clock.now()
+    judged = {
+        field: before.verdicts.get(verdict, 0) + counted.verdicts.get(verdict, 0)
+        for verdict, field in JUDGED_AS.items()
+    }
     return Standing(
         planned=before.planned,
         created=before.created + counted.created,
@@ -29,6 +34,8 @@ def standing(context: Context, view: LedgerView, waiting_for: Waiting | None) ->
         instant_test=_standing(view.instant_test, view.server_time),
         eta_seconds=_seconds_left(context, view, now),
         waiting_for=waiting_for,
+        cells=before.cells,
+        **judged,
     )
 
 

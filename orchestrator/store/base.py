@@ -66,7 +66,7 @@ class Journal(Protocol):
         error: str | None = None,
         events: Sequence[Event] = (),
     ) -> None:
-        """Any other legal move."""
+        """Any other legal move. Of a spec that is opened again the cells that lack answers are open again."""
 
     async def adopt(self, run: str, key: str, test_id: str, at: float) -> None:
         """unknown -> waiting, with the test id that a person found; its cells are open again."""
@@ -78,9 +78,17 @@ class Journal(Protocol):
         """Remember the newest rounds before a re-run."""
 
     async def add_answers(
-        self, run: str, key: str, answers: Sequence[Answer], events: Sequence[Event] = ()
+        self,
+        run: str,
+        key: str,
+        answers: Sequence[Answer],
+        events: Sequence[Event] = (),
+        cells: Sequence[CellResult] = (),
     ) -> int:
-        """Keep what is new and return how much that was; what is there already is not written again."""
+        """Keep what is new and return how much that was; what is there already is not written again.
+
+        ``cells`` are those that are judged by these answers, in the same transaction.
+        """
 
     async def close_test(
         self,
@@ -92,7 +100,8 @@ class Journal(Protocol):
         error: str | None = None,
         events: Sequence[Event] = (),
     ) -> None:
-        """The end of a spec with the ends of its cells, in one transaction."""
+        """The end of a spec with the ends of its cells, in one transaction; of those that are judged already
+        only what changed."""
 
     async def update_run(
         self,
@@ -116,8 +125,8 @@ class Journal(Protocol):
 
 
 class Archive(Protocol):
-    """What is read. Where there is no such run there is nothing in it; only :meth:`run`, :meth:`test` and
-    :meth:`answers` raise ``UsageProblem`` then, and for a spec that is not there."""
+    """What is read. Where there is no such run there is nothing in it; only :meth:`run`, :meth:`test`,
+    :meth:`answers` and :meth:`judged` raise ``UsageProblem`` then, and for a spec that is not there."""
 
     async def run(self, name: str) -> RunRecord:
         """The run with this id or unambiguous prefix, or the ``last``.
@@ -142,6 +151,9 @@ class Archive(Protocol):
 
     async def answers(self, run: str, key: str) -> list[Answer]:
         """The answers of one spec."""
+
+    async def judged(self, run: str, key: str) -> list[CellResult]:
+        """The cells of one spec that have a verdict, in the order of their agents' ids."""
 
     async def counts(self, run: str) -> Counts:
         """Counts by state, from what is stored."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orchestrator.events import BudgetStanding, Standing
+from orchestrator.events.verdicts import verdicts_in
 from orchestrator.report.headline import many
 from orchestrator.report.times import span
 from orchestrator.report.waits import awaited
@@ -117,12 +118,22 @@ def line(standing: Standing) -> str:
     ]
     if standing.errors:
         parts.append(many(standing.errors, "error"))
+    if standing.cells:
+        parts.append(_verdicts(standing))
     parts += [f"{name} {_budget(budget)}" for name, budget in _budgets(standing)]
     if standing.waiting_for:
         parts.append(f"waiting for {awaited(standing.waiting_for)}")
     if standing.eta_seconds is not None and not _over(standing):
         parts.append(f"about {span(standing.eta_seconds)} left")
     return ", ".join(parts)
+
+
+def _verdicts(standing: Standing) -> str:
+    """How many cells are judged, and as what: ``14 of 38 cells judged (12 pass, 2 fail)``."""
+    by_verdict = verdicts_in(standing)
+    found = [f"{number} {verdict.value}" for verdict, number in by_verdict.items() if number]
+    so_far = f" ({', '.join(found)})" if found else ""
+    return f"{sum(by_verdict.values())} of {many(standing.cells, 'cell')} judged{so_far}"
 
 
 def _budgets(standing: Standing) -> list[tuple[str, BudgetStanding]]:
@@ -178,4 +189,6 @@ def _counts(standing: Standing) -> RenderableType:
     )
     if standing.errors:
         counts.append(f", {many(standing.errors, 'error')}", style="red")
+    if standing.cells:
+        counts.append(f"; {_verdicts(standing)}", style="red" if standing.failing else "")
     return counts

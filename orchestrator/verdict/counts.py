@@ -11,8 +11,8 @@ from orchestrator.model import CellState, Verdict
 from orchestrator.records import Counts, RunState
 
 # Where tests that have no end yet are counted, so that the sums hold for a run that goes on or was
-# interrupted. Of a test that was created nothing has come so far; a creation whose answer is not recorded
-# may have been paid for, so it is never called "not run".
+# interrupted. A test that was created is one of which nothing has come, or a partial one (``begun_tests``); a
+# creation whose answer is not recorded may have been paid for, so it is never called "not run".
 _COUNTED_AS: Mapping[SpecState, SpecState] = {
     SpecState.PLANNED: SpecState.NOT_RUN,
     SpecState.CREATING: SpecState.UNKNOWN,
@@ -44,6 +44,12 @@ def tests_group(counts: Counts) -> dict[str, int]:
     ends = dict.fromkeys(_TEST_ENDS, 0)
     for state, number in counts.tests.items():
         ends[_COUNTED_AS.get(state, state)] += number
+    waiting = counts.tests.get(SpecState.WAITING, 0)
+    must_hold(
+        counts.begun_tests <= waiting, f"{counts.begun_tests} open tests have answers, of only {waiting}"
+    )
+    ends[SpecState.TIMED_OUT] -= counts.begun_tests
+    ends[SpecState.PARTIAL] += counts.begun_tests
     return {
         "planned": sum(ends.values()),
         "created": counts.created,
@@ -52,17 +58,23 @@ def tests_group(counts: Counts) -> dict[str, int]:
 
 
 def cells_group(counts: Counts) -> dict[str, int]:
-    """The group ``cells``; a pending cell is missing once its creation was sent, else not run."""
+    """The group ``cells``; a pending cell is missing once its creation was sent, partial once a part of its
+    answer is there, else not run."""
     ends = {state: counts.cells.get(state, 0) for state in _CELL_ENDS}
     pending = counts.cells.get(CellState.PENDING, 0)
     must_hold(
         counts.pending_sent <= pending, f"{counts.pending_sent} pending cells were sent, of only {pending}"
     )
     must_hold(
+        counts.begun_cells <= counts.pending_sent,
+        f"{counts.begun_cells} pending cells have answers, but only {counts.pending_sent} were sent",
+    )
+    must_hold(
         counts.left_out <= ends[CellState.NOT_RUN],
         f"{counts.left_out} cells were left out, but only {ends[CellState.NOT_RUN]} are not run",
     )
-    ends[CellState.MISSING] += counts.pending_sent
+    ends[CellState.MISSING] += counts.pending_sent - counts.begun_cells
+    ends[CellState.PARTIAL] += counts.begun_cells
     ends[CellState.NOT_RUN] += pending - counts.pending_sent
     return {"planned": sum(ends.values()), **{state.value: ends[state] for state in _CELL_ENDS}}
 
@@ -71,7 +83,8 @@ def verdicts_group(counts: Counts) -> dict[str, int]:
     """The group ``verdicts``; it adds up to the planned cells."""
     pending = counts.cells.get(CellState.PENDING, 0)
     verdicts = {verdict.value: counts.verdicts.get(verdict, 0) for verdict in Verdict}
-    verdicts[Verdict.NO_ANSWER.value] += counts.pending_sent
+    verdicts[Verdict.NO_ANSWER.value] += counts.pending_sent - counts.begun_cells
+    verdicts[Verdict.PARTIAL.value] += counts.begun_cells
     verdicts[Verdict.NOT_RUN.value] += pending - counts.pending_sent
     return verdicts
 

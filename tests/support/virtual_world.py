@@ -15,7 +15,7 @@ from orchestrator.clock import Clock, LoopClock
 from orchestrator.events import Event
 from orchestrator.lifecycle import SpecState
 from orchestrator.listeners.telling import Telling
-from orchestrator.model import Answer, Api, Spec
+from orchestrator.model import Answer, Api, CellResult, Spec
 from orchestrator.records import RunRecord, RunSettings, TestRecord
 from orchestrator.runner.conductor import Conductor, Outcome
 from orchestrator.runner.doors import Doors, Pacing
@@ -67,11 +67,16 @@ class TimedStore(SqliteStore):
     world: Clock
 
     async def add_answers(
-        self, run: str, key: str, answers: Sequence[Answer], events: Sequence[Event] = ()
+        self,
+        run: str,
+        key: str,
+        answers: Sequence[Answer],
+        events: Sequence[Event] = (),
+        cells: Sequence[CellResult] = (),
     ) -> int:
         for answer in answers:
             self.stored_at[key, answer.layer] = self.world.wall()
-        return await super().add_answers(run, key, answers, events)
+        return await super().add_answers(run, key, answers, events, cells)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from orchestrator.errors import StoreProblem, UsageProblem
 from orchestrator.events import Event
 from orchestrator.exposed import caution
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Agent, Answer, AnswerStatus, CellState, Verdict
+from orchestrator.model import Agent, Answer, AnswerStatus, CellResult, CellState, Verdict
 from orchestrator.records import CellRecord, Counts, Paths, RunRecord, StoredAnswer, TestRecord
 from orchestrator.store.base import About
 from orchestrator.store.sqlite import rows
@@ -200,6 +200,18 @@ class SqliteArchive:
 
         return await self._read(work)
 
+    async def judged(self, run: str, key: str) -> list[CellResult]:
+        def work(db: sqlite3.Connection) -> list[CellResult]:
+            spec_n, _ = spec_number(db, run, key)
+            found = db.execute(
+                "SELECT agent_id, state, verdict, reasons FROM cells "
+                "WHERE spec_n = ? AND verdict IS NOT NULL ORDER BY agent_id",
+                (spec_n,),
+            )
+            return [rows.cell_result(row) for row in found]
+
+        return await self._read(work)
+
     async def events(self, run: str, spec: str | None = None) -> list[Event]:
         def work(db: sqlite3.Connection) -> list[Event]:
             found = db.execute(
@@ -242,6 +254,7 @@ class SqliteArchive:
                 verdicts=verdicts,
                 left_out=left_out,
                 pending_sent=pending_sent,
+                **_begun(db, run),
                 paths=_paths(db, run),
             )
 
@@ -293,6 +306,18 @@ class SqliteArchive:
         path, mode = self._database.path, journal_mode()
         engine = f"SQLite {sqlite3.sqlite_version}, journal mode {mode}"
         return About(str(path), engine, caution(path))
+
+
+def _begun(db: sqlite3.Connection, run: str) -> dict[str, int]:
+    """Open cells of which something has come, and the open tests of which something has."""
+    tests, cells = db.execute(
+        "SELECT count(DISTINCT specs.n), coalesce(sum(cells.state = ?), 0) FROM specs "
+        "JOIN cells ON cells.spec_n = specs.n "
+        f"WHERE {_OF_RUN} AND specs.state = ? AND EXISTS (SELECT 1 FROM answers "
+        "WHERE answers.spec_n = specs.n AND answers.agent_id = cells.agent_id)",
+        (CellState.PENDING.value, run, SpecState.WAITING.value),
+    ).fetchone()
+    return {"begun_tests": tests, "begun_cells": cells}
 
 
 def _paths(db: sqlite3.Connection, run: str) -> Paths:

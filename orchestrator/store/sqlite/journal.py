@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Self, TypeVar
@@ -12,7 +12,7 @@ import anyio
 
 from orchestrator.events import Adopted, Event, GivenUp
 from orchestrator.lifecycle import MOVES, SpecState, check_move
-from orchestrator.model import Agent, Answer, CellResult, NotRun
+from orchestrator.model import COLLECTED, Agent, Answer, CellResult, CellState, NotRun
 from orchestrator.records import RunFacts, RunRecord, RunState, TestRecord
 from orchestrator.store.facts import dump_facts
 from orchestrator.store.sqlite import rows
@@ -45,9 +45,28 @@ def _move(db: sqlite3.Connection, spec_n: int, state: SpecState, columns: Mappin
         check_move(SpecState(current), state)
 
 
-def _reopen_cells(db: sqlite3.Connection, spec_n: int) -> None:
+def _reopen_cells(db: sqlite3.Connection, spec_n: int, *, but: Collection[CellState] = ()) -> None:
+    marks = ",".join("?" * len(but))
     db.execute(
-        "UPDATE cells SET state = 'pending', verdict = NULL, reasons = NULL WHERE spec_n = ?", (spec_n,)
+        "UPDATE cells SET state = 'pending', verdict = NULL, reasons = NULL "
+        f"WHERE spec_n = ? AND state NOT IN ({marks})",
+        (spec_n, *(state.value for state in but)),
+    )
+
+
+def _set_cells(db: sqlite3.Connection, spec_n: int, cells: Iterable[CellResult]) -> None:
+    db.executemany(
+        "UPDATE cells SET state = ?, verdict = ?, reasons = ? WHERE spec_n = ? AND agent_id = ?",
+        (
+            (
+                cell.state.value,
+                cell.verdict.value,
+                rows.dump(cell.reasons) if cell.reasons else None,
+                spec_n,
+                cell.agent_id,
+            )
+            for cell in cells
+        ),
     )
 
 
@@ -176,8 +195,10 @@ class SqliteStore(SqliteArchive):
         def work(db: sqlite3.Connection) -> None:
             spec_n, run_n = spec_number(db, run, key)
             _move(db, spec_n, state, {"closed": None, "error": rows.safe(error)})
-            if state in (SpecState.PLANNED, SpecState.WAITING):
+            if state is SpecState.PLANNED:
                 _reopen_cells(db, spec_n)
+            elif state is SpecState.WAITING:
+                _reopen_cells(db, spec_n, but=COLLECTED)
             _add_events(db, run_n, events)
 
         await self._write(work)
@@ -225,25 +246,18 @@ class SqliteStore(SqliteArchive):
         def work(db: sqlite3.Connection) -> None:
             spec_n, run_n = spec_number(db, run, key)
             _move(db, spec_n, state, {"closed": at, "error": rows.safe(error)})
-            db.executemany(
-                "UPDATE cells SET state = ?, verdict = ?, reasons = ? WHERE spec_n = ? AND agent_id = ?",
-                (
-                    (
-                        c.state.value,
-                        c.verdict.value,
-                        rows.dump(c.reasons) if c.reasons else None,
-                        spec_n,
-                        c.agent_id,
-                    )
-                    for c in cells
-                ),
-            )
+            _set_cells(db, spec_n, cells)
             _add_events(db, run_n, events)
 
         await self._write(work)
 
     async def add_answers(
-        self, run: str, key: str, answers: Sequence[Answer], events: Sequence[Event] = ()
+        self,
+        run: str,
+        key: str,
+        answers: Sequence[Answer],
+        events: Sequence[Event] = (),
+        cells: Sequence[CellResult] = (),
     ) -> int:
         def work(db: sqlite3.Connection) -> int:
             spec_n, run_n = spec_number(db, run, key)
@@ -254,6 +268,7 @@ class SqliteStore(SqliteArchive):
                 ((spec_n, *rows.answer_row(answer)) for answer in answers),
             )
             added = db.total_changes - before
+            _set_cells(db, spec_n, cells)
             _add_events(db, run_n, events)
             return added
 

@@ -17,6 +17,7 @@ from orchestrator.model import (
     Answer,
     AnswerStatus,
     Api,
+    CellResult,
     CellState,
     Hop,
     JsonObject,
@@ -309,6 +310,12 @@ def cell_record(row: Row, agents: Mapping[str, Agent]) -> CellRecord:
         verdict=verdict_of(row[6]),
         reasons=() if row[7] is None else tuple(load(row[7])),
     )
+
+
+def cell_result(row: Row) -> CellResult:
+    """From agent_id, state, verdict, reasons; the verdict is there."""
+    reasons = () if row[3] is None else tuple(load(row[3]))
+    return CellResult(row[0], CellState(row[1]), Verdict(row[2]), reasons)
 
 
 def event_rows(run_n: int, told: Sequence[Event]) -> list[Row]:
