@@ -1,4 +1,5 @@
-"""Any interleaving of outcomes, stops, kills and resumes: legal moves only, planned = the sum of the ends.
+"""Any interleaving of outcomes, stops, kills and resumes: legal moves only, planned = the sum of the ends,
+and at every moment each cell is what its answers make of it.
 
 The real conductor, dispatcher, schedule and store run in virtual time. The network is in the hands of the
 machine: it decides which of the requests under way is answered next and how, when time passes, when a signal
@@ -11,7 +12,7 @@ import asyncio
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -28,7 +29,7 @@ from orchestrator.budget.ledger import LocalLedger
 from orchestrator.errors import Exit, StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.listeners.telling import Telling
-from orchestrator.model import Spec
+from orchestrator.model import COLLECTED, Answer, CellResult, Spec, Verdict
 from orchestrator.records import UNKNOWN_POLICIES, TestRecord
 from orchestrator.report.summary import summary
 from orchestrator.runner.conductor import Conductor, Outcome
@@ -39,9 +40,12 @@ from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.sqlite.journal import SqliteStore
 from orchestrator.thousandeyes.dialects import dialect
+from orchestrator.verdict.expect import judge_cell, parsed
 
 T = TypeVar("T")
 AGENTS = ("1", "2")
+# Of the two agents one keeps it and one does not.
+SLOW = "network.avgLatency < 100"
 # The life-cycle as its picture in the documentation shows it, written down a second time.
 LEGAL = {
     "planned": {"creating", "not_run"},
@@ -55,11 +59,12 @@ LEGAL = {
     "failed": {"planned"},
 }
 ENDS = {"complete", "partial", "timed_out", "failed", "unknown", "not_run"}
+UNSENT = dict.fromkeys(("planned", "failed", "not_run"), "not_run")
 
 
 def specs() -> list[Spec]:
     """Three kinds of tests; one with hop details, which are requests of their own."""
-    web = make_spec("web1", agents=AGENTS, layers=("http-server", "network"))
+    web = make_spec("web1", agents=AGENTS, layers=("http-server", "network"), expect=(SLOW,))
     reach = make_spec(
         "reach1",
         type="agent-to-server",
@@ -100,6 +105,7 @@ class Lives(RuleBasedStateMachine):
         self.retries = False
         self.rerun = False
         self.moves: list[tuple[str, str, str]] = []
+        self.judged: dict[tuple[str, str], tuple[CellResult, frozenset[str]]] = {}
 
     # -- sessions -----------------------------------------------------------------------------------
 
@@ -264,6 +270,49 @@ class Lives(RuleBasedStateMachine):
         assert tests["planned"] == sum(tests[end] for end in ENDS) == 3
         assert cells["planned"] == sum(cells.values()) - cells["planned"] == 5
         assert sum(verdicts.values()) == 5
+
+    @invariant()
+    def each_cell_is_what_its_answers_make_of_it(self) -> None:
+        """Judged as soon as its layers are in, whatever the run does; else open, or ended with a lack."""
+        if self.store is None:
+            return
+        run = self._do(self.store.run("last"))
+        found: Counter[str] = Counter()
+        for spec in self.planned():
+            rows = self._do(self.store.answers(run.id, spec.key))
+            judged = {cell.agent_id: cell for cell in self._do(self.store.judged(run.id, spec.key))}
+            for agent_id in spec.agents:
+                whole, said = judge_cell(spec, agent_id, rows, parsed(spec)), judged.get(agent_id)
+                state = self.states()[spec.key]
+                if whole.state in COLLECTED:
+                    assert said == whole
+                else:
+                    assert (said is None) == (state not in ENDS), (spec.key, agent_id, said)
+                found[UNSENT.get(state, whole.state.value)] += 1
+                self._keeps_its_verdict(spec.key, agent_id, said, rows)
+        cells = summary(run, self._do(self.store.counts(run.id)))["cells"]
+        assert isinstance(cells, dict)
+        assert {name: number for name, number in cells.items() if number and name != "planned"} == found
+
+    def _keeps_its_verdict(
+        self, key: str, agent_id: str, said: CellResult | None, rows: Sequence[Answer]
+    ) -> None:
+        """A verdict changes by new evidence only, and one that lacks nothing is never taken back."""
+        evidence = frozenset(row.raw for row in rows if row.agent_id == agent_id)
+        before = self.judged.get((key, agent_id))
+        if before is not None and evidence == before[1]:
+            assert said == before[0], f"{key} {agent_id}: {before[0]} became {said} without new evidence"
+        if said is not None and said.state in COLLECTED:
+            self.judged[key, agent_id] = (said, evidence)
+
+    @invariant()
+    def whoever_watches_is_told_what_is_stored(self) -> None:
+        if self.conductor is None or self.store is None:
+            return
+        before, told = self.conductor._before.verdicts, self.conductor._telling.statistics.verdicts
+        stored = self._do(self.store.counts(self._do(self.store.run("last")).id)).verdicts
+        for verdict in Verdict:
+            assert before.get(verdict, 0) + told.get(verdict, 0) == stored.get(verdict, 0), verdict
 
     @invariant()
     def nothing_is_paid_for_twice(self) -> None:

@@ -78,6 +78,8 @@ async def test_a_spec_that_is_not_there_is_told(store: Store, missing: tuple[str
         await store.test(*missing)
     with pytest.raises(UsageProblem, match="has no spec"):
         await store.answers(*missing)
+    with pytest.raises(UsageProblem, match="has no spec"):
+        await store.judged(*missing)
 
 
 async def test_counts_are_those_of_what_is_stored(store: Store) -> None:
@@ -102,6 +104,21 @@ async def test_counts_are_those_of_what_is_stored(store: Store) -> None:
         left_out=1,
         pending_sent=4,
     )
+
+
+async def test_what_has_come_of_open_tests_is_counted(store: Store) -> None:
+    """Open cells with a part of their answers, and the tests that they are of; not those that are judged."""
+    await stored_run(store, count=4)
+    await sent(store, "k0", "k1", "k2")
+    await store.add_answers(RUN, "k0", [make_answer("network", "1"), make_answer("http-server", "1")])
+    await store.add_answers(
+        RUN, "k1", [make_answer(agent_id=agent) for agent in ("1", "2")], (), answered("1")
+    )
+    counts = await store.counts(RUN)
+    assert (counts.begun_tests, counts.begun_cells, counts.pending_sent) == (2, 2, 5)
+    await store.close_test(RUN, "k1", SpecState.PARTIAL, (), 4.0)
+    counts = await store.counts(RUN)
+    assert (counts.begun_tests, counts.begun_cells) == (1, 1)
 
 
 async def test_cells_and_results_are_paged_without_loss_or_repetition(store: Store, page: None) -> None:

@@ -216,6 +216,41 @@ async def test_a_moved_back_spec_has_open_cells_again(store: Store) -> None:
     assert [cell.reasons async for cell in store.cells(RUN) if cell.spec == "k0"] == [(), ()]
 
 
+async def test_cells_are_judged_with_the_answers_that_complete_them(store: Store) -> None:
+    await stored_run(store)
+    await sent(store, "k0")
+    failed = CellResult("2", CellState.ANSWERED, Verdict.FAIL, (NASTY,))
+    await store.add_answers(RUN, "k0", [make_answer()], (), [*answered("1"), failed])
+    assert await store.judged(RUN, "k0") == [*answered("1"), failed]
+    assert (await store.test(RUN, "k0")).state is SpecState.WAITING, "the test is still open"
+    assert await store.judged(RUN, "k1") == []
+    # New evidence: another verdict, and nothing that is left of the one before.
+    await store.add_answers(RUN, "k0", [make_answer(round_id=9)], (), answered("2"))
+    assert await store.judged(RUN, "k0") == [*answered("1"), *answered("2")]
+
+
+async def test_no_verdict_is_stored_without_the_answers_that_it_was_made_of(store: Store) -> None:
+    await stored_run(store)
+    with pytest.raises(UsageProblem):
+        await store.add_answers(RUN, "k9", [make_answer()], (), answered("1"))
+    broken = make_answer(metrics={"totalTime": object()})
+    with pytest.raises((TypeError, ValueError)):
+        await store.add_answers(RUN, "k0", [broken], (), answered("1"))
+    assert await store.judged(RUN, "k0") == []
+
+
+async def test_of_a_test_that_is_opened_again_only_what_lacks_answers_is_open(store: Store) -> None:
+    await stored_run(store, count=1)
+    await sent(store, "k0")
+    error = CellResult("1", CellState.ERRORS, Verdict.WARN, ("network: no route",))
+    part = CellResult("2", CellState.PARTIAL, Verdict.FAIL, ("no answer in network",))
+    await store.close_test(RUN, "k0", SpecState.PARTIAL, [error, part], 3.0, "late")
+    await store.move(RUN, "k0", SpecState.WAITING, 4.0)
+    assert await store.judged(RUN, "k0") == [error]
+    counts = await store.counts(RUN)
+    assert (counts.cells[CellState.ERRORS], counts.cells[CellState.PENDING]) == (1, 1)
+
+
 @pytest.mark.parametrize("missing", [(RUN, "k9"), ("65000000ffffffff", "k0")])
 async def test_a_spec_that_is_not_there_is_told_and_nothing_is_written(
     store: Store, missing: tuple[str, str]
