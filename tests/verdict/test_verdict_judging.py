@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import pytest
 from builders import make_answer, make_spec
@@ -19,7 +20,7 @@ CODE = "http-server.responseCode == 200"
 LAYERS = ("http-server", "network", "path-vis")
 
 
-def web(**changes: object) -> Spec:
+def web(**changes: Any) -> Spec:
     return make_spec(expect=(CODE,), **changes)
 
 

@@ -74,7 +74,7 @@ class Watch:
                 if whole.state in COLLECTED:
                     assert said == whole, "its layers are in, and it is not judged by them"
                 found[whole.state.value if test.created else CellState.NOT_RUN.value] += 1
-                self._changed((test.spec.key, agent), said and said.verdict, len(rows))
+                self._changed((test.spec.key, agent), None if said is None else said.verdict, len(rows))
         document = (await reading.summed_up(store, record, now=record.started + 1)).document()
         cells: Any = document["cells"]
         assert {name: cells[name] for name in found} == dict(found)
