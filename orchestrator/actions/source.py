@@ -28,4 +28,5 @@ def source_of(archive: Archive, run: RunRecord, now: float) -> Source:
         cells=lambda: archive.cells(run.id),
         results=lambda: archive.results(run.id),
         insight=looked,
+        metric_names=lambda: archive.metric_names(run.id),
     )

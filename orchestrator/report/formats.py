@@ -65,7 +65,7 @@ async def _jsonl(source: Source, out: Out, keep: results.Filter) -> int:
 
 
 async def _csv(source: Source, out: Out, keep: results.Filter) -> int:
-    return await results.write_csv(source.run.id, source.results, out, keep)
+    return await results.write_csv(source.run.id, source.results, out, keep, names=source.metric_names)
 
 
 def _named(*formats: ReportFormat) -> Mapping[str, ReportFormat]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.insight.look import Insight
@@ -27,6 +27,7 @@ class Source:
     cells: Callable[[], AsyncIterator[CellRecord]]
     results: Callable[[], AsyncIterator[StoredAnswer]]
     insight: Callable[[], Awaitable[Insight]]
+    metric_names: Callable[[], Awaitable[Collection[str]]]
 
     async def names(self) -> dict[str, str]:
         """The agents' names for people, by id."""

@@ -164,6 +164,9 @@ class Archive(Protocol):
     def results(self, run: str) -> AsyncIterator[StoredAnswer]:
         """Every answer of a run, in a stable order, page by page."""
 
+    async def metric_names(self, run: str) -> set[str]:
+        """The names of the metrics that the answers of a run have."""
+
     async def events(self, run: str, spec: str | None = None) -> list[Event]:
         """The events of a run, or of one spec, in order."""
 

@@ -32,6 +32,8 @@ Busy = Callable[[], AbstractContextManager[None]]
 
 # Rows read at once: a long report must not hold writers back, nor fill the memory.
 PAGE = 500
+# Specs whose answers are gone through at once, for the same reason.
+SPECS = 20
 
 
 async def in_place(work: Callable[[], T]) -> T:
@@ -278,22 +280,36 @@ class SqliteArchive:
     async def _pages(
         self, sql: str, run: str, start: tuple[object, ...], decoded: Callable[[rows.Row], T]
     ) -> AsyncIterator[T]:
-        """All rows of a query, decoded without their last columns, which are the key to go on after."""
+        """All rows of a query, decoded; their last columns are the key to go on after."""
         after = start
         while True:
 
-            def page(
-                db: sqlite3.Connection, after: tuple[object, ...] = after
-            ) -> list[tuple[T, tuple[object, ...]]]:
-                found = db.execute(sql, (run, after[0], *after, PAGE))
-                return [(decoded(row[: -len(start)]), row[-len(start) :]) for row in found]
+            def page(db: sqlite3.Connection, after: tuple[object, ...] = after) -> tuple[list[T], rows.Row]:
+                found = db.execute(sql, (run, after[0], *after, PAGE)).fetchall()
+                return [decoded(row) for row in found], found[-1][-len(start) :] if found else ()
 
-            found = await self._read(page)
-            for value, _ in found:
+            found, last = await self._read(page)
+            for value in found:
                 yield value
             if len(found) < PAGE:
                 return
-            after = found[-1][1]
+            after = last
+
+    async def metric_names(self, run: str) -> set[str]:
+        def specs(db: sqlite3.Connection) -> list[int]:
+            return [row[0] for row in db.execute(f"SELECT n FROM specs WHERE {_OF_RUN}", (run,))]
+
+        names: set[str] = set()
+        every = await self._read(specs)
+        for first in range(0, len(every), SPECS):
+
+            def names_of(db: sqlite3.Connection, some: Sequence[int] = every[first : first + SPECS]) -> None:
+                marks = ",".join("?" * len(some))
+                for (text,) in db.execute(f"SELECT metrics FROM answers WHERE spec_n IN ({marks})", some):
+                    names.update(rows.load(text))
+
+            await self._read(names_of)
+        return names
 
     async def latencies(self, origin: str) -> dict[str, list[float]]:
         def work(db: sqlite3.Connection) -> dict[str, list[float]]:
