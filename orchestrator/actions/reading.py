@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -144,15 +144,22 @@ async def report(opened: Opened, name: str, form: str, *, now: float, plan: str 
     What cannot be encoded is written with backslashes. Raises ``UsageProblem`` for a format or a run that
     there is not.
     """
-    if form not in REPORTS:
-        raise UsageProblem(f"no report is named {form!r}", hint=f"the formats are {', '.join(REPORTS)}")
     parts: list[bytes] = []
 
     def keep(text: str) -> None:
         parts.append(text.encode("utf-8", "backslashreplace"))
 
-    await REPORTS[form].write(await source(opened, name, now=now, plan=plan), keep)
+    await write_report(opened, name, form, keep, now=now, plan=plan)
     return b"".join(parts)
+
+
+async def write_report(
+    opened: Opened, name: str, form: str, out: Callable[[str], object], *, now: float, plan: str | None = None
+) -> None:
+    """The same piece by piece, so that a large one is never whole in memory. Raises as :func:`report`."""
+    if form not in REPORTS:
+        raise UsageProblem(f"no report is named {form!r}", hint=f"the formats are {', '.join(REPORTS)}")
+    await REPORTS[form].write(await source(opened, name, now=now, plan=plan), out)
 
 
 def with_silent(source: Source, keep: Filter) -> Source:

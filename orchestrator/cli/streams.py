@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,12 @@ import click
 from orchestrator.errors import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import TextIO
+
+
+# Characters.
+GATHERED = 65_536
 
 
 class Unfailing(io.TextIOBase):
@@ -101,3 +105,37 @@ def _silence() -> None:
     """Let what is still buffered go nowhere: Python would complain at exit, and change the exit code."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def gathering(write: Callable[[str], object]) -> Iterator[Callable[[str], object]]:
+    """Takes text and writes it on in large pieces.
+
+    A run has a hundred thousand lines, and a stream that nobody buffers takes each of them for a system call.
+    """
+    parts: list[str] = []
+    size = 0
+
+    def pass_on() -> None:
+        nonlocal size
+        text, size = "".join(parts), 0
+        parts.clear()
+        write(text)
+
+    def take(text: str) -> None:
+        nonlocal size
+        parts.append(text)
+        size += len(text)
+        if size >= GATHERED:
+            pass_on()
+
+    try:
+        yield take
+    finally:
+        if parts:
+            pass_on()
+
+
+def as_utf8(write: Callable[[bytes], object]) -> Callable[[str], object]:
+    """Writes text as UTF-8; what cannot be encoded becomes backslashes."""
+    return lambda text: write(text.encode("utf-8", "backslashreplace"))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.actions import reading
-from orchestrator.actions.session import Session
 from orchestrator.cli.bodies.common import say
+from orchestrator.cli.streams import as_utf8, gathering
 from orchestrator.errors import UsageProblem
 from orchestrator.files import check_writable, replacing
 from orchestrator.report.formats import REPORTS
+
+if TYPE_CHECKING:
+    from orchestrator.actions.session import Session
 
 FORMATS = {one.suffix: one.name for one in REPORTS.values()}
 
@@ -42,10 +46,10 @@ async def write_outputs(session: Session, run: str, paths: Sequence[Path]) -> No
     """Write the reports of a run; one that cannot be written is told, and changes no exit code."""
     for path in paths:
         form = FORMATS[path.suffix.lower()]
-        content = await reading.report(session.opened, run, form, now=session.doors.clock.wall())
+        now = session.doors.clock.wall()
         try:
-            with replacing(path) as file:
-                file.write(content)
+            with replacing(path) as file, gathering(as_utf8(file.write)) as out:
+                await reading.write_report(session.opened, run, form, out, now=now)
         except (OSError, ValueError) as error:
             say(f"error: {unwritable(path, error).message}")
             say(f"hint: write it anew with: orchestrator report {run} --format {form} -o FILE")

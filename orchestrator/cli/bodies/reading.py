@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -17,6 +17,7 @@ from orchestrator.actions.reading import Shown
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
 from orchestrator.cli.bodies.outputs import unwritable
 from orchestrator.cli.masking import mask
+from orchestrator.cli.streams import as_utf8, gathering
 from orchestrator.clock import LoopClock
 from orchestrator.errors import OrchestratorError
 from orchestrator.files import replacing
@@ -122,10 +123,11 @@ def results(
             for sentence in await reading.unmatched(source, keep):
                 say(sentence)
             source = reading.with_silent(source, keep)
-            if form in RESULTS:
-                await RESULTS[form].write(source, sys.stdout.write, keep)
-            else:
-                await _write_table(source, keep)
+            with gathering(sys.stdout.write) as out:
+                if form in RESULTS:
+                    await RESULTS[form].write(source, out, keep)
+                else:
+                    await _write_table(source, out, keep)
 
     run_async(work)
 
@@ -136,11 +138,11 @@ def _check_choice(option: str, given: Sequence[str], known: Sequence[str]) -> No
         raise click.UsageError(f"{option} takes {', '.join(known)}, not {wrong[0]!r}")
 
 
-async def _write_table(source: Source, keep: Filter) -> None:
+async def _write_table(source: Source, out: Callable[[str], object], keep: Filter) -> None:
     console = make_console(sys.stdout)
     await write_table(
         source.results,
-        sys.stdout.write,
+        out,
         keep,
         width=console.width if console.is_terminal else None,
         paint=painter(console),
@@ -152,17 +154,17 @@ def report(run: str, plan: str | None, form: str, output: Path | None, *, store:
     """Write a report of a run."""
     set_up_logging()
 
-    async def work() -> bytes:
+    async def work(write: Callable[[bytes], object]) -> None:
         async with opened_store(store) as opened:
-            return await reading.report(opened, run, form, now=LoopClock().wall(), plan=plan)
+            with gathering(as_utf8(write)) as out:
+                await reading.write_report(opened, run, form, out, now=LoopClock().wall(), plan=plan)
 
-    content = run_async(work)
     if output is None:
-        sys.stdout.buffer.write(content)
+        run_async(lambda: work(sys.stdout.buffer.write))
         return
     try:
         with replacing(output) as file:
-            file.write(content)
+            run_async(lambda: work(file.write))
     except (OSError, ValueError) as error:
         raise unwritable(output, error) from error
 
