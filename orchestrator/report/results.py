@@ -139,7 +139,9 @@ def _json_number(value: Metric) -> Metric | None:
 
 def _all_plain(metrics: Mapping[str, Metric]) -> bool:
     """Whether no number is one that JSON lacks, or that is spelled with an exponent."""
-    return all(type(value) is not float or 1e-4 <= abs(value) < 1e16 or value == 0.0 for value in metrics.values())
+    return all(
+        type(value) is not float or 1e-4 <= abs(value) < 1e16 or value == 0.0 for value in metrics.values()
+    )
 
 
 def _line(run: str, row: StoredAnswer) -> str:
@@ -164,8 +166,8 @@ async def write_csv(
     """A header and one line per answer: the fixed columns, then every metric of the rows shown, sorted.
 
     A metric named like a fixed column becomes ``metric.NAME``. Each record is one line: line breaks inside
-    data are written out. ``names`` spares a pass over the rows where all of them are shown. Returns the number
-    of rows without the header.
+    data are written out. ``names`` spares a pass over the rows where all of them are shown. Returns the
+    number of rows without the header.
     """
     keep = keep or _OPEN
     known = await names() if names is not None and keep.is_open else await _metric_names(rows, keep)
@@ -216,9 +218,8 @@ def _fixed(run: str, row: StoredAnswer) -> tuple[str | int | None, ...]:
     answer = row.answer
     came = bool(answer.layer)
     return (
-        # fmt: off
-        run, row.spec, row.test, row.test_id, row.type, row.target, answer.layer, answer.agent_id, answer.agent,
-        answer.country, answer.server, answer.direction, answer.round_id if came else None, answer.date,
-        answer.status if came else None, answer.error_type, answer.error, row.verdict, answer.link,
-        # fmt: on
-    )
+        run, row.spec, row.test, row.test_id, row.type, row.target, answer.layer, answer.agent_id,
+        answer.agent, answer.country, answer.server, answer.direction, answer.round_id if came else None,
+        answer.date, answer.status if came else None, answer.error_type, answer.error, row.verdict,
+        answer.link,
+    )  # fmt: skip

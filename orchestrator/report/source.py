@@ -15,7 +15,8 @@ from orchestrator.report.names import agent_names
 class Source:
     """What reports are made of. ``now`` is epoch seconds, for a run that goes on; all else reads a store.
 
-    ``insight`` is computed when it is asked for the first time, and then kept.
+    ``insight`` is computed when it is asked for the first time, and then kept. ``metric_names`` are those of
+    all ``results``, from a source that knows them without decoding every row.
     """
 
     run: RunRecord
@@ -27,7 +28,7 @@ class Source:
     cells: Callable[[], AsyncIterator[CellRecord]]
     results: Callable[[], AsyncIterator[StoredAnswer]]
     insight: Callable[[], Awaitable[Insight]]
-    metric_names: Callable[[], Awaitable[Collection[str]]]
+    metric_names: Callable[[], Awaitable[Collection[str]]] | None = None
 
     async def names(self) -> dict[str, str]:
         """The agents' names for people, by id."""

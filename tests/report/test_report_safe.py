@@ -141,6 +141,21 @@ def test_a_csv_cell_is_never_longer_than_a_spreadsheet_takes() -> None:
     assert len(str(safe.csv_cell("=" + "x" * 1_000_000))) <= safe.CSV_LIMIT
 
 
+@pytest.mark.parametrize("first", ["x", "=", "\n"])
+def test_what_a_csv_cell_does_not_hold_is_cut_and_the_cut_is_shown(first: str) -> None:
+    whole, longer = first + "x" * 32_765, first + "x" * 32_766
+    cell, cut = str(safe.csv_cell(whole)), str(safe.csv_cell(longer))
+    assert cell.endswith("x" if first != "\n" else "…")
+    assert cut.endswith("x…")
+    assert len(cut.removeprefix("'")) == 32_766
+
+
+def test_whatever_is_printable_needs_no_escape() -> None:
+    """So a look at that spares the search."""
+    printable = "".join(char for char in map(chr, range(0x110000)) if char.isprintable())
+    assert safe._UNSEEN.search(printable) is None
+
+
 @given(any_text)
 def test_xml_text_has_no_character_that_xml_forbids(text: str) -> None:
     allowed = re.compile("[\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")

@@ -142,6 +142,17 @@ async def test_cells_and_results_are_paged_without_loss_or_repetition(store: Sto
         assert [one async for one in nothing] == []
 
 
+async def test_the_names_of_metrics_are_those_of_all_answers_of_a_run(store: Store) -> None:
+    await stored_run(store, count=50)
+    await stored_run(store, run="65000001deadbeef")
+    assert await store.metric_names(RUN) == set()
+    for n in range(50):
+        await store.add_answers(RUN, f"k{n}", [make_answer(metrics={f"m{n}": n, "\ud800": 1, "loss": None})])
+    await store.add_answers("65000001deadbeef", "k0", [make_answer(metrics={"elsewhere": 1})])
+    assert await store.metric_names(RUN) == {"loss", "\ud800", *(f"m{n}" for n in range(50))}
+    assert await store.metric_names("65000000ffffffff") == set()
+
+
 async def test_results_are_in_one_order_whatever_order_they_came_in(store: Store, page: None) -> None:
     """By bytes, as every store can."""
     await stored_run(store)

@@ -254,7 +254,7 @@ def answer_row(answer: Answer) -> Row:
 
 # A fifth of the price of asking the enumeration, for each row that is read.
 _STATUSES: Mapping[str, AnswerStatus] = {one.value: one for one in AnswerStatus}
-_VERDICTS: Mapping[str | None, Verdict | None] = {None: None, **{one.value: one for one in Verdict}}
+_VERDICTS: Mapping[str, Verdict] = {one.value: one for one in Verdict}
 
 
 def answer_record(row: Row) -> Answer:
@@ -284,7 +284,7 @@ def _path(name: str | None, *hops: list[Any]) -> Path:
 
 def verdict_of(value: str | None) -> Verdict | None:
     """A stored verdict; ``None`` while the cell is open."""
-    return _VERDICTS[value] if value in _VERDICTS else Verdict(value)
+    return None if value is None else _VERDICTS.get(value) or Verdict(value)
 
 
 def stored_answer(row: Row) -> StoredAnswer:
