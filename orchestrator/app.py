@@ -14,6 +14,7 @@ from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import Ledger
 from orchestrator.clock import Clock, HeldClock, LoopClock
 from orchestrator.credentials import Credentials, mask_of
+from orchestrator.errors import UsageProblem
 from orchestrator.events import Listener
 from orchestrator.listeners.telling import Telling
 from orchestrator.runner.doors import Doors, Pacing
@@ -81,18 +82,26 @@ async def simulate(
     reserve: float,
     listeners: Sequence[Listener] = (),
     world: World | None = None,
+    culprits: Sequence[str] = (),
+    noise: int | None = None,
     speed: float = SIMULATED_SPEED,
     seed: int = 0,
 ) -> AsyncIterator[Session]:
-    """A session with a simulated API in this process, on loopback, up to ``speed`` times faster than life."""
+    """A session with a simulated API in this process, on loopback, up to ``speed`` times faster than life.
+
+    ``culprits`` are what is broken in it (``hop=tr2-san-jose-0:dead``), and ``noise`` the seed of its noise,
+    unless it is a ``world`` of the caller's. Raises ``UsageProblem`` for culprits that cannot be.
+    """
     from orchestrator.simulator.server import serve_world  # noqa: PLC0415 - a real run has no simulated world
 
+    if world is None:
+        world = _world(seed, culprits, noise)
     clock = HeldClock(speed=speed)
     telling = Telling(clock.wall, listeners)
     rng = Random(seed)  # noqa: S311 - repeatable on purpose
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(open_store(settings.store, busy=clock.hold))
-        origin = await stack.enter_async_context(serve_world(world, clock.wall, clock.rest, seed=seed))
+        origin = await stack.enter_async_context(serve_world(world, clock.wall, clock.rest))
         client = await stack.enter_async_context(
             HttpTransport(origin, Credentials(SIMULATED_TOKEN), now=clock.now)
         )
@@ -103,6 +112,17 @@ async def simulate(
         # The gap between requests follows the event loop: kept there, it would be time that the clock counts.
         pacing = Pacing(Gaps(wire=0.0), speed)
         yield Session(settings, opened, doors, pacing, secrets.token_hex, simulated=True)
+
+
+def _world(seed: int, culprits: Sequence[str], noise: int | None) -> World:
+    from orchestrator.simulator.culprits import broken_world  # noqa: PLC0415 - a real run has no such world
+
+    try:
+        return broken_world(seed, culprits, noise)
+    except ValueError as error:
+        raise UsageProblem(
+            str(error), hint="orchestrator simulator --list-culprits shows what there is"
+        ) from error
 
 
 async def _cautions(store: Store, credentials: Credentials) -> dict[str, str]:

@@ -76,6 +76,14 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
+class Breaking:
+    """What is broken on purpose in the simulated world, as it was written, and the seed of its noise."""
+
+    culprits: tuple[str, ...] = ()
+    noise: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Attending:
     """How a run is attended: whether to wait for another one, and what to print."""
 
@@ -141,6 +149,25 @@ def simulate_options(command: Command) -> Command:
             default=60.0,
             show_default=True,
             help="How much faster than life the simulated world runs.",
+        ),
+    )
+
+
+def breaking_options(command: Command) -> Command:
+    """What is broken in the simulated world: ``breaking``, a :class:`Breaking`."""
+    return together(
+        "breaking",
+        Breaking,
+        command,
+        click.option(
+            "--culprit",
+            "culprits",
+            multiple=True,
+            metavar="KIND=VALUE:EFFECT",
+            help="Break something in the simulated world: hop=tr2-san-jose-0:dead (repeatable).",
+        ),
+        click.option(
+            "--noise", type=int, metavar="SEED", help="Other values in the simulated world; 0: none."
         ),
     )
 

@@ -7,10 +7,12 @@ import click
 from orchestrator.cli.options import (
     Access,
     Attending,
+    Breaking,
     Reading,
     World,
     api_options,
     attending_options,
+    breaking_options,
     plan_options,
     priority_option,
     simulate_options,
@@ -22,6 +24,7 @@ from orchestrator.records import UNKNOWN_POLICIES
 @click.command()
 @click.argument("plan", type=click.Path(dir_okay=False))
 @simulate_options
+@breaking_options
 @plan_options
 @click.option("--in-order", is_flag=True, help="Create tests in the order of the plan.")
 @priority_option
@@ -31,6 +34,7 @@ def run(
     plan: str,
     *,
     world: World,
+    breaking: Breaking,
     reading: Reading,
     in_order: bool,
     priority: bool,
@@ -40,7 +44,9 @@ def run(
     """Run PLAN: create its tests, collect their answers, judge them."""
     from orchestrator.cli.bodies import run as body  # noqa: PLC0415 - start-up stays light
 
-    body.run(plan, reading, world, access, attending, in_order=in_order, urgent=priority)
+    if (breaking.culprits or breaking.noise is not None) and not world.simulate:
+        raise click.UsageError("--culprit and --noise break the simulated world: they need --simulate")
+    body.run(plan, reading, world, breaking, access, attending, in_order=in_order, urgent=priority)
 
 
 @click.command()

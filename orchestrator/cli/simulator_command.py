@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from orchestrator.cli.options import Command, Number, together
+from orchestrator.cli.options import Breaking, Command, Number, breaking_options, together
 
 DEFAULT_PORT = 8089
 
@@ -51,16 +51,20 @@ def world_options(command: Command) -> Command:
 @click.option("--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--scenario", type=click.Path(dir_okay=False, path_type=Path), help="YAML or JSON settings.")
 @world_options
+@breaking_options
 @click.option("--fault", "faults", multiple=True, metavar="KIND[:MATCH[:P]]", help="P: 0..1, #n or #n+.")
 @click.option("--list-faults", is_flag=True, help="List the faults and end.")
+@click.option("--list-culprits", is_flag=True, help="List what can be broken, and end.")
 def simulator(
     host: str,
     port: int,
     scenario: Path | None,
     *,
     chosen: Chosen,
+    breaking: Breaking,
     faults: tuple[str, ...],
     list_faults: bool,
+    list_culprits: bool,
 ) -> None:
     """Serve the simulated API (v6 and v7), with its limits, agents, tests and faults.
 
@@ -71,5 +75,7 @@ def simulator(
 
     if list_faults:
         body.print_faults()
+    elif list_culprits:
+        body.print_culprits(scenario)
     else:
-        body.simulator(host, port, scenario, chosen, faults)
+        body.simulator(host, port, scenario, chosen, breaking, faults)

@@ -124,6 +124,11 @@ _CLUSTERS: tuple[tuple[str, str, str, float, float, str, tuple[str, ...]], ...] 
     ("dc-ashburn", "US", "Ashburn", 39.04, -77.49, "amer", ("online", "offline")),
 )
 
+# Every location, in a fixed order.
+LOCATIONS: tuple[str, ...] = tuple(
+    sorted({row[2] for row in _CLOUD} | {f"{row[2]} Area" for row in (*_SITES, *_CLUSTERS)})
+)
+
 # Ids of the built-in agents: small ones for the cloud, as in the vendor's samples.
 _FIRST_CLOUD, _FIRST_SITE, _FIRST_CLUSTER, _FIRST_MEMBER = 3, 1001, 2001, 5001
 # Generated agents (a world larger than the built-in one) go on from here.
@@ -159,10 +164,16 @@ def _cloud(index: int, settings: Settings) -> SimAgent:
         latitude=latitude,
         longitude=longitude,
         address=_address(agent_id),
-        network=f"Example Transit {number(0, 'transit', name) % 9 + 1} (AS {64500 + index % 10})",
+        network=_cloud_network(name, index, settings),
         tags=(("region", region),),
         target_only=agent_id in settings.target_only,
     )
+
+
+def _cloud_network(name: str, index: int, settings: Settings) -> str:
+    """Where paths are shared, a network is its number; otherwise hardly two cloud agents have the same."""
+    which = number(0, "transit", name) % 9 + 1
+    return f"Example Transit {which} (AS {64500 + (which if settings.shared else index % 10)})"
 
 
 def _site(index: int, settings: Settings) -> SimAgent:

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from orchestrator.simulator.catalog import Definition
 from orchestrator.simulator.draws import number, source
 from orchestrator.simulator.fleet import SimAgent
 from orchestrator.simulator.messages import JsonObject
 
-# Where targets may stand: (latitude, longitude) of five hosting places.
-_HOSTING = ((50.11, 8.68), (52.37, 4.90), (39.04, -77.49), (37.34, -121.89), (1.35, 103.82))
+
+class Place(NamedTuple):
+    """Where targets may stand."""
+
+    city: str
+    latitude: float
+    longitude: float
+
+
+HOSTING = (
+    Place("Frankfurt", 50.11, 8.68),
+    Place("Amsterdam", 52.37, 4.90),
+    Place("Ashburn", 39.04, -77.49),
+    Place("San Jose", 37.34, -121.89),
+    Place("Singapore", 1.35, 103.82),
+)
 _EARTH_KM = 6371.0
 
 
@@ -26,7 +41,8 @@ class Trace:
 
 def distance(seed: int, agent: SimAgent, host: str, target: SimAgent | None) -> float:
     """Kilometres from the agent to the target, along the surface."""
-    there = _HOSTING[number(seed, "hosting", host) % len(_HOSTING)]
+    place = HOSTING[number(seed, "hosting", host) % len(HOSTING)]
+    there = (place.latitude, place.longitude)
     if target is not None:
         there = (target.latitude, target.longitude)
     here_lat, there_lat = math.radians(agent.latitude), math.radians(there[0])

@@ -8,94 +8,31 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, field
 from typing import Final
 
-from orchestrator.simulator.catalog import Definition
 from orchestrator.simulator.draws import number, share, source
-from orchestrator.simulator.fleet import SimAgent
+from orchestrator.simulator.effects import NAMES, PHASES, Trouble
 from orchestrator.simulator.messages import Json, JsonObject
-from orchestrator.simulator.paths import distance, traces
-from orchestrator.simulator.settings import Settings
+from orchestrator.simulator.scene import Measured, Scene
+from orchestrator.simulator.traces import traced
 
+_ALL, _PACKETS = 100.0, 50
 _CODEC, _BEST_MOS = "G.711 @ 64 Kbps", 4.41
 _ENCRYPTION: Final = {"sslVersion": "TLSv1.3", "sslCipher": "TLS_AES_128_GCM_SHA256"}
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a measurement failed: the phase (dns, connect, receive) and the text that is shown."""
-
-    phase: str
-    text: str
+def trouble_of(scene: Scene) -> Trouble | None:
+    """The failure of this look, if it fails: by the host's name, its agent, by lot, or on purpose."""
+    found = [one for one in (_of_the_world(scene), scene.broken.trouble) if one is not None]
+    return min(found, key=lambda one: PHASES.index(one.phase), default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One row without its agent and dates. ``metrics`` is empty when the measurement failed."""
-
-    metrics: JsonObject
-    trouble: Trouble | None = None
-    server: str | None = None
-    server_id: int | None = None
-    facts: JsonObject = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """One agent looking at one target in one round."""
-
-    settings: Settings
-    definition: Definition
-    agent: SimAgent
-    target: SimAgent | None
-    round_number: int
-
-    def words(self, *more: object) -> tuple[object, ...]:
-        return (self.definition.type, *self.definition.subject, self.agent.id, self.round_number, *more)
-
-    def rng(self, *more: object) -> random.Random:
-        return source(self.settings.seed, *self.words(*more))
-
-    @property
-    def troubled(self) -> bool:
-        """Whether this is one of the slow and lossy looks."""
-        lot = share(self.settings.seed, *self.words("trouble"))
-        return self.definition.host.startswith(("slow.", "lossy.")) or lot < self.settings.trouble
-
-    @property
-    def round_trip(self) -> float:
-        """Milliseconds there and back: light in fibre with a detour, and the last mile."""
-        kilometres = distance(self.settings.seed, self.agent, self.definition.host, self.target)
-        last_mile = 1.0 + 5.0 * share(self.settings.seed, "last mile", self.agent.id)
-        wobble = 0.95 + 0.1 * share(self.settings.seed, *self.words("round trip"))
-        slow = 6.0 if self.troubled and not self.definition.host.startswith("lossy.") else 1.0
-        return (kilometres / 100.0 * 1.4 + last_mile) * wobble * slow
-
-    @property
-    def server_ip(self) -> str:
-        """An address set aside for documentation (RFC 5737), or that of the agent aimed at."""
-        if self.target is not None:
-            return self.target.address
-        lot = number(0, "address", self.definition.host)
-        return f"{('203.0.113', '198.51.100', '192.0.2')[lot % 3]}.{lot // 3 % 254 + 1}"
-
-    @property
-    def servers(self) -> tuple[str, ...]:
-        """What is measured over the network, as its rows name it: the target, or each name server."""
-        definition = self.definition
-        if definition.dns_servers:
-            return tuple(f"{server}:53" for server in definition.dns_servers)
-        host = self.target.address if self.target is not None else definition.host
-        return (f"{host}:{definition.port}" if definition.port else host,)
-
-
-def trouble_of(scene: Scene, server: str | None = None) -> Trouble | None:
-    """The failure of this look, if it fails: by the host's name, its agent, or by lot."""
-    for host in (scene.definition.host, server or ""):
+def _of_the_world(scene: Scene) -> Trouble | None:
+    names = scene.settings.shared and scene.definition.type in NAMES
+    for host in (scene.definition.host, scene.server or ""):
         if host.endswith(".invalid"):
             return Trouble("dns", f"Could not resolve host: {host}")
-        if host.startswith(("fail.", "down.")):
+        if host.startswith(("fail.", "down.")) and not (names and host == scene.definition.host):
             return Trouble("connect", f"Failed to connect to {host}: connection refused")
     if scene.target is not None and not scene.target.answers:
         return Trouble("connect", f"Target agent {scene.target.name} is not reachable")
@@ -107,18 +44,52 @@ def trouble_of(scene: Scene, server: str | None = None) -> Trouble | None:
 def measure(scene: Scene, layer: str, direction: str | None = None) -> list[Measured]:
     """The rows that one agent gives in one layer of one round and direction: one, or one per name server."""
     if layer == "dns-server":
-        return [
-            _dns_server(scene, server, position)
-            for position, server in enumerate(scene.definition.dns_servers)
+        sights = [
+            (scene.at(server), position) for position, server in enumerate(scene.definition.dns_servers)
         ]
+        return [_dns_server(sight, position) for sight, position in sights if not sight.broken.silent]
+    if layer in {"network", "path-vis"}:
+        return [row for sight, server in _sights(scene) for row in _packets(sight, layer, direction, server)]
     trouble = trouble_of(scene)
-    if layer == "network":
-        return [_network(scene, trouble, direction, server) for server in scene.servers]
-    if layer == "path-vis":
-        return [_path_vis(scene, trouble, server) for server in scene.servers]
-    if trouble is not None:
+    if trouble is not None and trouble.phase != "http":
         return [Measured({}, trouble, facts=_failed_facts(scene, layer, trouble))]
-    return [Measured(_LAYERS[layer](scene, scene.rng(layer)), facts=_facts(scene, layer))]
+    metrics = _LAYERS[layer](scene, scene.rng(layer))
+    if trouble is not None:
+        metrics = _refused(layer, metrics, trouble.code)
+    return [Measured(metrics, trouble, facts=_facts(scene, layer))]
+
+
+def _sights(scene: Scene) -> list[tuple[Scene, str]]:
+    """What is measured over the network, with its name in the rows."""
+    if not scene.settings.shared or not scene.definition.dns_servers:
+        return [(scene, server) for server in scene.servers]
+    return [(scene.at(server), f"{server}:53") for server in scene.definition.dns_servers]
+
+
+def _packets(scene: Scene, layer: str, direction: str | None, server: str) -> list[Measured]:
+    trouble = trouble_of(scene)
+    if scene.broken.silent:
+        return []
+    if (
+        trouble is not None
+        and trouble.phase == "dns"
+        and scene.settings.shared
+        and scene.definition.type in NAMES
+    ):
+        trouble = None  # a name server that knows no answer is reached all the same
+    shaped = (
+        _network(scene, trouble, direction, server)
+        if layer == "network"
+        else _path_vis(scene, trouble, server)
+    )
+    return [shaped]
+
+
+def _refused(layer: str, metrics: JsonObject, code: int) -> JsonObject:
+    """What is measured of an answer with this code."""
+    if layer in {"http-server", "sip-server"}:
+        return {**metrics, "responseCode": code}
+    return {**metrics, "completion": 0} if layer == "api" else {}
 
 
 def _facts(scene: Scene, layer: str) -> JsonObject:
@@ -135,18 +106,22 @@ def _failed_facts(scene: Scene, layer: str, trouble: Trouble) -> JsonObject:
 def _network(scene: Scene, trouble: Trouble | None, direction: str | None, server: str) -> Measured:
     facts: JsonObject = {"serverIp": scene.server_ip}
     primary = scene.definition.type in {"agent-to-server", "agent-to-agent"}
+    # Where a part of the traces is cut, packets come back though the connection does not.
+    partly = scene.broken.trouble is not None and scene.broken.loss < _ALL
+    if trouble is not None and trouble.phase == "connect" and trouble is scene.broken.trouble and partly:
+        trouble = None
     if trouble is not None and (primary or trouble.phase == "dns"):
         return Measured({}, trouble, server=server)
     if trouble is not None and trouble.phase == "connect":
         # Nothing came back: loss is measured, times are not.
-        return Measured({"loss": 100.0}, server=server, facts=facts)
+        return Measured({"loss": _ALL}, server=server, facts=facts)
     further = (server,) if server != scene.servers[0] else ()
     rng = scene.rng("network", direction or "", *further)
     trip = scene.round_trip
     low, high = trip * rng.uniform(0.96, 1.0), trip * rng.uniform(1.02, 1.3)
     lossy = scene.troubled and not scene.definition.host.startswith("slow.")
     metrics: JsonObject = {
-        "loss": round(rng.randrange(1, 20) * 2.0, 1) if lossy else 0.0,
+        "loss": max(round(rng.randrange(1, 20) * 2.0, 1) if lossy else 0.0, _lost(scene, server)),
         "minLatency": round(low, 3),
         "avgLatency": round(low + (high - low) * rng.uniform(0.1, 0.4), 3),
         "maxLatency": round(high, 3),
@@ -159,22 +134,36 @@ def _network(scene: Scene, trouble: Trouble | None, direction: str | None, serve
     return Measured(metrics, server=server, facts=facts)
 
 
+def _lost(scene: Scene, *words: object) -> float:
+    """Percent of fifty packets that are lost on purpose: at least one of them, and not all."""
+    loss = scene.broken.loss
+    if not loss:
+        return 0.0
+    rng = source(scene.settings.seed, *scene.chance("packets", *words))
+    lost = sum(rng.random() * 100.0 < loss for _ in range(_PACKETS))
+    return min(_PACKETS - 1, max(1, lost)) * 100.0 / _PACKETS
+
+
 def _path_vis(scene: Scene, trouble: Trouble | None, server: str) -> Measured:
     facts: JsonObject = {"sourceIp": scene.agent.address, "sourcePrefix": _prefix(scene.agent.address)}
     if trouble is not None and trouble.phase == "dns":
         return Measured({"pathTraces": []}, server=server, facts=facts)
-    reached = trouble is None or trouble.phase != "connect"
     found: list[Json] = [
         {
             "pathId": trace.id,
-            "numberOfHops": trace.hops,
+            "numberOfHops": trace.length,
             "ipAddress": scene.server_ip,
-            **({"responseTime": round(scene.round_trip * trace.stretch)} if reached else {}),
+            **({} if trace.milliseconds is None else {"responseTime": trace.milliseconds}),
         }
-        for trace in traces(scene.settings.seed, scene.definition, scene.agent, scene.target)
+        for trace in traced(scene, reached=is_reached(scene, trouble))
     ]
     facts["serverIp"] = scene.server_ip
     return Measured({"pathTraces": found}, server=server, facts=facts)
+
+
+def is_reached(scene: Scene, trouble: Trouble | None) -> bool:
+    """Whether traces come to the target, as far as nothing on the way is broken on purpose."""
+    return trouble is None or trouble.phase != "connect" or trouble is scene.broken.trouble
 
 
 def _prefix(address: str) -> str:
@@ -187,7 +176,7 @@ def _web(scene: Scene, rng: random.Random) -> JsonObject:
     times = {
         "dnsTime": round(rng.uniform(1, 30)),
         "connectTime": round(trip),
-        "waitTime": round(trip + rng.uniform(15, 120)),
+        "waitTime": round(scene.waited(trip + rng.uniform(15, 120))),
         "receiveTime": max(1, round(trip * rng.uniform(0.1, 1.2))),
     }
     if scene.definition.secure:
@@ -225,14 +214,18 @@ def _page_load(scene: Scene, rng: random.Random) -> JsonObject:
 
 def _transaction(scene: Scene, rng: random.Random) -> JsonObject:
     return {
-        "transactionTime": round(scene.round_trip * rng.uniform(8, 20) + rng.uniform(500, 2500)),
+        "transactionTime": round(
+            scene.waited(scene.round_trip * rng.uniform(8, 20) + rng.uniform(500, 2500))
+        ),
         "componentErrors": 0,
     }
 
 
 def _api(scene: Scene, rng: random.Random) -> JsonObject:
     return {
-        "apiTransactionTime": round(scene.round_trip * rng.uniform(4, 8) + rng.uniform(40, 300)),
+        "apiTransactionTime": round(
+            scene.waited(scene.round_trip * rng.uniform(4, 8) + rng.uniform(40, 300))
+        ),
         "completion": 100,
     }
 
@@ -244,7 +237,7 @@ def _ftp(scene: Scene, rng: random.Random) -> JsonObject:
         "dnsTime": round(rng.uniform(1, 30)),
         "connectTime": round(trip),
         "negotiationTime": round(4 * trip + rng.uniform(2, 10)),
-        "waitTime": round(trip + rng.uniform(2, 30)),
+        "waitTime": round(scene.waited(trip + rng.uniform(2, 30))),
         "transferTime": max(1, round(trip * rng.uniform(2, 6))),
     }
     response = sum(value for name, value in times.items() if name != "transferTime")
@@ -258,22 +251,24 @@ def _ftp(scene: Scene, rng: random.Random) -> JsonObject:
     }
 
 
-def _dns_server(scene: Scene, server: str, position: int) -> Measured:
+def _dns_server(scene: Scene, position: int) -> Measured:
+    """One name server's row; the scene is the look at it."""
+    server = scene.server or ""
     server_id = number(0, "dns server", server) % 900_000 + 1_000 + position
-    trouble = trouble_of(scene, server)
+    trouble = trouble_of(scene)
     if trouble is not None:
         return Measured({}, trouble, server=server, server_id=server_id)
     rng = scene.rng("dns-server", server)
     metrics = {
-        "resolutionTime": round(scene.round_trip * 0.5 + rng.uniform(1, 12)),
-        "mappings": scene.server_ip,
+        "resolutionTime": round(scene.waited(scene.round_trip * 0.5 + rng.uniform(1, 12))),
+        "mappings": scene.resolved,
     }
     return Measured(metrics, server=server, server_id=server_id)
 
 
 def _dns_trace(scene: Scene, rng: random.Random) -> JsonObject:
     host = scene.definition.host
-    final = round(scene.round_trip * 0.5 + rng.uniform(2, 20))
+    final = round(scene.waited(scene.round_trip * 0.5 + rng.uniform(2, 20)))
     zone = ".".join(host.split(".")[-2:])
     lines = (
         f"{host.rsplit('.', 1)[-1]}.\t172800\tIN\tNS\ta.gtld-servers.example.",
@@ -282,7 +277,7 @@ def _dns_trace(scene: Scene, rng: random.Random) -> JsonObject:
         f"{zone}.\t172800\tIN\tNS\tns1.{zone}.",
         f";; Received 266 bytes from 192.0.2.54(a.gtld-servers.example.) in {rng.randrange(4, 90)} ms",
         "",
-        f"{host}.\t300\tIN\tA\t{scene.server_ip}",
+        f"{host}.\t300\tIN\tA\t{scene.resolved}",
         f";; Received 173 bytes from 192.0.2.55(ns1.{zone}.) in {final} ms",
     )
     return {
@@ -290,7 +285,7 @@ def _dns_trace(scene: Scene, rng: random.Random) -> JsonObject:
         "failedQueries": 0,
         "finalServerQueried": f"ns1.{zone}.",
         "finalQueryTime": final,
-        "mappings": scene.server_ip,
+        "mappings": scene.resolved,
         "output": "\n".join(lines) + "\n",
     }
 
@@ -307,7 +302,7 @@ def _sip(scene: Scene, rng: random.Random) -> JsonObject:
         "registerTime": round(2 * trip + rng.uniform(1, 20)),
         "inviteTime": round(2 * trip + rng.uniform(1, 20)),
         "optionsTime": round(2 * trip + rng.uniform(1, 10)),
-        "waitTime": round(trip + rng.uniform(1, 10)),
+        "waitTime": round(scene.waited(trip + rng.uniform(1, 10))),
     }
     return {
         **times,
@@ -321,7 +316,7 @@ def _sip(scene: Scene, rng: random.Random) -> JsonObject:
 
 def _rtp(scene: Scene, rng: random.Random) -> JsonObject:
     latency = round(scene.round_trip / 2)
-    loss = round(rng.uniform(1, 8), 1) if scene.troubled else 0.0
+    loss = max(round(rng.uniform(1, 8), 1) if scene.troubled else 0.0, _lost(scene, "rtp"))
     mos = _BEST_MOS - 0.04 - 0.25 * loss - max(0.0, latency - 150) * 0.005
     return {
         "mos": round(max(1.0, mos), 6),

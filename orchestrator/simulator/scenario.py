@@ -10,8 +10,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from orchestrator.simulator.culprits import problems_of
 from orchestrator.simulator.faults import DEFAULT_MATCH, check_kind, parse_fault
-from orchestrator.simulator.settings import MATCHES, MEDIANS, AccountGroup, Fault, Settings
+from orchestrator.simulator.scenario_culprits import culprits_of
+from orchestrator.simulator.settings import MATCHES, MEDIANS, AccountGroup, Fault, Noise, Settings
 
 _MAX_BYTES: Final = 1_000_000
 
@@ -65,12 +67,16 @@ def read_scenario(document: Any, name: str = "scenario") -> Settings:
         try:
             values[str(key)] = reader(value)
         except ValueError as error:
-            problems.append(f"{key}: {error}")
+            problems += [f"{key}: {line}" for line in str(error).splitlines()]
     if not problems:
         try:
-            return Settings(**values)
+            settings = Settings(**values)
+            problems += problems_of(settings)
         except ValueError as error:
             problems.append(str(error))
+        else:
+            if not problems:
+                return settings
     raise ScenarioError("\n".join(f"{name}: {problem}" for problem in problems))
 
 
@@ -130,6 +136,21 @@ def _account_group(value: Any) -> AccountGroup:
     return AccountGroup(_whole(value["aid"]), _text(value["name"]))
 
 
+def _noise(value: Any) -> Noise:
+    if not isinstance(value, dict):
+        raise ValueError("must be a mapping with seed, own, common and spikes")  # noqa: TRY004 - as above
+    given: dict[str, Any] = {}
+    for key, item in value.items():
+        reader = _NOISE_READERS.get(str(key))
+        if reader is None:
+            raise ValueError(f"unknown key '{key}'{_nearest(str(key), _NOISE_READERS)}")
+        try:
+            given[key] = reader(item)
+        except ValueError as error:
+            raise ValueError(f"{key} {error}") from error
+    return Noise(**given)
+
+
 def _fault(value: Any) -> Fault:
     """A fault as on the command line (``kind:match:probability``) or as a mapping."""
     if isinstance(value, str):
@@ -161,6 +182,10 @@ _FAULT_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(("probability", "value"), _number),
     **dict.fromkeys(("nth", "first", "after"), _whole),
 }
+_NOISE_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "seed": _whole,
+    **dict.fromkeys(("own", "common", "spikes"), _number),
+}
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(
         (
@@ -183,12 +208,14 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
         ),
         _flag,
     ),
-    **dict.fromkeys(("token", "email", "links", "organization", "base_url"), _text),
+    **dict.fromkeys(("token", "email", "links", "organization", "base_url", "topology"), _text),
     "medians": _medians,
     "countries": _list_of(_text),
     "target_only": _list_of(_whole),
     "account_groups": _list_of(_account_group),
     "faults": _list_of(_fault),
+    "noise": _noise,
+    "culprits": culprits_of,
 }
 
 # Every setting can be written down.

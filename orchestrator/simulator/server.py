@@ -172,9 +172,7 @@ async def serve(
 
 
 @asynccontextmanager
-async def serve_world(
-    world: Settings | None, now: Callable[[], float], sleep: Sleep, *, seed: int
-) -> AsyncIterator[str]:
-    """As :func:`serve`, a world of its own: as ``world`` says, else the usual one with this ``seed``."""
-    async with serve(Service(world or Settings(seed=seed)), now, sleep) as origin:
+async def serve_world(world: Settings, now: Callable[[], float], sleep: Sleep) -> AsyncIterator[str]:
+    """As :func:`serve`, a world of its own."""
+    async with serve(Service(world), now, sleep) as origin:
         yield origin

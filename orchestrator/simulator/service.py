@@ -14,6 +14,7 @@ from email.utils import formatdate
 from typing import Final
 from urllib.parse import unquote
 
+from orchestrator.simulator.culprits import problems_of
 from orchestrator.simulator.draws import share, source
 from orchestrator.simulator.faults import (
     KINDS,
@@ -35,6 +36,7 @@ from orchestrator.simulator.messages import (
     Wire,
     WireFault,
 )
+from orchestrator.simulator.planted import planted
 from orchestrator.simulator.routes import Call, Context, Record, Version
 from orchestrator.simulator.settings import Fault, Settings
 from orchestrator.simulator.spoiling import gateway_error, portal, spoil_reply
@@ -57,6 +59,9 @@ class Service:
     """
 
     def __init__(self, settings: Settings) -> None:
+        """Raise ValueError for culprits that are not there."""
+        if problems := problems_of(settings):
+            raise ValueError("\n".join(problems))
         self.settings = settings
         self.scheme = "http"
         self.world = World(settings, silence_of(settings.faults))
@@ -91,7 +96,7 @@ class Service:
 
     def witness(self) -> JsonObject:
         """What really happened. Tokens are fingerprints: the first 12 hex digits of their SHA-256."""
-        return {
+        told: JsonObject = {
             "creations": list(self._record.creations),
             "reruns": list(self._record.reruns),
             "requests": dict(self._requests),
@@ -101,6 +106,9 @@ class Service:
             "unknown_fields": sorted(set(self._record.unknown_fields)),
             "tokens": sorted(self._tokens),
         }
+        if self.settings.culprits:
+            told["planted"] = planted(self.world)
+        return told
 
     @property
     def _others_refused(self) -> int:

@@ -55,6 +55,53 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Culprit:
+    """What is broken on purpose: everything that the pairs of ``kind`` and ``value`` have in common.
+
+    ``kind`` is one word or, for what agents do to one target, two with ``*`` between them; ``value`` has a
+    text for each. ``effect`` is a word of :data:`orchestrator.simulator.culprits.EFFECTS`, with its
+    ``amount``: percent lost, the code of an answer, the factor by which (``unit`` "x") or the milliseconds
+    (``unit`` "ms") that something gets slower. ``text`` is what an error says. It hits a ``share`` of the
+    cells, in rounds that begin ``since`` to ``until`` seconds after the first test of the world.
+    """
+
+    kind: str
+    value: tuple[str, ...]
+    effect: str
+    amount: float = 0.0
+    unit: str = ""
+    text: str | None = None
+    share: float = 1.0
+    since: float = 0.0
+    until: float = math.inf
+
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Each word of the kind with its value."""
+        return tuple(zip(self.kind.split("*"), self.value, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Other values in each run. The seed 0 is no noise, and so are sizes of 0.
+
+    ``own`` is sigma of the factor by which the times of a cell vary (lognormal), ``common`` of that of all
+    cells of a host, ``spikes`` the share of cells that are some times slower.
+    """
+
+    seed: int = 1
+    own: float = 0.06
+    common: float = 0.05
+    spikes: float = 0.01
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for noise that cannot be."""
+        if not (0.0 <= self.own <= 2.0 and 0.0 <= self.common <= 2.0):
+            raise ValueError("own and common must be between 0 and 2")
+        if not 0.0 <= self.spikes <= 1.0:
+            raise ValueError("spikes must be between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
 class AccountGroup:
     """An account group that the token may use."""
 
@@ -69,10 +116,11 @@ class Settings:
     ``token`` None accepts any. ``aligned`` windows change at the clock minute (as published samples
     show); otherwise they begin at the first request (as the vendor's text says). ``others`` and
     ``others_instant`` are the shares of the limits that other users of the organization eat.
-    ``links`` says which result links a created test has: ``documented`` (network and path-vis, as in the
-    vendor's examples), ``complete`` or ``missing``. ``spread`` is how much earlier than the last agent
-    the first one may answer. ``trouble`` is the share of rows that are slow or lossy, ``error_rate`` of those
-    that are errors.
+    ``topology`` is how paths lie: ``random``, or ``shared`` by the agents of a network; left out they are
+    shared where there are ``culprits``. ``links`` says which result links a created test has: ``documented``
+    (network and path-vis, as in the vendor's examples), ``complete`` or ``missing``. ``spread`` is how much
+    earlier than the last agent the first one may answer. ``trouble`` is the share of rows that are slow or
+    lossy, ``error_rate`` of those that are errors.
     """
 
     seed: int = 1
@@ -113,6 +161,14 @@ class Settings:
     organization_id: int = 42
     base_url: str | None = None
     faults: tuple[Fault, ...] = ()
+    topology: str | None = None
+    noise: Noise | None = None
+    culprits: tuple[Culprit, ...] = ()
+
+    @property
+    def shared(self) -> bool:
+        """Whether agents share hops, and layers of a test agree on what is broken."""
+        return self.topology == "shared" or (self.topology is None and bool(self.culprits))
 
     def __post_init__(self) -> None:
         """Raise ValueError for a world that cannot be."""
@@ -126,6 +182,10 @@ class Settings:
         self._must(0.0, self.longest, "shortest", rule="be between 0 and longest")
         if self.links not in {"documented", "complete", "missing"}:
             raise ValueError("links must be documented, complete or missing")
+        if self.topology not in {None, "random", "shared"}:
+            raise ValueError("topology must be random or shared")
+        if self.topology == "random" and self.culprits:
+            raise ValueError("topology must be shared where there are culprits")
 
     def _must(self, low: float, high: float, *names: str, rule: str) -> None:
         for name in names:

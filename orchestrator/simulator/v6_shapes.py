@@ -10,7 +10,6 @@ from typing import Final
 from orchestrator.simulator.catalog import ERROR_FIELDS
 from orchestrator.simulator.fleet import SimAgent
 from orchestrator.simulator.messages import Json, JsonObject
-from orchestrator.simulator.paths import hops, traces
 from orchestrator.simulator.routes import Context
 from orchestrator.simulator.world import Row, SimTest
 
@@ -177,10 +176,10 @@ def _error_fields(context: Context, row: Row) -> JsonObject:
     trouble = row.measured.trouble
     shown: JsonObject = {}
     if kind is not None:
-        shown[kind] = "None" if trouble is None else trouble.phase.capitalize()
+        shown[kind] = "None" if trouble is None else trouble.word
         if row.layer == "sip-server" and trouble is not None:
             # Only "None" is documented here; the other words are taken from version 7's list.
-            shown[kind] = "server" if trouble.phase == "receive" else trouble.phase
+            shown[kind] = "server" if trouble.phase in {"receive", "http"} else trouble.phase
     if text is not None and trouble is not None:
         shown[text] = context.error_text(trouble.text, row.agent)
     elif text is not None and kind is None and row.layer != "network":
@@ -192,15 +191,7 @@ def _error_fields(context: Context, row: Row) -> JsonObject:
 def detail_body(context: Context, test: SimTest, row: Row) -> JsonObject:
     """A row with its path traces hop by hop."""
     shown = row_body(context, test, row)
-    endpoints = shown.pop("endpoints", [])
+    shown.pop("endpoints", [])
     if row.layer == "path-vis":
-        scene = context.world.scene(test, row.agent, 1)
-        shown["routes"] = [
-            {
-                "pathId": trace.id,
-                "hops": hops(context.settings.seed, trace, row.agent, scene.server_ip, scene.round_trip),
-            }
-            for trace in traces(context.settings.seed, test.definition, row.agent, scene.target)
-            if endpoints
-        ]
+        shown["routes"] = [{"pathId": trace, "hops": hops} for trace, hops in context.world.paths(test, row)]
     return shown

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from orchestrator.simulator.catalog import ERROR_FIELDS
 from orchestrator.simulator.fleet import SimAgent
 from orchestrator.simulator.messages import Json, JsonObject
-from orchestrator.simulator.paths import hops, traces
 from orchestrator.simulator.routes import Context
 from orchestrator.simulator.world import Row, SimTest
 
@@ -145,11 +144,11 @@ def _error_fields(context: Context, row: Row) -> JsonObject:
     trouble = row.measured.trouble
     shown: JsonObject = {}
     if kind is not None:
-        shown[kind] = "None" if trouble is None else trouble.phase.capitalize()
+        shown[kind] = "None" if trouble is None else trouble.word
         if row.layer == "sip-server":
             # This layer has a list of its own: none, dns, connect, register, ..., server, ssl.
             phase = "none" if trouble is None else trouble.phase
-            shown[kind] = "server" if phase == "receive" else phase
+            shown[kind] = "server" if phase in {"receive", "http"} else phase
     if text is not None and trouble is not None:
         shown[text] = context.error_text(trouble.text, row.agent)
     return shown
@@ -171,12 +170,4 @@ def detail_body(context: Context, test: SimTest, row: Row) -> JsonObject:
 
 def path_traces(context: Context, test: SimTest, row: Row) -> list[Json]:
     """The hops of each trace of one row; none where the name could not be resolved."""
-    scene = context.world.scene(test, row.agent, 1)
-    return [
-        {
-            "pathId": trace.id,
-            "hops": hops(context.settings.seed, trace, row.agent, scene.server_ip, scene.round_trip),
-        }
-        for trace in traces(context.settings.seed, test.definition, row.agent, scene.target)
-        if row.measured.metrics.get("pathTraces")
-    ]
+    return [{"pathId": trace, "hops": hops} for trace, hops in context.world.paths(test, row)]

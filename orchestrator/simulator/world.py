@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 
 from orchestrator.simulator.catalog import Definition
 from orchestrator.simulator.draws import exponential, lognormal, number, share
 from orchestrator.simulator.fleet import SimAgent, fleet
-from orchestrator.simulator.messages import Refusal
-from orchestrator.simulator.results import Measured, Scene, measure
+from orchestrator.simulator.messages import JsonObject, Refusal
+from orchestrator.simulator.results import is_reached, measure, trouble_of
+from orchestrator.simulator.scene import Measured, Scene
 from orchestrator.simulator.settings import Settings
+from orchestrator.simulator.traces import detailed
 
 # Test ids of the product are large: they do not fit into 32 bits.
 _FIRST_TEST = 281_474_976_710_656
@@ -26,6 +29,7 @@ class Row:
     date: int
     measured: Measured
     direction: str | None = None
+    round_number: int = 1
 
 
 @dataclass(slots=True)
@@ -40,13 +44,18 @@ class Round:
 
 @dataclass(slots=True)
 class SimTest:
-    """A created test. ``looks`` counts the reads of it, for faults that depend on them."""
+    """A created test.
+
+    ``looks`` counts the reads of it, for faults that depend on them; ``visit`` is how many tests of the same
+    subject were created before it.
+    """
 
     id: int
     definition: Definition
     created: float
     rounds: list[Round] = field(default_factory=list)
     looks: int = 0
+    visit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +110,20 @@ class World:
     """Agents and tests. Time is always an argument, in simulated epoch seconds."""
 
     def __init__(self, settings: Settings, silence: Silence) -> None:
-        self._settings = settings
+        self.settings = settings
         self._silence = silence
         self.agents = {agent.id: agent for agent in fleet(settings)}
         self.tests: dict[int, SimTest] = {}
+        self._began: float | None = None
+        self._visits: Counter[tuple[str, ...]] = Counter()
 
     def create(self, definition: Definition, now: float) -> SimTest:
         """Begin a test; its first round starts at once."""
-        test = SimTest(_FIRST_TEST + len(self.tests) + 1, definition, now)
+        if self._began is None:
+            self._began = now
+        same = (definition.type, *definition.subject)
+        test = SimTest(_FIRST_TEST + len(self.tests) + 1, definition, now, visit=self._visits[same])
+        self._visits[same] += 1
         self.tests[test.id] = test
         self._begin_round(test, now)
         return test
@@ -161,7 +176,18 @@ class World:
         """One agent's look in one round."""
         definition = test.definition
         target = self.agents.get(definition.target_agent) if definition.target_agent is not None else None
-        return Scene(self._settings, definition, agent, target, round_number)
+        since = test.rounds[round_number - 1].started - (self._began or 0.0)
+        return Scene(self.settings, definition, agent, target, round_number, since=since, visit=test.visit)
+
+    def paths(self, test: SimTest, row: Row) -> list[tuple[str, list[JsonObject]]]:
+        """The id and the hops of each trace of a row; none where the name could not be resolved."""
+        if not row.measured.metrics.get("pathTraces"):
+            return []
+        # Where agents share no hops, the ways of every round are those of the first.
+        scene = self.scene(test, row.agent, row.round_number if self.settings.shared else 1)
+        if test.definition.dns_servers and row.measured.server is not None and self.settings.shared:
+            scene = scene.at(row.measured.server.removesuffix(":53"))
+        return detailed(scene, reached=is_reached(scene, trouble_of(scene)))
 
     def round_of(self, test: SimTest, agent: SimAgent, round_id: str) -> Round | None:
         """The round that this agent knows by this id."""
@@ -186,9 +212,9 @@ class World:
         test.rounds.append(Round(len(test.rounds) + 1, max(int(now), earliest), now))
 
     def _round_id(self, executed: Round, agent: SimAgent) -> int:
-        if self._settings.shared_rounds:
+        if self.settings.shared_rounds:
             return executed.id
-        return executed.id + number(self._settings.seed, "round", executed.id, agent.id) % 4
+        return executed.id + number(self.settings.seed, "round", executed.id, agent.id) % 4
 
     def _arrived(
         self, test: SimTest, executed: Round, layer: str, now: float, direction: str | None
@@ -207,7 +233,8 @@ class World:
                 if position and at + position * between > now:
                     break
                 started = self._round_id(executed, agent)
-                found.append(Row(layer, agent, started, started + agent.id % 5 + 1, one, asked))
+                dated = started + agent.id % 5 + 1
+                found.append(Row(layer, agent, started, dated, one, asked, executed.number))
         return found
 
     def _directions(self, test: SimTest, layer: str, direction: str | None) -> tuple[str | None, ...]:
@@ -224,13 +251,15 @@ class World:
 
     def _plan_arrivals(self, test: SimTest, executed: Round, layer: str) -> list[tuple[float, SimAgent]]:
         """The last agent needs the drawn time, the others up to ``spread`` less."""
-        settings, definition = self._settings, test.definition
+        settings, definition = self.settings, test.definition
         if layer not in definition.layers or self._silence.of_layer(layer, definition.type):
             return []
         agents = [
             agent
             for agent in (self.agents[agent_id] for agent_id in definition.agent_ids)
-            if agent.answers and not self._silence.of_agent(settings.seed, agent)
+            if agent.answers
+            and not self._silence.of_agent(settings.seed, agent)
+            and not self.scene(test, agent, executed.number).silenced
         ]
         words = (definition.type, *definition.subject, executed.number)
         drawn = lognormal(settings.seed, settings.medians[definition.type], settings.sigma, "latency", *words)

@@ -10,7 +10,7 @@ import pytest
 from documentation import ROOT, blocks
 from ruamel.yaml import YAML
 
-from orchestrator.simulator import scenario
+from orchestrator.simulator import culprits, scenario, scenario_culprits
 from orchestrator.simulator.faults import KINDS
 from orchestrator.simulator.settings import MATCHES, MEDIANS, Fault, Settings
 
@@ -27,6 +27,10 @@ SAMPLES = {
     "mapping from test type to seconds": {"api": 3},
     "list of mappings with `aid` and `name`": [{"aid": 1, "name": "one"}],
     "list of faults": ["500"],
+    "list of culprits": ["country=GB:dead"],
+    "mapping with `seed`, `own`, `common` and `spikes`": {"seed": 3},
+    "text or list of texts": ["GB", "www.example.com"],
+    "number or text": "0.5",
 }
 # What each must refuse: a value of no kind that comes before it.
 STRANGERS = {
@@ -39,6 +43,10 @@ STRANGERS = {
     "mapping from test type to seconds": [3],
     "list of mappings with `aid` and `name`": [{"aid": 1}],
     "list of faults": ["no such fault"],
+    "list of culprits": ["no such culprit"],
+    "mapping with `seed`, `own`, `common` and `spikes`": {"seeds": 3},
+    "text or list of texts": 0.5,
+    "number or text": [],
 }
 
 
@@ -49,7 +57,7 @@ def rows(heading: str) -> dict[str, list[str]]:
     return {key: rest.split(" | ") for key, rest in lines}
 
 
-KEYS, FAULT_KEYS = rows("Keys"), rows("Faults")
+KEYS, FAULT_KEYS, CULPRIT_KEYS = rows("Keys"), rows("Faults"), rows("Culprits")
 
 
 def test_every_key_has_its_row_and_every_row_its_key() -> None:
@@ -63,7 +71,7 @@ def test_a_key_takes_the_kind_of_value_that_its_row_says(key: str) -> None:
     kind, _, meaning = KEYS[key]
     assert meaning.endswith(".")
     scenario._READERS[key](SAMPLES[kind])
-    with pytest.raises(ValueError, match=r"must be|unknown|an account group"):
+    with pytest.raises(ValueError, match=r"must be|unknown|an account group|nothing that can be"):
         scenario._READERS[key](STRANGERS[kind])
 
 
@@ -71,8 +79,25 @@ def test_a_key_takes_the_kind_of_value_that_its_row_says(key: str) -> None:
 def test_a_key_of_a_fault_takes_the_kind_of_value_that_its_row_says(key: str) -> None:
     kind, _ = FAULT_KEYS[key]
     scenario._FAULT_READERS[key](SAMPLES[kind])
-    with pytest.raises(ValueError, match=r"must be|unknown|an account group"):
+    with pytest.raises(ValueError, match=r"must be|unknown|an account group|nothing that can be"):
         scenario._FAULT_READERS[key](STRANGERS[kind] if key != "target" else [])
+
+
+def test_every_key_kind_and_effect_of_a_culprit_has_its_row() -> None:
+    keys = [key for key in CULPRIT_KEYS if key in scenario_culprits.KEYS]
+    assert set(keys) == set(scenario_culprits.KEYS)
+    text = TEXT.split("### Culprits\n", 1)[1]
+    firsts = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
+    named = {word.split(":")[0] for first in firsts for word in re.findall(r"`([^`]+)`", first)}
+    assert set(culprits.KINDS) | set(culprits.EFFECTS) <= named
+
+
+@pytest.mark.parametrize("key", sorted(set(scenario_culprits.KEYS) - {"effect"}))
+def test_a_key_of_a_culprit_takes_the_kind_of_value_that_its_row_says(key: str) -> None:
+    kind = CULPRIT_KEYS[key][0]
+    scenario_culprits.KEYS[key](SAMPLES[kind])
+    with pytest.raises(ValueError, match="must be"):
+        scenario_culprits.KEYS[key](STRANGERS[kind])
 
 
 @pytest.mark.parametrize("key", KEYS)

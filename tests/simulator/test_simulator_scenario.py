@@ -15,8 +15,11 @@ from typing import Any
 import aiohttp
 import pytest
 from click.testing import CliRunner
+from documentation import ROOT
 
+from orchestrator.cli import cli
 from orchestrator.cli.simulator_command import simulator
+from orchestrator.errors import UsageProblem
 from orchestrator.simulator.scenario import ScenarioError, load_scenario
 from orchestrator.simulator.service import Fault, Settings
 from orchestrator.simulator.settings import AccountGroup
@@ -126,6 +129,31 @@ def test_the_command_lists_the_faults() -> None:
     assert "reset-after" in listed.output
 
 
+def test_the_command_lists_what_can_be_broken() -> None:
+    listed = CliRunner().invoke(simulator, ["--list-culprits"])
+    assert listed.exit_code == 0
+    assert "tr2-san-jose-0" in listed.output
+    assert "branch-09-oslo" in listed.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--culprit", "hop=tr2-san-jose-0:dead"], "they need --simulate"),
+        (["--noise", "7"], "they need --simulate"),
+        (["--simulate", "--culprit", "hop=tr2-sanjose-0:dead"], "did you mean 'tr2-san-jose-0'?"),
+    ],
+)
+def test_a_run_breaks_only_what_is_in_a_simulated_world(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    plan = str(ROOT / "plans" / "branch-sweep.yaml")
+    done = CliRunner().invoke(cli, ["run", plan, "--store", str(tmp_path / "o.db"), *arguments])
+    told = done.exception
+    assert (told.exit_code if isinstance(told, UsageProblem) else done.exit_code) == 2
+    assert message in done.output + str(told)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -135,6 +163,8 @@ def test_the_command_lists_the_faults() -> None:
         (["--window", "0"], "window"),
         (["--instant-limit", "0"], "instant-limit"),
         (["--scenario", "none.yaml"], "none.yaml: cannot be read"),
+        (["--culprit", "hop=tr2-sanjose-0:dead"], "did you mean 'tr2-san-jose-0'?"),
+        (["--culprit", "hop:dead"], "it is written KIND=VALUE:EFFECT"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_why(arguments: list[str], message: str) -> None:

@@ -11,7 +11,7 @@ from orchestrator.cli.bodies.common import opened_store, run_async, set_up_loggi
 from orchestrator.cli.bodies.conducting import Terminal
 from orchestrator.cli.bodies.outputs import check_outputs
 from orchestrator.cli.bodies.sessions import read_plan, session, settings_of
-from orchestrator.cli.options import Access, Attending, Reading, World
+from orchestrator.cli.options import Access, Attending, Breaking, Reading, World
 from orchestrator.errors import Exit
 from orchestrator.records import RunRecord
 from orchestrator.settings import Settings
@@ -21,6 +21,7 @@ def run(
     plan: str,
     reading: Reading,
     world: World,
+    breaking: Breaking,
     access: Access,
     attending: Attending,
     *,
@@ -36,7 +37,7 @@ def run(
     async def work() -> Exit:
         settings = settings_of(access, plan_account=loaded.account_group, urgent=urgent)
         reserve = loaded.budget.reserve
-        async with session(settings, access, world, reserve=reserve, seed=reading.seed) as opened:
+        async with session(settings, access, world, breaking, reserve=reserve, seed=reading.seed) as opened:
             terminal.warn(opened)
             outcome = await actions.run(
                 opened,

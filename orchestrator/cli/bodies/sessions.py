@@ -13,7 +13,7 @@ import click
 from orchestrator import app
 from orchestrator.actions.session import Session, resolve
 from orchestrator.cli.masking import add_mask
-from orchestrator.cli.options import Access, Reading, World
+from orchestrator.cli.options import Access, Breaking, Reading, World
 from orchestrator.credentials import Masker, find_credentials
 from orchestrator.listeners.log import LogListener
 from orchestrator.model import Api
@@ -60,13 +60,25 @@ def settings_of(access: Access, *, plan_account: str | None = None, urgent: bool
 
 @asynccontextmanager
 async def session(
-    settings: Settings, access: Access, world: World | None = None, *, reserve: float, seed: int = 0
+    settings: Settings,
+    access: Access,
+    world: World | None = None,
+    breaking: Breaking = Breaking(),  # noqa: B008 - frozen
+    *,
+    reserve: float,
+    seed: int = 0,
 ) -> AsyncIterator[Session]:
     """A session with the API, or with the simulator if that was asked for."""
     listeners = [LogListener()]
     if world is not None and world.simulate:
         async with app.simulate(
-            settings, reserve=reserve, listeners=listeners, speed=world.speed, seed=seed
+            settings,
+            reserve=reserve,
+            listeners=listeners,
+            culprits=breaking.culprits,
+            noise=breaking.noise,
+            speed=world.speed,
+            seed=seed,
         ) as opened:
             yield opened
         return

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from orchestrator.clock import LoopClock
+from orchestrator.safe import terminal
+from orchestrator.simulator.culprits import broken_world, listing
 from orchestrator.simulator.faults import KINDS, parse_fault
 from orchestrator.simulator.scenario import load_scenario
 from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Service, Settings
 
 if TYPE_CHECKING:
+    from orchestrator.cli.options import Breaking
     from orchestrator.cli.simulator_command import Chosen
 
 T = TypeVar("T")
@@ -26,9 +29,16 @@ T = TypeVar("T")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def simulator(host: str, port: int, scenario: Path | None, chosen: Chosen, faults: tuple[str, ...]) -> None:
+def simulator(
+    host: str,
+    port: int,
+    scenario: Path | None,
+    chosen: Chosen,
+    breaking: Breaking,
+    faults: tuple[str, ...],
+) -> None:
     """Serve until a signal comes."""
-    service = _service(scenario, faults, chosen)
+    service = _service(scenario, faults, chosen, breaking)
     try:
         asyncio.run(_serve(service, host, port))
     except OSError as error:
@@ -43,10 +53,22 @@ def print_faults() -> None:
         click.echo(f"{kind:<{width}}  {text}")
 
 
-def _service(scenario: Path | None, faults: tuple[str, ...], chosen: Chosen) -> Service:
-    """A world as the scenario says, overridden by the flags, with the token of the environment."""
+def print_culprits(scenario: Path | None) -> None:
+    """List what can be broken in a world."""
     try:
         world = Settings() if scenario is None else load_scenario(scenario)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    for line in listing(world):
+        click.echo(terminal(line))
+
+
+def _service(scenario: Path | None, faults: tuple[str, ...], chosen: Chosen, breaking: Breaking) -> Service:
+    """A world as the scenario says, overridden by the flags, with the token of the environment."""
+    try:
+        read = Settings() if scenario is None else load_scenario(scenario)
+        seed = _first(chosen.seed, read.seed)
+        world = broken_world(seed, breaking.culprits, breaking.noise, read)
         return Service(
             replace(
                 world,
@@ -56,7 +78,6 @@ def _service(scenario: Path | None, faults: tuple[str, ...], chosen: Chosen) -> 
                 aligned=_first(chosen.aligned, world.aligned),
                 latency=_first(chosen.latency, world.latency),
                 others=_first(chosen.others, world.others),
-                seed=_first(chosen.seed, world.seed),
                 token=os.environ.get("TE_TOKEN", "").strip() or world.token,
                 faults=(*world.faults, *map(parse_fault, faults)),
             )
