@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -121,6 +121,14 @@ def markdown_link(url: str | None) -> str:
     if len(url) <= MARKDOWN_LIMIT and _PLAIN_URL.fullmatch(url):
         return f"<{url}>"
     return markdown(url)
+
+
+def https_link(url: str | None, hosts: Collection[str]) -> str | None:
+    """The address, if a page may link to it: plain https to one of these hosts; else ``None``."""
+    if not url or len(url) > TERMINAL_LIMIT or not _PLAIN_URL.fullmatch(url):
+        return None
+    host = url.removeprefix("https://").partition("/")[0].partition("?")[0].partition("#")[0]
+    return url if host.lower() in hosts else None
 
 
 def xml_text(text: str, limit: int = XML_LIMIT) -> str:

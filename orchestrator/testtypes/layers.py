@@ -45,7 +45,8 @@ class Layer:
     when it is complete, the others most likely are. ``traces``: its rows are path traces, and ``details`` is
     the name of the answers with their hops. ``resolves``: it is about names, not about reaching anything.
     ``scripted``: a browser or a script acted, so an error may be anybody's. ``parts`` are times that add up
-    to the whole, each with its word.
+    to the whole, each with its word. ``whole`` is the one time, in milliseconds, that stands for the layer
+    where there is room for one number; ``None`` where it has no time.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Layer:
     resolves: bool = False
     scripted: bool = False
     parts: Mapping[str, str] = field(default_factory=dict)
+    whole: str | None = None
 
 
 def _ms(*names: str) -> dict[str, str]:
@@ -95,6 +97,7 @@ _ALL = (
         may_split=True,
         measures_network=True,
         both_ways=True,
+        whole="avgLatency",
     ),
     Layer(
         "path-vis",
@@ -107,6 +110,7 @@ _ALL = (
         finishes_last=True,
         traces=True,
         details="path-vis-detail",
+        whole="responseTime",
     ),
     Layer(
         "http-server",
@@ -132,6 +136,7 @@ _ALL = (
             "waitTime": "server wait",
             "receiveTime": "receive",
         },
+        whole="totalTime",
     ),
     Layer(
         "page-load",
@@ -145,6 +150,7 @@ _ALL = (
         median=BROWSER_MEDIAN,
         v6=V6Data("web/page-load", "web", "pageLoad"),
         scripted=True,
+        whole="pageLoadTime",
     ),
     Layer(
         "web-transactions",
@@ -153,6 +159,7 @@ _ALL = (
         median=BROWSER_MEDIAN,
         v6=V6Data("web/web-transactions", "web", "webTransaction"),
         scripted=True,
+        whole="transactionTime",
     ),
     Layer(
         "api",
@@ -160,6 +167,7 @@ _ALL = (
         {**_ms("apiTransactionTime"), "completion": PERCENT},
         evidence=frozenset({"apiTransactionTime", "completion"}),
         median=WEB_MEDIAN,
+        whole="apiTransactionTime",
     ),
     Layer(
         "ftp-server",
@@ -181,6 +189,7 @@ _ALL = (
             "waitTime": "server wait",
             "transferTime": "transfer",
         },
+        whole="totalTime",
     ),
     Layer(
         "dns-server",
@@ -189,6 +198,7 @@ _ALL = (
         v6=V6Data("dns/server", "dns", "server"),
         row_for_each="dnsServers",
         resolves=True,
+        whole="resolutionTime",
     ),
     Layer(
         "dns-trace",
@@ -203,6 +213,7 @@ _ALL = (
         evidence=frozenset({"finalQueryTime", "queries", "mappings", "output"}),
         v6=V6Data("dns/trace", "dns", "trace"),
         resolves=True,
+        whole="finalQueryTime",
     ),
     Layer(
         "dnssec",
@@ -232,6 +243,7 @@ _ALL = (
             "optionsTime": "options",
             "waitTime": "server wait",
         },
+        whole="totalTime",
     ),
     Layer(
         "rtp-server",
@@ -250,6 +262,7 @@ _ALL = (
         v6=V6Data("voice/rtp-stream", "voice", "metrics"),
         # What the vendor's models call it.
         aliases=("rtp-stream",),
+        whole="latency",
     ),
 )
 

@@ -1,0 +1,137 @@
+"""Which lines and columns a matrix has, the worst first, and what is left out of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+from orchestrator.model import Agent
+from orchestrator.report.html.cells import Cell
+from orchestrator.report.html.material import Material
+from orchestrator.report.html.signs import badness
+from orchestrator.report.html.text import DASH, shown
+
+# The kinds of explanations that name an agent: it keeps a column of its own.
+_OF_AGENT = frozenset({"agent", "endpoint"})
+_LABEL = re.compile(r"\s*[:=/]\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One agent, or all of a group (``many``)."""
+
+    label: str
+    group: str
+    agents: tuple[str, ...]
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is left of a test block: targets that are not shown one by one."""
+
+    block: str
+    targets: int
+    bad: int
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Lines by test block and target; columns in groups; ``rest`` has one line for each block."""
+
+    rows: tuple[tuple[str, str], ...]
+    columns: tuple[Column, ...]
+    rest: tuple[Rest, ...]
+    targets: int
+
+    @cached_property
+    def groups(self) -> tuple[tuple[str, int], ...]:
+        """The groups of columns with their widths."""
+        return tuple((name, len(list(ones))) for name, ones in groupby(self.columns, lambda one: one.group))
+
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """The columns, from 1, that begin a group, but for the first."""
+        found, at = [], 1
+        for _, width in self.groups[:-1]:
+            at += width
+            found.append(at)
+        return tuple(found)
+
+
+def axes(material: Material) -> Axes:
+    """The lines and columns of a run's matrix."""
+    ranked = sorted(material.grid, key=lambda row: _rank(material.grid[row].values()))
+    most = material.size.rows
+    rows = ranked
+    if most is not None:
+        rows = [row for row in ranked if any(badness(material.grid[row].values()))][:most]
+    rest = ranked[len(rows) :]
+    return Axes(tuple(rows), tuple(_columns(material)), tuple(_rest(material, rest)), len(ranked))
+
+
+def _rank(cells: Iterable[Cell]) -> tuple[int, int, int]:
+    failing, silent, warning = badness(cells)
+    return (-failing, -warning, -silent)
+
+
+def _rest(material: Material, rows: Sequence[tuple[str, str]]) -> Iterator[Rest]:
+    targets = Counter(test for test, _ in rows)
+    bad = Counter(row[0] for row in rows if any(badness(material.grid[row].values())))
+    yield from (Rest(block, number, bad[block]) for block, number in targets.items())
+
+
+def _columns(material: Material) -> Iterator[Column]:
+    of_group = grouping(material.layout.columns, material.agents)
+    groups: dict[str, list[str]] = {}
+    for agent in material.by_agent:
+        country = material.by_agent[agent][0].country
+        groups.setdefault(of_group(agent, country), []).append(agent)
+    few = material.size.columns is None or len(material.by_agent) <= material.size.columns
+    named = {one.group.value[0] for one in material.causes if one.group.kind in _OF_AGENT}
+    for group in sorted(groups, key=lambda name: (_share(material, groups[name]), name)):
+        members = sorted(groups[group], key=lambda one: (_share(material, [one]), material.name(one)))
+        alone = [one for one in members if few or one in named]
+        together = tuple(one for one in members if not few and one not in named)
+        for one in alone:
+            yield Column(shown(material.name(one)), group, (one,))
+        if together:
+            yield Column(f"{group}: {len(together)}", group, together, many=True)
+
+
+def _share(material: Material, agents: Iterable[str]) -> float:
+    """The bad part of what these agents saw, negative: the worst comes first."""
+    cells = [cell for agent in agents for cell in material.by_agent[agent]]
+    failing, silent, warning = badness(cells)
+    return -(failing + silent + warning / 1000) / (len(cells) or 1)
+
+
+def grouping(by: str, agents: Mapping[str, Agent]) -> Callable[[str, str], str]:
+    """What the agents are grouped by: of an agent's id and country, the name of its group."""
+
+    def of(agent_id: str, country: str) -> str:
+        agent = agents.get(agent_id)
+        if by == "country":
+            return country or DASH
+        if agent is None:
+            return DASH
+        if by == "network":
+            return shown(agent.network or "")
+        if by == "location":
+            return shown(agent.location or "")
+        return shown(_of_label(agent.labels, by.partition(":")[2]))
+
+    return of
+
+
+def _of_label(labels: Iterable[str], key: str) -> str:
+    """The rest of the label that begins with the key and a ``:``, ``=`` or ``/``; the key alone is a label too."""
+    for label in labels:
+        name, *value = _LABEL.split(label, maxsplit=1)
+        if name.strip() == key:
+            return value[0] if value else label
+    return ""

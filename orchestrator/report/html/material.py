@@ -1,0 +1,82 @@
+"""What a page is made of, and the one order in which its causes are numbered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from orchestrator.insight.look import Explanation, Insight
+from orchestrator.insight.silence import Silence
+from orchestrator.insight.values import CellKey
+from orchestrator.model import Agent, Hop, Verdict
+from orchestrator.records import Counts, RunRecord, TestRecord
+from orchestrator.report.digest import Digest
+from orchestrator.report.html.cells import Cell
+from orchestrator.report.html.layout import Layout, Size, size_of
+
+Told = Explanation | Silence
+# The traces of a cell: each a sequence of hops by number.
+Traces = tuple[tuple[Hop, ...], ...]
+
+
+@dataclass(frozen=True)
+class Material:
+    """A run with what was seen in it. ``now`` is epoch seconds, for a run that goes on.
+
+    ``traces`` are paths of this run by cell, of those targets of which they were read.
+    """
+
+    run: RunRecord
+    counts: Counts
+    insight: Insight
+    cells: Sequence[Cell]
+    agents: Mapping[str, Agent]
+    names: Mapping[str, str]
+    digest: Digest
+    unknown: Sequence[TestRecord]
+    now: float
+    layout: Layout = field(default_factory=Layout)
+    traces: Mapping[CellKey, Traces] = field(default_factory=dict)
+
+    @cached_property
+    def causes(self) -> tuple[Told, ...]:
+        """What is told, in the order of the cards: failures, silences, warnings."""
+        told = self.insight.explanations
+        fails = [one for one in told if one.severity is Verdict.FAIL]
+        warns = [one for one in told if one.severity is not Verdict.FAIL]
+        return (*fails, *self.insight.silences, *warns)
+
+    @cached_property
+    def cause_of(self) -> Mapping[CellKey, tuple[int, ...]]:
+        """The numbers of the causes of each cell that has one."""
+        found: dict[CellKey, tuple[int, ...]] = {}
+        for number, cause in enumerate(self.causes, 1):
+            for key in cause.cells:
+                found[key] = (*found.get(key, ()), number)
+        return found
+
+    @cached_property
+    def grid(self) -> Mapping[tuple[str, str], Mapping[str, Cell]]:
+        """The cells by test block and target, then by agent, in the order of the plan."""
+        found: dict[tuple[str, str], dict[str, Cell]] = {}
+        for cell in self.cells:
+            found.setdefault(cell.row, {})[cell.key.agent_id] = cell
+        return found
+
+    @cached_property
+    def by_agent(self) -> Mapping[str, Sequence[Cell]]:
+        """The cells of each agent, in the order of the plan."""
+        found: dict[str, list[Cell]] = {}
+        for cell in self.cells:
+            found.setdefault(cell.key.agent_id, []).append(cell)
+        return found
+
+    @cached_property
+    def size(self) -> Size:
+        """What is drawn of a matrix as large as this one."""
+        return size_of(len(self.grid) * len(self.by_agent))
+
+    def name(self, agent_id: str) -> str:
+        """What an agent is called."""
+        return self.names.get(agent_id) or agent_id

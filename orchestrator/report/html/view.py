@@ -1,0 +1,314 @@
+"""What the page shows, decided: templates loop over these values and do nothing else.
+
+Every text here may still be data: the templates escape all of it, by Jinja's autoescape. ``css`` are our own
+one-letter classes. Coordinates are those of the drawing that a value belongs to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a sentence; ``data`` is what the plan or the API said."""
+
+    text: str
+    data: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a bar: ``x`` and ``width`` in its units."""
+
+    css: str
+    fill: str
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A stacked bar with its text."""
+
+    segments: tuple[Segment, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One number of the legend: ``sign`` is its mark."""
+
+    css: str
+    sign: str
+    number: int
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A cause. ``share`` is the bad part of it, percent; ``unit`` what is counted."""
+
+    number: int
+    css: str
+    icon: str
+    kind: str
+    title: tuple[Part, ...]
+    lines: tuple[tuple[Part, ...], ...]
+    contrast: tuple[tuple[Part, ...], ...]
+    tag: str
+    bad: int
+    known: int
+    unit: str
+    share: int
+    sure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A cell of a matrix that says something. ``ref`` is the number of its row among the bad cells."""
+
+    css: str
+    sign: str = ""
+    ref: int | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a matrix; a cell that passes is ``None``. ``whole`` is the one cell of a line for many."""
+
+    block: str
+    target: str
+    cells: tuple[Mark | None, ...]
+    whole: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A group of columns, and how many it spans."""
+
+    label: str
+    span: int
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An entry of a legend."""
+
+    css: str
+    sign: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to look at the matrix. ``id`` is ours, ``heat`` tells that empty cells have no value."""
+
+    id: str
+    title: str
+    caption: str
+    keys: tuple[Key, ...]
+    rows: tuple[Row, ...]
+    heat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All cells of one class in the small picture, as a path."""
+
+    css: str
+    fill: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thumb:
+    """The matrix as a small picture, one unit a cell."""
+
+    width: int
+    height: int
+    runs: tuple[Run, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """The matrix: columns once, rows for each view. ``notes`` tell what is left out of it."""
+
+    by: str
+    groups: tuple[Heading, ...]
+    columns: tuple[str, ...]
+    starts: tuple[int, ...]  # columns, from 1, that begin a group
+    views: tuple[View, ...]
+    thumb: Thumb
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Times on a common log scale as a path of marks, and the median as another one."""
+
+    marks: str
+    median: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A target, or a site, with what came of its cells. ``causes`` are numbers of cards."""
+
+    small: str
+    name: str
+    place: str
+    bar: Bar
+    numbers: tuple[int, ...]
+    strip: Strip | None
+    median: str
+    causes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Targets or sites. ``heads`` are those of the numbers, ``scale`` the ends of the strips' scale."""
+
+    heads: tuple[str, ...]
+    lines: tuple[Line, ...]
+    places: str
+    times: bool
+    scale: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BadCell:
+    """A row among the bad cells; ``id`` is its number, ``None`` where nothing links to it."""
+
+    id: int | None
+    block: str
+    target: str
+    agent: str
+    country: str
+    css: str
+    sign: str
+    word: str
+    what: str
+    servers: tuple[str, ...]
+    loss: str
+    latency: str
+    now: Bar | None
+    usual: Bar | None
+    link: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BadCells:
+    """Bad cells that share a cause; ``number`` is that of its card, ``None`` of those without one."""
+
+    number: int | None
+    title: tuple[Part, ...]
+    total: str
+    cells: tuple[BadCell, ...]
+    more: str
+    parts: bool
+    links: bool
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A hop, an agent or the target in the path graph."""
+
+    x: float
+    y: float
+    r: float
+    fill: str
+    css: str
+    text: str
+    label: str = ""
+    anchor: str = "end"
+    bad: bool = False
+    ring: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What joins two dots. ``dashed``: known from an earlier run only. ``note`` stands beside it."""
+
+    path: str
+    css: str
+    stroke: str
+    width: float
+    dashed: bool
+    note: str = ""
+    note_x: float = 0.0
+    note_y: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A line of the graph's table."""
+
+    agent: str
+    bad: bool
+    ends: str
+    network: str
+    hops: str
+    earlier: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The paths to one target. ``id`` is ours; ``heads`` are words over its columns with their place."""
+
+    id: int
+    target: str
+    sentence: tuple[Part, ...]
+    cause: int | None
+    width: int
+    height: int
+    heads: tuple[tuple[float, str], ...]
+    links: tuple[Link, ...]
+    dots: tuple[Dot, ...]
+    traced: tuple[Traced, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command to go on with, and what it is for."""
+
+    what: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole report. ``state`` is the class of its mark, ``sign`` the mark, ``word`` what it says."""
+
+    title: str
+    plan: str
+    facts: tuple[str, ...]
+    run: str
+    simulated: bool
+    state: str
+    sign: str
+    word: str
+    headline: str
+    lead: str
+    cards: tuple[Card, ...]
+    more_cards: tuple[Card, ...]
+    isolated: tuple[tuple[Part, ...], ...]
+    isolated_more: str
+    again: str | None
+    bar: Bar
+    tallies: tuple[Tally, ...]
+    matrix: Matrix | None
+    targets: Table | None
+    sites: Table | None
+    graphs: tuple[Graph, ...]
+    bad: tuple[BadCells, ...]
+    limits: tuple[tuple[Part, ...], ...]
+    commands: tuple[Command, ...]
+    origin: str
+    numbers: tuple[tuple[str, str], ...] = field(default=())
