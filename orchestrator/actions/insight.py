@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 from orchestrator.insight.look import Insight, look
 from orchestrator.insight.values import Observed, Trouble
@@ -30,8 +30,13 @@ _Cell = tuple[str, str, str, str]
 _Traces = tuple[tuple[Hop, ...], ...]
 
 
-async def insight(archive: Archive, run: RunRecord) -> Insight:
-    """What the bad cells of a run share, as far as the run has come; nothing of it is stored."""
+async def insight(
+    archive: Archive, run: RunRecord, hand_on: Callable[[Observed], object] | None = None
+) -> Insight:
+    """What the bad cells of a run share, as far as the run has come; nothing of it is stored.
+
+    Each cell is handed on with what was seen of it, test by test, before the whole is explained.
+    """
     agents = await archive.agents(run.id)
     tests = {test.spec.key: test for test in await archive.tests(run.id)}
     by_spec: dict[str | None, list[CellRecord]] = {}
@@ -50,6 +55,9 @@ async def insight(archive: Archive, run: RunRecord) -> Insight:
             one = _observed(cell, test, answers.get(cell.agent_id, ()), agents, earlier)
             hops.update((hop.address, hop) for hop in _hops_of(one) if hop.address is not None)
             observed.append(one)
+    if hand_on is not None:
+        for one in observed:
+            hand_on(one)
     counts = await archive.counts(run.id)
     return look(run.id, observed, _names(agents.values(), tests.values(), hops), counts.paths)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from orchestrator.actions.insight import insight
 from orchestrator.insight.look import Insight
+from orchestrator.insight.values import Observed
 from orchestrator.records import RunRecord
 from orchestrator.report.source import Source
 from orchestrator.store.base import Archive
@@ -14,8 +17,10 @@ def source_of(archive: Archive, run: RunRecord, now: float) -> Source:
     found: list[Insight] = []
 
     async def looked() -> Insight:
-        if not found:
-            found.append(await insight(archive, run))
+        return found[0] if found else await watched()
+
+    async def watched(hand_on: Callable[[Observed], object] | None = None) -> Insight:
+        found[:] = [await insight(archive, run, hand_on)]
         return found[0]
 
     return Source(
@@ -28,5 +33,6 @@ def source_of(archive: Archive, run: RunRecord, now: float) -> Source:
         cells=lambda: archive.cells(run.id),
         results=lambda: archive.results(run.id),
         insight=looked,
+        watched=watched,
         metric_names=lambda: archive.metric_names(run.id),
     )

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from dataclasses import dataclass
 
 from orchestrator.insight.look import Insight
+from orchestrator.insight.values import Observed
 from orchestrator.model import Agent, Answer
 from orchestrator.records import CellRecord, Counts, RunRecord, StoredAnswer, TestRecord
 from orchestrator.report.names import agent_names
@@ -15,8 +16,9 @@ from orchestrator.report.names import agent_names
 class Source:
     """What reports are made of. ``now`` is epoch seconds, for a run that goes on; all else reads a store.
 
-    ``insight`` is computed when it is asked for the first time, and then kept. ``metric_names`` are those of
-    all ``results``, from a source that knows them without decoding every row.
+    ``insight`` is computed when it is asked for the first time, and then kept. ``watched`` computes it
+    anew, and hands each cell on with its rows. ``metric_names`` are those of all ``results``, from a source
+    that knows them without decoding every row.
     """
 
     run: RunRecord
@@ -28,6 +30,7 @@ class Source:
     cells: Callable[[], AsyncIterator[CellRecord]]
     results: Callable[[], AsyncIterator[StoredAnswer]]
     insight: Callable[[], Awaitable[Insight]]
+    watched: Callable[[Callable[[Observed], object]], Awaitable[Insight]]
     metric_names: Callable[[], Awaitable[Collection[str]]] | None = None
 
     async def names(self) -> dict[str, str]:

@@ -46,8 +46,16 @@ def source_of(
     names = Names(agents={agent.id: agent.name for agent in known.values()})
     record = _run(**run)
 
+    found: list[Any] = []
+
     async def insight() -> Any:
-        return look(record.id, cells, names)
+        found[:] = found or [look(record.id, cells, names)]
+        return found[0]
+
+    async def watched(hand_on: Any) -> Any:
+        for one in cells:
+            hand_on(one)
+        return await insight()
 
     async def agents_() -> Any:
         return known
@@ -70,7 +78,8 @@ def source_of(
         for one in nothing:
             yield one
 
-    return Source(record, MAKE.started + 600, counts, agents_, tests, answers, each, results, insight)
+    return Source(record, MAKE.started + 600, counts, agents_, tests, answers, each, results, insight,
+                  watched)  # fmt: skip
 
 
 async def told(cells: Sequence[Observed], agents: Iterable[Agent], *, most: int = 10, **run: Any) -> Overview:

@@ -92,7 +92,7 @@ def _columns(material: Material) -> Iterator[Column]:
         country = material.by_agent[agent][0].country
         groups.setdefault(of_group(agent, country), []).append(agent)
     few = material.size.columns is None or len(material.by_agent) <= material.size.columns
-    named = {one.group.value[0] for one in material.causes if one.group.kind in _OF_AGENT}
+    named = {one.group.value[0] for one in material.insight.points if one.group.kind in _OF_AGENT}
     for group in sorted(groups, key=lambda name: (_share(material, groups[name]), name)):
         members = sorted(groups[group], key=lambda one: (_share(material, [one]), material.name(one)))
         alone = [one for one in members if few or one in named]

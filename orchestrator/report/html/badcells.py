@@ -12,7 +12,7 @@ from orchestrator.report.html.cells import Cell, words_of_parts
 from orchestrator.report.html.material import Material
 from orchestrator.report.html.signs import SIGNS, sign_of, word_of
 from orchestrator.report.html.text import WHAT_LIMIT, median, milliseconds, percent, shown
-from orchestrator.report.html.view import Bar, BadCell, BadCells, Part, Segment
+from orchestrator.report.html.view import BadCell, BadCells, Part, Segment, Times
 
 PER_CAUSE = 50  # where not all bad cells can be listed
 _BAR = 120.0
@@ -54,7 +54,7 @@ def grouped(material: Material) -> tuple[Group, ...]:
 def _title(material: Material, number: int | None) -> tuple[Part, ...]:
     if number is None:
         return (Part("Without a common cause"),)
-    return headed(material.causes[number - 1].text)[0]
+    return headed(material.insight.points[number - 1].text)[0]
 
 
 def refs_of(groups: Iterable[Group]) -> Mapping[CellKey, int]:
@@ -79,7 +79,7 @@ def bad_cells(
                 total=f"{group.total} cell{'' if group.total == 1 else 's'}",
                 cells=lines,
                 more=f"{more} more of this cause are not listed here" if more else "",
-                parts=any(line.now for line in lines),
+                parts=any(line.times for line in lines),
                 links=any(line.link for line in lines),
                 open=at == 0,
             )
@@ -88,7 +88,6 @@ def bad_cells(
 
 
 def _line(material: Material, cell: Cell, ref: int, usual: _Usual) -> BadCell:
-    now, before = usual.bars(cell)
     return BadCell(
         id=ref,
         block=shown(cell.key.test),
@@ -102,8 +101,7 @@ def _line(material: Material, cell: Cell, ref: int, usual: _Usual) -> BadCell:
         servers=tuple(shown(one, 200) for one in cell.servers),
         loss=percent(cell.loss),
         latency=milliseconds(cell.latency),
-        now=now,
-        usual=before,
+        times=usual.times(cell),
         link=cell.link,
     )
 
@@ -115,16 +113,15 @@ class _Usual:
         self._material = material
         self._known: dict[tuple[str, str], tuple[float, ...]] = {}
 
-    def bars(self, cell: Cell) -> tuple[Bar | None, Bar | None]:
+    def times(self, cell: Cell) -> Times | None:
         """The parts of a cell, and those that are usual for its target, to one scale."""
-        if not cell.parts:
-            return None, None
-        before = self._of(cell.row)
+        before = self._of(cell.row) if cell.parts else ()
         whole = max(sum(cell.parts), sum(before))
         if whole <= 0:
-            return None, None
+            return None
         words = words_of_parts(cell.kind)
-        return _bar(cell.parts, whole, words), _bar(before, whole, words) if before else None
+        usual = f"; usual: {_told(before, words)}" if before else ""
+        return Times(_segments(cell.parts, whole), _segments(before, whole), _told(cell.parts, words) + usual)
 
     def _of(self, row: tuple[str, str]) -> tuple[float, ...]:
         if row not in self._known:
@@ -137,12 +134,15 @@ class _Usual:
         return self._known[row]
 
 
-def _bar(values: Sequence[float], whole: float, words: Sequence[str]) -> Bar:
+def _segments(values: Sequence[float], whole: float) -> tuple[Segment, ...]:
     segments, x = [], 0.0
     for n, value in enumerate(values):
         width = _BAR * value / whole
         if width >= 0.05:
-            segments.append(Segment(f"t{n}", _FILLS[n % len(_FILLS)], round(x, 1), round(width, 1)))
+            segments.append(Segment("", _FILLS[n % len(_FILLS)], round(x, 1), round(width, 1)))
         x += width
-    told = ", ".join(f"{word} {milliseconds(value)}" for word, value in zip(words, values, strict=False))
-    return Bar(tuple(segments), told)
+    return tuple(segments)
+
+
+def _told(values: Sequence[float], words: Sequence[str]) -> str:
+    return ", ".join(f"{word} {milliseconds(value)}" for word, value in zip(words, values, strict=False))

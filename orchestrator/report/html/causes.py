@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from orchestrator.insight.kinds import KINDS
@@ -11,14 +11,16 @@ from orchestrator.insight.look import Explanation
 from orchestrator.insight.silence import Silence
 from orchestrator.insight.words import Sentence
 from orchestrator.model import Verdict
-from orchestrator.report.html.material import Material, Told
-from orchestrator.report.html.signs import WORDS, word_of
+from orchestrator.report.html.material import Material
+from orchestrator.report.html.signs import SIGNS, WORDS
 from orchestrator.report.html.text import WHAT_LIMIT, capital, parts, shown, stopped
-from orchestrator.report.html.view import Card, Part
+from orchestrator.report.html.view import Card, Lone, Part
+from orchestrator.report.overview import BadCell, Point
 
 FIRST = 5  # cards that are seen at once
-ISOLATED = 5
+LONE = 5  # cells of a verdict that are named without a cause
 _COUNT = re.compile(r": (?=\d)")
+_BARE = re.compile(r"\d+ of \d+( cells| agents)?")
 _ICONS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "target": ("target", "Target"),
@@ -28,61 +30,53 @@ _ICONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "endpoint": ("site", "Agent"),
         "block": ("plan", "Kind of test"),
         "run": ("plan", "Run"),
-        "spec": ("silence", "Test"),
     }
 )
+_ALONE = {
+    Verdict.FAIL: ("failure", "failures"),
+    Verdict.NO_ANSWER: ("cell without an answer", "cells without an answer"),
+    Verdict.PARTIAL: ("cell with a part of its answer", "cells with a part of their answer"),
+    Verdict.WARN: ("warning", "warnings"),
+}
 
 
 def cards(material: Material) -> tuple[Card, ...]:
-    """A card for each cause, numbered from 1."""
-    return tuple(_card(number, cause) for number, cause in enumerate(material.causes, 1))
+    """A card for each explanation, numbered as in every other report."""
+    return tuple(_card(point) for point in material.overview.points)
 
 
-def _card(number: int, cause: Told) -> Card:
-    return _silence(number, cause) if isinstance(cause, Silence) else _explanation(number, cause)
-
-
-def _explanation(number: int, cause: Explanation) -> Card:
+def _card(point: Point) -> Card:
+    cause = point.found
     title, rest = headed(cause.text)
-    lines = [rest] if rest else []
-    lines.append(parts(cause.why, WHAT_LIMIT))
-    icon, kind = _icon(cause.group.kind)
-    phases = sorted(cause.phases, key=lambda phase: (-cause.phases[phase], phase.level))
-    more = f" and {len(phases) - 1} more" if len(phases) > 1 else ""
+    lines, contrast = ([] if _only_counts(rest) else [rest]), []
+    if isinstance(cause, Explanation):
+        lines.append(parts(cause.why, WHAT_LIMIT))
+        contrast = [parts(line) for line in cause.contrast]
+    elif cause.group.kind != "run":
+        contrast = [(Part("Silence is no failure, and says nothing about the targets."),)]
+    icon, kind = _icon(cause.group.kind) if isinstance(cause, Explanation) else ("silence", "Silence")
     return Card(
-        number=number,
-        css="f" if cause.severity is Verdict.FAIL else "w",
+        number=point.number,
+        css=SIGNS[point.severity].css,
         icon=icon,
         kind=kind,
         title=title,
-        lines=tuple(stopped(capital(line)) for line in lines),
-        contrast=tuple(stopped(capital(parts(line))) for line in cause.contrast),
-        tag=WORDS[phases[0]] + more if phases else cause.level,
+        text=_joined(lines),
+        contrast=_joined(contrast),
+        tag=_tag(point),
         bad=cause.bad,
         known=cause.known,
-        unit="cells",
-        share=_share(cause.bad, cause.known),
+        share=round(100 * cause.bad / cause.known) if cause.known else 0,
         sure=cause.sure,
     )
 
 
-def _silence(number: int, cause: Silence) -> Card:
-    title, rest = headed(cause.text)
-    return Card(
-        number=number,
-        css="n",
-        icon="silence",
-        kind="Silence",
-        title=capital(title),
-        lines=(stopped(capital(rest)),) if rest else (),
-        contrast=((Part("Silence is no failure: it says nothing about the targets."),),),
-        tag="layer missing" if cause.group.kind == "layer*type" else "agent side",
-        bad=cause.bad,
-        known=cause.known,
-        unit="cells",
-        share=_share(cause.bad, cause.known),
-        sure=cause.sure,
-    )
+def _tag(point: Point) -> str:
+    cause, phase = point.found, point.phase
+    if isinstance(cause, Silence) or phase is None:
+        return point.word
+    more = len(cause.phases) - 1
+    return WORDS[phase] + (f" and {more} more" if more else "")
 
 
 def headed(sentence: Sentence) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
@@ -97,6 +91,15 @@ def headed(sentence: Sentence) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
     return capital(whole), ()
 
 
+def _joined(sentences: Iterable[tuple[Part, ...]]) -> str:
+    return " ".join("".join(part.text for part in stopped(capital(one))) for one in sentences)
+
+
+def _only_counts(rest: tuple[Part, ...]) -> bool:
+    """Whether nothing is said but the counts, which stand beside it anyway."""
+    return not rest or (len(rest) == 1 and _BARE.fullmatch(rest[0].text) is not None)
+
+
 def _icon(kind: str) -> tuple[str, str]:
     if kind in _ICONS:
         return _ICONS[kind]
@@ -106,37 +109,33 @@ def _icon(kind: str) -> tuple[str, str]:
     return ("place", "Agents") if known is not None and known.agents else ("target", "Answer")
 
 
-def _share(bad: int, known: int) -> int:
-    return round(100 * bad / known) if known else 0
-
-
-def isolated(material: Material) -> tuple[tuple[Part, ...], ...]:
-    """A line for each failure without a common cause, the first few."""
+def lone(material: Material) -> tuple[Lone, ...]:
+    """What no explanation covers, by verdict, with the first few cells."""
     found = []
-    for one in material.insight.isolated[:ISOLATED]:
-        cell = material.grid[one.key.test, one.key.target].get(one.key.agent_id)
-        line: list[Part] = [
-            Part(shown(one.key.target), data=True),
-            Part(" from "),
-            Part(shown(material.name(one.key.agent_id)), data=True),
-        ]
-        if cell is not None:
-            line.append(Part(f" ({word_of(cell)})"))
-            if cell.why:
-                line += [Part(": "), Part(shown(cell.why, 200), data=True)]
-        found.append(tuple(line))
+    explained = {point.severity for point in material.overview.points}
+    for rest in material.overview.rest:
+        one, several = _ALONE[rest.verdict]
+        more = " more" if rest.verdict in explained else ""
+        left = rest.total - min(LONE, len(rest.cells))
+        found.append(
+            Lone(
+                title=f"{rest.total}{more} {one if rest.total == 1 else several} without a common cause",
+                cells=tuple(_alone(cell) for cell in rest.cells[:LONE]),
+                more=f"and {left} more" if left > 0 else "",
+            )
+        )
     return tuple(found)
 
 
-def isolated_title(material: Material) -> str:
-    """What stands over them: how many, and how far the causes came."""
-    number = len(material.insight.isolated)
-    if not number:
-        return ""
-    failures = "failure" if number == 1 else "failures"
-    more = " more" if _failing(material.causes) else ""
-    return f"{number}{more} {failures} without a common cause"
-
-
-def _failing(causes: Sequence[Told]) -> bool:
-    return any(isinstance(one, Explanation) and one.severity is Verdict.FAIL for one in causes)
+def _alone(cell: BadCell) -> tuple[Part, ...]:
+    record = cell.record
+    line = [
+        Part(shown(record.target), data=True),
+        Part(" from "),
+        Part(shown(record.agent or record.agent_id), data=True),
+    ]
+    if cell.phase is not None:
+        line.append(Part(f" ({WORDS[cell.phase]})"))
+    if record.reasons:
+        line += [Part(": "), Part(shown("; ".join(record.reasons), 200))]
+    return tuple(line)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from orchestrator.insight.phases import phase_of
 from orchestrator.insight.values import CellKey, Observed, Phase
-from orchestrator.model import Answer, AnswerStatus, Hop, Verdict
+from orchestrator.model import Answer, AnswerStatus, Hop, Metric, Verdict
 from orchestrator.report.html.text import milliseconds, shown
 from orchestrator.safe import https_link
-from orchestrator.testtypes.layers import BY_SERVER, LAYERS, PACKETS, Layer
+from orchestrator.testtypes.layers import BY_SERVER, LAYERS, PACKETS, PATHS, Layer
 from orchestrator.testtypes.table import TEST_TYPES
 
 WAIT = "waitTime"
@@ -24,7 +24,7 @@ class Cell:
     """A cell. ``verdict`` is ``None`` while it is open. Times are milliseconds, ``loss`` is percent.
 
     ``time`` is the one that stands for its kind of test, of several servers the worst. ``parts`` add up to
-    it. ``earlier`` are the hops of the newest good run, of a bad cell only.
+    it. ``traced``: hops of it came. ``reached``: a trace of it, or the test itself, came to its target. ``phase`` is the engine's word, which comes when all cells are seen. ``earlier`` are the hops of the newest good run, of a bad cell only.
     """
 
     key: CellKey
@@ -32,8 +32,8 @@ class Cell:
     spec: str | None
     country: str
     verdict: Verdict | None
-    phase: Phase | None = None
     why: str = ""
+    phase: Phase | None = None
     time: float | None = None
     wait: float | None = None
     latency: float | None = None
@@ -41,6 +41,8 @@ class Cell:
     parts: tuple[float, ...] = ()
     servers: tuple[str, ...] = ()
     link: str | None = None
+    traced: bool = False
+    reached: bool = True
     earlier: tuple[tuple[Hop, ...], ...] = ()
 
     @property
@@ -54,21 +56,23 @@ def cell_of(one: Observed, hosts: Collection[str]) -> Cell:
     record = one.record
     bad = record.verdict in _BAD
     whole, parted = _timed(record.type)
+    measured = _measured(one.rows)
     return Cell(
         key=CellKey(record.test, record.target, record.agent_id),
         kind=record.type,
         spec=record.spec,
         country=(one.agent.country if one.agent is not None else record.country) or "",
         verdict=record.verdict,
-        phase=(phase_of(one) or Phase.ERROR) if bad else None,
         why="; ".join(record.reasons),
-        time=None if whole is None else _worst(one.rows, whole.name, whole.whole or ""),
-        wait=None if parted is None else _worst(one.rows, parted.name, WAIT),
-        latency=_worst(one.rows, PACKETS.name, PACKETS.whole or ""),
-        loss=_worst(one.rows, PACKETS.name, "loss"),
-        parts=() if parted is None else _parts(one.rows, parted),
+        time=None if whole is None else _worst(measured, whole.name, whole.whole or ""),
+        wait=None if parted is None else _worst(measured, parted.name, WAIT),
+        latency=_worst(measured, PACKETS.name, PACKETS.whole or ""),
+        loss=_worst(measured, PACKETS.name, "loss"),
+        parts=() if parted is None else _parts(measured, parted),
         servers=_servers(one.rows) if bad else (),
         link=_link(one.rows, hosts) if bad else None,
+        traced=any(row.paths for row in one.rows),
+        reached=not bad or any("responseTime" in metrics for metrics in measured.get(PATHS.name, ())),
         earlier=one.earlier if bad else (),
     )
 
@@ -88,23 +92,32 @@ def words_of_parts(kind: str) -> tuple[str, ...]:
     return () if parted is None else tuple(parted.parts.values())
 
 
-def _numbers(rows: Iterable[Answer], layer: str, metric: str) -> list[float]:
-    return [
-        float(value)
-        for row in rows
-        if row.layer == layer and row.status is AnswerStatus.OK
-        for value in (row.metrics.get(metric),)
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    ]
+_Measured = Mapping[str, Sequence[Mapping[str, Metric]]]
 
 
-def _worst(rows: Iterable[Answer], layer: str, metric: str) -> float | None:
-    return max(_numbers(rows, layer, metric), default=None)
+def _measured(rows: Iterable[Answer]) -> _Measured:
+    """The metrics of the rows that measured something, by layer."""
+    found: dict[str, list[Mapping[str, Metric]]] = {}
+    for row in rows:
+        if row.status is AnswerStatus.OK:
+            found.setdefault(row.layer, []).append(row.metrics)
+    return found
 
 
-def _parts(rows: Sequence[Answer], layer: Layer) -> tuple[float, ...]:
-    found = tuple(_worst(rows, layer.name, metric) for metric in layer.parts)
-    return tuple(one or 0.0 for one in found) if any(found) else ()
+def _worst(measured: _Measured, layer: str, metric: str) -> float | None:
+    worst: float | None = None
+    for metrics in measured.get(layer, ()):
+        value = metrics.get(metric)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            worst = float(value) if worst is None else max(worst, float(value))
+    return worst
+
+
+def _parts(measured: _Measured, layer: Layer) -> tuple[float, ...]:
+    if layer.name not in measured:
+        return ()
+    found = tuple(_worst(measured, layer.name, metric) or 0.0 for metric in layer.parts)
+    return found if any(found) else ()
 
 
 def _servers(rows: Sequence[Answer]) -> tuple[str, ...]:
@@ -119,7 +132,7 @@ def _servers(rows: Sequence[Answer]) -> tuple[str, ...]:
 def _said(row: Answer) -> str:
     if row.status is AnswerStatus.ERROR:
         return shown(row.error or "an error")
-    return milliseconds(_worst([row], row.layer, BY_SERVER.whole or ""))
+    return milliseconds(_worst(_measured([row]), row.layer, BY_SERVER.whole or ""))
 
 
 def _link(rows: Iterable[Answer], hosts: Collection[str]) -> str | None:

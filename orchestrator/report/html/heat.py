@@ -47,7 +47,7 @@ def heat_views(material: Material, axes: Axes) -> Iterator[View]:
             _latency,
             size.latencies or (size.times and not other),
         ),
-        _Measure("p", "Loss, %", "Packets that were lost, percent", _loss, size.latencies and lost),
+        _Measure("p", "Loss, %", "Packets that were lost, percent", _loss, size.waits and lost),
     )
     for measure in measures:
         view = _view(material, axes, measure) if measure.wanted else None

@@ -6,53 +6,48 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from orchestrator.insight.look import Explanation, Insight
-from orchestrator.insight.silence import Silence
+from orchestrator.insight.look import Insight
 from orchestrator.insight.values import CellKey
-from orchestrator.model import Agent, Hop, Verdict
-from orchestrator.records import Counts, RunRecord, TestRecord
-from orchestrator.report.digest import Digest
+from orchestrator.model import Agent, Hop
+from orchestrator.records import RunRecord
 from orchestrator.report.html.cells import Cell
 from orchestrator.report.html.layout import Layout, Size, size_of
+from orchestrator.report.overview import Overview
 
-Told = Explanation | Silence
 # The traces of a cell: each a sequence of hops by number.
 Traces = tuple[tuple[Hop, ...], ...]
 
 
 @dataclass(frozen=True)
 class Material:
-    """A run with what was seen in it. ``now`` is epoch seconds, for a run that goes on.
+    """A run with what was seen in it.
 
     ``traces`` are paths of this run by cell, of those targets of which they were read.
     """
 
-    run: RunRecord
-    counts: Counts
-    insight: Insight
+    overview: Overview
     cells: Sequence[Cell]
     agents: Mapping[str, Agent]
     names: Mapping[str, str]
-    digest: Digest
-    unknown: Sequence[TestRecord]
-    now: float
     layout: Layout = field(default_factory=Layout)
     traces: Mapping[CellKey, Traces] = field(default_factory=dict)
 
-    @cached_property
-    def causes(self) -> tuple[Told, ...]:
-        """What is told, in the order of the cards: failures, silences, warnings."""
-        told = self.insight.explanations
-        fails = [one for one in told if one.severity is Verdict.FAIL]
-        warns = [one for one in told if one.severity is not Verdict.FAIL]
-        return (*fails, *self.insight.silences, *warns)
+    @property
+    def run(self) -> RunRecord:
+        """The run."""
+        return self.overview.run
+
+    @property
+    def insight(self) -> Insight:
+        """What its bad cells share."""
+        return self.overview.insight
 
     @cached_property
     def cause_of(self) -> Mapping[CellKey, tuple[int, ...]]:
-        """The numbers of the causes of each cell that has one."""
+        """The numbers of the explanations of each cell that has one."""
         found: dict[CellKey, tuple[int, ...]] = {}
-        for number, cause in enumerate(self.causes, 1):
-            for key in cause.cells:
+        for number, one in enumerate(self.insight.points, 1):
+            for key in one.cells:
                 found[key] = (*found.get(key, ()), number)
         return found
 

@@ -22,16 +22,16 @@ def limits(material: Material) -> tuple[tuple[Part, ...], ...]:
 
 
 def _limits(material: Material) -> Iterator[tuple[Part, ...]]:
-    for group in material.digest.left_out:
+    for group in material.overview.left_out:
         yield _group("Left out before the start", group)
-    for group in material.digest.not_run:
+    for group in material.overview.not_run:
         yield _group("Not run", group)
     yield from ((Part(_sentence(line)),) for line in material.insight.limits)
     for silence in material.insight.silences:
         if silence.group.kind == "layer*type":
             yield _layer(silence)
     yield from _lost(material)
-    wanted, got = material.counts.paths.wanted, material.counts.paths.got
+    wanted, got = material.overview.counts.paths.wanted, material.overview.counts.paths.got
     if not wanted:
         yield (Part("Where packets went: no hops were asked for."),)
     elif got < wanted:
@@ -63,13 +63,13 @@ def _layer(silence: Silence) -> tuple[Part, ...]:
 
 
 def _lost(material: Material) -> Iterator[tuple[Part, ...]]:
-    if not material.unknown:
+    if not material.overview.unknown:
         return
-    names = ", ".join(shown(test.name or test.spec.key) for test in material.unknown[:_UNKNOWN])
-    more = len(material.unknown) - _UNKNOWN
+    names = ", ".join(shown(test.name or test.spec.key) for test in material.overview.unknown[:_UNKNOWN])
+    more = len(material.overview.unknown) - _UNKNOWN
     yield (
         Part(
-            f"What became of {many(len(material.unknown), 'creation')} whose answer was lost; "
+            f"What became of {many(len(material.overview.unknown), 'creation')} whose answer was lost; "
             "they may exist and may have been paid for: "
         ),
         Part(names, data=True),
@@ -80,7 +80,7 @@ def _lost(material: Material) -> Iterator[tuple[Part, ...]]:
 def commands(material: Material) -> tuple[Command, ...]:
     """What a person may want next, ready to paste."""
     run = material.run
-    found = [*next_commands(run, material.counts, bool(material.unknown))]
+    found = [*next_commands(run, material.overview.counts, bool(material.overview.unknown))]
     repeat = repeat_command(run)
     if repeat is not None:
         found.insert(0, ("the same once more", repeat))

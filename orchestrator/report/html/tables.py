@@ -111,7 +111,7 @@ def _table(
 
 def _rank(cells: Iterable[Cell]) -> tuple[int, int, int]:
     failing, silent, warning = badness(cells)
-    return (-failing, -warning, -silent)
+    return (-failing - silent, -failing, -warning)
 
 
 def _line(

@@ -20,6 +20,11 @@ def shown(text: str, limit: int = NAME_LIMIT) -> str:
     return clip(visible(hide_userinfo(line)), limit) or DASH
 
 
+def clip_name(text: str) -> str:
+    """A name for a narrow place."""
+    return shown(text, 26)
+
+
 def parts(sentence: Sentence, limit: int = NAME_LIMIT) -> tuple[Part, ...]:
     """A sentence with its data apart from our words, so that each can be set in its own type."""
     return tuple(

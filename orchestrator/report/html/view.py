@@ -6,7 +6,7 @@ one-letter classes. Coordinates are those of the drawing that a value belongs to
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +47,29 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A cause. ``share`` is the bad part of it, percent; ``unit`` what is counted."""
+    """An explanation. ``share`` is the bad part of what it covers, percent."""
 
     number: int
     css: str
     icon: str
     kind: str
     title: tuple[Part, ...]
-    lines: tuple[tuple[Part, ...], ...]
-    contrast: tuple[tuple[Part, ...], ...]
+    text: str
+    contrast: str
     tag: str
     bad: int
     known: int
-    unit: str
     share: int
     sure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lone:
+    """Cells of one verdict that no explanation covers, the first of them."""
+
+    title: str
+    cells: tuple[tuple[Part, ...], ...]
+    more: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +189,15 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """Where a cell's time went, and below it where it usually goes to that target."""
+
+    now: tuple[Segment, ...]
+    usual: tuple[Segment, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class BadCell:
     """A row among the bad cells; ``id`` is its number, ``None`` where nothing links to it."""
 
@@ -196,8 +213,7 @@ class BadCell:
     servers: tuple[str, ...]
     loss: str
     latency: str
-    now: Bar | None
-    usual: Bar | None
+    times: Times | None
     link: str | None
 
 
@@ -226,6 +242,8 @@ class Dot:
     css: str
     text: str
     label: str = ""
+    label_x: float = 0.0
+    label_y: float = 0.0
     anchor: str = "end"
     bad: bool = False
     ring: bool = False
@@ -233,16 +251,13 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What joins two dots. ``dashed``: known from an earlier run only. ``note`` stands beside it."""
+    """What joins two dots. ``dashed``: known from an earlier run only."""
 
     path: str
     css: str
     stroke: str
     width: float
     dashed: bool
-    note: str = ""
-    note_x: float = 0.0
-    note_y: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,12 +309,11 @@ class Page:
     state: str
     sign: str
     word: str
-    headline: str
+    headline: tuple[Part, ...]
     lead: str
     cards: tuple[Card, ...]
     more_cards: tuple[Card, ...]
-    isolated: tuple[tuple[Part, ...], ...]
-    isolated_more: str
+    lone: tuple[Lone, ...]
     again: str | None
     bar: Bar
     tallies: tuple[Tally, ...]
@@ -311,4 +325,3 @@ class Page:
     limits: tuple[tuple[Part, ...], ...]
     commands: tuple[Command, ...]
     origin: str
-    numbers: tuple[tuple[str, str], ...] = field(default=())

@@ -1,0 +1,50 @@
+"""The one place where values become HTML: Jinja's templates, everything that they are given escaped."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from orchestrator.report.html.layout import Layout, Parts
+from orchestrator.report.html.view import Page
+from orchestrator.safe import visible
+
+
+def render(page: Page, layout: Layout) -> str:
+    """The page as one document; a sheet that was asked for is handed out before."""
+    environment = _environment()
+    if layout.part is Parts.SUMMARY:
+        return environment.get_template("summary.html").render(page=page)
+    style = environment.get_template("style.css").render(matrix=page.matrix)
+    if layout.sheet is not None:
+        layout.sheet.out(style)
+        return environment.get_template("page.html").render(page=page, style=None, sheet=layout.sheet.href)
+    return environment.get_template("page.html").render(page=page, style=_Style(style), sheet=None)
+
+
+class _Style(str):
+    """The style sheet, which is ours: markup to Jinja, since it has no data of others in it."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return self
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader(__package__, "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_seen,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def _seen(value: object) -> object:
+    """Whatever text a template writes: what a reader cannot see is written out, once more if need be."""
+    return visible(value) if type(value) is str else value
