@@ -17,6 +17,7 @@ from orchestrator.near import folded, near
 from orchestrator.records import CellRecord, Counts, RunRecord, RunState, StoredAnswer, TestRecord
 from orchestrator.report.digest import Digest, digest
 from orchestrator.report.formats import REPORTS
+from orchestrator.report.html.layout import Layout
 from orchestrator.report.names import agent_names, with_names
 from orchestrator.report.results import Filter, without_answer
 from orchestrator.report.source import Source
@@ -138,28 +139,49 @@ def keeping(
     return Filter(tuple(layers), tuple(verdicts), tuple(statuses), tuple(agents), tuple(targets))
 
 
-async def report(opened: Opened, name: str, form: str, *, now: float, plan: str | None = None) -> bytes:
+async def report(
+    opened: Opened,
+    name: str,
+    form: str,
+    *,
+    now: float,
+    plan: str | None = None,
+    layout: Layout | None = None,
+) -> bytes:
     """The report of a run in one of the formats of ``REPORTS``, whole, as UTF-8.
 
     What cannot be encoded is written with backslashes. Raises ``UsageProblem`` for a format or a run that
-    there is not.
+    there is not, and for a layout of a format that has none.
     """
     parts: list[bytes] = []
 
     def keep(text: str) -> None:
         parts.append(text.encode("utf-8", "backslashreplace"))
 
-    await write_report(opened, name, form, keep, now=now, plan=plan)
+    await write_report(opened, name, form, keep, now=now, plan=plan, layout=layout)
     return b"".join(parts)
 
 
 async def write_report(
-    opened: Opened, name: str, form: str, out: Callable[[str], object], *, now: float, plan: str | None = None
+    opened: Opened,
+    name: str,
+    form: str,
+    out: Callable[[str], object],
+    *,
+    now: float,
+    plan: str | None = None,
+    layout: Layout | None = None,
 ) -> None:
     """The same piece by piece, so that a large one is never whole in memory. Raises as :func:`report`."""
     if form not in REPORTS:
         raise UsageProblem(f"no report is named {form!r}", hint=f"the formats are {', '.join(REPORTS)}")
-    await REPORTS[form].write(await source(opened, name, now=now, plan=plan), out)
+    write, laid_out = REPORTS[form].write, REPORTS[form].laid_out
+    if layout is not None:
+        if laid_out is None:
+            able = ", ".join(one.name for one in REPORTS.values() if one.laid_out is not None)
+            raise UsageProblem(f"a report as {form} has one layout", hint=f"those with a layout: {able}")
+        write = laid_out(layout)
+    await write(await source(opened, name, now=now, plan=plan), out)
 
 
 def with_silent(source: Source, keep: Filter) -> Source:

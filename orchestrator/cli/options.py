@@ -186,7 +186,7 @@ def attending_options(command: Command) -> Command:
             "outputs",
             multiple=True,
             type=click.Path(path_type=Path),
-            help="Write a report at the end, by its ending: .md, .xml (JUnit), .json (repeatable).",
+            help="Write a report at the end, by its ending: .html, .md, .xml (JUnit), .json (repeatable).",
         ),
         click.option("-q", "--quiet", is_flag=True, help="Print nothing on success."),
         json_option,

@@ -9,6 +9,7 @@ import click
 from orchestrator.cli.options import json_option, store_option
 from orchestrator.cli.runnames import plan_option, required_run_argument, run_argument
 from orchestrator.report.formats import REPORTS, RESULTS
+from orchestrator.report.html.layout import CELLS, MOST_CELLS, Parts
 
 MOST_RUNS = 1_000_000
 
@@ -85,12 +86,43 @@ def results(
 @plan_option
 @click.option("--format", "form", type=click.Choice([*REPORTS]), default="markdown", show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+@click.option(
+    "--css",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="html: write the style to this file and link it, for servers that forbid styles in a page.",
+)
+@click.option(
+    "--cells",
+    type=click.IntRange(0, MOST_CELLS),
+    help=f"html: at most so many bad cells one by one.  [default: {CELLS}]",
+)
+@click.option(
+    "--part",
+    type=click.Choice([one.value for one in Parts]),
+    help="html: all of it, or a summary for the body of a mail.",
+)
+@click.option(
+    "--columns",
+    metavar="country|location|network|label:KEY",
+    help="html: what the matrix groups agents by.",
+)
 @store_option
-def report(run: str, plan: str | None, form: str, output: Path | None, store: str | None) -> None:
-    """Write a report of RUN: Markdown for a ticket, or JUnit for a CI server."""
-    from orchestrator.cli.bodies import reading as body  # noqa: PLC0415 - start-up stays light
+def report(
+    run: str,
+    plan: str | None,
+    form: str,
+    output: Path | None,
+    css: Path | None,
+    cells: int | None,
+    part: str | None,
+    columns: str | None,
+    store: str | None,
+) -> None:
+    """Write a report of RUN: Markdown for a ticket, HTML for a person, JUnit for a CI server."""
+    from orchestrator.cli.bodies import reports as body  # noqa: PLC0415 - start-up stays light
 
-    body.report(run, plan, form, output, store=store)
+    wanted = body.Wanted(form, output, css, cells, part, columns)
+    body.report(run, plan, wanted, store=store)
 
 
 @click.command()

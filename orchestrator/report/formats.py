@@ -14,6 +14,7 @@ from types import MappingProxyType
 from orchestrator.lifecycle import SpecState
 from orchestrator.report import results
 from orchestrator.report.digest import digest, with_links
+from orchestrator.report.html.layout import Layout
 from orchestrator.report.junit import write_junit
 from orchestrator.report.markdown import ticket
 from orchestrator.report.names import with_names
@@ -21,15 +22,20 @@ from orchestrator.report.source import Source
 from orchestrator.report.summary import summary
 
 Out = Callable[[str], object]
+Writer = Callable[[Source, Out], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFormat:
-    """A document about a run as a whole. ``suffix`` is that of a file in this format."""
+    """A document about a run as a whole. ``suffix`` is that of a file in this format.
+
+    ``laid_out`` gives a writer for another layout than the usual, where the format has one.
+    """
 
     name: str
     suffix: str
-    write: Callable[[Source, Out], Awaitable[None]]
+    write: Writer
+    laid_out: Callable[[Layout], Writer] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,15 @@ async def _csv(source: Source, out: Out, keep: results.Filter) -> int:
     return await results.write_csv(source.run.id, source.results, out, keep, names=source.metric_names)
 
 
+def _html(layout: Layout) -> Writer:
+    async def write(source: Source, out: Out) -> None:
+        from orchestrator.report.html.write import html  # noqa: PLC0415 - start-up stays light
+
+        out(await html(source, layout))
+
+    return write
+
+
 def _named(*formats: ReportFormat) -> Mapping[str, ReportFormat]:
     return MappingProxyType({one.name: one for one in formats})
 
@@ -76,6 +91,7 @@ REPORTS = _named(
     ReportFormat("markdown", ".md", _markdown),
     ReportFormat("junit", ".xml", _junit),
     ReportFormat("json", ".json", _json),
+    ReportFormat("html", ".html", _html(Layout()), _html),
 )
 # Besides these the command line has a table for people, which is drawn by the width of their terminal.
 RESULTS: Mapping[str, ResultFormat] = MappingProxyType(

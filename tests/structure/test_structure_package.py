@@ -19,7 +19,8 @@ import orchestrator
 DEVELOPER_PATHS = re.compile(
     "|".join(f"/{name}/" for name in ("work", "tmp/contract", "home/[a-z]", "Users/[a-z]"))
 )
-HEAVY = ("aiohttp", "sqlite3", "structlog", "rich", "pydantic", "ruamel.yaml")
+HEAVY = ("aiohttp", "jinja2", "sqlite3", "structlog", "rich", "pydantic", "ruamel.yaml")
+DATA = {".sql", ".json", ".typed", ".py", ".html", ".css"}
 GENERATED = {".git", ".venv", "venv", "build", "dist", "__pycache__"}
 
 
@@ -108,7 +109,7 @@ def test_importing_the_package_loads_no_dependency() -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_wheel_has_the_schema_the_migrations_and_the_type_marker(tmp_path: Path) -> None:
+def test_a_wheel_has_the_schema_the_migrations_the_templates_and_the_type_marker(tmp_path: Path) -> None:
     built = subprocess.run(
         [
             sys.executable,
@@ -132,10 +133,11 @@ def test_a_wheel_has_the_schema_the_migrations_and_the_type_marker(tmp_path: Pat
     (wheel,) = tmp_path.glob("orchestrator-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    data = [path for path in PACKAGE.rglob("*") if path.suffix in {".sql", ".json", ".typed", ".py"}]
+    data = [path for path in PACKAGE.rglob("*") if path.suffix in DATA]
     wanted = {str(path.relative_to(ROOT)) for path in data}
     assert {"orchestrator/plan/plan.schema.json", "orchestrator/py.typed"} <= wanted
     assert any(name.startswith("orchestrator/store/sqlite/migrations/") for name in wanted)
+    assert any(name.startswith("orchestrator/report/html/templates/") for name in wanted)
     assert wanted <= names, f"not in the wheel: {sorted(wanted - names)}"
     assert not [name for name in names if name.startswith(("tests/", "docs/", "plans/"))]
 

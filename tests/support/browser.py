@@ -1,4 +1,4 @@
-"""A real browser for tests: headless Chromium, spoken to over its DevTools protocol. Nothing is loaded but files.
+"""A real browser for tests: headless Chromium, spoken to over its DevTools protocol. It loads files only.
 
 One process serves all tests of a session; each test opens pages of its own.
 """
@@ -27,7 +27,12 @@ AXES = ("axe_playwright_python", "axe_core_python")
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars"),
-    *("--disable-extensions", "--disable-default-apps", "--no-default-browser-check", "--force-color-profile=srgb"),
+    *(
+        "--disable-extensions",
+        "--disable-default-apps",
+        "--no-default-browser-check",
+        "--force-color-profile=srgb",
+    ),
     *("--remote-debugging-port=0", "--disable-dev-shm-usage", "--allow-file-access-from-files"),
 )
 _STARTS_WITHIN = 60.0  # seconds, on a machine that is busy
@@ -55,7 +60,12 @@ def browser(folder: Path) -> Iterator[str]:
     """A browser that runs; gives the address of its DevTools. ``folder`` is empty, and its own."""
     program = installed()
     assert program is not None
-    environment = {**os.environ, "HOME": str(folder), "XDG_CACHE_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    environment = {
+        **os.environ,
+        "HOME": str(folder),
+        "XDG_CACHE_HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder),
+    }
     process = subprocess.Popen(
         [program, *_FLAGS, f"--user-data-dir={folder}/profile", "about:blank"],
         stdout=subprocess.DEVNULL,
@@ -132,7 +142,11 @@ class Page:
     async def run(self, script: str) -> Any:
         """What a script gives, as JSON would carry it. The page itself may run none: this is the tester's."""
         told = await self.call(
-            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True, allowUnsafeEvalBlockedByCSP=True
+            "Runtime.evaluate",
+            expression=script,
+            returnByValue=True,
+            awaitPromise=True,
+            allowUnsafeEvalBlockedByCSP=True,
         )
         assert "exceptionDetails" not in told, told["exceptionDetails"]
         return told["result"].get("value")
@@ -140,7 +154,11 @@ class Page:
     async def looks(self, *, width: int, dark: bool = False, paper: bool = False, height: int = 800) -> None:
         """How it is looked at."""
         await self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.call("Emulation.setEmulatedMedia", media="print" if paper else "screen", features=[scheme])

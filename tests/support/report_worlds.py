@@ -25,7 +25,8 @@ CITIES = (
     ("ES", "madrid"),
 )  # fmt: skip
 _TARGETS = (
-    "portal", "shop", "wiki", "crm", "mail", "intranet", "tickets", "payroll", "files", "login", "api", "video"
+    "portal", "shop", "wiki", "crm", "mail", "intranet", "tickets", "payroll", "files", "login", "api",
+    "video",
 )  # fmt: skip
 _TRANSIT = "198.19.231.27"
 _BEYOND = frozenset({"paris", "lyon", "marseille", "amsterdam", "warsaw", "montreal", "toronto"})
@@ -38,11 +39,8 @@ def agents(number: int | None = None) -> tuple[Agent, ...]:
     for n in range(len(CITIES) if number is None else number):
         country, city = CITIES[n % len(CITIES)]
         kind = AgentType.CLOUD if n % 3 == 0 else AgentType.ENTERPRISE
-        found.append(
-            Agent(
-                str(1001 + n), f"branch-{n + 1:02}-{city}", kind, country, f"{city.title()}", network=f"AS 645{n % 7:02}"
-            )
-        )  # fmt: skip
+        name = f"branch-{n + 1:02}-{city}"
+        found.append(Agent(str(1001 + n), name, kind, country, city.title(), network=f"AS 645{n % 7:02}"))
     return tuple(found)
 
 
@@ -51,8 +49,9 @@ def healthy(agent: Agent, target: str, seed: int) -> How:
     chance = random.Random(f"{seed} {agent.id} {target}")
     own = random.Random(target).uniform(0.6, 3.0)
     far = random.Random(agent.id).uniform(0.7, 2.5)
+    wait = 90 * own * chance.uniform(0.8, 1.3)
     times = {
-        "dnsTime": 8 * far, "connectTime": 22 * far, "sslTime": 30 * far, "waitTime": 90 * own * chance.uniform(0.8, 1.3),
+        "dnsTime": 8 * far, "connectTime": 22 * far, "sslTime": 30 * far, "waitTime": wait,
         "receiveTime": 20 * own * far,
     }  # fmt: skip
     web: dict[str, Metric] = {"responseCode": 200.0, **times, "totalTime": sum(times.values())}
@@ -65,7 +64,11 @@ def lossy(agent: Agent, target: str, seed: int) -> How:
     loss = random.Random(f"{seed} {target}").choice([8.0, 12.0, 20.0, 30.0, 38.0])
     good = healthy(agent, target, seed)
     rows = ((good.rows or ())[0], row("network", agent, {"loss": loss, "avgLatency": 48.0}))
-    return How(Verdict.FAIL, rows, (Trouble("network", f"network.loss {loss:g} %, expected < 5", metric="loss"),))
+    return How(Verdict.FAIL, rows, (_loss(f"network.loss {loss:g} %, expected < 5"),))
+
+
+def _loss(text: str, *, asked: bool = True) -> Trouble:
+    return Trouble("network", text, metric="loss", asked=asked)
 
 
 def trace(agent: Agent, target: str) -> tuple[Hop, ...]:
@@ -81,7 +84,12 @@ def trace(agent: Agent, target: str) -> tuple[Hop, ...]:
         Hop(2, f"198.18.{area}.1", rdns=f"agg-{area}", network="AS 64500 Example Access"),
         Hop(3, f"198.19.0.{area + 1}", rdns=f"near-{area}", network="AS 64601 Example Backbone"),
         Hop(4, transit, rdns=name, network="AS 64602 Example Backbone"),
-        Hop(5, f"203.0.113.{1 + len(target) % 2}", rdns=f"edge-{len(target) % 2}", network="AS 64700 Example Hosting"),
+        Hop(
+            5,
+            f"203.0.113.{1 + len(target) % 2}",
+            rdns=f"edge-{len(target) % 2}",
+            network="AS 64700 Example Hosting",
+        ),
     )
 
 
@@ -97,8 +105,8 @@ def _with_path(how: How, agent: Agent, target: str, *, dead: bool) -> How:
 
 
 def demo_cells(*, seed: int = 1) -> Iterator[Observed]:
-    """A dead transit hop, an expired certificate, a lossy site, a silent agent, a failure and a warning of their
-    own, a site that was left out."""
+    """A dead transit hop, an expired certificate, a lossy site, a silent agent, a failure and a warning of
+    their own, a site that was left out."""
     for target in _TARGETS:
         for agent in agents():
             yield _demo_cell(agent, target, seed)
@@ -117,13 +125,16 @@ def _demo_cell(agent: Agent, target: str, seed: int) -> Observed:
         how = replace(how, rows=(row("network", agent, {"loss": 100.0}),))
     elif target == "crm":
         how = expired("SSL certificate problem: certificate has expired")
-        how = replace(how, rows=(how.rows or ())[:1] + (row("network", agent, CLEAN),))
+        how = replace(how, rows=(*(how.rows or ())[:1], row("network", agent, CLEAN)))
     elif city == "oslo":
         how = lossy(agent, target, seed)
     elif (city, target) == ("new-york", "login"):
-        how = fails(Trouble("http-server", "Receive: Operation timed out after 5000 ms", error_type="receive"))
+        how = fails(
+            Trouble("http-server", "Receive: Operation timed out after 5000 ms", error_type="receive")
+        )
     elif (city, target) == ("leeds", "files"):
-        how = replace(how, verdict=Verdict.WARN, troubles=(Trouble("network", "network.loss 7 %, expected <= 5", metric="loss", asked=False),))  # fmt: skip
+        trouble = _loss("network.loss 7 %, expected <= 5", asked=False)
+        how = replace(how, verdict=Verdict.WARN, troubles=(trouble,))
     return cell(agent, target, _with_path(how, agent, target, dead=dead))
 
 
@@ -172,17 +183,18 @@ def large_cells(rows: int, fleet: Sequence[Agent], bad: float) -> Iterator[Obser
             elif m == 4:
                 how = lossy(agent, target, 1)
             elif chance.random() < bad - 0.08:
-                how = fails(Trouble("http-server", "http-server.totalTime 5200 ms, expected < 5000 ms", metric="totalTime"),
-                            rows=how.rows)  # fmt: skip
+                how = fails(Trouble("http-server", _SLOW, metric="totalTime"), rows=how.rows)
             yield cell(agent, target, how)
 
 
+_SLOW = "http-server.totalTime 5200 ms, expected < 5000 ms"
 # What a plan, an agent's name or an error text may carry.
 ATTACKS = (
     "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'><svg/onload=alert(1)>", "</style><b>x",
-    "javascript:alert(1)", "{{ 7*7 }}{% raw %}", "\x1b[31mred\x07", "\u202eevil\u2066", "a\x00b\ufeffc", "&lt;i&gt;&amp;",
-    "</title></head><iframe src=//x>", "<!--", "]]>", "x" * 3000, "https://user:secret@evil.example/", "\ud800",
-    "<style>*{display:none}</style>", "<base href=//evil>", "<meta http-equiv=refresh content=0>", " ", "",
+    "javascript:alert(1)", "{{ 7*7 }}{% raw %}", "\x1b[31mred\x07", "\u202eevil\u2066", "a\x00b\ufeffc",
+    "&lt;i&gt;&amp;", "</title></head><iframe src=//x>", "<!--", "]]>", "x" * 3000, "\ud800", " ", "",
+    "https://user:secret@evil.example/", "<style>*{display:none}</style>", "<base href=//evil>",
+    "<meta http-equiv=refresh content=0>", "onmouseover=alert(1) x=",
 )  # fmt: skip
 
 

@@ -43,9 +43,14 @@ def source_of(
 ) -> Source:
     """A source over these cells, in the order in which they are given."""
     known = {agent.id: agent for agent in agents}
-    names = Names(agents={agent.id: agent.name for agent in known.values()})
+    hops = [hop for one in cells for row in one.rows for path in row.paths or () for hop in path.hops]
+    hops += [hop for one in cells for trace in one.earlier for hop in trace]
+    names = Names(
+        agents={agent.id: agent.name for agent in known.values()},
+        hops={hop.address: hop.rdns for hop in hops if hop.address and hop.rdns},
+        networks={hop.address: hop.network for hop in hops if hop.address and hop.network},
+    )
     record = _run(**run)
-
     found: list[Any] = []
 
     async def insight() -> Any:
@@ -73,13 +78,14 @@ def source_of(
         for one in cells:
             yield one.record
 
-    async def results() -> AsyncIterator[Any]:
-        nothing: Sequence[Any] = ()
-        for one in nothing:
-            yield one
-
-    return Source(record, MAKE.started + 600, counts, agents_, tests, answers, each, results, insight,
+    return Source(record, MAKE.started + 600, counts, agents_, tests, answers, each, _nothing, insight,
                   watched)  # fmt: skip
+
+
+async def _nothing() -> AsyncIterator[Any]:
+    nothing: Sequence[Any] = ()
+    for one in nothing:
+        yield one
 
 
 async def told(cells: Sequence[Observed], agents: Iterable[Agent], *, most: int = 10, **run: Any) -> Overview:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TextIO
 
 import click
@@ -15,12 +14,10 @@ from orchestrator.actions import insight as looking
 from orchestrator.actions import reading
 from orchestrator.actions.reading import Shown
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
-from orchestrator.cli.bodies.outputs import unwritable
 from orchestrator.cli.masking import mask
 from orchestrator.cli.streams import as_utf8, gathering
 from orchestrator.clock import LoopClock
 from orchestrator.errors import OrchestratorError
-from orchestrator.files import replacing
 from orchestrator.insight.document import document
 from orchestrator.insight.look import Insight
 from orchestrator.model import AnswerStatus, Verdict
@@ -148,25 +145,6 @@ async def _write_table(source: Source, out: Callable[[str], object], keep: Filte
         paint=painter(console),
         names=await source.names(),
     )
-
-
-def report(run: str, plan: str | None, form: str, output: Path | None, *, store: str | None) -> None:
-    """Write a report of a run."""
-    set_up_logging()
-
-    async def work(write: Callable[[bytes], object]) -> None:
-        async with opened_store(store) as opened:
-            with gathering(as_utf8(write)) as out:
-                await reading.write_report(opened, run, form, out, now=LoopClock().wall(), plan=plan)
-
-    if output is None:
-        run_async(lambda: work(sys.stdout.buffer.write))
-        return
-    try:
-        with replacing(output) as file:
-            run_async(lambda: work(file.write))
-    except (OSError, ValueError) as error:
-        raise unwritable(output, error) from error
 
 
 def insight(run: str, plan: str | None, *, cells: bool, store: str | None) -> None:

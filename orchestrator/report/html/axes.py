@@ -11,6 +11,7 @@ from itertools import groupby
 
 from orchestrator.model import Agent
 from orchestrator.report.html.cells import Cell
+from orchestrator.report.html.layout import LABEL, By
 from orchestrator.report.html.material import Material
 from orchestrator.report.html.signs import badness
 from orchestrator.report.html.text import DASH, shown
@@ -115,21 +116,21 @@ def grouping(by: str, agents: Mapping[str, Agent]) -> Callable[[str, str], str]:
 
     def of(agent_id: str, country: str) -> str:
         agent = agents.get(agent_id)
-        if by == "country":
+        if by == By.COUNTRY:
             return country or DASH
         if agent is None:
             return DASH
-        if by == "network":
+        if by == By.NETWORK:
             return shown(agent.network or "")
-        if by == "location":
+        if by == By.LOCATION:
             return shown(agent.location or "")
-        return shown(_of_label(agent.labels, by.partition(":")[2]))
+        return shown(_of_label(agent.labels, by.removeprefix(LABEL)))
 
     return of
 
 
 def _of_label(labels: Iterable[str], key: str) -> str:
-    """The rest of the label that begins with the key and a ``:``, ``=`` or ``/``; the key alone is a label too."""
+    """The rest of the label that is the key and a ``:``, ``=`` or ``/``; the key alone is a label too."""
     for label in labels:
         name, *value = _LABEL.split(label, maxsplit=1)
         if name.strip() == key:

@@ -23,8 +23,10 @@ _SERVERS = 8
 class Cell:
     """A cell. ``verdict`` is ``None`` while it is open. Times are milliseconds, ``loss`` is percent.
 
-    ``time`` is the one that stands for its kind of test, of several servers the worst. ``parts`` add up to
-    it. ``traced``: hops of it came. ``reached``: a trace of it, or the test itself, came to its target. ``phase`` is the engine's word, which comes when all cells are seen. ``earlier`` are the hops of the newest good run, of a bad cell only.
+    ``phase`` is the engine's word, which comes when all cells are seen. ``time`` is the one that stands for
+    its kind of test, of several servers the worst; ``parts`` add up to it. ``traced``: hops of it came.
+    ``reached``: it is not bad, or a trace of it came to its target. ``earlier`` are the hops of the newest
+    good run, of a bad cell only.
     """
 
     key: CellKey

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.insight.values import Group
+from orchestrator.model import Hop
 from orchestrator.report.html.graph import (
     TARGET,
     Net,
@@ -146,25 +147,31 @@ def _dots(
 ) -> Iterator[Dot]:
     numbers = totals(found)
     for node, through in net.nodes.items():
-        x, y = places[node]
-        css = _class("d", through)
-        bad = through.share >= _BAD
         count = f"{through.bad} of {through.cells} cells through it fail"
         if node[0] == "agent":
-            cells = numbers[node[1]][0]
-            label = clip_name(node[1]) + (f" ({cells})" if cells > 1 else "")
-            yield Dot(x, y, 3.0, _FILLS[css], css, f"{shown(node[1])}: {count}", ("✕ " if bad else "") + label,
-                      x - 9, y + 4, "end", bad)  # fmt: skip
+            yield _agent(node[1], through, places[node], numbers[node[1]][0], count)
         elif node == TARGET:
-            yield Dot(x, y, 7.0, _FILLS[css], css, f"{shown(target)}: {count}", clip_name(target), x + 13, y + 4,
-                      "start", bad=True)  # fmt: skip
+            x, y = places[node]
+            css, name = _class("d", through), clip_name(target)
+            text = f"{shown(target)}: {count}"
+            yield Dot(x, y, 7.0, _FILLS[css], css, text, name, x + 13, y + 4, "start", bad=True)
         else:
-            hop = net.hops[node[1]]
-            ring = is_named(named, hop)
-            where = f" ({shown(hop.network)})" if hop.network else ""
-            radius = round(min(8.0, 2.2 + 0.9 * math.sqrt(through.cells)), 1)
-            yield Dot(x, y, radius, _FILLS[css], css, f"{name_of(hop)}{where}: {count}",
-                      f"✕ {name_of(hop)}" if ring else "", x, y - radius - 9, "middle", ring, ring)  # fmt: skip
+            yield _hop(net.hops[node[1]], through, places[node], count, named)
+
+
+def _agent(name: str, through: Through, place: tuple[float, float], cells: int, count: str) -> Dot:
+    (x, y), css, bad = place, _class("d", through), through.share >= _BAD
+    label = ("✕ " if bad else "") + clip_name(name) + (f" ({cells})" if cells > 1 else "")
+    return Dot(x, y, 3.0, _FILLS[css], css, f"{shown(name)}: {count}", label, x - 9, y + 4, "end", bad)
+
+
+def _hop(hop: Hop, through: Through, place: tuple[float, float], count: str, named: Group | None) -> Dot:
+    (x, y), css, ring = place, _class("d", through), is_named(named, hop)
+    where = f" ({shown(hop.network)})" if hop.network else ""
+    radius = round(min(8.0, 2.2 + 0.9 * math.sqrt(through.cells)), 1)
+    label = f"✕ {clip_name(hop.rdns or hop.address or '')}" if ring else ""
+    text = f"{name_of(hop)}{where}: {count}"
+    return Dot(x, y, radius, _FILLS[css], css, text, label, x, y - radius - 9, "middle", ring, ring)
 
 
 def _traced(found: Sequence[Way], target: str) -> Iterator[Traced]:

@@ -1,6 +1,6 @@
 """The paths to a target as a graph: agents left, equal hops merged, the target right.
 
-Which targets are drawn, and what is joined to what; :mod:`~orchestrator.report.html.drawing` sets it on paper.
+Which targets are drawn, and what is joined to what; ``drawing`` sets it on paper.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Through:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How one cell's packets go. ``hops`` are those of now; ``beyond`` those after them, of an earlier run."""
+    """How a cell's packets go. ``hops`` are those of now; ``beyond`` those after them, of an earlier run."""
 
     cell: Cell
     agent: str
@@ -140,7 +140,9 @@ def ways(material: Material, row: tuple[str, str]) -> list[Way]:
         earlier = () if cell.reached else tuple(_answered(trace) for trace in cell.earlier)
         if now or any(earlier):
             name = _group(material, cell) if grouped else material.name(cell.key.agent_id)
-            found.append(Way(cell, name, now, tuple(_beyond(now, one) for one in earlier if one), cell.reached))
+            found.append(
+                Way(cell, name, now, tuple(_beyond(now, one) for one in earlier if one), cell.reached)
+            )
     return found
 
 
@@ -156,7 +158,7 @@ def _answered(trace: Iterable[Hop]) -> tuple[Hop, ...]:
 
 
 def _beyond(now: Sequence[Sequence[Hop]], earlier: Sequence[Hop]) -> tuple[Hop, ...]:
-    """What an earlier trace has after the last hop that answers now, that hop first; all of it if none does."""
+    """What an earlier trace has from the last hop on that answers now too; all of it if none does."""
     there = {hop.address for trace in now for hop in trace}
     last = max((n for n, hop in enumerate(earlier) if hop.address in there), default=0)
     return tuple(earlier[last:])

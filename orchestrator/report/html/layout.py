@@ -13,6 +13,17 @@ CELLS = 500  # bad cells that are listed one by one
 MOST_CELLS = 100_000
 
 
+class By(StrEnum):
+    """What the matrix groups agents by; a label besides (``label:KEY``)."""
+
+    COUNTRY = "country"
+    LOCATION = "location"
+    NETWORK = "network"
+
+
+LABEL = "label:"
+
+
 class Parts(StrEnum):
     """How much of a report is written."""
 
@@ -30,13 +41,20 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What was asked for. ``columns`` is what the matrix groups agents by: ``country``, ``location``,
-    ``network``, or ``label:KEY``."""
+    """What was asked for. ``columns`` is what the matrix groups agents by: a :class:`By`, or
+    ``label:KEY``."""
 
-    columns: str = "country"
+    columns: str = By.COUNTRY
     cells: int = CELLS
     part: Parts = Parts.ALL
     sheet: Sheet | None = None
+
+
+def columns_of(text: str) -> str:
+    """What a matrix may group agents by. Raises ``ValueError`` for anything else."""
+    if text in [*By] or text.removeprefix(LABEL) not in ("", text):
+        return text
+    raise ValueError(f"{', '.join(By)} or {LABEL}KEY, not {text[:80]!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +88,4 @@ def size_of(cells: int) -> Size:
         return Size(waits=False, titles=False, marks=30)
     if cells <= LARGE:
         return Size(waits=False, latencies=False, titles=False, marks=0)
-    return Size(
-        times=False, waits=False, latencies=False, titles=False, rows=300, columns=120, marks=0
-    )
+    return Size(times=False, waits=False, latencies=False, titles=False, rows=300, columns=120, marks=0)

@@ -9,6 +9,7 @@ from orchestrator.model import Verdict
 from orchestrator.report.html.axes import Axes, Column, Rest, axes
 from orchestrator.report.html.cells import Cell
 from orchestrator.report.html.heat import heat_views
+from orchestrator.report.html.layout import LABEL
 from orchestrator.report.html.material import Material
 from orchestrator.report.html.signs import NOT_PLANNED, SIGNS, WORDS, badness, sign_of, word_of
 from orchestrator.report.html.text import shown
@@ -132,4 +133,4 @@ def _or(words: Iterable[str]) -> str:
 
 
 def _by(columns: str) -> str:
-    return f"label {shown(columns.partition(':')[2])}" if columns.startswith("label:") else columns
+    return f"label {shown(columns.removeprefix(LABEL))}" if columns.startswith(LABEL) else columns

@@ -12,7 +12,7 @@ from orchestrator.report.html.cells import Cell
 from orchestrator.report.html.material import Material
 from orchestrator.report.html.signs import badness, bar_of
 from orchestrator.report.html.text import DASH, median, milliseconds, shown
-from orchestrator.report.html.view import Line, Strip, Table
+from orchestrator.report.html.view import Entry, Strip, Table
 
 STRIP, STRIP_HEIGHT = 190.0, 16.0
 BAR = 90.0
@@ -94,14 +94,16 @@ def _table(
     most = material.size.lines
     notes = []
     if len(lines) > most:
-        notes.append(f"{most} of {len(lines)} {what} are shown, the worst first; all are in the results as CSV")
+        notes.append(
+            f"{most} of {len(lines)} {what} are shown, the worst first; all are in the results as CSV"
+        )
     marks = material.size.marks
     if scale is not None and marks is not None and any(len(one.cells) > marks for one in lines):
         notes.append(f"with more than {marks} times in a line its marks are tenths of them" if marks else
                      "the marks are tenths of the times")  # fmt: skip
     return Table(
         heads=tuple(name for name, _ in heads),
-        lines=tuple(_line(material, one, heads, scale, time_of) for one in lines[:most]),
+        entries=tuple(_entry(material, one, heads, scale, time_of) for one in lines[:most]),
         places="where" if any(one.place for one in lines) else "",
         times=scale is not None,
         scale="" if scale is None else f"{milliseconds(scale.low)} to {milliseconds(scale.high)}",
@@ -114,17 +116,17 @@ def _rank(cells: Iterable[Cell]) -> tuple[int, int, int]:
     return (-failing - silent, -failing, -warning)
 
 
-def _line(
+def _entry(
     material: Material,
     one: _Of,
     heads: Sequence[tuple[str, tuple[Verdict | None, ...]]],
     scale: Scale | None,
     time_of: Callable[[Cell], float | None],
-) -> Line:
+) -> Entry:
     count = Counter(cell.verdict for cell in one.cells)
     times = [time for cell in one.cells if (time := time_of(cell)) is not None]
     causes = sorted({number for cell in one.cells for number in material.cause_of.get(cell.key, ())})
-    return Line(
+    return Entry(
         small=one.small,
         name=one.name,
         place=one.place,

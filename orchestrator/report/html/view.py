@@ -163,7 +163,7 @@ class Strip:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Entry:
     """A target, or a site, with what came of its cells. ``causes`` are numbers of cards."""
 
     small: str
@@ -181,7 +181,7 @@ class Table:
     """Targets or sites. ``heads`` are those of the numbers, ``scale`` the ends of the strips' scale."""
 
     heads: tuple[str, ...]
-    lines: tuple[Line, ...]
+    entries: tuple[Entry, ...]
     places: str
     times: bool
     scale: str
