@@ -15,7 +15,7 @@ from orchestrator.actions import reading
 from orchestrator.actions.reading import Shown
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
 from orchestrator.cli.masking import mask
-from orchestrator.cli.streams import as_utf8, gathering
+from orchestrator.cli.streams import gathering
 from orchestrator.clock import LoopClock
 from orchestrator.errors import OrchestratorError
 from orchestrator.insight.document import document
