@@ -13,7 +13,11 @@ clock of this host may be.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.budget.state import seconds
 
 # The tightest bound is kept for 5 to 10 minutes: long enough to profit from it, short enough to forget a
 # server's clock that was slewed, and our own drift (200 ppm in 10 minutes is 0.12 s).
@@ -32,6 +36,37 @@ class ClockState:
     since: float
     suspect: _Interval | None
     dated: bool
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values; an end that is infinite is ``None``."""
+        return {
+            "young": _told(self.young),
+            "old": _told(self.old),
+            "since": None if self.since == -math.inf else self.since,
+            "suspect": None if self.suspect is None else _told(self.suspect),
+            "dated": self.dated,
+        }
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> ClockState:
+        """What :meth:`dump` gave. Raises ``ValueError``, ``KeyError`` or ``TypeError`` on anything else."""
+        since, suspect = data["since"], data["suspect"]
+        return cls(
+            young=_interval(data["young"]),
+            old=_interval(data["old"]),
+            since=-math.inf if since is None else seconds(since),
+            suspect=None if suspect is None else _interval(suspect),
+            dated=bool(data["dated"]),
+        )
+
+
+def _told(interval: _Interval) -> list[float | None]:
+    return [end if math.isfinite(end) else None for end in interval]
+
+
+def _interval(data: Sequence[Any]) -> _Interval:
+    low, high = data
+    return (-math.inf if low is None else seconds(low), math.inf if high is None else seconds(high))
 
 
 class ServerClock:

@@ -16,7 +16,7 @@ from orchestrator.budget.budget import BLIND_AFTER, EXPIRY, TRANSIT, Budget
 from orchestrator.budget.clock import ClockState, ServerClock
 from orchestrator.budget.permits import BudgetView, LedgerView, Permit, Refusals
 from orchestrator.budget.readings import WINDOW
-from orchestrator.budget.state import count, seconds
+from orchestrator.budget.state import count
 from orchestrator.budget.windows import Heard
 from orchestrator.events import (
     Tell,
@@ -214,9 +214,9 @@ class LocalLedger:
     # Kept outside the process.
 
     def dump(self) -> dict[str, Any]:
-        """What all processes of an organization have in common, as JSON values (infinities included)."""
+        """What all processes of an organization have in common, as JSON values."""
         return {
-            "clock": asdict(self.clock.state()),
+            "clock": self.clock.state().dump(),
             "organization": self.organization.dump(),
             "instant_test": self.instant_test.dump(),
             "next": self._next,
@@ -225,13 +225,7 @@ class LocalLedger:
 
     def load(self, data: Mapping[str, Any]) -> None:
         """Take over what :meth:`dump` gave. Raises ``ValueError``, ``KeyError`` or ``TypeError``."""
-        clock = dict(data["clock"])
-        for name in ("young", "old", "suspect"):
-            if clock[name] is not None:
-                low, high = clock[name]
-                clock[name] = (seconds(low), seconds(high))
-        clock["since"] = seconds(clock["since"])
-        self.clock.restore(ClockState(**clock))
+        self.clock.restore(ClockState.load(data["clock"]))
         self.organization.load(data["organization"])
         self.instant_test.load(data["instant_test"])
         self._next, self._bare = count(data["next"]), count(data["bare"])

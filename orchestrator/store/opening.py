@@ -5,6 +5,7 @@ The only place that knows which kinds of store there are. Today a URL is ``sqlit
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -112,7 +113,8 @@ def _shared_ledger(
     from orchestrator.store.sqlite.cell import SqliteCell  # noqa: PLC0415 - as above
 
     cell = SqliteCell(path.parent / SHARED_BUDGET, budget_key(origin, organization), tell=tell)
-    return SharedLedger(cell, urgent=urgent, reserve=reserve, rng=rng, tell=tell)
+    later = asyncio.get_running_loop().call_later
+    return SharedLedger(cell, urgent=urgent, reserve=reserve, rng=rng, tell=tell, later=later)
 
 
 def _file(url: str) -> Path:

@@ -10,6 +10,7 @@ import random
 import sqlite3
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.budget.readings import LimitReading, Limits
@@ -43,12 +44,41 @@ def count(db: sqlite3.Connection, now: float, *, instant: bool) -> tuple[int, Li
     )
 
 
+class Timers:
+    """Calls what is due when it is looked at, as an event loop does."""
+
+    def __init__(self) -> None:
+        self._due: dict[Timer, tuple[float, Callable[[], None]]] = {}
+
+    def later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        timer = Timer(self._due)
+        self._due[timer] = time.monotonic() + seconds, call
+        return timer
+
+    def call(self) -> None:
+        for timer, (at, call) in list(self._due.items()):
+            if at <= time.monotonic():
+                timer.cancel()
+                call()
+
+
+class Timer:
+    def __init__(self, due: dict[Timer, tuple[float, Callable[[], None]]]) -> None:
+        self._due = due
+
+    def cancel(self) -> None:
+        self._due.pop(self, None)
+
+
 def main(folder: Path, name: str) -> None:
     rng = random.Random(name)
-    ledger = SharedLedger(SqliteCell(folder / "budget.db", "key"), rng=rng, reserve=0.0, window=float(WINDOW))
+    timers = Timers()
+    cell = SqliteCell(folder / "budget.db", "key")
+    ledger = SharedLedger(cell, rng=rng, reserve=0.0, window=float(WINDOW), later=timers.later)
     server = sqlite3.connect(folder / "server.db", isolation_level=None, timeout=60)
     with (folder / f"{name}.log").open("w", buffering=1) as log:
         while not (folder / "stop").exists():
+            timers.call()
             instant = rng.random() < 0.4
             permit = ledger.try_reserve(time.monotonic(), instant=instant)
             if permit is None:
