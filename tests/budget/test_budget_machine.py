@@ -107,7 +107,8 @@ class Flight:
     """A request on its way: ``answer`` is set once it has been counted. ``permit`` is gone when given up.
 
     ``limits_known``: whether any answer had told the limits when it was sent. Before, not even they are
-    known: a second probe, sent after the first was lost, may be refused.
+    known: a second probe, sent after the first was lost, may be refused. So may a probe after others were
+    lost in a window that is longer than is supposed, as long as no Reset was so far ahead as to show it.
     """
 
     permit: Permit | None
@@ -166,6 +167,8 @@ class Model(RuleBasedStateMachine):
             self.probes += len(permit.probes)
             asked = [self.ledger.organization, *([self.ledger.instant_test] if instant else [])]
             known = all(budget.state.limit is not None for budget in asked)
+            if permit.probes and self.length > WINDOW:
+                known = known and all(budget.state.span > WINDOW for budget in asked)
             self.flights.append(Flight(permit, instant, self.time, known))
 
     def count(self, flight: Flight) -> None:
