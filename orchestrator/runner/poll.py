@@ -15,6 +15,8 @@ from orchestrator.model import Answer, AnswerStatus
 from orchestrator.runner.context import Context, HopsOf, InHand
 from orchestrator.runner.create import UNAUTHORIZED_HINT, end_uncreated
 from orchestrator.runner.judge import cells_of, tell_judged
+from orchestrator.schedule.backoff import Patience
+from orchestrator.schedule.closing import CLOSING_GRACE
 from orchestrator.schedule.feedback import (
     BaselineRead,
     DetailEnded,
@@ -151,7 +153,9 @@ async def _read(
 ) -> tuple[ReadOutcome, Reply | None, str]:
     asked = anyio.current_time()
     try:
-        reply = await context.wire.send(permit, request, spec=spec, patience=context.patience.wait(tries))
+        reply = await context.wire.send(
+            permit, request, spec=spec, patience=context.patience.wait(tries), most=_longest(context, spec)
+        )
     except TransportError as error:
         context.schedule.apply(ReadLost(), context.clock.now())
         return ReadOutcome.AGAIN, None, str(error)
@@ -169,6 +173,16 @@ async def _read(
     if outcome is ReadOutcome.UNAUTHORIZED:
         context.refuse(f"the API refused the token (401): {problem}", UNAUTHORIZED_HINT, everything=True)
     return outcome, reply, f"status {reply.status}: {problem}"
+
+
+def _longest(context: Context, spec: str | None) -> float:
+    """Seconds that even an answer which makes progress may take: until its test is closed, or the run."""
+    now = context.clock.now()
+    left = context.before.began + context.run.settings.deadline + Patience.LONGEST - now
+    test = context.tests.get(spec or "")
+    if test is not None and test.created:
+        left = min(left, test.created + test.record.spec.deadline + CLOSING_GRACE - now)
+    return left
 
 
 async def _no_page(context: Context, step: Poll, outcome: ReadOutcome, problem: str) -> None:

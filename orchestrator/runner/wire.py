@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import anyio
 
@@ -11,7 +12,15 @@ from orchestrator.clock import Clock
 from orchestrator.events import RequestAnswered, RequestFailed, RequestSent, Sending
 from orchestrator.listeners.telling import Telling
 from orchestrator.thousandeyes.limits import read_limits
-from orchestrator.thousandeyes.protocol import NoAnswer, NotSent, Reply, Request, Transport
+from orchestrator.thousandeyes.protocol import (
+    GoneIdle,
+    NoAnswer,
+    NotSent,
+    Reply,
+    Request,
+    Transport,
+    with_progress,
+)
 
 
 class Wire:
@@ -35,16 +44,31 @@ class Wire:
         *,
         spec: str | None = None,
         patience: float = math.inf,
+        most: float = math.inf,
     ) -> Reply:
         """Return the reply, whatever its status. The permit is ended in every case, cancellation included.
 
-        ``what`` and ``spec`` are told and mean nothing here. ``patience`` is real seconds, for a read; the
-        transport has its own time-outs. Raises ``NotSent`` or ``NoAnswer``.
+        ``what`` and ``spec`` are told and mean nothing here. ``patience`` is real seconds, for a read; an
+        answer that makes progress has longer, up to ``most``. The transport has its own time-outs.
+
+        A read whose idle connection was closed goes out once more if there is a permit for it: it is one
+        request more on the wire. Raises ``NotSent`` or ``NoAnswer``.
         """
+        try:
+            return await self._once(permit, request, what, spec, patience, most)
+        except GoneIdle:
+            again = None if request.instant else self._ledger.try_reserve(self._clock.now(), instant=False)
+            if again is None:
+                raise
+        return await self._once(again, replace(request, alone=True), what, spec, patience, most)
+
+    async def _once(
+        self, permit: Permit, request: Request, what: Sending, spec: str | None, patience: float, most: float
+    ) -> Reply:
         began = self._clock.now()
         self._tell(RequestSent(what), spec)
         try:
-            reply = await self._answer(request, patience)
+            reply = await self._answer(request, patience, most)
         except NotSent as error:
             self._ledger.release(permit, self._clock.now())
             self._tell(RequestFailed(what, str(error)), spec)
@@ -61,10 +85,19 @@ class Wire:
         self._tell(RequestAnswered(what, reply.status, round(now - began, 3)), spec)
         return reply
 
-    async def _answer(self, request: Request, patience: float) -> Reply:
-        with anyio.CancelScope(deadline=anyio.current_time() + patience):
+    async def _answer(self, request: Request, patience: float, most: float) -> Reply:
+        if math.isinf(patience):
             return await self._transport.send(request)
-        raise NoAnswer(f"{request.method} {request.path}: no answer within {patience:g} s")
+        began, size = anyio.current_time(), 0
+
+        def heard(more: int) -> None:
+            nonlocal size
+            size += more
+            scope.deadline = began + with_progress(patience, size, most)
+
+        with anyio.CancelScope(deadline=began + patience) as scope:
+            return await self._transport.send(replace(request, heard=heard))
+        raise NoAnswer(f"{request.method} {request.path}: no answer within {scope.deadline - began:.0f} s")
 
     def unused(self, permit: Permit) -> None:
         """The permit's request was never sent."""

@@ -15,10 +15,11 @@ import asyncio
 import base64
 import json
 import os
+import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace, TracebackType
 from typing import Self
 
@@ -32,20 +33,44 @@ from orchestrator.model import Api
 from orchestrator.thousandeyes.common import quoted
 from orchestrator.thousandeyes.faults import Stage, Twice, translate
 from orchestrator.thousandeyes.origin import is_loopback, parse_origin
-from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request, Timeouts, head_tells_enough
+from orchestrator.thousandeyes.protocol import (
+    NoAnswer,
+    Reply,
+    Request,
+    Timeouts,
+    head_tells_enough,
+    with_progress,
+)
 from orchestrator.thousandeyes.proxy import Proxy, proxy_for
 
 __all__ = ["HttpTransport", "Timeouts", "parse_origin"]
 
 _MEBIBYTE = 1024 * 1024
 _CHUNK = 64 * 1024
-# A server may close an idle connection at the moment when it is used again, and then a read is lost. Servers
-# keep idle connections for 5 s and more, so those of the last 2 s are safe.
-_KEEP_IDLE = 2.0
+# Seconds for which an idle connection is kept for reads: longer than a run pauses, whatever its windows. A
+# server that keeps it for less closes it, which is seen before it is used again; where both happen at once,
+# the read is asked again (``GoneIdle``).
+KEEP_IDLE = 300.0
 # When a request's time is up, so many seconds more, or this part of it if that is less.
 _LONGER, _LONGER_SHARE = 1.0, 0.25
 TIMEOUTS = Timeouts()
 _ACCEPT_V7 = "application/hal+json, application/json, application/problem+json"
+
+
+# Idle connections are probed by the operating system (seconds, seconds, times): so what is on the way, a
+# firewall or an address translation, does not forget them, and one that is gone is known before it is used.
+_PROBES = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+
+
+def probed(info: aiohttp.AddrInfoType) -> socket.socket:
+    """A socket for a connection that may be idle. Options that the system does not know are left out."""
+    family, kind, protocol, *_ = info
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _PROBES:
+        if (option := getattr(socket, name, None)) is not None:
+            made.setsockopt(socket.IPPROTO_TCP, option, value)
+    return made
 
 
 @dataclass(slots=True)
@@ -104,9 +129,11 @@ class HttpTransport:
         trace = aiohttp.TraceConfig()
         trace.on_request_start.append(_begun)
         trace.on_connection_create_end.append(_connected)
-        trace.on_connection_reuseconn.append(_connected)
+        trace.on_connection_reuseconn.append(_reused)
         # The dispatcher bounds what is under way; a second limit here would only hide waiting from it.
-        kept = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_IDLE, ssl=tls or True)
+        kept = aiohttp.TCPConnector(
+            limit=0, keepalive_timeout=KEEP_IDLE, ssl=tls or True, socket_factory=probed
+        )
         self._session = self._opened(kept, trace)
         # On a connection that was used before, what comes first may be somebody else's answer, and it may be
         # closed at the moment when it is used again. Creations are few, and each has a connection of its own.
@@ -142,11 +169,13 @@ class HttpTransport:
         :class:`NoAnswer`.
         """
         stage, came = Stage(), _Came(self._now())
+        limit = Limit(self._timeouts.total, self._timeouts.most)
         try:
-            with within(self._timeouts.total):
-                await self._exchange(request, stage, came)
+            with within(limit):
+                await self._exchange(request, stage, came, limit)
         except (aiohttp.ClientError, TimeoutError, OSError, Twice) as error:
-            problem = translate(error, stage, f"{request.method} {request.path}", self._timeouts)
+            times = replace(self._timeouts, total=limit.told)
+            problem = translate(error, stage, f"{request.method} {request.path}", times)
         except NoAnswer as error:
             problem = error
         else:
@@ -167,8 +196,8 @@ class HttpTransport:
     def _masked_text(self, text: str) -> str:
         return self._masked(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
-    async def _exchange(self, request: Request, stage: Stage, came: _Came) -> None:
-        session = self._fresh if request.instant else self._session
+    async def _exchange(self, request: Request, stage: Stage, came: _Came, limit: Limit) -> None:
+        session = self._fresh if request.instant or request.alone else self._session
         if session is None:
             raise RuntimeError("the transport is used outside of its context")
         async with session.request(
@@ -186,15 +215,20 @@ class HttpTransport:
         ) as response:
             came.status, came.headers, came.received = response.status, _folded(response), self._now()
             try:
-                await self._body(response, request, came.pieces)
+                await self._body(response, request, came.pieces, limit)
             except BaseException:
                 response.close()
                 raise
 
-    async def _body(self, response: aiohttp.ClientResponse, request: Request, pieces: list[bytes]) -> None:
+    async def _body(
+        self, response: aiohttp.ClientResponse, request: Request, pieces: list[bytes], limit: Limit
+    ) -> None:
         size = 0
         async for piece in response.content.iter_chunked(_CHUNK):
             size += len(piece)
+            limit.heard(len(piece))
+            if request.heard is not None:
+                request.heard(len(piece))
             if size > self._max_body:
                 most = self._max_body / _MEBIBYTE
                 raise NoAnswer(f"{request.method} {request.path}: the answer is larger than {most:g} MiB")
@@ -234,21 +268,50 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
+class Limit:
+    """How long a request may take, which grows with what comes of its answer (:func:`with_progress`)."""
+
+    def __init__(self, seconds: float, most: float) -> None:
+        self._seconds, self._most = seconds, most
+        self._size = 0
+
+    def heard(self, size: int) -> None:
+        """So many bytes more have come."""
+        self._size += size
+
+    @property
+    def seconds(self) -> float:
+        """The limit by what has come so far."""
+        return with_progress(self._seconds, self._size, self._most)
+
+    @property
+    def told(self) -> float:
+        """The limit for people: without the fractions that a few bytes make."""
+        grown = self.seconds
+        return self._seconds if grown - self._seconds < 1.0 else round(grown)
+
+
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Cancel what is inside after so many seconds, and a little. Raises ``TimeoutError`` then.
+def within(limit: Limit) -> Iterator[None]:
+    """Cancel what is inside when the limit is over, and a little later. Raises ``TimeoutError`` then.
 
     A process that was stopped (SIGSTOP, a laptop's lid, a starved machine) wakes up with the answer in its
     socket and every timer overdue. So when the time is up, what lies in the socket may still be read.
     """
     loop = asyncio.get_running_loop()
+    given = limit.seconds
     with anyio.CancelScope() as scope:
         timers: list[asyncio.TimerHandle] = []
 
         def over() -> None:
-            timers.append(loop.call_later(min(_LONGER, _LONGER_SHARE * seconds), scope.cancel))
+            nonlocal given
+            more, given = limit.seconds - given, limit.seconds
+            if more > 0:
+                timers[:] = [loop.call_later(more, over)]
+            else:
+                timers[:] = [loop.call_later(min(_LONGER, _LONGER_SHARE * given), scope.cancel)]
 
-        timers.append(loop.call_later(seconds, over))
+        timers.append(loop.call_later(given, over))
         try:
             yield
         finally:
@@ -256,6 +319,11 @@ def within(seconds: float) -> Iterator[None]:
                 timer.cancel()
     if scope.cancelled_caught:
         raise TimeoutError
+
+
+async def _reused(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
+    del session, params
+    context.trace_request_ctx.connected = context.trace_request_ctx.reused = True
 
 
 async def _begun(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from orchestrator.thousandeyes.protocol import NoAnswer, NotSent, Timeouts, TransportError
+from orchestrator.thousandeyes.protocol import GoneIdle, NoAnswer, NotSent, Timeouts, TransportError
 
 if TYPE_CHECKING:
     from aiohttp import ClientHandlerType
@@ -33,6 +33,7 @@ class Stage:
 
     begun: bool = False
     connected: bool = False
+    reused: bool = False
     failure: Exception | None = None
 
     async def once(
@@ -59,7 +60,9 @@ def translate(error: Exception, stage: Stage, what: str, timeouts: Timeouts) -> 
     cause = stage.failure if isinstance(error, Twice) and stage.failure is not None else error
     connecting = isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
     unsent = not stage.connected and (stage.begun or connecting)
-    kind = NotSent if unsent else NoAnswer
+    # Only what ends a request before its answer has begun goes through ``once``.
+    gone = stage.reused and stage.failure is not None
+    kind = NotSent if unsent else GoneIdle if gone else NoAnswer
     said = _connecting(cause, timeouts) if unsent else _answering(cause, timeouts)
     problem = kind(f"{what}: {said}")
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):

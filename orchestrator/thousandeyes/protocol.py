@@ -6,7 +6,7 @@ transport (``client.py``) carries requests and knows nothing of their meaning.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -17,7 +17,9 @@ from orchestrator.model import Agent, Answer, Api, JsonObject, Spec
 class Request:
     """One HTTP request below the origin. ``path`` begins with ``/v7`` or ``/v6``, already quoted.
 
-    ``instant`` tells that it is counted by the instant-test limit too (creation and re-run).
+    ``instant`` tells that it is counted by the instant-test limit too (creation and re-run). ``alone`` asks
+    for a connection of its own, which every instant one has. ``heard`` is called with the size of each piece
+    of the answer's body as it comes.
     """
 
     method: str
@@ -25,6 +27,8 @@ class Request:
     query: tuple[tuple[str, str], ...] = ()
     body: JsonObject | None = None
     instant: bool = False
+    alone: bool = field(default=False, compare=False)
+    heard: Callable[[int], object] | None = field(default=None, compare=False, repr=False)
 
     @property
     def api(self) -> Api:
@@ -54,11 +58,27 @@ def head_tells_enough(request: Request, status: int, headers: Mapping[str, str])
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Real seconds: to connect (name, TCP, proxy and TLS), between two pieces of an answer, altogether."""
+    """Real seconds: to connect (name, TCP, proxy and TLS), between two pieces of an answer, altogether.
+
+    A body that makes progress has longer than ``total``, and never longer than ``most``.
+    """
 
     connect: float = 10.0
     read: float = 30.0
     total: float = 60.0
+    most: float = 600.0
+
+
+# Bytes a second. A body that comes faster is one that a slow link brings; a slower one holds a request up.
+LEAST_RATE = 1024.0
+
+
+def with_progress(seconds: float, size: int, most: float) -> float:
+    """The time that a request has when so many bytes of its answer's body are here; ``most`` is a ceiling.
+
+    So a body at :data:`LEAST_RATE` or more comes to its end, and one that drips ends when a silent one does.
+    """
+    return max(seconds, min(seconds + size / LEAST_RATE, most))
 
 
 class TransportError(Exception):
@@ -75,6 +95,13 @@ class NoAnswer(TransportError):
     """The request may have been taken, but its answer was lost: a time-out, a reset, a truncated body."""
 
 
+class GoneIdle(NoAnswer):
+    """A connection that was used before was closed instead of answering: most likely for having been idle.
+
+    A read may be asked again at once, on a connection of its own.
+    """
+
+
 class BadAnswer(Exception):
     """An answer whose body cannot be understood. The text says what was expected and what came."""
 
@@ -85,7 +112,7 @@ class Transport(Protocol):
     async def send(self, request: Request) -> Reply:
         """Return the reply, whatever its status; also one whose body broke off, if its head tells enough.
 
-        Raises :class:`NotSent` or :class:`NoAnswer`.
+        Raises :class:`NotSent` or :class:`NoAnswer`, of which :class:`GoneIdle` is one.
         """
 
 
@@ -215,6 +242,7 @@ __all__ = [
     "BadAnswer",
     "Created",
     "Dialect",
+    "GoneIdle",
     "NoAnswer",
     "NotSent",
     "Page",
@@ -226,4 +254,5 @@ __all__ = [
     "Transport",
     "TransportError",
     "head_tells_enough",
+    "with_progress",
 ]

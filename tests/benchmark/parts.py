@@ -9,6 +9,7 @@ from enum import Enum
 from functools import partial
 from statistics import mean
 
+from connections import shares
 from measure import Figures, measure
 from memory import AGENTS, measure_apart
 from overhead import LAYERS, overhead
@@ -18,6 +19,7 @@ from soak import Soaked, soak, traced_soak
 from tables import Table
 
 from orchestrator.simulator.settings import Fault
+from orchestrator.thousandeyes.client import KEEP_IDLE
 
 OTHERS = 0.3
 HOUR = 3600.0
@@ -301,6 +303,25 @@ def cost(bench: Bench) -> list[Table]:
     ]
 
 
+def connections(bench: Bench) -> list[Table]:
+    """Which reads open a connection, by how long idle ones are kept."""
+    keeps = (2.0, 15.0, 60.0, KEEP_IDLE)
+    sizes = (300,) if bench.form is Form.QUICK else (100, 300, 1_000)
+    rows = []
+    for scenario in (Scenario("", tests, layers) for tests in sizes for layers in (1, 2, 3)):
+        reads, found = shares(scenario, keeps)
+        told = (f"{100.0 * found[keep]:.1f} %" for keep in keeps)
+        rows.append((f"{scenario.tests:,}", str(scenario.layers), f"{reads:,}", *told))
+    return [
+        Table(
+            "Reads that open a connection",
+            "By the seconds that an idle one is kept, the last being the client's; a creation has its own.",
+            ("tests", "layers", "reads", *(f"{keep:g} s" for keep in keeps)),
+            tuple(rows),
+        )
+    ]
+
+
 def memory(bench: Bench) -> list[Table]:
     """Peak memory by cells."""
     sizes = (1_000, 10_000) if bench.form is Form.QUICK else (1_000, 10_000, 100_000)
@@ -362,6 +383,7 @@ PARTS: Mapping[str, Callable[[Bench], list[Table]]] = {
     "troubles": troubles,
     "peers": side_by_side,
     "overhead": cost,
+    "connections": connections,
     "memory": memory,
     "soak": endurance,
 }

@@ -8,6 +8,7 @@ from statistics import mean
 
 import pytest
 from bounds import lower_bound
+from connections import shares
 from measure import Figures, measure
 from memory import measure_apart
 from parts import ERRORS, HOUR, LOST_CREATIONS, LOST_LOOKS, OTHERS, SLOW, sampled
@@ -15,6 +16,8 @@ from peers import Limited, Peer, Sdk
 from scenarios import Scenario
 from soak import soak
 from tables import Table
+
+from orchestrator.thousandeyes.client import KEEP_IDLE
 
 
 def held(figures: Sequence[Figures], *, ratio: float) -> None:
@@ -30,6 +33,13 @@ def measured(scenario: Scenario, runs: int) -> list[Figures]:
     for each in found:
         assert each.complete == scenario.tests * scenario.layers, f"not everything was collected: {each}"
     return found
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_fewer_than_one_read_in_a_hundred_opens_a_connection(layers: int) -> None:
+    _, found = shares(Scenario("gate", 300, layers), (2.0, KEEP_IDLE))
+    assert found[KEEP_IDLE] < 0.01, found
+    assert found[2.0] > 0.04, "idle connections make no difference here, so this measures nothing"
 
 
 @pytest.mark.parametrize("aligned", [True, False], ids=["aligned", "anchored"])

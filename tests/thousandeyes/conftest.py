@@ -89,9 +89,12 @@ def raw_server() -> Callable[..., contextlib.AbstractAsyncContextManager[RawServ
             yield raw
         finally:
             listener.close()
-            for task in list(raw.tasks):  # connections that the test left open
+            left = list(raw.tasks)  # connections that the test left open
+            for task in left:
                 task.cancel()
-            await asyncio.sleep(0.01)
+            await asyncio.gather(*left, return_exceptions=True)
+            for _ in range(10):  # a transport closes its socket in one of the turns after
+                await asyncio.sleep(0)
 
     return start
 
