@@ -71,7 +71,10 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be explained, and how. ``insides``: the mask of each target, for the guard."""
+    """What is to be explained, and how. ``insides``: the mask of each target, for the guard.
+
+    ``least`` is what an explanation has to gain, in bits.
+    """
 
     bad: int
     known: int
@@ -81,6 +84,7 @@ class Question:
     insides: Sequence[int] = ()
     levels: int = 1
     background: float = score.BACKGROUND
+    least: float = score.MIN_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def explain(question: Question) -> Explained:
     candidates = [one for one in pooled(everything, question) if passes_guard(one, question)]
     background, best = question.background, _Choice()
     for _ in range(_ROUNDS):
-        best = _search(candidates, bad, known, background)
+        best = _search(candidates, question, background)
         free = known & ~best.claimed
         following = score.next_background((bad & free).bit_count(), free.bit_count())
         if abs(following - background) < _SETTLED:
@@ -166,14 +170,14 @@ def passes_guard(candidate: Candidate, question: Question) -> bool:
     return score.fisher(k, n, bad, known) <= (OUTSIDE_TOO if bad > k else NONE_OUTSIDE)
 
 
-def _search(candidates: Sequence[Candidate], bad: int, known: int, background: float) -> _Choice:
+def _search(candidates: Sequence[Candidate], question: Question, background: float) -> _Choice:
     """The best sum of gains that a beam finds; every further explanation has to pay its own cost."""
     best = _Choice()
     beams = [best]
     for _ in range(MOST):
         longer: dict[frozenset[int], _Choice] = {}
         for beam in beams:
-            for choice in _extended(beam, candidates, bad, known, background):
+            for choice in _extended(beam, candidates, question, background):
                 longer.setdefault(frozenset(choice.chosen), choice)
         beams = sorted(longer.values(), key=lambda one: (-one.bits, one.chosen))[:BEAM]
         if not beams:
@@ -184,9 +188,9 @@ def _search(candidates: Sequence[Candidate], bad: int, known: int, background: f
 
 
 def _extended(
-    beam: _Choice, candidates: Sequence[Candidate], bad: int, known: int, background: float
+    beam: _Choice, candidates: Sequence[Candidate], question: Question, background: float
 ) -> Iterable[_Choice]:
-    free_bad, free_known = bad & ~beam.claimed, known & ~beam.claimed
+    free_bad, free_known = question.bad & ~beam.claimed, question.known & ~beam.claimed
     found: list[tuple[float, int]] = []
     for position, one in enumerate(candidates):
         k = (one.mask & free_bad).bit_count()
@@ -196,7 +200,7 @@ def _extended(
         if not score.may_explain(k, n, one.floor, background):
             continue
         bits = score.gain(k, n, one.cost, background)
-        if bits >= score.MIN_BITS:
+        if bits >= question.least:
             found.append((-bits, position))
     for minus, position in sorted(found)[:BEAM]:
         yield _Choice((*beam.chosen, position), beam.claimed | candidates[position].mask, beam.bits - minus)

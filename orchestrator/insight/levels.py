@@ -13,7 +13,7 @@ from functools import cached_property
 
 from orchestrator.insight.blame import Claim, Near, Question, explain
 from orchestrator.insight.kinds import KINDS
-from orchestrator.insight.score import BACKGROUND, sure
+from orchestrator.insight.score import BACKGROUND, MIN_BITS, sure
 from orchestrator.insight.values import LEVELS, PATH_LEVELS, Group, Phase, Seen
 from orchestrator.model import Verdict
 
@@ -151,17 +151,17 @@ class Blame:
     background: float
 
 
-def blame(world: World) -> Blame:
-    """What the failures share, then, of what is left, the warnings."""
+def blame(world: World, least: float = MIN_BITS) -> Blame:
+    """What the failures share, then, of what is left, the warnings; each for at least so many bits."""
     fails, warns = bad_at(world, Verdict.FAIL), bad_at(world, Verdict.WARN)
-    failing, background = _pass(world, fails, world.everything, Verdict.FAIL)
+    failing, background = _pass(world, fails, world.everything, Verdict.FAIL, least)
     covered, claimed = 0, 0
     for cause in failing:
         covered |= cause.known
         claimed |= cause.bad
     failed = _union(fails.values())
     # A warning is good in the first pass; a failure is neither bad nor good in the second one.
-    warning, _ = _pass(world, warns, world.everything & ~covered & ~failed, Verdict.WARN)
+    warning, _ = _pass(world, warns, world.everything & ~covered & ~failed, Verdict.WARN, least)
     order = sorted([*failing, *warning], key=_rank)
     return Blame(tuple(order), failed & ~claimed, background)
 
@@ -188,14 +188,14 @@ def _union(masks: Iterable[int]) -> int:
 
 
 def _pass(
-    world: World, bad_levels: Mapping[int, int], cells: int, severity: Verdict
+    world: World, bad_levels: Mapping[int, int], cells: int, severity: Verdict, least: float
 ) -> tuple[list[Cause], float]:
     """The causes of one severity, and the largest background that was met."""
     levels = sum(1 for mask in bad_levels.values() if mask & cells) or 1
     found: dict[Group, Cause] = {}
     backgrounds = []
     for level, bad, known in judged_at(bad_levels, cells):
-        answer = explain(_question(world, level, bad, known, levels))
+        answer = explain(_question(world, level, bad, known, levels, least))
         backgrounds.append(answer.background)
         for claim in answer.claims:
             cause = _cause(world, claim, severity)
@@ -214,7 +214,7 @@ def judged_at(bad_levels: Mapping[int, int], cells: int) -> Iterator[tuple[int, 
         lower |= bad
 
 
-def _question(world: World, level: int, bad: int, known: int, levels: int) -> Question:
+def _question(world: World, level: int, bad: int, known: int, levels: int, least: float) -> Question:
     contrast = (world.with_hops & known & ~bad).bit_count()
     groups = {
         group: mask
@@ -222,7 +222,14 @@ def _question(world: World, level: int, bad: int, known: int, levels: int) -> Qu
         if not KINDS[group.kind].path or _may_name_path(level, (mask & bad).bit_count(), contrast)
     }
     return Question(
-        bad, known, groups, sizes=world.sizes, insides=world.insides, levels=levels, background=BACKGROUND
+        bad,
+        known,
+        groups,
+        sizes=world.sizes,
+        insides=world.insides,
+        levels=levels,
+        background=BACKGROUND,
+        least=least,
     )
 
 

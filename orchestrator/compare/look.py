@@ -1,0 +1,211 @@
+"""The whole of it: a run, its base and their history in; what changed, and what the gate says, out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median
+
+from orchestrator.compare.cells import Judge, Levels, Past, gone, levels_of, noises
+from orchestrator.compare.gate import Finding, Judgement, Kind, Strictness, judged
+from orchestrator.compare.noise import level
+from orchestrator.compare.rollup import RollUp, members_of, rolled_up
+from orchestrator.compare.routes import Rerouted, rerouted
+from orchestrator.compare.shifts import could_have_seen
+from orchestrator.compare.values import Change, Compared, Sample, Which, Why
+from orchestrator.compare.words import told_in_words
+from orchestrator.insight.values import Seen
+from orchestrator.insight.words import Names, Sentence
+from orchestrator.model import Verdict
+
+MIN_COVER = 0.8
+# With fewer runs than this only large changes are seen.
+RECOMMENDED = 3
+_COMPARED = frozenset({Change.BETTER, Change.SAME, Change.WORSE})
+_CERTAIN = 8.0
+_JUDGED = frozenset({Verdict.PASS, Verdict.WARN, Verdict.FAIL})
+# Of two verdicts the better one is what persists.
+_BEST_FIRST = (Verdict.PASS, Verdict.WARN, Verdict.FAIL)
+
+
+@dataclass(frozen=True)
+class Now:
+    """The run that is judged. ``again`` are its cells once more, of a round that confirms."""
+
+    samples: Mapping[Which, Sample]
+    seen: Mapping[Which, Seen] = field(default_factory=dict)
+    again: Mapping[Which, Sample] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changed. ``runs`` is the number of runs that tell what is normal, ``flaky`` are cells that were
+    worse and were not when run again, ``routes`` what changed in paths that are known on both sides."""
+
+    compared: tuple[Compared, ...]
+    worse: RollUp
+    better: RollUp
+    judgement: Judgement
+    runs: int
+    flaky: frozenset[Which]
+    persisting: frozenset[Which]
+    routes: Mapping[Which, Rerouted]
+    could_have_seen: Mapping[str, float]
+    texts: tuple[Sentence, ...]
+    recovered: tuple[Sentence, ...]
+
+    @property
+    def counts(self) -> Counter[Change]:
+        """How many cells of each change."""
+        return Counter(one.change for one in self.compared)
+
+    @property
+    def comparable(self) -> int:
+        return sum(number for change, number in self.counts.items() if change in _COMPARED)
+
+    def worse_by(self, why: Why) -> tuple[Compared, ...]:
+        """The cells that got worse for one reason."""
+        return tuple(one for one in self.compared if one.change is Change.WORSE and one.why is why)
+
+    @property
+    def lost(self) -> tuple[Compared, ...]:
+        """Cells that answered before and do not now."""
+        return tuple(one for one in self.compared if one.lost)
+
+
+def compare(
+    now: Now,
+    past: Past,
+    names: Names,
+    strictness: Strictness = Strictness.NORMAL,
+    min_cover: float = MIN_COVER,
+) -> Comparison:
+    """Holds a run against its base and history."""
+    steady = _steady(now, past)
+    levels = levels_of(steady, past)
+    noise = noises(levels_of(now.samples, past) if now.again else levels)
+    judge = Judge(past, levels, noise)
+    cells = [judge.compared(which, sample, now.seen.get(which)) for which, sample in sorted(steady.items())]
+    cells += [gone(which, base) for which, base in sorted(past.base.items()) if which not in steady]
+    flaky, persisting = _confirmed(cells, now, past)
+    worse = rolled_up(cells, judge, worse=True)
+    better = rolled_up(cells, judge, worse=False)
+    runs = 1 + len(past.history)
+    by_which = {one.which: one for one in cells}
+    findings = tuple(
+        _findings(cells, worse, persisting if now.again else frozenset(), confirmed=bool(now.again))
+    )
+    return Comparison(
+        compared=tuple(cells),
+        worse=worse,
+        better=better,
+        judgement=judged(
+            strictness,
+            findings,
+            comparable=sum(1 for one in cells if one.change in _COMPARED),
+            wanted=sum(1 for base in past.base.values() if base.verdict in _JUDGED),
+            least=min_cover,
+        ),
+        runs=runs,
+        flaky=flaky,
+        persisting=persisting,
+        routes=dict(_routes(steady, past)),
+        could_have_seen=_seen_sizes(cells, levels, past),
+        texts=tuple(told_in_words(one, worse, names, by_which, runs) for one in worse.told),
+        recovered=tuple(told_in_words(one, better, names, by_which, runs) for one in better.told),
+    )
+
+
+def _steady(now: Now, past: Past) -> dict[Which, Sample]:
+    """The run with what persists of it: of two rounds the verdict that is better, and the number nearer to
+    the past."""
+    return {
+        which: sample if which not in now.again else _persisting(which, sample, now.again[which], past)
+        for which, sample in now.samples.items()
+    }
+
+
+def _persisting(which: Which, first: Sample, again: Sample, past: Past) -> Sample:
+    if again.verdict not in _BEST_FIRST or first.verdict not in _BEST_FIRST:
+        return first  # what did not answer confirms nothing
+    numbers = {}
+    for metric, one in first.numbers.items():
+        other, before = again.numbers.get(metric), past.levels(which, metric) if metric in past.norms else ()
+        if other is None or not before:
+            numbers[metric] = one
+            continue
+        norm, middle = past.norms[metric], median(before)
+        numbers[metric] = min((one, other), key=lambda found: abs(level(found, norm) - middle))  # noqa: B023 - used at once
+    base = past.base.get(which)
+    usual = {} if base is None else base.marks
+    marks = {
+        name: again.marks[name] if again.marks.get(name) == usual.get(name) else mark
+        for name, mark in first.marks.items()
+    }
+    better = min(first, again, key=lambda one: _BEST_FIRST.index(one.verdict or Verdict.FAIL))
+    route = again.route if again.route.known and again.route.reached else first.route
+    return replace(
+        first, verdict=better.verdict, phase=better.phase, numbers=numbers, marks=marks, route=route
+    )
+
+
+def _confirmed(cells: Sequence[Compared], now: Now, past: Past) -> tuple[frozenset[Which], frozenset[Which]]:
+    """Of the cells that were run again: those that were worse at first only, and those that still are."""
+    if not now.again:
+        return frozenset(), frozenset()
+    levels: Mapping[str, Levels] = levels_of(now.samples, past)
+    judge = Judge(past, levels, noises(levels))
+    still = {one.which for one in cells if one.change is Change.WORSE}
+    at_first = {
+        which
+        for which in now.again
+        if which in now.samples
+        and judge.compared(which, now.samples[which], now.seen.get(which)).change is Change.WORSE
+    }
+    return frozenset(at_first - still), frozenset(at_first & still)
+
+
+def _findings(
+    cells: Sequence[Compared], worse: RollUp, persisting: frozenset[Which], *, confirmed: bool
+) -> Iterator[Finding]:
+    now_fail = sum(one.failing.bad.bit_count() for one in worse.told if one.failing is not None)
+    moved = sum(one.moved.bad.bit_count() for one in worse.told if one.moved is not None)
+    shifted = [one for one in worse.told if one.shifts and one.failing is None and one.moved is None]
+    yield Finding(Kind.NOW_FAIL, now_fail, f"{now_fail} cells that passed fail now, together")
+    alone = len(worse.isolated)
+    yield Finding(Kind.NOW_FAIL_ALONE, alone, f"{alone} cells that passed fail now, each alone")
+    yield Finding(Kind.MOVED, moved, f"{moved} cells are worse by their metrics, together")
+    yield Finding(Kind.SHIFTED, len(shifted), f"{len(shifted)} groups of cells got worse as a whole")
+    strong = {
+        one.which
+        for one in cells
+        if one.which in worse.alone & persisting and (best := one.strongest) and best[1].z > _CERTAIN
+    }
+    if confirmed:
+        yield Finding(Kind.PERSISTS, len(strong), f"{len(strong)} cells are worse, and were when run again")
+    left = len(worse.alone - strong)
+    yield Finding(Kind.MOVED_ALONE, left, f"{left} cells are worse by a metric, each alone")
+    warned = sum(1 for one in cells if one.warned)
+    yield Finding(Kind.WARNS, warned, f"{warned} cells that passed have warnings now")
+    ends = sum(1 for one in cells if one.ends is not None)
+    yield Finding(Kind.ENDS_EARLIER, ends, f"{ends} paths end before their target")
+    lost = sum(1 for one in cells if one.lost)
+    yield Finding(Kind.SILENT, lost, f"{lost} cells that answered before have no answer now")
+
+
+def _routes(now: Mapping[Which, Sample], past: Past) -> Iterator[tuple[Which, Rerouted]]:
+    for which, sample in now.items():
+        found = rerouted(sample.route, [one.route for one in past.samples(which)])
+        if found is not None:
+            yield which, found
+
+
+def _seen_sizes(cells: Sequence[Compared], levels: Mapping[str, Levels], past: Past) -> dict[str, float]:
+    """By kind of group, the factor below which a change would not have been noticed, of the metric that most
+    cells have and that stands for its layer."""
+    wholes = [metric for metric in levels if past.norms[metric].whole and past.norms[metric].relative]
+    if not wholes:
+        return {}
+    metric = max(wholes, key=lambda name: (len(levels[name]), name))
+    return could_have_seen(levels[metric], members_of(cells), past.norms[metric])

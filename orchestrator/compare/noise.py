@@ -1,0 +1,83 @@
+"""How much a cell's metric moves by itself, and how far beyond that it is now.
+
+Values are taken on a scale on which small ones count little: ln(v + A), with the absolute floor A of the
+metric (:mod:`orchestrator.testtypes.norms`). A distance there is nearly a share.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from orchestrator.testtypes.norms import Norm
+
+# A median absolute deviation, as a standard deviation of what is normally distributed.
+SCALE = 1.4826
+# What such a deviation of n values is too small by, from n = 2 (Croux and Rousseeuw, 1992).
+_SMALL = (1.196, 1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107)
+LEAST = 0.05
+# Without any history: from so many cells on their differences tell the noise, else this is assumed.
+PAIRS, ASSUMED = 20, 0.15
+# The noise of all cells weighs as much as so many runs of the cell itself.
+WEIGHT = 4
+CERTAIN = 4.0
+
+
+def level(value: float, norm: Norm) -> float:
+    """A value on the scale of its metric."""
+    return math.log(max(value, 0.0) + norm.absolute)
+
+
+def value(found: float, norm: Norm) -> float:
+    """The value that is at a place of the scale."""
+    return math.exp(found) - norm.absolute
+
+
+def deviation(values: Sequence[float]) -> float:
+    """A robust standard deviation about the median; 0 of fewer than two values."""
+    n = len(values)
+    if n < 2:
+        return 0.0
+    middle = median(values)
+    factor = _SMALL[n - 2] if n <= len(_SMALL) + 1 else n / (n - 0.8)
+    return SCALE * factor * median([abs(one - middle) for one in values])
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What one metric does by itself over all cells: a standard deviation on its scale."""
+
+    pooled: float
+
+    def of(self, past: Sequence[float]) -> float:
+        """The noise of one cell with these earlier levels, drawn towards that of all."""
+        n = len(past)
+        if n < 3:
+            return max(LEAST, self.pooled)
+        own = deviation(past)
+        whole = WEIGHT * self.pooled**2 + (n - 1) * own**2
+        return max(LEAST, math.sqrt(whole / (WEIGHT + n - 1)))
+
+
+def noise(pasts: Iterable[Sequence[float]], differences: Sequence[float]) -> Noise:
+    """The noise of a metric. ``pasts`` are the earlier levels of each cell, ``differences`` what each cell
+    moved by now; these tell where no cell has a history."""
+    own = [deviation(past) for past in pasts if len(past) >= 2]
+    if own:
+        return Noise(median(own))
+    if len(differences) >= PAIRS:
+        return Noise(deviation(differences) / math.sqrt(2.0))
+    return Noise(ASSUMED)
+
+
+def score(now: float, past: Sequence[float], noise: Noise) -> float:
+    """How many standard deviations a level is above the median of the past ones."""
+    return (now - median(past)) / (noise.of(past) * math.sqrt(1.0 + 1.0 / len(past)))
+
+
+def large(before: float, after: float, norm: Norm) -> bool:
+    """Whether a change is beyond both floors of the metric."""
+    moved = abs(after - before)
+    return moved >= norm.absolute and moved >= norm.relative * before
