@@ -132,10 +132,9 @@ class Judge:
         self, base: Sample, now: Sample, changed: Mapping[str, Measured]
     ) -> tuple[Change, Why | None]:
         telling = [(name, one) for name, one in changed.items() if one.z and self.tells(name)]
-        for wanted in (Change.WORSE, Change.BETTER):
-            for name, one in telling:
-                if one.change is wanted:
-                    return wanted, Why.METRIC if name in self.past.norms else Why.MARK
+        if telling:
+            name, one = max(telling, key=lambda pair: (abs(pair[1].z), pair[0]))
+            return one.change, Why.METRIC if name in self.past.norms else Why.MARK
         if now.route.reached is False and base.route.reached:
             return Change.WORSE, Why.PATH
         return Change.SAME, None

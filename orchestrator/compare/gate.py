@@ -1,7 +1,7 @@
 """The gate: what of a comparison makes an exit code. A table of findings and levels.
 
-A broken expectation is the user's word and never argued away by statistics; a metric is our guess, so it needs
-company, or to persist when it is run again.
+A broken expectation is the user's word and never argued away by statistics; a metric is our guess, so it
+needs company, or to persist when it is run again.
 """
 
 from __future__ import annotations

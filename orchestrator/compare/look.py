@@ -10,9 +10,9 @@ from statistics import median
 from orchestrator.compare.cells import Judge, Levels, Past, gone, levels_of, noises
 from orchestrator.compare.gate import Finding, Judgement, Kind, Strictness, judged
 from orchestrator.compare.noise import level
-from orchestrator.compare.rollup import RollUp, members_of, rolled_up
+from orchestrator.compare.rollup import RollUp, all_shifts, members_of, rolled_up
 from orchestrator.compare.routes import Rerouted, rerouted
-from orchestrator.compare.shifts import could_have_seen
+from orchestrator.compare.shifts import Members, could_have_seen
 from orchestrator.compare.values import Change, Compared, Sample, Which, Why
 from orchestrator.compare.words import told_in_words
 from orchestrator.insight.values import Seen
@@ -89,8 +89,10 @@ def compare(
     cells = [judge.compared(which, sample, now.seen.get(which)) for which, sample in sorted(steady.items())]
     cells += [gone(which, base) for which, base in sorted(past.base.items()) if which not in steady]
     flaky, persisting = _confirmed(cells, now, past)
-    worse = rolled_up(cells, judge, worse=True)
-    better = rolled_up(cells, judge, worse=False)
+    members = members_of(cells)
+    shifted = all_shifts(judge, members)
+    worse = rolled_up(cells, judge, shifted, members, worse=True)
+    better = rolled_up(cells, judge, shifted, members, worse=False)
     runs = 1 + len(past.history)
     by_which = {one.which: one for one in cells}
     findings = tuple(
@@ -111,7 +113,7 @@ def compare(
         flaky=flaky,
         persisting=persisting,
         routes=dict(_routes(steady, past)),
-        could_have_seen=_seen_sizes(cells, levels, past),
+        could_have_seen=_seen_sizes(members, levels, past),
         texts=tuple(told_in_words(one, worse, names, by_which, runs) for one in worse.told),
         recovered=tuple(told_in_words(one, better, names, by_which, runs) for one in better.told),
     )
@@ -136,7 +138,7 @@ def _persisting(which: Which, first: Sample, again: Sample, past: Past) -> Sampl
             numbers[metric] = one
             continue
         norm, middle = past.norms[metric], median(before)
-        numbers[metric] = min((one, other), key=lambda found: abs(level(found, norm) - middle))  # noqa: B023 - used at once
+        numbers[metric] = min((one, other), key=lambda found: abs(level(found, norm) - middle))
     base = past.base.get(which)
     usual = {} if base is None else base.marks
     marks = {
@@ -201,11 +203,11 @@ def _routes(now: Mapping[Which, Sample], past: Past) -> Iterator[tuple[Which, Re
             yield which, found
 
 
-def _seen_sizes(cells: Sequence[Compared], levels: Mapping[str, Levels], past: Past) -> dict[str, float]:
+def _seen_sizes(members: Members, levels: Mapping[str, Levels], past: Past) -> dict[str, float]:
     """By kind of group, the factor below which a change would not have been noticed, of the metric that most
     cells have and that stands for its layer."""
     wholes = [metric for metric in levels if past.norms[metric].whole and past.norms[metric].relative]
     if not wholes:
         return {}
     metric = max(wholes, key=lambda name: (len(levels[name]), name))
-    return could_have_seen(levels[metric], members_of(cells), past.norms[metric])
+    return could_have_seen(levels[metric], members, past.norms[metric])

@@ -78,6 +78,7 @@ def score(now: float, past: Sequence[float], noise: Noise) -> float:
 
 
 def large(before: float, after: float, norm: Norm) -> bool:
-    """Whether a change is beyond both floors of the metric."""
+    """Whether a change is beyond both floors of the metric; the same of a change back."""
     moved = abs(after - before)
-    return moved >= norm.absolute and moved >= norm.relative * before
+    better = max(before, after) if norm.falls else min(before, after)
+    return moved >= norm.absolute and moved >= norm.relative * better

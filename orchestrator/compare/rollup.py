@@ -1,7 +1,7 @@
-"""Three kinds of evidence, one list: cells that fail now, cells that got worse by their metrics, group shifts.
+"""Three kinds of evidence, one list: cells that fail now, cells worse by their metrics, group shifts.
 
-A cell that got worse by a metric while its neighbours did not is isolated: of thousands of comparisons some are
-always out. What cells have in common is the correction for that, and stricter than a level of significance.
+A cell that got worse by a metric while its neighbours did not is isolated: of thousands of comparisons some
+are always out. What cells have in common is the correction for that, stricter than a level of significance.
 """
 
 from __future__ import annotations
@@ -65,14 +65,10 @@ class RollUp:
     moved: World
 
 
-def rolled_up(compared: Sequence[Compared], judge: Judge, *, worse: bool) -> RollUp:
+def rolled_up(
+    compared: Sequence[Compared], judge: Judge, shifted: Sequence[Shift], members: Members, *, worse: bool
+) -> RollUp:
     """What got worse together, or better."""
-    members = members_of(compared)
-    shifted = [
-        shift
-        for metric, cells in judge.levels.items()
-        for shift in shifts(metric, cells, members, judge.past.norms[metric])
-    ]
     failing = World.of(_by_verdict(compared, worse=worse))
     moved = World.of(_by_metric(compared, _explained(compared, shifted, members, judge), worse=worse))
     which = {CellKey(one.which.test, one.which.target, one.which.agent_id): one.which for one in compared}
@@ -97,6 +93,15 @@ def rolled_up(compared: Sequence[Compared], judge: Judge, *, worse: bool) -> Rol
     return RollUp(
         tuple(order), _left(blames[0], failing, which), _left(blames[1], moved, which), failing, moved
     )
+
+
+def all_shifts(judge: Judge, members: Members) -> list[Shift]:
+    """The shifts of every metric, for the better and for the worse."""
+    return [
+        shift
+        for metric, cells in judge.levels.items()
+        for shift in shifts(metric, cells, members, judge.past.norms[metric])
+    ]
 
 
 def _left(found: Blame, world: World, which: Mapping[CellKey, Which]) -> frozenset[Which]:

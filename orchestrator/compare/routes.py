@@ -1,4 +1,4 @@
-"""Paths of a cell as sets, and what of them changed. A change of path is information, never worse by itself."""
+"""Paths of a cell as sets, and what of them changed. Another path is information, never worse by itself."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What is small in each cell and common to many: the median of a group moved farther than such groups do.
 
-How far the medians of groups wander by themselves is measured on the history, each run held against the others;
-without enough history on the sibling groups, else it is assumed to be large.
+How far the medians of groups wander by themselves is measured on the history, each run held against the
+others; without enough history on the sibling groups, else it is assumed to be large.
 """
 
 from __future__ import annotations
@@ -114,7 +114,10 @@ def _left_out(cells: Levels, run: int) -> dict[Which, float]:
     found = {}
     for which, (_, past) in cells.items():
         if len(past) > max(run, 1):
-            found[which] = past[run] - median(past[:run] + past[run + 1 :])
+            others = sorted(past[:run] + past[run + 1 :])
+            half = len(others) // 2
+            middle = others[half] if len(others) % 2 else (others[half - 1] + others[half]) / 2
+            found[which] = past[run] - middle
     return found
 
 
@@ -150,7 +153,7 @@ class _Search:
         return max(found, key=lambda one: (abs(one[0].score), one[0].group), default=None)
 
     def everything(self) -> tuple[Shift, float] | None:
-        """The whole run: by its own score, or as the sum of its parts where no history tells how it wanders."""
+        """The whole run: by its own score, or by its parts where no history tells how it wanders."""
         own = self.best(KINDS[:1])
         if own is not None or self.spread.knows(KINDS[0]):
             return own

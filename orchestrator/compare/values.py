@@ -25,8 +25,8 @@ class Route:
     """The traces of a cell in one run, as sets: load balancing makes several of them, in any order.
 
     ``networks`` are sequences of autonomous systems, equal neighbours folded and silent hops skipped.
-    ``hops`` are addresses. ``ends`` is the last hop that answered where the target was not reached, else ``None``.
-    ``lengths`` are the numbers of hops of the traces.
+    ``hops`` are addresses. ``ends`` is the last hop that answered where the target was not
+    reached, else ``None``. ``lengths`` are the numbers of hops of the traces.
     """
 
     networks: frozenset[tuple[str, ...]] = frozenset()
@@ -92,8 +92,8 @@ class Measured:
 class Compared:
     """A cell held against its past. ``metrics`` has what changed.
 
-    ``lost``: it answered before, and does not now. ``warned``: it passed and has a warning now. ``elsewhere``:
-    it fails as before, at another layer.
+    ``lost``: it answered before, and does not now. ``warned``: it passed and has a warning now.
+    ``elsewhere``: it fails as before, at another layer.
     """
 
     which: Which

@@ -1,8 +1,8 @@
 """Worlds for comparisons: a fleet, targets, and values that move by themselves from run to run.
 
-Noise is log-normal: each cell's own, what all cells of an agent or of a target have in common in one run, spikes
-of a factor, and cells that lose packets. What is planted multiplies parts of chosen cells in the run that is
-judged.
+Noise is log-normal: each cell's own, what all cells of an agent or of a target have in common in one run,
+spikes of a factor, and cells that lose packets. What is planted multiplies parts of chosen cells in the run
+that is judged.
 """
 
 from __future__ import annotations
