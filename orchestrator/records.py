@@ -192,6 +192,17 @@ class StoredAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Baseline:
+    """A name for a run that later ones are compared with. ``pinned`` is when it was given."""
+
+    name: str
+    run: str
+    note: str | None
+    pinned: float
+    plan: str
+
+
+@dataclass(frozen=True, slots=True)
 class Paths:
     """Paths whose hop details are ``wanted``, one for each agent and round, and those that were ``got``."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from orchestrator.insight.look import Insight, look
 from orchestrator.insight.values import Observed, Trouble
@@ -30,6 +31,14 @@ _Cell = tuple[str, str, str, str]
 _Traces = tuple[tuple[Hop, ...], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Every cell of a run with its rows, and what things are called."""
+
+    cells: Sequence[Observed]
+    names: Names
+
+
 async def insight(
     archive: Archive, run: RunRecord, hand_on: Callable[[Observed], object] | None = None
 ) -> Insight:
@@ -37,6 +46,16 @@ async def insight(
 
     Each cell is handed on with what was seen of it, test by test, before the whole is explained.
     """
+    found = await gathered(archive, run)
+    if hand_on is not None:
+        for one in found.cells:
+            hand_on(one)
+    counts = await archive.counts(run.id)
+    return look(run.id, found.cells, found.names, counts.paths)
+
+
+async def gathered(archive: Archive, run: RunRecord) -> Gathered:
+    """The cells of a run as the engine takes them."""
     agents = await archive.agents(run.id)
     tests = {test.spec.key: test for test in await archive.tests(run.id)}
     by_spec: dict[str | None, list[CellRecord]] = {}
@@ -55,11 +74,7 @@ async def insight(
             one = _observed(cell, test, answers.get(cell.agent_id, ()), agents, earlier)
             hops.update((hop.address, hop) for hop in _hops_of(one) if hop.address is not None)
             observed.append(one)
-    if hand_on is not None:
-        for one in observed:
-            hand_on(one)
-    counts = await archive.counts(run.id)
-    return look(run.id, observed, _names(agents.values(), tests.values(), hops), counts.paths)
+    return Gathered(observed, _names(agents.values(), tests.values(), hops))
 
 
 async def _by_agent(archive: Archive, run: str, test: TestRecord) -> dict[str, list[Answer]]:

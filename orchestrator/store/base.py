@@ -16,6 +16,7 @@ from orchestrator.events import Event
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, CellResult, NotRun
 from orchestrator.records import (
+    Baseline,
     CellRecord,
     Counts,
     RunFacts,
@@ -120,6 +121,12 @@ class Journal(Protocol):
     async def save_latencies(self, origin: str, samples: Mapping[str, Sequence[float]]) -> None:
         """Replace what was learned."""
 
+    async def pin(self, name: str, run: str, note: str | None, at: float) -> None:
+        """Name a run as a baseline; a name that there is already moves to it."""
+
+    async def unpin(self, name: str) -> bool:
+        """Forget the name of a baseline; whether there was one."""
+
     async def probe(self) -> None:
         """Prove that the store can be written."""
 
@@ -172,6 +179,9 @@ class Archive(Protocol):
 
     async def latencies(self, origin: str) -> dict[str, list[float]]:
         """Learned latencies by test type, and quiet times by kind of layer; seconds, oldest first."""
+
+    async def baselines(self) -> dict[str, Baseline]:
+        """Every baseline, by its name, in the order of names."""
 
     async def about(self) -> About:
         """What this store is."""

@@ -9,7 +9,7 @@ from stores import RUN, Kind, answered, brought_to, sent, stored_run
 from orchestrator.errors import UsageProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import AgentState, AgentType, CellResult, CellState, Verdict
-from orchestrator.records import Counts
+from orchestrator.records import Baseline, Counts
 from orchestrator.store.base import Store
 
 ORIGIN = "https://api.thousandeyes.com"
@@ -226,3 +226,26 @@ async def test_a_store_says_for_people_what_it_is(store: Store, url: str) -> Non
     about = await store.about()
     assert about.place in url
     assert about.engine
+
+
+async def test_a_baseline_names_a_run_moves_and_is_forgotten(store: Store) -> None:
+    assert await store.baselines() == {}
+    await store.create_run(make_run("aa01", plan="sweep"), [], [], [])
+    await store.create_run(make_run("aa02", plan="sweep"), [], [], [])
+    await store.pin("pre", "aa01", "before the change", 5.0)
+    await store.pin("other", "aa02", None, 6.0)
+    assert await store.baselines() == {
+        "other": Baseline("other", "aa02", None, 6.0, "sweep"),
+        "pre": Baseline("pre", "aa01", "before the change", 5.0, "sweep"),
+    }
+    await store.pin("pre", "aa02", None, 7.0)
+    assert (await store.baselines())["pre"] == Baseline("pre", "aa02", None, 7.0, "sweep")
+    assert await store.unpin("pre")
+    assert not await store.unpin("pre")
+    assert [*await store.baselines()] == ["other"]
+
+
+async def test_a_run_that_there_is_not_is_no_baseline(store: Store) -> None:
+    with pytest.raises(UsageProblem, match="no run"):
+        await store.pin("pre", "zz", None, 5.0)
+    assert await store.baselines() == {}

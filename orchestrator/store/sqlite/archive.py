@@ -20,9 +20,9 @@ from orchestrator.events import Event
 from orchestrator.exposed import caution
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, AnswerStatus, CellResult, CellState, Verdict
-from orchestrator.records import CellRecord, Counts, Paths, RunRecord, StoredAnswer, TestRecord
+from orchestrator.records import Baseline, CellRecord, Counts, Paths, RunRecord, StoredAnswer, TestRecord
 from orchestrator.store.base import About
-from orchestrator.store.sqlite import rows
+from orchestrator.store.sqlite import pinned, rows
 from orchestrator.store.sqlite.database import Database, journal_mode
 from orchestrator.testtypes import DETAILS, PATHS
 
@@ -317,6 +317,9 @@ class SqliteArchive:
             return {row[0]: [float(value) for value in rows.load(row[1])] for row in found}
 
         return await self._read(work)
+
+    async def baselines(self) -> dict[str, Baseline]:
+        return await self._read(pinned.baselines)
 
     async def about(self) -> About:
         path, mode = self._database.path, journal_mode()

@@ -15,7 +15,7 @@ from orchestrator.lifecycle import MOVES, SpecState, check_move
 from orchestrator.model import COLLECTED, Agent, Answer, CellResult, CellState, NotRun
 from orchestrator.records import RunFacts, RunRecord, RunState, TestRecord
 from orchestrator.store.facts import dump_facts
-from orchestrator.store.sqlite import rows
+from orchestrator.store.sqlite import pinned, rows
 from orchestrator.store.sqlite.archive import (
     Busy,
     InThread,
@@ -273,6 +273,12 @@ class SqliteStore(SqliteArchive):
             return added
 
         return await self._write(work)
+
+    async def pin(self, name: str, run: str, note: str | None, at: float) -> None:
+        await self._write(lambda db: pinned.pin(db, name, run_number(db, run), note, at))
+
+    async def unpin(self, name: str) -> bool:
+        return await self._write(lambda db: pinned.unpin(db, name))
 
     async def add_events(self, run: str, events: Sequence[Event]) -> None:
         def work(db: sqlite3.Connection) -> None:

@@ -1,0 +1,285 @@
+"""Better or worse than before: which runs are compared, what is read of them, and what came of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from orchestrator.actions.insight import gathered
+from orchestrator.actions.reading import named, proposed
+from orchestrator.compare.cells import Past
+from orchestrator.compare.gate import Strictness
+from orchestrator.compare.look import MIN_COVER, Now, compare
+from orchestrator.compare.samples import sample_of
+from orchestrator.compare.values import Sample, Which
+from orchestrator.errors import UsageProblem
+from orchestrator.insight.groups import seen
+from orchestrator.insight.values import Observed, Seen
+from orchestrator.model import Answer, Json, Spec
+from orchestrator.records import Baseline, RunRecord, RunState
+from orchestrator.report.comparison import Held
+from orchestrator.store.base import Archive
+from orchestrator.store.opening import Opened
+from orchestrator.testtypes.norms import NORMS, Norm
+from orchestrator.verdict.expect import newest
+
+LAST_GOOD, BEFORE = "last-good", "before"
+RESERVED = frozenset({LAST_GOOD, BEFORE, "last"})
+HISTORY = 10
+# How far back runs of a plan are looked through for good ones.
+_SEARCHED = 200
+_ENDED = frozenset({RunState.COMPLETE, RunState.INCOMPLETE, RunState.INTERRUPTED})
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_AMOUNT = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|%|points?|)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How to compare. ``history`` is how many earlier good runs tell what is normal, the base among them."""
+
+    history: int = HISTORY
+    strictness: Strictness = Strictness.NORMAL
+    min_cover: float = MIN_COVER
+    tolerances: Mapping[str, Norm] = field(default_factory=dict)
+
+
+DEFAULT_TERMS = Terms()
+
+
+async def base_of(archive: Archive, run: RunRecord, name: str = LAST_GOOD) -> RunRecord:
+    """The run that another one is compared with, by a word, a baseline's name, an id or the beginning of one.
+
+    Raises ``UsageProblem`` if there is none.
+    """
+    if name == LAST_GOOD:
+        found = await last_good(archive, run)
+        if found is None:
+            raise NoBase(
+                f"plan {run.plan!r} has no good run before {run.id}",
+                hint="name a run to compare with: `orchestrator runs` lists them",
+            )
+        return found
+    if name == BEFORE:
+        return await _before(archive, run)
+    pinned = (await archive.baselines()).get(name)
+    base = await archive.run(pinned.run) if pinned is not None else await named(archive, name)
+    if base.id == run.id and pinned is None and name == "last":
+        raise UsageProblem(f"{name} is the run itself", hint=f"compare with {LAST_GOOD} or {BEFORE}")
+    return base
+
+
+class NoBase(UsageProblem):
+    """There is nothing to compare with yet."""
+
+
+async def last_good(archive: Archive, run: RunRecord) -> RunRecord | None:
+    """The newest good run of the same plan in the same world that is older than a run."""
+    return next(iter(await good_runs(archive, run, 1)), None)
+
+
+async def good_runs(archive: Archive, run: RunRecord, most: int) -> list[RunRecord]:
+    """The good runs of the same plan in the same world that are older than a run, newest first."""
+    found = [
+        one
+        for one in await archive.runs(_SEARCHED, run.plan)
+        if one.id != run.id and one.started < run.started and one.exit_code == 0 and _alike(one, run)
+    ]
+    return found[:most]
+
+
+def _alike(one: RunRecord, run: RunRecord) -> bool:
+    return (one.origin, one.account, one.simulated) == (run.origin, run.account, run.simulated)
+
+
+async def _before(archive: Archive, run: RunRecord) -> RunRecord:
+    if run.parent is not None:
+        return await archive.run(run.parent)
+    earlier = (
+        one
+        for one in await archive.runs(_SEARCHED, run.plan)
+        if one.started < run.started and one.id != run.id and _alike(one, run)
+    )
+    found = next(earlier, None)
+    if found is None:
+        raise NoBase(f"plan {run.plan!r} has no run before {run.id}", hint="`orchestrator runs` lists them")
+    return found
+
+
+async def hold(archive: Archive, run: RunRecord, name: str = LAST_GOOD, terms: Terms = DEFAULT_TERMS) -> Held:
+    """A run held against its base and that one's history. Raises ``UsageProblem`` without a base."""
+    base = await base_of(archive, run, name)
+    norms = {**NORMS, **terms.tolerances}
+    found = await gathered(archive, run)
+    by_which = {_which(one): one for one in found.cells}
+    now = Now(
+        {which: _sample(one, norms) for which, one in by_which.items()},
+        {which: judged for which, one in by_which.items() if (judged := _seen(one)) is not None},
+    )
+    history = [] if terms.history == 0 else await _history(archive, base, terms.history - 1)
+    past = Past(
+        await samples(archive, base, norms), [await samples(archive, one, norms) for one in history], norms
+    )
+    return Held(
+        run=run,
+        base=base,
+        name=name,
+        comparison=compare(now, past, found.names, terms.strictness, terms.min_cover),
+        names=found.names,
+        records={which: one.record for which, one in by_which.items()},
+        options=tuple(await _options_changed(archive, base, run)),
+    )
+
+
+async def _history(archive: Archive, base: RunRecord, most: int) -> list[RunRecord]:
+    """The rounds of which the base is the last one, then good runs before it."""
+    rounds: list[RunRecord] = []
+    parent = base.parent
+    while parent is not None and len(rounds) < most:
+        one = await archive.run(parent)
+        rounds.append(one)
+        parent = one.parent
+    known = {base.id, *(one.id for one in rounds)}
+    good = [one for one in await good_runs(archive, base, most) if one.id not in known]
+    return [*rounds, *good][:most]
+
+
+async def samples(archive: Archive, run: RunRecord, norms: Mapping[str, Norm] = NORMS) -> dict[Which, Sample]:
+    """Every cell of a run, as far as it was asked."""
+    verdicts = {}
+    async for cell in archive.cells(run.id):
+        verdicts[Which(cell.test, cell.type, cell.target, cell.agent_id)] = cell
+    found: dict[Which, Sample] = {}
+    for test in await archive.tests(run.id):
+        spec = test.spec
+        answers: dict[str, list[Answer]] = {}
+        for answer in await archive.answers(run.id, spec.key):
+            answers.setdefault(answer.agent_id, []).append(answer)
+        for agent_id in spec.agents:
+            which = Which(spec.test, spec.type, spec.target, agent_id)
+            record = verdicts.get(which)
+            if record is not None:
+                rows = newest(spec, agent_id, answers.get(agent_id, ()))
+                found[which] = sample_of(record.verdict, rows, norms=norms)
+    return found
+
+
+def _which(one: Observed) -> Which:
+    record = one.record
+    return Which(record.test, record.type, record.target, record.agent_id)
+
+
+def _sample(one: Observed, norms: Mapping[str, Norm]) -> Sample:
+    judged = _seen(one)
+    phase = None if judged is None else judged.phase
+    return sample_of(one.record.verdict, one.rows, phase, norms)
+
+
+def _seen(one: Observed) -> Seen | None:
+    return seen(one)
+
+
+async def _options_changed(archive: Archive, base: RunRecord, run: RunRecord) -> list[str]:
+    """What the tests of a block were asked with, where that is another thing now, each told once."""
+    before = {(test.spec.test, test.spec.target): test.spec for test in await archive.tests(base.id)}
+    told: dict[str, None] = {}
+    for test in await archive.tests(run.id):
+        old = before.get((test.spec.test, test.spec.target))
+        if old is not None:
+            told.update(dict.fromkeys(_differences(old, test.spec)))
+    return [*told]
+
+
+def _differences(old: Spec, new: Spec) -> list[str]:
+    names = sorted({*old.fields, *new.fields})
+    changed = [name for name in names if old.fields.get(name) != new.fields.get(name)]
+    return [
+        f"{name} {_short(old.fields.get(name))} -> {_short(new.fields.get(name))} in {new.test}"
+        for name in changed
+    ]
+
+
+def _short(value: Json) -> str:
+    if value is None:
+        return "unset"
+    return str(value) if isinstance(value, str | int | float | bool) else "another value"
+
+
+async def pin(
+    opened: Opened, name: str, run: RunRecord, note: str | None, at: float, *, force: bool = False
+) -> Baseline:
+    """Name a run as a baseline. Raises ``UsageProblem`` for a name that cannot be one, that another run has
+    already (unless ``force``), or for a run that goes on."""
+    check_name(name)
+    if run.state not in _ENDED:
+        raise UsageProblem(f"run {run.id} is {run.state.value}", hint="pin a run that has ended")
+    there = (await opened.store.baselines()).get(name)
+    if there is not None and there.run != run.id and not force:
+        raise UsageProblem(
+            f"baseline {name} is run {there.run} of plan {there.plan!r}",
+            hint="choose another name, or move it with --force",
+        )
+    await opened.store.pin(name, run.id, note, at)
+    return (await opened.store.baselines())[name]
+
+
+def check_name(name: str) -> None:
+    """Raise ``UsageProblem`` for what is no name of a baseline."""
+    if name in RESERVED:
+        raise UsageProblem(f"{name} means something of its own", hint="choose another name for the baseline")
+    if not _NAME.fullmatch(name):
+        raise UsageProblem(
+            f"{name[:80]!r} cannot be the name of a baseline",
+            hint="letters a to z, digits, dots, dashes and underscores, at most 64, a letter or digit first",
+        )
+
+
+async def unpin(opened: Opened, name: str) -> None:
+    """Forget the name of a baseline; its run stays. Raises ``UsageProblem`` if there is none."""
+    if not await opened.store.unpin(name):
+        known = await opened.store.baselines()
+        raise UsageProblem(
+            f"there is no baseline {name[:80]!r}{proposed(name, known)}", hint="`orchestrator baseline list`"
+        )
+
+
+def tolerance(text: str) -> tuple[str, Norm]:
+    """``LAYER.METRIC=ABSOLUTE,RELATIVE%`` as the floors of a metric. Raises ``UsageProblem``."""
+    name, _, floors = text.partition("=")
+    norm = NORMS.get(name)
+    if norm is None:
+        raise UsageProblem(
+            f"no metric is compared by the name {name[:80]!r}{proposed(name, NORMS)}",
+            hint="write LAYER.METRIC=ABSOLUTE,RELATIVE% as in http-server.totalTime=200ms,30%",
+        )
+    absolute, _, relative = floors.partition(",")
+    found = replace(norm, absolute=_number(absolute, "ms"), relative=_number(relative or "0", "%") / 100)
+    if found.absolute <= 0:
+        raise UsageProblem(f"the floor of {name} must be more than 0", hint="0.1 is nearly nothing")
+    return name, found
+
+
+def _number(text: str, unit: str) -> float:
+    found = _AMOUNT.fullmatch(text.strip())
+    if found is None:
+        raise UsageProblem(f"{text[:80]!r} is no amount", hint=f"write a number, with or without {unit}")
+    value = float(found["number"])
+    if unit == "ms" and found["unit"] == "s":
+        value *= 1000.0
+    return value
+
+
+__all__: Sequence[str] = (
+    "Held",
+    "NoBase",
+    "Terms",
+    "base_of",
+    "check_name",
+    "good_runs",
+    "hold",
+    "last_good",
+    "pin",
+    "samples",
+    "tolerance",
+    "unpin",
+)
