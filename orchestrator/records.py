@@ -136,6 +136,14 @@ class RunRecord:
         """Whether its world was the built-in simulator's: its tests exist nowhere."""
         return self.settings.simulated
 
+    @property
+    def world(self) -> tuple[str, str | None]:
+        """Which origin and account group it talked to; runs of different ones cannot be compared.
+
+        The built-in simulator has another address at each start.
+        """
+        return ("simulated" if self.simulated else self.origin), self.account
+
 
 @dataclass(frozen=True, slots=True)
 class TestRecord:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from orchestrator.actions.insight import gathered
 from orchestrator.actions.reading import named, proposed
 from orchestrator.compare.cells import Past
-from orchestrator.compare.gate import Strictness
+from orchestrator.compare.gate import CANNOT_JUDGE, Strictness
 from orchestrator.compare.look import MIN_COVER, Now, compare
 from orchestrator.compare.samples import sample_of
 from orchestrator.compare.values import Sample, Which
@@ -83,13 +83,9 @@ async def good_runs(archive: Archive, run: RunRecord, most: int) -> list[RunReco
     found = [
         one
         for one in await archive.runs(_SEARCHED, run.plan)
-        if one.id != run.id and one.started < run.started and one.exit_code == 0 and _alike(one, run)
+        if one.id != run.id and one.started < run.started and one.exit_code == 0 and one.world == run.world
     ]
     return found[:most]
-
-
-def _alike(one: RunRecord, run: RunRecord) -> bool:
-    return (one.origin, one.account, one.simulated) == (run.origin, run.account, run.simulated)
 
 
 async def _before(archive: Archive, run: RunRecord) -> RunRecord:
@@ -98,7 +94,7 @@ async def _before(archive: Archive, run: RunRecord) -> RunRecord:
     earlier = (
         one
         for one in await archive.runs(_SEARCHED, run.plan)
-        if one.started < run.started and one.id != run.id and _alike(one, run)
+        if one.started < run.started and one.id != run.id and one.world == run.world
     )
     found = next(earlier, None)
     if found is None:
@@ -205,13 +201,18 @@ def _short(value: Json) -> str:
     return str(value) if isinstance(value, str | int | float | bool) else "another value"
 
 
+def has_ended(run: RunRecord) -> bool:
+    """Whether a run has come to an end, so that it can be judged."""
+    return run.state in _ENDED
+
+
 async def pin(
     opened: Opened, name: str, run: RunRecord, note: str | None, at: float, *, force: bool = False
 ) -> Baseline:
     """Name a run as a baseline. Raises ``UsageProblem`` for a name that cannot be one, that another run has
     already (unless ``force``), or for a run that goes on."""
     check_name(name)
-    if run.state not in _ENDED:
+    if not has_ended(run):
         raise UsageProblem(f"run {run.id} is {run.state.value}", hint="pin a run that has ended")
     there = (await opened.store.baselines()).get(name)
     if there is not None and there.run != run.id and not force:
@@ -270,12 +271,14 @@ def _number(text: str, unit: str) -> float:
 
 
 __all__: Sequence[str] = (
+    "CANNOT_JUDGE",
     "Held",
     "NoBase",
     "Terms",
     "base_of",
     "check_name",
     "good_runs",
+    "has_ended",
     "hold",
     "last_good",
     "pin",

@@ -149,9 +149,8 @@ async def _details_of(archive: Archive, run: RunRecord | None) -> AsyncIterator[
 
 
 async def _last_good(archive: Archive, run: RunRecord) -> RunRecord | None:
-    alike = (run.origin, run.account, run.simulated)
     for one in await archive.runs(_RUNS, run.plan):
         earlier = one.started < run.started and one.id != run.id
-        if earlier and one.exit_code == 0 and (one.origin, one.account, one.simulated) == alike:
+        if earlier and one.exit_code == 0 and one.world == run.world:
             return one
     return None

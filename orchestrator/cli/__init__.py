@@ -30,6 +30,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "results": ("reading", "Print the answers of a run as a table, JSON lines or CSV."),
     "report": ("reading", "Write a report of a run: Markdown or JUnit."),
     "explain": ("reading", "Tell the story of one cell: what it waited for, each look, what came of it."),
+    "diff": ("compare", "Hold a run against an earlier one: what got better or worse."),
+    "baseline": ("compare", "Name runs that later ones are compared with."),
     "agents": ("agents", "List agents, or those that a plan's selector matches."),
     "doctor": ("doctor", "Check token, origin, account group, clock, limits and store."),
     "schema": ("schema", "Print the JSON Schema of plans, for editors."),

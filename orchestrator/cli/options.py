@@ -34,6 +34,8 @@ class Number(click.FloatRange):
         return found
 
 
+# How strict a gate is: what `orchestrator.compare.gate.Strictness` names, which is not loaded for --help.
+GATES = ("strict", "normal", "loose", "off")
 # Slower than this, the simulated world seems to stand still; faster, its clock has no steps.
 SPEEDS = Number(0.01, 1_000_000)
 grace_option = click.option(
@@ -92,6 +94,77 @@ class Attending:
     quiet: bool
     as_json: bool
     outputs: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How a run is held against another one. ``min_cover`` is a percentage."""
+
+    history: int
+    gate: str
+    tolerances: tuple[str, ...]
+    min_cover: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What a new run is held against; whether what is worse is run again before it counts."""
+
+    against: str | None
+    confirm: bool
+
+
+def gate_options(command: Command) -> Command:
+    """How runs are compared: ``gate``, a :class:`Gate`."""
+    return together(
+        "gate",
+        Gate,
+        command,
+        click.option(
+            "--history",
+            type=click.IntRange(0, 100),
+            default=10,
+            show_default=True,
+            help="Earlier good runs that tell what is normal; 0 for the base alone.",
+        ),
+        click.option(
+            "--gate",
+            type=click.Choice(GATES),
+            default="normal",
+            show_default=True,
+            help="What makes exit code 1.",
+        ),
+        click.option(
+            "--tolerance",
+            "tolerances",
+            multiple=True,
+            metavar="LAYER.METRIC=ABS,REL",
+            help="Own floors of a metric, as http-server.totalTime=200ms,30% (repeatable).",
+        ),
+        click.option(
+            "--min-cover",
+            type=Number(0, 100),
+            default=80.0,
+            show_default=True,
+            metavar="PERCENT",
+            help="How many of the base's cells must be comparable; else exit 3.",
+        ),
+    )
+
+
+def judging_options(command: Command) -> Command:
+    """Of commands whose run may be held against another one: ``judging`` and ``gate``."""
+    return together(
+        "judging",
+        Judging,
+        gate_options(command),
+        click.option(
+            "--against",
+            metavar="BASE",
+            help="Compare with BASE at the end: last-good, before, a baseline's name or a run.",
+        ),
+        click.option("--confirm", is_flag=True, help="Run what is worse again once; what is over is flaky."),
+    )
 
 
 def api_options(command: Command) -> Command:

@@ -12,7 +12,7 @@ from orchestrator.compare.document import Sides, cell_document, document
 from orchestrator.compare.gate import Kind, Strictness, counts
 from orchestrator.compare.look import RECOMMENDED, Comparison
 from orchestrator.compare.values import Change, Compared, Which, Why
-from orchestrator.compare.words import amount, headline, since
+from orchestrator.compare.words import amount, headline
 from orchestrator.insight.words import Names, written
 from orchestrator.records import CellRecord, RunRecord
 from orchestrator.report.headline import many
@@ -120,11 +120,11 @@ def _limits(held: Held, escaped: Escape) -> Iterator[str]:
     seen = found.could_have_seen
     told = [f"{kind} x{seen[kind]:.2g}" for kind in ("run", "target", "agent") if kind in seen]
     if told:
-        yield f"a change of everything, of one target or agent below about this is not seen: {', '.join(told)}"
+        yield f"smaller changes of a whole group would not have been seen: {', '.join(told)}"
     if found.runs < RECOMMENDED:
         yield (
-            f"compared {since(found.runs)} only: large changes are seen; "
-            f"`run --rounds {RECOMMENDED}` makes a better baseline"
+            f"{many(found.runs, 'run')} to compare with: only large changes are seen; "
+            f"`run --rounds {RECOMMENDED}` makes a baseline of several"
         )
 
 
@@ -202,7 +202,7 @@ def jsonl_text(held: Held, cells: Sequence[Compared], mask: Escape = str) -> str
         record = held.records.get(one.which)
         country = None if record is None else record.country
         found = cell_document(one, held.agent(one.which), country, counts=held.counts(one), mask=mask)
-        told.append(json_line(found))
+        told.append(json_line(found) + "\n")
     return "".join(told)
 
 

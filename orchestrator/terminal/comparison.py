@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from orchestrator.report.comparison import Held, lines
 from orchestrator.safe import terminal
 
-_MARKS = {0: "✓", 1: "✕", 3: "–"}
+_MARKS = {0: "✓", 1: "✕", 3: "-"}
 # Narrower ones break words.
 _NARROWEST = 40
 

@@ -11,7 +11,8 @@ from orchestrator.store.sqlite.rows import safe
 def baselines(db: sqlite3.Connection) -> dict[str, Baseline]:
     """Every baseline, by its name, in the order of names."""
     found = db.execute(
-        "SELECT name, runs.id, note, pinned, runs.plan FROM baselines JOIN runs ON runs.n = run_n ORDER BY name"
+        "SELECT name, runs.id, note, pinned, runs.plan FROM baselines "
+        "JOIN runs ON runs.n = run_n ORDER BY name"
     )
     return {row[0]: Baseline(*row) for row in found}
 
