@@ -8,6 +8,7 @@ from statistics import median
 from orchestrator.compare.rollup import RollUp, Told, strength
 from orchestrator.compare.values import Change, Compared, Measured, Shift, Which
 from orchestrator.insight.facts import Facts
+from orchestrator.insight.kinds import KINDS
 from orchestrator.insight.levels import Cause, World
 from orchestrator.insight.sentences import first
 from orchestrator.insight.values import Group
@@ -47,9 +48,10 @@ def _subject(group: Group, names: Names) -> Sentence:
         return ("everything",)
     if group.kind in {"target", "agent", "host", "endpoint"}:
         return (label,)
-    if group.kind in {"country", "network", "location", "label", "agent-type"}:
+    kind = KINDS[group.kind]
+    if kind.agents and not kind.pair:
         return ("everything from ", label)
-    if group.kind.endswith("*target"):
+    if kind.pair:
         return (Data(names.target(group.value[1:])), " from ", Data(group.value[0]))
     if group.kind == "block":
         return ("this kind of test, ", label, ",")

@@ -21,7 +21,18 @@ IO_LIBRARIES = frozenset(
     }
 )
 PURE = (
-    *("schedule", "budget", "verdict", "plan", "expand", "estimate", "testtypes", "report", "insight"),
+    *(
+        "schedule",
+        "budget",
+        "verdict",
+        "plan",
+        "expand",
+        "estimate",
+        "testtypes",
+        "report",
+        "insight",
+        "compare",
+    ),
     *("events", "records", "safe", "near", "model", "lifecycle", "errors"),
 )
 ENTRANCES = ("cli", "library", "worker", "web")
@@ -157,6 +168,19 @@ RULES: tuple[Rule, ...] = (
             *("cli", "library", "app", "terminal", "actions", "report", "plan", "expand", "estimate"),
             *("runner", "schedule", "verdict", "budget", "thousandeyes", "store", "listeners", "simulator"),
         ),
+    ),
+    Rule(
+        "a comparison knows cells, causes and what is usual, and nobody who asks it",
+        ("compare",),
+        (
+            *("cli", "library", "app", "terminal", "actions", "report", "plan", "expand", "estimate"),
+            *("runner", "schedule", "verdict", "budget", "thousandeyes", "store", "listeners", "simulator"),
+        ),
+    ),
+    Rule(
+        "the engine of causes does not know what it is compared with",
+        ("insight",),
+        ("compare",),
     ),
     Rule(
         "the ground stands on nothing but itself",
