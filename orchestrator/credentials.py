@@ -99,6 +99,11 @@ def _spelled_character(character: str) -> str:
 
 # Without one of these a secret can only be written as it is.
 _ESCAPES = (b"\\", b"%", b"&#")
+# One character as JSON, a URL or HTML escapes it: its code in hexadecimal, the character, or its code.
+_ESCAPED = re.compile(
+    rb"\\+(?:u00(?P<json>[0-9a-fA-F]{2})|(?P<plain>[\"/]))|%(?:25)*(?P<url>[0-9a-fA-F]{2})"
+    rb"|&#(?:0*(?P<html>[0-9]{1,3})|[xX]0*(?P<hex>[0-9a-fA-F]{1,2}));"
+)
 
 
 def masked_bytes(credentials: Credentials) -> Callable[[bytes], bytes]:
@@ -117,14 +122,39 @@ def _masking(forms: Sequence[str]) -> Callable[[bytes], bytes]:
         # So many spellings take a while to compile, and hardly any run needs them.
         return re.compile(b"|".join(_spelled(form).encode() for form in forms))
 
+    characters = frozenset(b"".join(plain))
+    # Where these are part of a secret, what is an escape depends on what stands before it.
+    ambiguous = not characters.isdisjoint(b"%\\&")
+
     def masked(body: bytes) -> bytes:
-        # Trying every spelling at every byte costs more than reading the body; most bodies have no escapes.
-        for sign in (*_ESCAPES, *plain):
-            if sign in body:
+        # Trying every spelling at every byte costs more than reading the body. Most bodies have no escapes,
+        # and most escapes are of characters that no secret has: a blank in a URL, an accent in a name.
+        for sign in _ESCAPES:
+            if sign in body and (ambiguous or _escapes_one_of(characters, body, sign)):
+                return pattern().sub(MASK.encode(), body)
+        for form in plain:
+            if form in body:
                 return pattern().sub(MASK.encode(), body)
         return body
 
     return masked
+
+
+def _escapes_one_of(characters: frozenset[int], body: bytes, sign: bytes) -> bool:
+    """Whether one of these characters is escaped anywhere, in a way that begins with ``sign``."""
+    at = body.find(sign)
+    while at >= 0:
+        found = _ESCAPED.match(body, at)
+        if found is not None and _escaped_character(found) in characters:
+            return True
+        at = body.find(sign, at + 1 if found is None else found.end())
+    return False
+
+
+def _escaped_character(found: re.Match[bytes]) -> int:
+    kind = found.lastgroup or ""
+    told = found[kind]
+    return ord(told) if kind == "plain" else int(told, 10 if kind == "html" else 16)
 
 
 def mask_of(credentials: Credentials) -> Callable[[str], str]:

@@ -29,8 +29,10 @@ from orchestrator.thousandeyes.scalars import (
 
 # The name of the field differs by layer (api-facts 3.4); one poll of all is simpler and as safe.
 _ERROR_TEXTS = ("errorDetails", "errorDetail", "problemDetail")
+_ERRORS = frozenset({"errorType", *_ERROR_TEXTS})
 _NO_ERROR = frozenset({"", "none", "no error", "null", "-"})
 _LONGEST_LINK = 2048
+_WEB = ("https://", "http://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,7 @@ def answers(layer: str, rows: Iterable[Row | None]) -> tuple[tuple[Answer, ...],
 
 def answer_of(layer: str, row: Row) -> Answer | None:
     """Return the answer of a row, or ``None`` if it has no agent or no round."""
-    agent = _agent(row)
-    agent_id = identifier(agent.get("agentId"))
+    agent, agent_id = _agent(row)
     started = _round(row.fields)
     if agent_id is None or started is None:
         return None
@@ -88,10 +89,12 @@ def answer_of(layer: str, row: Row) -> Answer | None:
     )
 
 
-def _agent(row: Row) -> Mapping[str, Json]:
-    """Where the agent's id is: as its version has it, or beside the metrics, or in an object of its own."""
-    places = (row.agent, row.fields, mapping(row.fields.get("agent")))
-    return next((place for place in places if identifier(place.get("agentId")) is not None), row.agent)
+def _agent(row: Row) -> tuple[Mapping[str, Json], str | None]:
+    """Where the agent's id is, and the id: as its version has it, beside the metrics, or in an object."""
+    for place in (row.agent, row.fields, mapping(row.fields.get("agent"))):
+        if (found := identifier(place.get("agentId"))) is not None:
+            return place, found
+    return row.agent, None
 
 
 def _round(fields: Mapping[str, Json]) -> int | None:
@@ -128,12 +131,12 @@ def _reader(name: str, unit: str) -> Callable[[Json], Metric | None]:
 
 def _path_metrics(fields: Mapping[str, Json]) -> dict[str, Metric]:
     """Hops and milliseconds of the longest trace, and how many traces there are."""
-    if not isinstance(fields.get("pathTraces"), list):
+    traces = fields.get("pathTraces")
+    if not isinstance(traces, list):
         return {}
-    traces = [mapping(trace) for trace in items(fields["pathTraces"])]
     found: dict[str, Metric] = {"pathTraces": len(traces)}
-    hops = _largest(_hops(trace) for trace in traces)
-    times = _largest(_trace_time(trace) for trace in traces)
+    hops = _largest([_hops(mapping(trace)) for trace in traces])
+    times = _largest([_trace_time(mapping(trace)) for trace in traces])
     if hops is not None:
         found["numberOfHops"] = hops
     if times is not None:
@@ -146,22 +149,22 @@ def _hops(trace: JsonObject) -> int | float | None:
     told = number(trace.get("numberOfHops"))
     if told is not None:
         return told
-    return _largest(number(mapping(hop).get("hop")) for hop in items(trace.get("hops")))
+    return _largest([number(mapping(hop).get("hop")) for hop in items(trace.get("hops"))])
 
 
 def _trace_time(trace: JsonObject) -> int | float | None:
     told = number(trace.get("responseTime"))
-    hops = [mapping(hop) for hop in items(trace.get("hops"))]
-    if told is not None or not hops:
-        return told
-    return number(hops[-1].get("responseTime"))
+    hops = items(trace.get("hops"))
+    return told if told is not None or not hops else number(mapping(hops[-1]).get("responseTime"))
 
 
 def _largest(values: Iterable[int | float | None]) -> int | float | None:
-    return max((value for value in values if value is not None), default=None)
+    return max([value for value in values if value is not None], default=None)
 
 
 def _error(fields: Mapping[str, Json]) -> str | None:
+    if _ERRORS.isdisjoint(fields):
+        return None
     kind = _said(fields.get("errorType"))
     said = next((found for name in _ERROR_TEXTS if (found := _said(fields.get(name)))), None)
     if kind and said:
@@ -199,6 +202,6 @@ def _direction(value: Json) -> str | None:
 def _link(value: Json) -> str | None:
     """The page of this result in the product; only web links, since people will click on it."""
     found = text(value)
-    if found is None or len(found) > _LONGEST_LINK or not found.lower().startswith(("https://", "http://")):
+    if found is None or len(found) > _LONGEST_LINK or not found[:8].lower().startswith(_WEB):
         return None
     return found

@@ -10,6 +10,7 @@ import math
 import re
 from codecs import BOM_UTF8
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import cast
 
 from orchestrator import jsontext
@@ -80,7 +81,7 @@ def items(value: Json) -> list[Json]:
 def text(value: Json) -> str | None:
     """A text that says something; numbers become their digits."""
     if isinstance(value, str):
-        return value if value.strip() else None
+        return None if not value or value.isspace() else value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return None
@@ -88,6 +89,8 @@ def text(value: Json) -> str | None:
 
 def identifier(value: Json) -> str | None:
     """An id: v6 has integers, v7 strings. Letters, digits, dashes; it becomes a segment of paths."""
+    if isinstance(value, str) and _ID.match(value):
+        return value
     if isinstance(value, float):
         value = _integral(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
@@ -100,7 +103,7 @@ def number(value: Json) -> int | float | None:
     """A finite number, also from its digits in a string."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, bool):
+    if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
         found = value.strip()
@@ -135,7 +138,13 @@ def _integral(value: float) -> int | None:
 
 def moment(value: Json) -> str | None:
     """ISO 8601 UTC with ``Z`` whole seconds, from v7's ISO dates and v6's ``2017-03-14 16:21:58`` (UTC)."""
-    found = _when(value)
+    return _moment(value) if isinstance(value, str) else None
+
+
+# The rows of a look are of a few seconds.
+@lru_cache(maxsize=256)
+def _moment(told: str) -> str | None:
+    found = _when(told)
     return None if found is None else found.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 

@@ -49,7 +49,7 @@ class V7:
     def next_listing(self, request: Request, body: bytes, origin: str) -> Request | None:
         """The request for a listing's next page."""
         links = parse_object(body, "a listing").get("_links")
-        return next_listing(request, next(iter(_links(links, "next")), None), origin, "v7")
+        return next_listing(request, _first(links, "next"), origin, "v7")
 
     def labels(self, aid: str | None) -> Request:
         """Ask for the tags, the successors of labels."""
@@ -111,7 +111,7 @@ class V7:
         if rows is not None and not isinstance(rows, list):
             raise BadAnswer(f"expected a list of {layer} results, got none: {excerpt(body)}")
         kept, skipped = answers(layer, (_row(row) for row in rows or ()))
-        following = next(iter(_links(told.get("_links"), "next")), None)
+        following = _first(told.get("_links"), "next")
         about = identifier(mapping(told.get("test")).get("testId"))
         return Page(kept, following, skipped, about, _told_place(told))
 
@@ -147,7 +147,7 @@ def _place(path: str) -> Place | None:
 
 def _told_place(told: JsonObject) -> Place | None:
     """The layer that the page's link to itself names, where it is one of ours."""
-    own = next(iter(_links(told.get("_links"), "self")), "")
+    own = _first(told.get("_links"), "self") or ""
     found = _PLACE.search(path_of(own))
     place = None if found is None else _place(found.group())
     return place if place is not None and place.layer in LAYERS else None
@@ -160,8 +160,16 @@ def _links(links: Json, relation: str) -> list[str]:
     return [address for link in every if (address := href(link)) is not None]
 
 
+def _first(links: Json, relation: str) -> str | None:
+    """The first address of a relation."""
+    found = mapping(links).get(relation)
+    if isinstance(found, dict):
+        return href(found)
+    return next(iter(_links(links, relation)), None)
+
+
 def _row(row: Json) -> Row | None:
     if not isinstance(row, dict):
         return None
-    links = _links(row.get("_links"), "appLink")
-    return Row(mapping(row.get("agent")), links[0] if links else None, row, row)
+    links = row.get("_links")
+    return Row(mapping(row.get("agent")), _first(links, "appLink") if links else None, row, row)

@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import json
+import re
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.credentials import Credentials, Masker, find_credentials, masked_bytes
+from orchestrator.credentials import (
+    SHORTEST_ECHO,
+    Credentials,
+    Masker,
+    _spelled,
+    find_credentials,
+    masked_bytes,
+)
 from orchestrator.errors import UsageProblem
 from orchestrator.model import Api
 from orchestrator.safe import MASK
@@ -185,3 +193,63 @@ def test_the_masker_knows_how_a_token_travels() -> None:
 def test_without_a_token_or_with_a_stand_in_text_stays_as_it_is() -> None:
     assert Masker(None)("a text") == "a text"
     assert Masker(Credentials("t"))("a text") == "a text"
+
+
+_SPELLINGS: list[Callable[[str], str]] = [
+    str,
+    lambda one: f"\\u00{ord(one):02x}",
+    lambda one: f"\\\\\\u00{ord(one):02X}",
+    lambda one: f"%{ord(one):02x}",
+    lambda one: f"%2525{ord(one):02X}",
+    lambda one: f"&#{ord(one):04d};",
+    lambda one: f"&#x0{ord(one):X};",
+    lambda one: f"\\{one}" if one in '/"\\' else one,
+]
+_AROUND = st.lists(
+    st.sampled_from(
+        [
+            *"ae0/%\\&;u ",
+            "%20",
+            "%25",
+            "%2541",
+            "\\u00e3",
+            "\\n",
+            '\\"',
+            "&#39;",
+            "&amp;",
+            "&#x;",
+            "u00",
+            "25",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@given(
+    token=st.sampled_from(
+        ["0123456789abcdef-01234567", "abcdefghij/klmn+opqrst==", "%41%25abcdefghijklm\\n&#"]
+    ),
+    spell=st.lists(st.sampled_from(_SPELLINGS), min_size=26, max_size=26),
+    before=_AROUND,
+    after=_AROUND,
+)
+def test_no_spelling_of_a_token_is_passed_over_for_the_sake_of_speed(
+    token: str, spell: list[Callable[[str], str]], before: str, after: str
+) -> None:
+    echo = "".join(way(one) for way, one in zip(spell, token, strict=False))
+    body = f"{before}{echo}{after}".encode()
+    slowly = re.compile(
+        b"|".join(
+            _spelled(form).encode() for form in Credentials(token).secrets() if len(form) >= SHORTEST_ECHO
+        )
+    )
+    assert masked_bytes(Credentials(token))(body) == slowly.sub(b"***", body)
+
+
+def test_a_body_with_escapes_of_other_characters_is_not_searched_for_every_spelling() -> None:
+    """Nothing but speed, so what is held is that the patterns are not even made."""
+    body = b'{"name":"S\\u00e3o Paulo","url":"https://h/a%20b"}' * 1000
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(re, "compile", lambda *_: pytest.fail("compiled"))
+        assert masked_bytes(Credentials("0123456789_abcdef_01234567"))(body) == body
