@@ -56,6 +56,7 @@ def _graph(number: int, material: Material, row: tuple[str, str]) -> Graph | Non
     dashed = any(earlier for _, _, earlier in net.links)
     return Graph(
         id=number,
+        block=shown(row[0]),
         target=shown(row[1]),
         sentence=_SENTENCE if dashed else _SENTENCE[:1],
         cause=None if cause is None else cause[0],

@@ -277,6 +277,7 @@ class Graph:
     """The paths to one target. ``id`` is ours; ``heads`` are words over its columns with their place."""
 
     id: int
+    block: str
     target: str
     sentence: tuple[Part, ...]
     cause: int | None
