@@ -208,5 +208,6 @@ async def test_what_attacks_neither_runs_nor_asks(devtools: str, shared: Path) -
 
 
 _HANDLERS = """
-[...document.querySelectorAll('*')].flatMap(one => one.getAttributeNames()).filter(name => name.startsWith('on'))
+[...document.querySelectorAll('*')].flatMap(one => one.getAttributeNames())
+  .filter(one => one.startsWith('on'))
 """

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import anyio
 import report_worlds as worlds
@@ -17,7 +18,7 @@ from orchestrator.report.html.layout import Layout
 from orchestrator.report.html.write import html
 from orchestrator.report.source import Source
 
-DONE = {"state": RunState.INCOMPLETE, "exit_code": 3}
+DONE: dict[str, Any] = {"state": RunState.INCOMPLETE, "exit_code": 3}
 
 
 def source(name: str) -> Source:
