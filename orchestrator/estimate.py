@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.budget.readings import INSTANT_LIMIT, ORGANIZATION_LIMIT, WINDOW
 from orchestrator.model import Agent, AgentType, Spec
+from orchestrator.schedule.hops import MOST_FAILING, allowance
 from orchestrator.schedule.latency import LatencyModel, prior
 from orchestrator.testtypes import PRICE_SOURCE, milliunits
 
@@ -27,6 +29,8 @@ class Estimate:
     ``deadline`` is the plan's time box in seconds, ``beyond_deadline`` how many creations do not fit into it:
     their answers would come later.
 
+    ``hops`` is how many reads more there may be at most, for hops where the plan leaves them to us.
+
     ``limits_known`` tells whether the limits came from the API or are the vendor's defaults.
     """
 
@@ -43,6 +47,7 @@ class Estimate:
     exceeded: tuple[str, ...]
     deadline: float | None = None
     beyond_deadline: int = 0
+    hops: int = 0
     price_source: str = PRICE_SOURCE
 
 
@@ -81,6 +86,7 @@ def estimate(
         exceeded=_exceeded(plan, len(specs), units, finish),
         deadline=plan.deadline,
         beyond_deadline=len(specs) - fitting,
+        hops=_hops(specs, max(1, math.ceil(finish / window)) * allowance(organization, 0)),
     )
 
 
@@ -130,8 +136,17 @@ def _reads(specs: Sequence[Spec]) -> int:
     if not specs:
         return 1
     polls = sum(len(spec.layers) + WASTED_POLLS for spec in specs)
-    details = sum(len(spec.agents) for spec in specs if spec.path_details)
+    details = sum(len(spec.agents) for spec in specs if spec.path_details is True)
     return math.ceil(polls + details) + 1
+
+
+def _hops(specs: Sequence[Spec], allowed: int) -> int:
+    """If every target fails: hops of failing cells and of as many that pass, as far as that is allowed."""
+    agents: Counter[tuple[str, str]] = Counter()
+    for spec in specs:
+        if spec.path_details == "auto":
+            agents[spec.test, spec.target] += len(spec.agents)
+    return min(allowed, sum(min(number, 2 * MOST_FAILING) for number in agents.values()))
 
 
 def _finish(

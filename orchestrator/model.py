@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 # JSON as it comes and goes; Mapping and tuple so that frozen values can carry it.
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 JsonObject: TypeAlias = "dict[str, Json]"
 Metric: TypeAlias = str | int | float | bool
+# Whose hops are read: every path's, none's, or (``auto``) those that tell something of a target that fails.
+PathDetails: TypeAlias = 'bool | Literal["auto"]'
 
 
 class Api(StrEnum):
@@ -88,7 +90,7 @@ class Spec:
     expect: tuple[str, ...] = ()
     warn: tuple[str, ...] = ()
     servers: int = 1
-    path_details: bool = False
+    path_details: PathDetails = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ shows a run hear it. A listener of one's own needs nothing but this module: see 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
 from orchestrator.events.limits import (
     BudgetAlone,
@@ -159,6 +159,28 @@ class PollFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class HopsChosen:
+    """These paths of a test (agent and round, ``3/1795242807``) are worth the read of their hops.
+
+    So many of them are of cells that are ``failing``; the others pass, for comparison.
+    """
+
+    paths: tuple[str, ...]
+    failing: int = 0
+
+    @classmethod
+    def of(cls, rounds: Iterable[tuple[str, int]], failing: int) -> Self:
+        """Of agents and rounds."""
+        return cls(tuple(f"{agent_id}/{round_id}" for agent_id, round_id in rounds), failing)
+
+    @property
+    def rounds(self) -> Iterator[tuple[str, int]]:
+        """Agents and rounds."""
+        for agent_id, _, round_id in (path.rpartition("/") for path in self.paths):
+            yield agent_id, int(round_id)
+
+
+@dataclass(frozen=True, slots=True)
 class HopsRead:
     """The hops of one agent in one round are there."""
 
@@ -303,6 +325,7 @@ RunFact: TypeAlias = (
     | GivenUp
     | Polled
     | PollFailed
+    | HopsChosen
     | HopsRead
     | AnswersStored
     | Judged
@@ -329,6 +352,7 @@ KINDS: Mapping[type[Fact], str] = {
     GivenUp: "given_up",
     Polled: "polled",
     PollFailed: "poll_failed",
+    HopsChosen: "hops_chosen",
     HopsRead: "hops_read",
     AnswersStored: "answers_stored",
     Judged: "judged",

@@ -8,6 +8,7 @@ from orchestrator.events import (
     Created,
     Event,
     Fact,
+    HopsChosen,
     Intended,
     Limited,
     Lost,
@@ -23,7 +24,7 @@ from orchestrator.events import (
 DURABLE: frozenset[type[Fact]] = frozenset(
     {
         *(Waited, Intended, Created, Rerun, Limited, Refused, Lost),
-        *(Polled, PollFailed, Closed, CircuitOpened, Probed),
+        *(Polled, PollFailed, HopsChosen, Closed, CircuitOpened, Probed),
     }
 )
 

@@ -98,7 +98,10 @@ class _Block:
         layers = self._layers(kind, options)
         self._check_expectations(kind, layers)
         targets, places = self._targets(name, kind, _Options(options, by_row, reader), groups, csv)
-        if document is not None and document.path_details and PATHS.name not in layers:
+        hops = None if document is None else document.path_details
+        if hops is None:
+            hops = "auto" if PATHS.name in layers else False
+        elif hops and PATHS.name not in layers:
             self.problems.add(self._place("path_details"), f"path_details needs the layer {PATHS.name}")
         if document is None or len(self.problems) > before:
             return None
@@ -113,7 +116,7 @@ class _Block:
             deadline=document.deadline,
             expect=document.expect,
             warn=document.warn,
-            path_details=document.path_details,
+            path_details=hops,
             agents_per_test=document.agents_per_test,
             place=self.node.place,
             places=places,

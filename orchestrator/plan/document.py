@@ -105,7 +105,13 @@ States = Annotated[
 ]
 Duration = Annotated[float, BeforeValidator(duration)]
 Count = Annotated[int, BeforeValidator(_typed), Field(strict=True, ge=1, le=1_000_000)]
-Flag = Annotated[StrictBool, BeforeValidator(_typed)]
+
+
+def _whose_hops(value: object) -> object:
+    given = _typed(value)
+    if not isinstance(given, bool) and given != "auto":
+        raise PydanticCustomError("path_details", "true, false or auto is wanted")
+    return given
 
 
 def _keys_of_type(value: object) -> object:
@@ -166,7 +172,7 @@ class TestDocument(_Document):
     deadline: Duration | None = None
     expect: Texts = ()
     warn: Texts = ()
-    path_details: Flag = False
+    path_details: Annotated[StrictBool | Literal["auto"] | None, BeforeValidator(_whose_hops)] = None
     agents_per_test: Count | None = None
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.model import Api, Json, Target
+from orchestrator.model import Api, Json, PathDetails, Target
 from orchestrator.plan.problems import Place
 from orchestrator.plan.selectors import Selector
 
@@ -38,7 +38,7 @@ class TestBlock:
     deadline: float | None
     expect: tuple[str, ...]
     warn: tuple[str, ...]
-    path_details: bool
+    path_details: PathDetails
     agents_per_test: int | None
     place: Place
     places: tuple[Place, ...]

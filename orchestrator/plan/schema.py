@@ -249,7 +249,12 @@ def _test() -> Schema:
             "deadline": {"description": "When to stop waiting for answers.", "$ref": "#/$defs/duration"},
             "expect": _many(expectations, "What must hold: layer.metric op value."),
             "warn": _many(expectations, "What is worth a warning if it does not hold."),
-            "path_details": _or_reference({"description": "Fetch the hops of each path.", "type": "boolean"}),
+            "path_details": _or_reference(
+                {
+                    "description": "Whose hops to fetch: all, none, or (auto) where a target fails.",
+                    "enum": [True, False, "auto"],
+                }
+            ),
             "agents_per_test": _count("Split a test that has more agents."),
         },
         "allOf": [_by_type(kind) for kind in TEST_TYPES.values()],

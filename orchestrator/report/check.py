@@ -62,7 +62,11 @@ def check_document(
         "api": api.value,
         "tests": {"planned": worth.creations, "without_packing": worth.creations_unpacked},
         "cells": {"planned": worth.cells + worth.left_out, "not_run": worth.left_out},
-        "requests": {"creations": worth.creations, "reads": worth.reads},
+        "requests": {
+            "creations": worth.creations,
+            "reads": worth.reads,
+            **({"hops_at_most": worth.hops} if worth.hops else {}),
+        },
         "units": {"estimated": worth.units, "source": worth.price_source},
         "seconds": round(worth.finish_seconds, 1),
         "deadline": {"seconds": worth.deadline, "tests_beyond": worth.beyond_deadline},

@@ -15,6 +15,7 @@ from orchestrator.events import (
     Event,
     Fact,
     GivenUp,
+    HopsChosen,
     HopsRead,
     Intended,
     Limited,
@@ -222,6 +223,8 @@ def told_of(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - a table; the t
             return _polled(fact)
         case PollFailed(layer, detail):
             return f"looked at {terminal(layer)}: {terminal(detail)}"
+        case HopsChosen(paths, failing):
+            return f"the hops of {len(paths)} paths are worth a read, {failing} of them of cells that fail"
         case HopsRead(agent_id):
             return f"read the hops of agent {terminal(agent_id)}"
         case AnswersStored(layer, new):

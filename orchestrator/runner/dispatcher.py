@@ -14,6 +14,7 @@ from enum import Enum, auto
 import anyio
 
 from orchestrator.budget.permits import Ledger
+from orchestrator.budget.readings import ORGANIZATION_LIMIT
 from orchestrator.errors import StoreProblem
 from orchestrator.events import CircuitOpened, Waited, WaitEnded, Waiting
 from orchestrator.lifecycle import SpecState
@@ -23,6 +24,7 @@ from orchestrator.runner.close import close
 from orchestrator.runner.context import EVENTS_BUFFERED, Context
 from orchestrator.runner.create import create, end_uncreated, leave_unanswered
 from orchestrator.runner.doors import Interruption
+from orchestrator.runner.hops import choose_hops
 from orchestrator.runner.pacer import Pacer
 from orchestrator.runner.poll import detail, poll, probe
 from orchestrator.runner.standing import run_facts, standing
@@ -92,6 +94,8 @@ class Dispatcher:
                 await self._or_break(self._heed_stops(now))
                 while (key := context.schedule.closable()) is not None:
                     self._start(tasks, close, context, key)
+                if keys := context.schedule.choosable():
+                    self._start(tasks, choose_hops, context, keys, self._room(now))
                 if self._over(now):
                     break
                 if not self._broken:
@@ -111,6 +115,11 @@ class Dispatcher:
         if context.stop.refused is not None:
             return End.REFUSED
         return End.FINISHED if self._interruption.code is None else End.INTERRUPTED
+
+    def _room(self, now: float) -> int:
+        """Reads that are left in the window, as far as is known."""
+        organization = self._ledger.view(now).organization
+        return organization.room if organization.known else ORGANIZATION_LIMIT
 
     def _over(self, now: float) -> bool:
         schedule, stop = self._context.schedule, self._context.stop

@@ -242,10 +242,10 @@ async def _rows(context: Context, test: InHand, step: Poll, page: Page, asked: f
     context.tell(polled, step.key)
     await _store(context, test, harvest.kept)
     details: set[HopsOf] = set()
-    if spec.path_details and step.layer == PATHS.name:
+    if spec.path_details is True and step.layer == PATHS.name:
         details = wanted_details(harvest.kept) - test.detailed
         test.detailed |= details
-    read = PageRead(step, harvest, next_href, asked, rounds_of(details))
+    read = PageRead(step, harvest, next_href, asked, rounds_of(details), test.judging.failing)
     context.schedule.apply(read, context.clock.now())
 
 

@@ -5,7 +5,7 @@ The store is asked what remains; a run that has just begun has left nothing, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.events import Intended
@@ -14,6 +14,7 @@ from orchestrator.model import Answer, Verdict
 from orchestrator.records import TestRecord
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import end_uncreated
+from orchestrator.runner.hops import chosen_before
 from orchestrator.runner.journal import durably
 from orchestrator.runner.judge import judge_stored
 from orchestrator.runner.poll import owed_details, wanted_details
@@ -96,8 +97,8 @@ async def _reopen(context: Context, waiting: Sequence[TestRecord]) -> None:
         for layer in test.spec.layers:
             harvest = hand.progress.accept(layer, [row for row in answers if row.layer == layer])
             kept.extend(harvest.kept)
-        if test.spec.path_details:
-            hand.detailed = wanted_details(kept)
+        before = await _chosen(context, test)
+        hand.detailed = {path for path in wanted_details(kept) if before is None or path[:2] in before}
         await judge_stored(context, hand, kept)
         hand.created = now - max(0.0, wall - (test.created or wall))
         context.schedule.opened(
@@ -107,4 +108,15 @@ async def _reopen(context: Context, waiting: Sequence[TestRecord]) -> None:
             deadline=hand.created + test.spec.deadline,
             now=now,
             details=owed_details(hand.detailed, answers),
+            failing=hand.judging.failing,
+            chosen=bool(before),
         )
+
+
+async def _chosen(context: Context, test: TestRecord) -> Collection[tuple[str, int]] | None:
+    """Agents and rounds whose hops are wanted, as far as that was chosen before; ``None`` is all of them."""
+    if test.spec.path_details is True:
+        return None
+    if test.spec.path_details is False:
+        return ()
+    return chosen_before(await context.store.events(context.run.id, test.spec.key))

@@ -21,6 +21,7 @@ from enum import Enum, auto
 
 from orchestrator.lifecycle import IllegalMove
 from orchestrator.model import Spec
+from orchestrator.schedule.hops import Choices
 from orchestrator.schedule.progress import Progress
 from orchestrator.schedule.quiet import Wait
 from orchestrator.schedule.steps import Poll, Purpose, Step
@@ -77,6 +78,7 @@ class OpenTest:
         default_factory=dict
     )  # layers in which every agent has a row, and more may come
     details: int = 0  # hop details that are still to come
+    failing: bool = False  # a cell of it fails
     under_way: int = 0  # polls and details that were sent and have not returned
     last_polls: set[str] = field(default_factory=set)  # layers whose last poll is still to be answered
 
@@ -95,8 +97,9 @@ class OpenTest:
 class Closing:
     """Deadlines, last polls, and tests that are to be closed. ``tests`` are the open ones, by key."""
 
-    def __init__(self, tests: Mapping[str, OpenTest]) -> None:
+    def __init__(self, tests: Mapping[str, OpenTest], choices: Choices) -> None:
         self._tests = tests
+        self._choices = choices
         self._order = itertools.count()
         self._deadlines: list[tuple[float, int, str]] = []
         self._last: deque[Poll] = deque()
@@ -118,11 +121,15 @@ class Closing:
         heapq.heappush(self._deadlines, (when, next(self._order), test.spec.key))
 
     def check(self, test: OpenTest) -> None:
-        """End the test if there is nothing left to ask."""
+        """End the test if there is nothing left to ask, and nothing to choose."""
         if test.phase in READING and not test.left:
             test.move(Phase.SETTLED)
-        if self._nothing_left(test):
+        if self._nothing_left(test) and not self._waits_for_a_choice(test):
             self.end(test)
+
+    def _waits_for_a_choice(self, test: OpenTest) -> bool:
+        last = test.phase is Phase.CLOSING
+        return self._choices.holds(test.spec.key, failing=test.failing, last=last)
 
     def _nothing_left(self, test: OpenTest) -> bool:
         settled = test.phase is Phase.SETTLED or (test.phase is Phase.CLOSING and not test.last_polls)

@@ -27,7 +27,7 @@ class ReadLost:
 class PageRead:
     """A poll brought rows, or none yet. ``asked`` is when it was sent, in monotonic seconds.
 
-    ``details`` are hops that can be asked for since: agent and round.
+    ``details`` are hops that can be asked for since: agent and round. ``failing``: a cell of the test fails.
     """
 
     poll: Poll
@@ -35,6 +35,7 @@ class PageRead:
     next_href: str | None
     asked: float
     details: tuple[tuple[str, int], ...] = ()
+    failing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,14 @@ class BaselineRead:
 
     key: str
     following: Poll | None
+
+
+@dataclass(frozen=True, slots=True)
+class HopsToRead:
+    """The hops of a test that are worth reading: agent and round; none is an answer, too."""
+
+    key: str
+    details: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,8 @@ class ProbeEnded:
     """A probe is over. Whether the API answered was said before (:class:`ReadAnswered`)."""
 
 
-OfReads = ReadAnswered | ReadLost | PageRead | PageMissed | BaselineRead | DetailEnded | ProbeEnded
+OfReads = (
+    ReadAnswered | ReadLost | PageRead | PageMissed | BaselineRead | HopsToRead | DetailEnded | ProbeEnded
+)
 OfCreations = CreationAnswered | CreationUndone | CreationAmbiguous | CreationEnded
 Feedback = OfReads | OfCreations

@@ -18,7 +18,8 @@ from random import Random
 from orchestrator.model import Spec
 from orchestrator.schedule.backoff import backoff
 from orchestrator.schedule.closing import LAST_TRIES, OVER, Closing, OpenTest, Phase
-from orchestrator.schedule.feedback import DetailEnded, PageMissed, PageRead
+from orchestrator.schedule.feedback import DetailEnded, HopsToRead, PageMissed, PageRead
+from orchestrator.schedule.hops import Choices
 from orchestrator.schedule.latency import LatencyModel
 from orchestrator.schedule.pace import Pace
 from orchestrator.schedule.policy import brought_forward, lagging_poll
@@ -45,7 +46,10 @@ class Polls:
         self.pace = Pace(risk=0.33, may_create=True, set_aside=0)
         self._open: dict[str, OpenTest] = {}
         self._open_layers = 0
-        self._closing = Closing(self._open)
+        self.choices = Choices()
+        self._closing = Closing(self._open, self.choices)
+        # Hops that the plan leaves to us: what else there is to read comes first.
+        self._hops: _Heap = []
         self._ready: _Heap = []
         self._due: _Heap = []
         self._order = itertools.count()
@@ -60,10 +64,13 @@ class Polls:
         deadline: float,
         now: float,
         details: Iterable[tuple[str, int]] = (),
+        failing: bool = False,
+        chosen: bool = False,
     ) -> None:
         """A test exists and its answers are to be collected. A deadline in the past allows one last poll.
 
-        ``details`` are those that an earlier session of the run still owes: agent and round.
+        ``details`` are those that an earlier session of the run still owes: agent and round. ``failing``: a
+        cell of it does; ``chosen``: whose hops to read was chosen before.
         """
         layers = spec.layers
         read = {layer for layer in layers if progress.complete(layer)}
@@ -71,7 +78,11 @@ class Polls:
         last = [layer for layer in left if LAYERS[layer].finishes_last]
         sentinel = (last or left or layers)[-1]
         # The time for the last poll counts from now if the deadline passed while nobody was there to poll.
-        test = OpenTest(spec, progress, created, max(deadline, now), sentinel, read)
+        test = OpenTest(spec, progress, created, max(deadline, now), sentinel, read, failing=failing)
+        if chosen:
+            self.choices.over(spec.key)
+        else:
+            self.choices.expect(spec)
         self._open[spec.key] = test
         self._open_layers += len(left)
         self._want_details(test, details, now)
@@ -97,6 +108,7 @@ class Polls:
         if test is None:
             return None
         del self._open[test.spec.key]
+        self.choices.over(test.spec.key)
         self._open_layers -= len(test.left)
         return test.spec.key
 
@@ -120,7 +132,7 @@ class Polls:
 
     def candidates(self, now: float) -> Iterator[Candidate]:
         """What is expected ready, then the sentinel that is due first."""
-        for heap in (self._ready, self._due):
+        for heap in (self._ready, self._due, self._hops):
             while heap and self._stale(heap[0][2]):
                 heapq.heappop(heap)
             if heap and heap[0][0] <= now:
@@ -132,14 +144,16 @@ class Polls:
             self._open[step.key].under_way += 1
         if self._closing.take(step):
             return
-        for heap in (self._ready, self._due):
+        for heap in (self._ready, self._due, self._hops):
             if heap and heap[0][2] is step:
                 heapq.heappop(heap)
                 return
 
     def wakes(self) -> Iterator[float]:
         """Times at which something here becomes due by itself."""
-        yield from (heap[0][0] for heap in (self._ready, self._due) if heap)
+        yield from (heap[0][0] for heap in (self._ready, self._due, self._hops) if heap)
+        if self.choices.waiting:
+            yield float("-inf")
         yield from self._closing.wakes()
 
     def bring_forward(self, now: float) -> None:
@@ -171,6 +185,7 @@ class Polls:
         if test is None:
             return
         self._want_details(test, came.details, now)
+        test.failing = test.failing or came.failing
         test.failures = 0
         following = None if came.next_href is None else poll.following(came.next_href)
         self._note_news(test, came)
@@ -212,6 +227,19 @@ class Polls:
             self._later(due, retry)
         self._closing.check(test)
 
+    def hops_chosen(self, came: HopsToRead, now: float) -> None:
+        """It is known whose hops of a test are to be read, or that none are."""
+        self.choices.over(came.key)
+        test = self._open.get(came.key)
+        if test is not None:
+            self._want_details(test, came.details, now)
+            self._closing.check(test)
+
+    @property
+    def details(self) -> int:
+        """Hop details that are still to come."""
+        return sum(test.details for test in self._open.values())
+
     def detail_ended(self, came: DetailEnded, now: float) -> None:
         """A detail came, or failed and may be tried again until the test's deadline."""
         detail = came.detail
@@ -247,8 +275,13 @@ class Polls:
             self._later(now, Detail(test.spec.key, agent_id, round_id))
 
     def _later(self, due: float, step: Poll | Detail) -> None:
-        sentinel = isinstance(step, Poll) and step.purpose is Purpose.SENTINEL
-        heapq.heappush(self._due if sentinel else self._ready, (due, next(self._order), step))
+        heap = self._ready
+        if isinstance(step, Detail):
+            test = self._open.get(step.key)
+            heap = self._hops if test is not None and test.spec.path_details == "auto" else heap
+        elif step.purpose is Purpose.SENTINEL:
+            heap = self._due
+        heapq.heappush(heap, (due, next(self._order), step))
 
     def _put_back(self, poll: Poll, now: float) -> None:
         """A 429 says nothing of the test: the poll is due as before."""

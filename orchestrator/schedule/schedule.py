@@ -49,10 +49,12 @@ class Schedule:
 
     def add(self, spec: Spec) -> None:
         """A spec to create, behind those that are there."""
+        self._polls.choices.expect(spec)
         self._creations.add(spec)
 
     def add_rerun(self, spec: Spec, *, layer: str) -> None:
         """A test to run again: first its newest rounds are read in ``layer``."""
+        self._polls.choices.expect(spec)
         self._creations.add_rerun(spec, layer=layer)
 
     def opened(
@@ -64,17 +66,31 @@ class Schedule:
         deadline: float,
         now: float,
         details: Iterable[tuple[str, int]] = (),
+        failing: bool = False,
+        chosen: bool = False,
     ) -> None:
         """A test exists, by a creation just now or from an earlier session: collect its answers.
 
         See :meth:`orchestrator.schedule.polls.Polls.opened`.
         """
         self._breaker.collected(spec.key)
-        self._polls.opened(spec, progress, created=created, deadline=deadline, now=now, details=details)
+        self._polls.opened(
+            spec,
+            progress,
+            created=created,
+            deadline=deadline,
+            now=now,
+            details=details,
+            failing=failing,
+            chosen=chosen,
+        )
 
     def stop_creating(self) -> list[str]:
         """Create no more. Returns the keys that will not be created."""
-        return self._creations.stop()
+        left = self._creations.stop()
+        for key in left:
+            self._polls.choices.over(key)
+        return left
 
     def hasten(self, now: float) -> None:
         """Have a last poll of every open test now."""
@@ -130,6 +146,10 @@ class Schedule:
         """The next test that is to be closed, if any; it leaves the schedule."""
         return self._polls.closable()
 
+    def choosable(self) -> tuple[str, ...]:
+        """Tests of which is to be chosen now whose hops to read; each is named once."""
+        return self._polls.choices.ready()
+
     # -- what came of it ----------------------------------------------------------------------------
 
     def apply(self, came: feedback.Feedback, now: float) -> None:
@@ -149,6 +169,7 @@ class Schedule:
                 self._creations.ambiguous(key, now)
             case feedback.CreationEnded(key=key):
                 self._breaker.ended(key, now)
+                self._polls.choices.over(key)
             case _:
                 assert_never(came)
 
@@ -166,6 +187,8 @@ class Schedule:
                 self._polls.missed(came, now)
             case feedback.BaselineRead():
                 self._creations.baseline_read(came)
+            case feedback.HopsToRead():
+                self._polls.hops_chosen(came, now)
             case feedback.DetailEnded():
                 self._polls.detail_ended(came, now)
             case feedback.ProbeEnded():
@@ -202,6 +225,11 @@ class Schedule:
     def open_layers(self) -> int:
         """Layers of them that are not read to the end."""
         return self._polls.layers
+
+    @property
+    def details(self) -> int:
+        """Hop details that are still to come."""
+        return self._polls.details
 
     @property
     def idle(self) -> bool:

@@ -43,7 +43,8 @@ def print_check(
         console,
         f"  creations {worth.creations}; one per cell would be {worth.creations_unpacked} ({saved} saved)",
     )
-    say(console, f"  reads     about {worth.reads}")
+    hops = f", and at most {worth.hops} for the hops of targets that fail" if worth.hops else ""
+    say(console, f"  reads     about {worth.reads}{hops}")
     say(console, f"  units     about {worth.units:g} (an estimate after {terminal(worth.price_source)})")
     seen = "as seen" if worth.limits_known else "the vendor's defaults where none was seen yet"
     limits = f"{worth.instant_limit} instant tests and {worth.organization_limit} requests a minute"

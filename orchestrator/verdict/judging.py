@@ -30,17 +30,19 @@ class Change(NamedTuple):
 class Judging:
     """What is known of the cells of one test, and what has been said of them so far.
 
-    Of each row only what a verdict is made of is kept, until the test is closed.
+    Of each row only what a verdict is made of is kept, until the test is closed. ``failing``: a cell failed.
     """
 
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
         self._rows: dict[str, dict[_Place, Answer]] = {}
         self._said: dict[str, CellResult] = {}
+        self.failing = False
 
     def know(self, cells: Iterable[CellResult]) -> None:
         """Take note of verdicts that an earlier session of the run has stored."""
-        self._said.update((cell.agent_id, cell) for cell in cells)
+        for cell in cells:
+            self._say(cell)
 
     def take(self, rows: Iterable[Answer]) -> tuple[Change, ...]:
         """Take in rows of the spec's own agents; returns what changes by them, in the order of the rows."""
@@ -110,8 +112,12 @@ class Judging:
         before = self._said.get(cell.agent_id)
         if cell == before:
             return None
-        self._said[cell.agent_id] = cell
+        self._say(cell)
         return Change(cell, None if before is None else before.verdict)
+
+    def _say(self, cell: CellResult) -> None:
+        self._said[cell.agent_id] = cell
+        self.failing = self.failing or cell.verdict is Verdict.FAIL
 
 
 def _in_store(row: Answer) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulated_run import Ran, check_promises, in_process
+from simulated_run import Ran, check_promises, in_process, is_detail
 from virtual_time import run_virtual
 
 from orchestrator.clock import Clock
@@ -36,12 +36,6 @@ tests:
 def plan(targets: int, agents: int, *, api: str = "v7", deadline: str = "") -> str:
     names = ", ".join(f'"https://h{number}.example.com"' for number in range(targets))
     return PLAN.format(api=api, targets=names, agents=agents, deadline=deadline)
-
-
-def is_detail(request: Request) -> bool:
-    """v7: .../path-vis/agent/A/round/R, v6: .../path-vis/T/A/R."""
-    parts = request.path.strip("/").split("/")
-    return "path-vis" in parts and (parts[-2] == "round" or len(parts) == 6)
 
 
 @dataclass

@@ -78,6 +78,16 @@ def test_reads_are_looks_wasted_looks_hop_details_and_the_listing(
 ) -> None:
     assert of(one_test("layers: [http-server]")).reads == 1 + 2 + 1
     assert of(one_test("path_details: true", agents="{type: cloud}")).reads == 3 + 2 + 20 + 1
+    assert of(one_test("path_details: true", agents="{type: cloud}")).hops == 0
+
+
+def test_hops_that_are_left_to_us_come_on_top(of: Callable[..., Estimate], one_test: OneTest) -> None:
+    auto = of(one_test(agents="{type: cloud}"))
+    assert (auto.reads, auto.hops) == (3 + 2 + 1, 20)
+    many = of(one_test("path_details: auto", targets=_urls(12), agents="{type: cloud}"))
+    assert many.finish_seconds > 60
+    assert many.hops == 2 * 240 // 4, "a quarter of the reads of each of its windows"
+    assert of(one_test("layers: [network]", agents="{type: cloud}")).hops == 0
 
 
 class TestTime:

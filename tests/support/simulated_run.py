@@ -449,6 +449,12 @@ def _who(row: Any) -> tuple[str, int | None]:
     return str(told), int(started) if started.isdigit() else None
 
 
+def is_detail(request: Request) -> bool:
+    """Whether hops are asked for; v7: .../path-vis/agent/A/round/R, v6: .../path-vis/T/A/R."""
+    parts = request.path.strip("/").split("/")
+    return "path-vis" in parts and (parts[-2] == "round" or len(parts) == 6)
+
+
 def error_rows(ran: Ran) -> int:
     """How many answers are error rows."""
     return sum(one.answer.status is AnswerStatus.ERROR for one in ran.answers)

@@ -16,7 +16,7 @@ import anyio
 import anyio.to_thread
 
 from orchestrator.errors import StoreProblem, UsageProblem
-from orchestrator.events import Event
+from orchestrator.events import KINDS, Event, HopsChosen
 from orchestrator.exposed import caution
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, AnswerStatus, CellResult, CellState, Verdict
@@ -342,20 +342,35 @@ def _begun(db: sqlite3.Connection, run: str) -> dict[str, int]:
 def _paths(db: sqlite3.Connection, run: str) -> Paths:
     """Counted per spec: where no spec wants details, no answer is looked at."""
     specs = db.execute(
-        f"SELECT n FROM specs WHERE {_OF_RUN} AND json_extract(content, '$.path_details')", (run,)
+        "SELECT n, key, json_extract(content, '$.path_details') FROM specs "
+        f"WHERE {_OF_RUN} AND json_extract(content, '$.path_details') <> 0",
+        (run,),
     ).fetchall()
+    chosen = _chosen(db, run) if any(whose == "auto" for _, _, whose in specs) else {}
     wanted = got = 0
-    for (spec_n,) in specs:
-        measured, detailed = (
-            set(db.execute(f"SELECT agent_id, round_id FROM answers WHERE spec_n = ? AND {which}", values))
-            for which, values in (
-                ("layer = ? AND status = ?", (spec_n, PATHS.name, AnswerStatus.OK.value)),
-                ("layer = ?", (spec_n, DETAILS)),
-            )
+    for spec_n, key, whose in specs:
+        if whose == "auto" and key not in chosen:
+            continue
+        details = "SELECT agent_id, round_id FROM answers WHERE spec_n = ? AND layer = ?"
+        detailed = set(db.execute(details, (spec_n, DETAILS)))
+        measured = chosen.get(key) or set(
+            db.execute(f"{details} AND status = ?", (spec_n, PATHS.name, AnswerStatus.OK.value))
         )
         wanted += len(measured)
         got += len(measured & detailed)
     return Paths(wanted, got)
+
+
+def _chosen(db: sqlite3.Connection, run: str) -> dict[str, set[tuple[str, int]]]:
+    """By spec the paths whose hops were found worth a read."""
+    found: dict[str, set[tuple[str, int]]] = {}
+    told = db.execute(
+        f"SELECT spec, at, kind, facts FROM events WHERE {_OF_RUN} AND kind = ?", (run, KINDS[HopsChosen])
+    )
+    for event in (rows.event_record(run, row) for row in told):
+        if event.spec is not None and isinstance(event.fact, HopsChosen):
+            found.setdefault(event.spec, set()).update(event.fact.rounds)
+    return found
 
 
 # The first condition on the key lets the index on it be used; a comparison of rows across two tables cannot.
