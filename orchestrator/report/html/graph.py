@@ -83,10 +83,11 @@ class Net:
 
 def drawn(material: Material) -> list[tuple[str, str]]:
     """The targets whose paths are drawn: of each path cause the one with most of its cells, then those that
-    most other cells do not reach."""
-    causes = list(_path_causes(material))
-    found = [row for cause in causes if (row := _most_of(material, cause)) is not None]
-    told = {key for cause in causes for key in cause.cells}
+    most other cells do not reach. What an agent or a group of agents explains needs no drawing."""
+    causes = [one for one in material.insight.points if isinstance(one, Explanation)]
+    paths = [one for one in causes if KINDS[one.group.kind].path]
+    found = [row for cause in paths if (row := _most_of(material, cause)) is not None]
+    told = {key for one in causes if one in paths or _is_of_agents(one.group.kind) for key in one.cells}
     broken = {
         row: sum(1 for cell in cells.values() if _is_broken(cell) and cell.key not in told)
         for row, cells in material.grid.items()
@@ -104,10 +105,8 @@ def _known(cells: Iterable[Cell]) -> bool:
     return any(cell.traced or cell.earlier for cell in cells)
 
 
-def _path_causes(material: Material) -> Iterator[Explanation]:
-    for one in material.insight.points:
-        if isinstance(one, Explanation) and KINDS[one.group.kind].path:
-            yield one
+def _is_of_agents(kind: str) -> bool:
+    return KINDS[kind].agents or kind in ("agent", "endpoint")
 
 
 def _most_of(material: Material, cause: Explanation) -> tuple[str, str] | None:
