@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.actions.insight import gathered
-from orchestrator.actions.reading import named, proposed
+from orchestrator.actions.reading import proposed
 from orchestrator.compare.cells import Past
 from orchestrator.compare.gate import CANNOT_JUDGE, Strictness
 from orchestrator.compare.look import MIN_COVER, Now, compare
@@ -15,7 +15,7 @@ from orchestrator.compare.samples import sample_of
 from orchestrator.compare.values import Sample, Which
 from orchestrator.errors import UsageProblem
 from orchestrator.insight.groups import seen
-from orchestrator.insight.values import Observed, Seen
+from orchestrator.insight.values import Observed
 from orchestrator.model import Answer, Json, Spec
 from orchestrator.records import Baseline, RunRecord, RunState
 from orchestrator.report.comparison import Held
@@ -27,6 +27,8 @@ from orchestrator.verdict.expect import newest
 LAST_GOOD, BEFORE = "last-good", "before"
 RESERVED = frozenset({LAST_GOOD, BEFORE, "last"})
 HISTORY = 10
+# So many tests are run again at most to confirm what got worse.
+MOST_CONFIRMED = 12
 # How far back runs of a plan are looked through for good ones.
 _SEARCHED = 200
 _ENDED = frozenset({RunState.COMPLETE, RunState.INCOMPLETE, RunState.INTERRUPTED})
@@ -62,9 +64,8 @@ async def base_of(archive: Archive, run: RunRecord, name: str = LAST_GOOD) -> Ru
         return found
     if name == BEFORE:
         return await _before(archive, run)
-    pinned = (await archive.baselines()).get(name)
-    base = await archive.run(pinned.run) if pinned is not None else await named(archive, name)
-    if base.id == run.id and pinned is None and name == "last":
+    base = await known_base(archive, name)
+    if base is None or (base.id == run.id and name == "last"):
         raise UsageProblem(f"{name} is the run itself", hint=f"compare with {LAST_GOOD} or {BEFORE}")
     return base
 
@@ -102,15 +103,29 @@ async def _before(archive: Archive, run: RunRecord) -> RunRecord:
     return found
 
 
-async def hold(archive: Archive, run: RunRecord, name: str = LAST_GOOD, terms: Terms = DEFAULT_TERMS) -> Held:
-    """A run held against its base and that one's history. Raises ``UsageProblem`` without a base."""
-    base = await base_of(archive, run, name)
+async def hold(
+    archive: Archive,
+    run: RunRecord,
+    name: str = LAST_GOOD,
+    terms: Terms = DEFAULT_TERMS,
+    *,
+    base: RunRecord | None = None,
+    again: RunRecord | None = None,
+) -> Held:
+    """A run held against its base and that one's history; ``name`` is what the base is called by, if it is
+    not found by that. What is no longer worse in ``again`` is flaky.
+
+    Raises ``UsageProblem`` without a base.
+    """
+    if base is None:
+        base = await base_of(archive, run, name)
     norms = {**NORMS, **terms.tolerances}
     found = await gathered(archive, run)
     by_which = {_which(one): one for one in found.cells}
     now = Now(
         {which: _sample(one, norms) for which, one in by_which.items()},
-        {which: judged for which, one in by_which.items() if (judged := _seen(one)) is not None},
+        {which: judged for which, one in by_which.items() if (judged := seen(one)) is not None},
+        {} if again is None else await samples(archive, again, norms),
     )
     history = [] if terms.history == 0 else await _history(archive, base, terms.history - 1)
     past = Past(
@@ -166,13 +181,9 @@ def _which(one: Observed) -> Which:
 
 
 def _sample(one: Observed, norms: Mapping[str, Norm]) -> Sample:
-    judged = _seen(one)
+    judged = seen(one)
     phase = None if judged is None else judged.phase
     return sample_of(one.record.verdict, one.rows, phase, norms)
-
-
-def _seen(one: Observed) -> Seen | None:
-    return seen(one)
 
 
 async def _options_changed(archive: Archive, base: RunRecord, run: RunRecord) -> list[str]:
@@ -199,6 +210,42 @@ def _short(value: Json) -> str:
     if value is None:
         return "unset"
     return str(value) if isinstance(value, str | int | float | bool) else "another value"
+
+
+def suspicious(held: Held, most: int = MOST_CONFIRMED) -> list[str]:
+    """The specs that hold what got worse, what cells share first, at most so many."""
+    found = held.comparison
+    together = [which for told in found.worse.told for which in told.cells]
+    alone = sorted(found.worse.isolated | found.worse.alone)
+    records = (held.records.get(which) for which in (*together, *alone))
+    keys = dict.fromkeys(record.spec for record in records if record is not None and record.spec is not None)
+    return [*keys][:most]
+
+
+def code_of(run: int, gate: int) -> int:
+    """The exit code of a run that was held against another: its own where that says more than the gate."""
+    if run > 1:
+        return run
+    return 1 if 1 in (run, gate) else gate
+
+
+async def known_base(archive: Archive, name: str) -> RunRecord | None:
+    """The run that a name means before there is the run to compare: ``None`` for words that depend on it.
+
+    Raises ``UsageProblem`` if there is none of that name.
+    """
+    if name in (LAST_GOOD, BEFORE):
+        return None
+    pinned = await archive.baselines()
+    if name in pinned:
+        return await archive.run(pinned[name].run)
+    try:
+        return await archive.run(name)
+    except UsageProblem as problem:
+        raise UsageProblem(
+            f"there is no run and no baseline {name[:80]!r}{proposed(name, pinned)}",
+            hint="`orchestrator baseline list` and `orchestrator runs` list them",
+        ) from problem
 
 
 def has_ended(run: RunRecord) -> bool:
@@ -277,12 +324,15 @@ __all__: Sequence[str] = (
     "Terms",
     "base_of",
     "check_name",
+    "code_of",
     "good_runs",
     "has_ended",
     "hold",
+    "known_base",
     "last_good",
     "pin",
     "samples",
+    "suspicious",
     "tolerance",
     "unpin",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from orchestrator.actions.session import Session
@@ -119,12 +120,22 @@ def _deadline(prepared: Prepared) -> float:
     return min(max(SHORTEST_DEADLINE, 2.0 * prepared.estimate.finish_seconds), ceiling)
 
 
-async def store_rerun(session: Session, parent: RunRecord, wishes: Wishes, *, failed: bool) -> RunRecord:
-    """A run that runs the tests of ``parent`` once more: all that exist, or those that failed.
+async def store_rerun(
+    session: Session,
+    parent: RunRecord,
+    wishes: Wishes,
+    *,
+    failed: bool,
+    only: Collection[str] | None = None,
+) -> RunRecord:
+    """A run that runs the tests of ``parent`` once more: all that exist, those that failed, or ``only`` those
+    of these specs.
 
     A test failed if its spec did not complete or one of its cells has a verdict other than pass or warn.
     """
     doors, tests = session.doors, await _to_run_again(session, parent, failed=failed)
+    if only is not None:
+        tests = [test for test in tests if test.spec.key in only]
     specs = [test.spec for test in tests]
     agents = tuple((await doors.store.agents(parent.id)).values())
     run = RunRecord(

@@ -5,7 +5,7 @@ A resume and a re-run join it where they come in. Whoever starts one may attend 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 
@@ -128,18 +128,20 @@ async def rerun(
     parent: RunRecord,
     *,
     failed: bool = False,
+    only: Collection[str] | None = None,
     wishes: Wishes = NO_WISHES,
     waiting: Waiting = AT_ONCE,
     attend: Attend = unattended,
 ) -> Outcome:
-    """Run the tests of a run again by their ids, all or those that ``failed``: a new run.
+    """Run the tests of a run again by their ids, all, those that ``failed`` or ``only`` those of these specs:
+    a new run.
 
     Raises ``PlanBusy``, ``NothingToDo`` if none failed, ``UsageProblem`` if none has an id, ``StoreProblem``.
     """
     async with _held(session, parent.plan, waiting):
         record = await session.doors.store.run(parent.id)
         return await conduct(
-            session, await store_rerun(session, record, wishes, failed=failed), attend=attend
+            session, await store_rerun(session, record, wishes, failed=failed, only=only), attend=attend
         )
 
 

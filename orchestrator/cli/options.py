@@ -114,6 +114,15 @@ class Judging:
     confirm: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How a new run is judged beside its expectations; ``rounds`` is how often its tests are run."""
+
+    judging: Judging
+    gate: Gate
+    rounds: int = 1
+
+
 def gate_options(command: Command) -> Command:
     """How runs are compared: ``gate``, a :class:`Gate`."""
     return together(

@@ -8,11 +8,15 @@ from orchestrator.cli.options import (
     Access,
     Attending,
     Breaking,
+    Gate,
+    Judged,
+    Judging,
     Reading,
     World,
     api_options,
     attending_options,
     breaking_options,
+    judging_options,
     plan_options,
     priority_option,
     simulate_options,
@@ -28,6 +32,14 @@ from orchestrator.records import UNKNOWN_POLICIES
 @plan_options
 @click.option("--in-order", is_flag=True, help="Create tests in the order of the plan.")
 @priority_option
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, 20),
+    default=1,
+    show_default=True,
+    help="So many rounds, one after the other: a baseline that knows what is normal.",
+)
+@judging_options
 @attending_options
 @api_options
 def run(
@@ -38,6 +50,9 @@ def run(
     reading: Reading,
     in_order: bool,
     priority: bool,
+    rounds: int,
+    judging: Judging,
+    gate: Gate,
     attending: Attending,
     access: Access,
 ) -> None:
@@ -46,7 +61,17 @@ def run(
 
     if (breaking.culprits or breaking.noise is not None) and not world.simulate:
         raise click.UsageError("--culprit and --noise break the simulated world: they need --simulate")
-    body.run(plan, reading, world, breaking, access, attending, in_order=in_order, urgent=priority)
+    body.run(
+        plan,
+        reading,
+        world,
+        breaking,
+        access,
+        attending,
+        Judged(judging, gate, rounds),
+        in_order=in_order,
+        urgent=priority,
+    )
 
 
 @click.command()
@@ -73,12 +98,22 @@ def resume(run: str, plan: str | None, *, unknown: str, attending: Attending, ac
 @click.option("--failed", is_flag=True, help="Only tests that failed or are incomplete.")
 @click.option("--in-order", is_flag=True, help="In the order of the plan.")
 @priority_option
+@judging_options
 @attending_options
 @api_options
 def rerun(
-    run: str, *, failed: bool, in_order: bool, priority: bool, attending: Attending, access: Access
+    run: str,
+    *,
+    failed: bool,
+    in_order: bool,
+    priority: bool,
+    judging: Judging,
+    gate: Gate,
+    attending: Attending,
+    access: Access,
 ) -> None:
     """Run the tests of RUN again by their ids, and collect the new round."""
     from orchestrator.cli.bodies import run as body  # noqa: PLC0415 - start-up stays light
 
-    body.rerun(run, access, attending, failed=failed, in_order=in_order, urgent=priority)
+    judged = Judged(judging, gate)
+    body.rerun(run, access, attending, judged, failed=failed, in_order=in_order, urgent=priority)

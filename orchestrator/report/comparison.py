@@ -43,6 +43,14 @@ class Held:
         sides = Sides(self.run.id, self.base.id, self.name, utc(self.base.finished), self.options)
         return document(self.comparison, sides, mask)
 
+    def gate_document(self, mask: Escape = str) -> dict[str, object]:
+        """What a summary says of a run that was held against another: the key ``gate``."""
+        whole = self.document(mask)
+        gate = whole.pop("gate")
+        assert isinstance(gate, dict)  # noqa: S101 - of our own making
+        kept = ("base", "history", "cells", "worse", "explanations")
+        return {**gate, **{key: whole[key] for key in kept}}
+
     def counts(self, one: Compared) -> bool:
         """Whether the gate counts a cell that got worse."""
         found, level = self.comparison, self.comparison.judgement.level

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -94,14 +95,18 @@ def _text(held: Held, wanted: Wanted) -> Iterator[str]:
     if wanted.form != "text":
         yield COMPARISONS[wanted.form](held, cells, mask)
         return
-    yield from (f"{line}\n" for line in told(held))
+    yield from (f"{line}\n" for line in _told(held, sys.stdout))
     if wanted.targets or wanted.agents or wanted.layers or wanted.everything:
         yield from (f"{line}\n" for line in _cells(held, cells))
 
 
-def told(held: Held) -> list[str]:
-    """The lines of a comparison, by the width of the terminal."""
-    return [mask(line) for line in comparison_lines(held, make_console(sys.stdout).width)]
+def tell_held(held: Held, stream: TextIO) -> None:
+    """The lines of a comparison below those of a run."""
+    stream.writelines(["\n", *(f"{line}\n" for line in _told(held, stream))])
+
+
+def _told(held: Held, stream: TextIO) -> list[str]:
+    return [mask(line) for line in comparison_lines(held, make_console(stream).width)]
 
 
 def _cells(held: Held, cells: Sequence[Compared]) -> Iterator[str]:

@@ -6,12 +6,14 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from orchestrator.actions.compare import Held, code_of
 from orchestrator.actions.reading import Compared, compared, summed_up
 from orchestrator.actions.run import Attendance, Outcome, Waiting
 from orchestrator.actions.session import Session
 from orchestrator.cli.bodies.common import print_json, say
+from orchestrator.cli.bodies.compare import tell_held
 from orchestrator.cli.bodies.outputs import write_outputs
 from orchestrator.cli.bodies.reading import tell_shown
 from orchestrator.cli.masking import mask
@@ -78,25 +80,32 @@ class Terminal:
                 first = False
             yield STOPS[number]
 
-    async def tell(self, session: Session, outcome: Outcome) -> Exit:
-        """Tell what came of a run, and write its reports. Returns its exit code."""
+    async def tell(self, session: Session, outcome: Outcome, held: Held | None = None) -> Exit:
+        """Tell what came of a run, what it came to against another one, and write its reports.
+
+        Returns its exit code.
+        """
+        if held is not None:
+            gate = held.comparison.judgement.exit_code
+            outcome = replace(outcome, exit_code=Exit(code_of(outcome.exit_code, gate)))
         await write_outputs(session, outcome.run.id, self.options.outputs)
         if outcome.left_at_once:
             say(f"left at once; {_go_on(outcome.run)}")
             return outcome.exit_code
         try:
-            await _tell(session, outcome, quiet=self.options.quiet, as_json=self.options.as_json)
+            await _tell(session, outcome, held, quiet=self.options.quiet, as_json=self.options.as_json)
             sys.stdout.flush()
         except OSError as problem:
             return Exit(undelivered(problem, outcome.exit_code))
         return outcome.exit_code
 
 
-async def _tell(session: Session, outcome: Outcome, *, quiet: bool, as_json: bool) -> None:
+async def _tell(session: Session, outcome: Outcome, held: Held | None, *, quiet: bool, as_json: bool) -> None:
     store, run = session.doors.store, outcome.run
     now = session.doors.clock.wall()
     if as_json:
-        print_json((await summed_up(store, run, now=now)).document(mask))
+        gate = {} if held is None else {"gate": held.gate_document(mask)}
+        print_json({**(await summed_up(store, run, now=now)).document(mask), **gate})
     if outcome.refused is not None:
         say(f"error: {outcome.refused}")
         say(f"hint: {outcome.hint}")
@@ -107,7 +116,10 @@ async def _tell(session: Session, outcome: Outcome, *, quiet: bool, as_json: boo
         _tell_compared(await compared(store, run))
     if not as_json and not (quiet and outcome.exit_code is Exit.OK):
         shown = await summed_up(store, run, now=now)
-        tell_shown(shown, sys.stderr if quiet else sys.stdout)
+        stream = sys.stderr if quiet else sys.stdout
+        tell_shown(shown, stream)
+        if held is not None:
+            tell_held(held, stream)
 
 
 def _tell_compared(found: Compared) -> None:

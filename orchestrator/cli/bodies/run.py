@@ -6,12 +6,14 @@ from pathlib import Path
 
 from orchestrator.actions import run as actions
 from orchestrator.actions.reading import named
-from orchestrator.actions.run import Wishes
+from orchestrator.actions.run import Outcome, Wishes
+from orchestrator.actions.session import Session
 from orchestrator.cli.bodies.common import opened_store, run_async, set_up_logging
 from orchestrator.cli.bodies.conducting import Terminal
+from orchestrator.cli.bodies.judging import Again, against, held, rounds
 from orchestrator.cli.bodies.outputs import check_outputs
 from orchestrator.cli.bodies.sessions import read_plan, session, settings_of
-from orchestrator.cli.options import Access, Attending, Breaking, Reading, World
+from orchestrator.cli.options import Access, Attending, Breaking, Judged, Reading, World
 from orchestrator.errors import Exit
 from orchestrator.records import RunRecord
 from orchestrator.settings import Settings
@@ -24,6 +26,7 @@ def run(
     breaking: Breaking,
     access: Access,
     attending: Attending,
+    judged: Judged,
     *,
     in_order: bool,
     urgent: bool,
@@ -39,6 +42,7 @@ def run(
         reserve = loaded.budget.reserve
         async with session(settings, access, world, breaking, reserve=reserve, seed=reading.seed) as opened:
             terminal.warn(opened)
+            asked = await against(opened, judged)
             outcome = await actions.run(
                 opened,
                 loaded,
@@ -47,7 +51,9 @@ def run(
                 waiting=terminal.waiting,
                 attend=terminal.attend,
             )
-            return await terminal.tell(opened, outcome)
+            again = _again(opened, terminal, wishes)
+            outcome = await rounds(outcome, judged.rounds, again)
+            return await terminal.tell(opened, outcome, await held(opened, outcome, asked, again))
 
     raise SystemExit(int(run_async(work)))
 
@@ -70,8 +76,26 @@ def resume(name: str, plan: str | None, access: Access, attending: Attending, *,
     raise SystemExit(int(run_async(work)))
 
 
+def _again(opened: Session, terminal: Terminal, wishes: Wishes) -> Again:
+    """Runs tests of a run again, attended as the run itself."""
+
+    async def again(run: RunRecord, only: list[str] | None) -> Outcome:
+        return await actions.rerun(
+            opened, run, only=only, wishes=wishes, waiting=terminal.waiting, attend=terminal.attend
+        )
+
+    return again
+
+
 def rerun(
-    name: str, access: Access, attending: Attending, *, failed: bool, in_order: bool, urgent: bool
+    name: str,
+    access: Access,
+    attending: Attending,
+    judged: Judged,
+    *,
+    failed: bool,
+    in_order: bool,
+    urgent: bool,
 ) -> None:
     """Run the tests of a run again; ends with the exit code of the new run."""
     set_up_logging()
@@ -82,15 +106,17 @@ def rerun(
         record, settings = await _begun(name, access, again=True, urgent=urgent)
         async with session(settings, access, reserve=record.settings.reserve) as opened:
             terminal.warn(opened)
+            asked, wishes = await against(opened, judged), Wishes(in_order, urgent)
             outcome = await actions.rerun(
                 opened,
                 record,
                 failed=failed,
-                wishes=Wishes(in_order, urgent),
+                wishes=wishes,
                 waiting=terminal.waiting,
                 attend=terminal.attend,
             )
-            return await terminal.tell(opened, outcome)
+            again = _again(opened, terminal, wishes)
+            return await terminal.tell(opened, outcome, await held(opened, outcome, asked, again))
 
     raise SystemExit(int(run_async(work)))
 
