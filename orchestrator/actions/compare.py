@@ -80,24 +80,24 @@ async def last_good(archive: Archive, run: RunRecord) -> RunRecord | None:
 
 
 async def good_runs(archive: Archive, run: RunRecord, most: int) -> list[RunRecord]:
-    """The good runs of the same plan in the same world that are older than a run, newest first."""
-    found = [
-        one
-        for one in await archive.runs(_SEARCHED, run.plan)
-        if one.id != run.id and one.started < run.started and one.exit_code == 0 and one.world == run.world
-    ]
-    return found[:most]
+    """The good runs of the same plan in the same world that were begun before a run, newest first."""
+    return [one for one in await _earlier(archive, run) if one.exit_code == 0][:most]
+
+
+async def _earlier(archive: Archive, run: RunRecord) -> list[RunRecord]:
+    """Runs of the same plan in the same world that were stored before a run, newest first.
+
+    By the order in the store: the clocks of two simulated worlds say nothing of each other.
+    """
+    stored = await archive.runs(_SEARCHED, run.plan)
+    place = next((n for n, one in enumerate(stored) if one.id == run.id), len(stored))
+    return [one for one in stored[place + 1 :] if one.world == run.world]
 
 
 async def _before(archive: Archive, run: RunRecord) -> RunRecord:
     if run.parent is not None:
         return await archive.run(run.parent)
-    earlier = (
-        one
-        for one in await archive.runs(_SEARCHED, run.plan)
-        if one.started < run.started and one.id != run.id and one.world == run.world
-    )
-    found = next(earlier, None)
+    found = next(iter(await _earlier(archive, run)), None)
     if found is None:
         raise NoBase(f"plan {run.plan!r} has no run before {run.id}", hint="`orchestrator runs` lists them")
     return found

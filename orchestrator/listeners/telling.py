@@ -27,9 +27,12 @@ class Telling:
         statistics: Statistics | None = None,
     ) -> None:
         self._wall, self._run, self._listeners = wall, run, tuple(listeners)
-        self.statistics = Statistics() if statistics is None else statistics
         self.outbox = Outbox()
-        own: tuple[Listener, ...] = (self.statistics, self.outbox)
+        self._count(Statistics() if statistics is None else statistics)
+
+    def _count(self, statistics: Statistics) -> None:
+        self.statistics = statistics
+        own: tuple[Listener, ...] = (statistics, self.outbox)
         self._hear = tuple(listener.hear for listener in (*own, *self._listeners))
 
     def tell(self, fact: Fact, spec: str | None = None) -> None:
@@ -44,8 +47,13 @@ class Telling:
         return bool(self._listeners)
 
     def of(self, run: str, listeners: Sequence[Listener] = ()) -> Telling:
-        """For one run: the same statistics; its ``listeners`` hear before those that are there."""
-        return Telling(self._wall, (*listeners, *self._listeners), run=run, statistics=self.statistics)
+        """For one run; its ``listeners`` hear before those that are there.
+
+        What the session counted is that run's (it listed the agents for it); a later run begins at nothing.
+        """
+        counted = self.statistics
+        self._count(Statistics())
+        return Telling(self._wall, (*listeners, *self._listeners), run=run, statistics=counted)
 
 
 class Guarded:
