@@ -227,10 +227,10 @@ def test_what_happens_all_the_time_is_logged_for_developers_only(logged: io.Stri
 
 def test_a_run_is_counted_from_what_is_told() -> None:
     telling = Telling(lambda: 5.0)
+    telling.tell(known.RequestSent(known.Sending.READ))  # the listing of agents, for this run
     of_a_run = telling.of("r", [])
     for what in known.Sending:
         of_a_run.tell(known.RequestSent(what))
-    telling.tell(known.RequestSent(known.Sending.READ))
     for status in (200, 429, 500):
         of_a_run.tell(known.RequestAnswered(known.Sending.READ, status, 0.1))
     of_a_run.tell(known.RequestFailed(known.Sending.CREATION, "reset"))
@@ -239,7 +239,17 @@ def test_a_run_is_counted_from_what_is_told() -> None:
     for seconds in (1.0, 2.5):
         of_a_run.tell(known.WaitEnded(Waiting.CIRCUIT, seconds))
     of_a_run.tell(Waited(Waiting.CIRCUIT, 3.5))  # the same wait, told again
-    counted = telling.statistics
+    counted = of_a_run.statistics
     assert counted.requests == Requests(creations=1, reruns=1, reads=2, refused_429=1, errors=2)
     assert (counted.created, counted.answers, counted.error_rows) == (1, 3, 1)
     assert counted.waits == {Waiting.CIRCUIT: 3.5}
+
+
+def test_a_second_run_of_a_session_is_counted_by_itself() -> None:
+    telling = Telling(lambda: 5.0)
+    first = telling.of("r", [])
+    first.tell(known.RequestSent(known.Sending.CREATION))
+    second = telling.of("s", [])
+    second.tell(known.RequestSent(known.Sending.RERUN))
+    assert first.statistics.requests == Requests(creations=1)
+    assert second.statistics.requests == Requests(reruns=1)
