@@ -85,6 +85,16 @@ class _Resolved:
     name: str
     fields: Mapping[str, Json]
     agent: Agent | None
+    expect: tuple[str, ...]
+    warn: tuple[str, ...]
+
+
+def _resolved(
+    block: TestBlock, target: Target, name: str, fields: Mapping[str, Json], agent: Agent | None = None
+) -> _Resolved:
+    """Its expectations are those of the block and its own, each once."""
+    expect, warn = (*block.expect, *target.expect), (*block.warn, *target.warn)
+    return _Resolved(name, fields, agent, tuple(dict.fromkeys(expect)), tuple(dict.fromkeys(warn)))
 
 
 class _World:
@@ -131,8 +141,8 @@ class _World:
         kind = TEST_TYPES[block.type]
         pairs = zip(block.targets, block.places, strict=True)
         if kind.bare != "targetAgentId":
-            bodies = ((target.name, merged(block.fields, target.fields)) for target, _ in pairs)
-            return [_Resolved(name, completed(kind, fields), None) for name, fields in bodies]
+            bodies = ((target, merged(block.fields, target.fields)) for target, _ in pairs)
+            return [_resolved(block, one, one.name, completed(kind, fields)) for one, fields in bodies]
         found: dict[str, _Resolved] = {}
         for target, place in pairs:
             fields = merged(block.fields, target.fields)
@@ -140,7 +150,7 @@ class _World:
             if agent is None or not self._throughput_allowed(block, fields, agent, place):
                 continue
             name = self._shown(target, agent)
-            one = _Resolved(name, {**fields, "targetAgentId": agent.id}, agent)
+            one = _resolved(block, target, name, {**fields, "targetAgentId": agent.id}, agent)
             if found.setdefault(name, one) != one:
                 self._problems.add(place, f"test {quoted(block.name)} has two targets called {quoted(name)}")
         return list(found.values())
@@ -206,8 +216,8 @@ class _Packed:
                 layers=block.layers,
                 deadline=block.deadline or default_deadline(block.type, target.fields),
                 raw=block.raw,
-                expect=block.expect,
-                warn=block.warn,
+                expect=target.expect,
+                warn=target.warn,
                 servers=servers,
                 path_details=block.path_details,
             )

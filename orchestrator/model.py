@@ -63,10 +63,15 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is tested: a name for people and the request fields that it fills (v7 names)."""
+    """What is tested: a name for people and the request fields that it fills (v7 names).
+
+    ``expect`` and ``warn`` are its own, beside those of its test block.
+    """
 
     name: str
     fields: Mapping[str, Json]
+    expect: tuple[str, ...] = ()
+    warn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

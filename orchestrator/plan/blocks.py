@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from orchestrator.model import Api, Json, Target
 from orchestrator.near import near
 from orchestrator.plan.agentrefs import read_refs
 from orchestrator.plan.document import TestDocument, check
+from orchestrator.plan.expectations import Judged, texts
 from orchestrator.plan.fields import FieldReader, conflict, merged
 from orchestrator.plan.model import TestBlock
 from orchestrator.plan.problems import Place, Problems, nearest, quoted
@@ -18,7 +19,6 @@ from orchestrator.plan.source import Entries, Items, Node, Scalar, find, plain
 from orchestrator.plan.targets import Groups, Written, choose, completed, lacking, missing_fields, resolve
 from orchestrator.plan.untyped import check_without_type
 from orchestrator.testtypes import PATHS, TEST_TYPES, TestType, layers_of
-from orchestrator.verdict.expect import ExpectationInvalid, parse_expectation
 
 # How alike a misspelt type and a real one must be to read the block as that: 'dns' may be any of three.
 _SURELY = 0.8
@@ -35,8 +35,9 @@ def read_tests(
     """The test blocks of a plan; those with problems are left out, the problems noted."""
     blocks: list[TestBlock] = []
     names: dict[str, Place] = {}
+    judged = Judged(problems)
     for item in node.items if isinstance(node, Items) else ():
-        block = _Block(item, api, problems).read(named, groups, csv)
+        block = _Block(item, api, problems, judged).read(named, groups, csv)
         name = _text_at(item, "name")
         if name is not None and name in names:
             message = f"two tests are called {quoted(name)}, the first in line {names[name].line}"
@@ -45,6 +46,7 @@ def read_tests(
             names[name] = find(item, ("name",))
         if block is not None:
             blocks.append(block)
+    judged.report()
     return tuple(blocks)
 
 
@@ -70,7 +72,7 @@ class _Options:
         if self.by_row is None:
             return target
         node = filled(self.by_row, written.row, f"target {quoted(target.name)}", problems)
-        return Target(target.name, merged(self.reader.options(node), target.fields))
+        return replace(target, fields=merged(self.reader.options(node), target.fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class _Block:
     node: Node
     api: Api
     problems: Problems
+    judged: Judged
 
     def read(self, named: Mapping[str, Selector | None], groups: Groups, csv: CsvFiles) -> TestBlock | None:
         """The block, or ``None``; everything in it is looked at either way, to report it all."""
@@ -89,6 +92,7 @@ class _Block:
         agents = read_refs(self.node.entries.get("agents"), name, named, csv, self.problems)
         kind = self._kind()
         if kind is None:
+            self.judged.unread = True
             check_without_type(self.node, groups, csv, self.problems)
             return None
         reader = FieldReader(kind, self.api if self._exists(kind) else Api.V7, self.problems)
@@ -96,8 +100,8 @@ class _Block:
         options = reader.options(same)
         raw = reader.raw(self.node.entries.get("raw"))
         layers = self._layers(kind, options)
-        self._check_expectations(kind, layers)
-        targets, places = self._targets(name, kind, _Options(options, by_row, reader), groups, csv)
+        self.judged.of_block(self.node, kind, layers)
+        targets, places = self._targets(name, kind, layers, _Options(options, by_row, reader), groups, csv)
         hops = None if document is None else document.path_details
         if hops is None:
             hops = "auto" if PATHS.name in layers else False
@@ -148,17 +152,12 @@ class _Block:
             return False
         return True
 
-    def _texts(self, key: str) -> Iterable[tuple[str, Place]]:
-        node = self.node.entries.get(key) if isinstance(self.node, Entries) else None
-        for item in node.items if isinstance(node, Items) else (node,):
-            if isinstance(item, Scalar) and isinstance(item.value, str):
-                yield item.value, item.place
-
     def _layers(self, kind: TestType, options: Mapping[str, Json]) -> tuple[str, ...]:
         """The layers asked for in the type's own order, the primary one first; by default all."""
         available = layers_of(kind.name, options)
         asked: list[str] = []
-        for layer, place in self._texts("layers"):
+        node = self.node.entries.get("layers") if isinstance(self.node, Entries) else None
+        for layer, place in texts(node):
             if layer in available:
                 asked.append(layer)
             elif layer in kind.layers:
@@ -168,21 +167,11 @@ class _Block:
                 self.problems.add(place, f"{kind.name} has no layer {quoted(layer)}{near}")
         return tuple(layer for layer in available if layer in asked) or available
 
-    def _check_expectations(self, kind: TestType, layers: tuple[str, ...]) -> None:
-        for key in ("expect", "warn"):
-            for text, place in self._texts(key):
-                try:
-                    expectation = parse_expectation(text, kind.name)
-                except ExpectationInvalid as error:
-                    self.problems.add(place, str(error))
-                    continue
-                if expectation.layer not in layers:
-                    self.problems.add(place, f"layer {expectation.layer} is not among the test's layers")
-
     def _targets(
         self,
         name: str,
         kind: TestType,
+        layers: tuple[str, ...],
         options: _Options,
         groups: Groups,
         csv: CsvFiles,
@@ -195,10 +184,12 @@ class _Block:
         missing: list[tuple[Written, list[str]]] = []
         for one in written:
             before = len(self.problems)
+            expect = self.judged.of_target("expect", one, kind, layers)
+            warn = self.judged.of_target("warn", one, kind, layers)
             target = resolve(kind, one, options.reader, self.problems)
             if target is None:
                 continue
-            target = options.given_to(target, one, self.problems)
+            target = options.given_to(replace(target, expect=expect, warn=warn), one, self.problems)
             fields = completed(kind, merged(options.same, target.fields))
             absent = missing_fields(kind, fields)
             if absent and len(self.problems) == before:

@@ -198,10 +198,16 @@ def _targets() -> Schema:
 
 
 def _target() -> Schema:
-    fields = {"name": None} | {name: None for kind in TEST_TYPES.values() for name in kind.options}
+    fields = dict.fromkeys(("name", "expect", "warn"))
+    fields |= {name: None for kind in TEST_TYPES.values() for name in kind.options}
     for kind in TEST_TYPES.values():
         if kind.nested is not None:
             fields |= dict.fromkeys(kind.options[kind.nested].fields)
+    expectations = {"type": "string", "minLength": 1}
+    own = {
+        "expect": _many(expectations, "What must hold for this target, beside what its test expects."),
+        "warn": _many(expectations, "What is worth a warning for this target."),
+    }
     return {
         "description": "An address, or a mapping with a name and fields of the API.",
         "anyOf": [
@@ -210,9 +216,14 @@ def _target() -> Schema:
                 "type": "object",
                 "required": ["csv"],
                 "propertyNames": {"enum": ["csv", *sorted(fields)]},
-                "properties": {"csv": _CSV},
+                "properties": {"csv": _CSV, **own},
             },
-            {"type": "object", "minProperties": 1, "propertyNames": {"enum": sorted(fields)}},
+            {
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": {"enum": sorted(fields)},
+                "properties": own,
+            },
         ],
     }
 

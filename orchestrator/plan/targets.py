@@ -23,9 +23,12 @@ from orchestrator.testtypes import TEST_TYPES, TestType
 _SHARED = frozenset({kind.bare for kind in TEST_TYPES.values()} | {"dnsServers"})
 _SIP = "targetSipCredentials"
 _SIP_FIELDS = next(kind for kind in TEST_TYPES.values() if kind.nested == _SIP).options[_SIP].fields
+# What a target may expect for itself; none of it is a field of the API.
+EXPECTATIONS = ("expect", "warn")
 # What may stand beside ``csv``, for every row: the name, and the fields of any type.
 _BESIDE_CSV = frozenset(
-    {"csv", "name", *_SIP_FIELDS} | {one for kind in TEST_TYPES.values() for one in kind.options}
+    {"csv", "name", *EXPECTATIONS, *_SIP_FIELDS}
+    | {one for kind in TEST_TYPES.values() for one in kind.options}
 )
 _NAME_LIMIT = 200
 _SIP_PORTS: Mapping[str, int] = {"tcp": 5060, "udp": 5060, "tls": 5061}  # RFC 3261, section 19.1.2
@@ -274,7 +277,8 @@ def _fields(kind: TestType, written: Written, reader: FieldReader, problems: Pro
 def _nodes(kind: TestType, written: Written) -> dict[str, tuple[Node, Place]]:
     """The fields as they are written, each with the place of its name; of a row with its cells."""
     entries = written.entries or Entries({}, {}, written.place)
-    nodes = {name: (value, entries.keys[name]) for name, value in entries.entries.items() if name != "name"}
+    given = {name: value for name, value in entries.entries.items() if name not in {"name", *EXPECTATIONS}}
+    nodes = {name: (value, entries.keys[name]) for name, value in given.items()}
     row = written.row
     if row is None:
         return nodes

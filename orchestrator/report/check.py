@@ -47,6 +47,20 @@ def blocks(specs: Sequence[Spec]) -> list[Block]:
     ]
 
 
+def own_expectations(specs: Sequence[Spec]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Test, target and what it expects beyond what all of its test do, a warning as ``warn: ...``."""
+    told = {
+        (spec.test, spec.target): (*spec.expect, *(f"warn: {text}" for text in spec.warn)) for spec in specs
+    }
+    shared: dict[str, set[str]] = {}
+    for (test, _), texts in told.items():
+        shared[test] = shared.get(test, set(texts)) & set(texts)
+    own = (
+        (*which, tuple(one for one in texts if one not in shared[which[0]])) for which, texts in told.items()
+    )
+    return [one for one in own if one[2]]
+
+
 def check_document(
     plan: str,
     api: Api,
@@ -89,6 +103,8 @@ def check_document(
                 "target": spec.target,
                 "agents": len(spec.agents),
                 "layers": list(spec.layers),
+                "expect": list(spec.expect),
+                "warn": list(spec.warn),
             }
             for spec in specs
         ],

@@ -132,8 +132,11 @@ def explanation(
         f"  {len(spec.agents)} agents, layers {terminal(', '.join(spec.layers))}",
         f"  name {terminal(test.name or '-')}, test id {terminal(test.test_id or '-')}",
         f"  run {terminal(run.id)} of {terminal(run.plan)}, started {people(run.started)}",
-        "",
     ]
+    for key, texts in (("expects", spec.expect), ("warns unless", spec.warn)):
+        if texts:
+            lines.append(f"  {key} {terminal('; '.join(texts))}")
+    lines.append("")
     error = f" ({terminal(test.error)})" if test.error else ""
     lines.append(f"  {_CAME_TO[test.state]}{error}")
     if silent:

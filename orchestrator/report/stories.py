@@ -68,7 +68,14 @@ class Explained:
         ]
         paths = [_last_hop(answer, path) for answer in story.details for path in answer.paths or ()]
         spec = story.test.spec
-        return {"spec": spec.key, "target": spec.target, "steps": told, "paths": paths}
+        return {
+            "spec": spec.key,
+            "target": spec.target,
+            "steps": told,
+            "paths": paths,
+            "expect": [*spec.expect],
+            "warn": [*spec.warn],
+        }
 
 
 def _last_hop(answer: Answer, path: Path) -> dict[str, object]:

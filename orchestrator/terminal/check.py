@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.report.check import Block, blocks
+from orchestrator.report.check import Block, blocks, own_expectations
 from orchestrator.report.digest import grouped
 from orchestrator.report.headline import many
 from orchestrator.report.names import agent_names
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from orchestrator.estimate import Estimate
     from orchestrator.model import Agent, NotRun, Spec
     from orchestrator.plan.offline import Offline
+
+
+# Lines for what single targets expect.
+_OWN = 10
 
 
 def print_check(
@@ -53,9 +57,21 @@ def print_check(
         beyond = f"{worth.beyond_deadline} of {many(worth.creations, 'test')} will not fit"
         fit = "all blocks and targets in turn, until it ends"
         say(console, f"  time box  {span(worth.deadline)}: about {beyond}; {fit}", "yellow")
+    _print_own(console, specs)
     print_groups(console, "Left out", grouped(left_out, agent_names(agents)))
     for sentence in worth.exceeded:
         say(console, f"ceiling exceeded: {terminal(sentence)}", "bold red")
+
+
+def _print_own(console: Console, specs: Sequence[Spec]) -> None:
+    """What single targets expect beyond what all of their test do."""
+    own = own_expectations(specs)
+    if own:
+        say(console, "Targets with expectations of their own", "bold")
+    for test, target, texts in own[:_OWN]:
+        say(console, f"  {terminal(test)}, {terminal(target)}: {terminal('; '.join(texts))}")
+    if len(own) > _OWN:
+        say(console, f"  and {len(own) - _OWN} more (--json has them all)")
 
 
 def _row(block: Block) -> tuple[str, ...]:
