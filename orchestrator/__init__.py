@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         UsageProblem,
     )
     from orchestrator.events import Event, Listener
+    from orchestrator.insight.look import Explanation, Insight
+    from orchestrator.insight.silence import Silence
     from orchestrator.library import (
         FinishedRun,
         agents,
@@ -68,9 +70,11 @@ __all__ = [
     "Event",
     "Exit",
     "Explained",
+    "Explanation",
     "Finding",
     "FinishedRun",
     "Health",
+    "Insight",
     "Listener",
     "LostCreations",
     "NothingToDo",
@@ -85,6 +89,7 @@ __all__ = [
     "Selection",
     "Selector",
     "Shown",
+    "Silence",
     "StoreProblem",
     "StoredAnswer",
     "TestRecord",
@@ -135,6 +140,8 @@ _HOMES = {
         "Event",
         "Listener",
     ),
+    "orchestrator.insight.look": ("Explanation", "Insight"),
+    "orchestrator.insight.silence": ("Silence",),
     "orchestrator.library": (
         "FinishedRun",
         "agents",

@@ -31,13 +31,13 @@ from orchestrator.clock import LoopClock
 from orchestrator.credentials import Credentials, find_credentials
 from orchestrator.errors import Exit, telling
 from orchestrator.events import Listener
+from orchestrator.insight.look import Insight
 from orchestrator.listeners.telling import Guarded
 from orchestrator.model import AnswerStatus, Api, Verdict
 from orchestrator.plan.model import Plan
 from orchestrator.plan.selectors import Selection, Selector
 from orchestrator.records import CellRecord, RunRecord, StoredAnswer
 from orchestrator.report.stories import Explained
-from orchestrator.report.summary import summary
 from orchestrator.settings import Settings
 from orchestrator.store.opening import Opened, open_store, pick_store, store_exists
 
@@ -49,13 +49,14 @@ Place = Path | str | None
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """What a run came to. ``summary`` is the document that ``show --json`` prints, without
-    ``insight``; ``store`` is as :func:`run_plan` takes it."""
+    """What a run came to. ``summary`` is the document of ``show --json``; ``insight`` is what its bad
+    cells share, as values; ``store`` is as :func:`run_plan` takes it."""
 
     id: str
     exit_code: Exit
     summary: dict[str, object]
     store: str
+    insight: Insight
 
     def answers(self) -> AsyncIterator[StoredAnswer]:
         """Every answer, in the order of the plan, read page by page from the store."""
@@ -94,7 +95,7 @@ async def run_plan(
         outcome = await running.run(
             session, plan, wishes=Wishes(urgent=urgent), seed=seed, waiting=Waiting(wait)
         )
-    return _finished(outcome, settings)
+        return await _finished(outcome, session)
 
 
 async def resume(
@@ -118,7 +119,7 @@ async def resume(
     reserve = begun.settings.reserve
     async with _session(settings, credentials, reserve=reserve, listeners=listeners) as session:
         outcome = await running.resume(session, begun, unknown=unknown, waiting=Waiting(wait))
-    return _finished(outcome, settings)
+        return await _finished(outcome, session)
 
 
 async def rerun(
@@ -144,7 +145,7 @@ async def rerun(
     reserve, wishes = parent.settings.reserve, Wishes(in_order, urgent)
     async with _session(settings, credentials, reserve=reserve, listeners=listeners) as session:
         outcome = await running.rerun(session, parent, failed=failed, wishes=wishes, waiting=Waiting(wait))
-    return _finished(outcome, settings)
+        return await _finished(outcome, session)
 
 
 # -- before a run -----------------------------------------------------------------------------------------
@@ -329,9 +330,11 @@ async def _begun(run: str, settings: Settings, *, again: bool = False) -> tuple[
     return record, running.as_begun(record, settings, again=again)
 
 
-def _finished(outcome: Outcome, settings: Settings) -> FinishedRun:
-    document = summary(outcome.run, outcome.counts)
-    return FinishedRun(outcome.run.id, outcome.exit_code, document, settings.store)
+async def _finished(outcome: Outcome, session: Session) -> FinishedRun:
+    store = session.opened.store
+    shown = await reading.summed_up(store, outcome.run, now=LoopClock().wall())
+    document = shown.document(session.mask)
+    return FinishedRun(outcome.run.id, outcome.exit_code, document, session.settings.store, shown.insight)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from orchestrator.insight.document import document
 from orchestrator.lifecycle import SpecState
 from orchestrator.report import results
 from orchestrator.report.digest import digest, with_links
@@ -59,11 +60,20 @@ async def _markdown(source: Source, out: Out) -> None:
 async def _junit(source: Source, out: Out) -> None:
     names = await source.names()
     tests = await source.tests()
-    await write_junit(source.run, lambda: with_names(source.cells(), names), out, tests=tests, now=source.now)
+    points = (await source.insight()).points
+    await write_junit(
+        source.run,
+        lambda: with_names(source.cells(), names),
+        out,
+        tests=tests,
+        points=points,
+        now=source.now,
+    )
 
 
 async def _json(source: Source, out: Out) -> None:
-    out(json.dumps(summary(source.run, await source.counts(), now=source.now), indent=2) + "\n")
+    told = summary(source.run, await source.counts(), now=source.now)
+    out(json.dumps({**told, "insight": document(await source.insight())}, indent=2) + "\n")
 
 
 async def _jsonl(source: Source, out: Out, keep: results.Filter) -> int:

@@ -6,7 +6,8 @@ error row that nothing asked for, are told in ``system-out`` of a case that pass
 
 The document keeps to the schema of the Jenkins xUnit plugin (junit-10.xsd). CI servers take what stands
 before the last dot of a class name for a package, so class names have none, and the target stands in the
-case's name. The counts of a suite come before its cases: the cells are read twice and never all held at once,
+case's name. What the bad cells of a suite share is in its properties (``cause.1.text``), numbered as
+everywhere. The counts of a suite come before its cases: the cells are read twice and never all held at once,
 which no library for JUnit documents does.
 """
 
@@ -17,6 +18,9 @@ from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
+from orchestrator.insight.look import Explanation
+from orchestrator.insight.silence import Silence
+from orchestrator.insight.words import plain
 from orchestrator.model import CellState, Verdict
 from orchestrator.records import CellRecord, RunRecord, TestRecord
 from orchestrator.report.times import duration, utc
@@ -24,6 +28,7 @@ from orchestrator.safe import xml_attribute, xml_text
 
 Cells = Callable[[], AsyncIterable[CellRecord]]
 Out = Callable[[str], object]
+Point = Explanation | Silence
 
 _WITHOUT_ANSWER = {
     CellState.MISSING: "no answer came",
@@ -47,15 +52,17 @@ async def write_junit(
     out: Out,
     *,
     tests: Sequence[TestRecord] = (),
+    points: Sequence[Point] = (),
     now: float | None = None,
 ) -> None:
     """Write the document; it begins with its declaration (UTF-8).
 
     ``cells`` gives the cells in the order of the plan and is called twice. ``tests`` tell how long each took,
+    ``points`` in their order what bad and silent cells share; each stands in the suites that it is about.
     ``now`` (epoch seconds) is the end of a run that goes on.
     """
     suites = await _counted(cells())
-    document = _Document(run, out, suites, _Times(tests))
+    document = _Document(run, out, suites, _Times(tests), points)
     document.begin(took=duration(run, now))
     block: str | None = None
     async for cell in cells():
@@ -125,8 +132,19 @@ def _kind(cell: CellRecord) -> str:
 class _Document:
     """Writes tag after tag. A suite leaves ``suites`` when it is finished."""
 
-    def __init__(self, run: RunRecord, out: Out, suites: dict[str, _Suite], times: _Times) -> None:
+    def __init__(
+        self,
+        run: RunRecord,
+        out: Out,
+        suites: dict[str, _Suite],
+        times: _Times,
+        points: Sequence[Point],
+    ) -> None:
         self._run, self._out, self._suites, self._times = run, out, suites, times
+        self._points = [
+            (_properties(number, one), {key.test for key in one.cells})
+            for number, one in enumerate(points, start=1)
+        ]
         self._classes = _classes(run.plan, suites)
 
     def begin(self, *, took: float | None) -> None:
@@ -142,7 +160,9 @@ class _Document:
         took = _seconds(self._times.of_block(test))
         name = f"{run.plan}.{test}"
         self._line(_open("testsuite", name=name, timestamp=utc(run.started), time=took, **counts))
-        self._line(f"<properties>{_open('property', '/', name='run', value=run.id)}</properties>")
+        told = [("run", run.id), *(pair for pairs, tests in self._points if test in tests for pair in pairs)]
+        properties = (_open("property", "/", name=name, value=value) for name, value in told)
+        self._line(f"<properties>{''.join(properties)}</properties>")
 
     def case(self, cell: CellRecord) -> None:
         head = {
@@ -161,6 +181,18 @@ class _Document:
 
     def _line(self, text: str) -> None:
         self._out(text + "\n")
+
+
+def _properties(number: int, one: Point) -> list[tuple[str, str]]:
+    """What is told of a cause, or of cells that share their silence, by the names of properties."""
+    texts = [plain(one.text)]
+    told = {"kind": one.group.kind, "value": " / ".join(one.group.value)}
+    if isinstance(one, Explanation):
+        told = {"rank": str(one.rank), **told}
+        texts.append(plain(one.why))
+    told |= {"certainty": one.sure, "text": ". ".join(texts)}
+    what = "cause" if isinstance(one, Explanation) else "silence"
+    return [(f"{what}.{number}.{name}", value) for name, value in told.items()]
 
 
 def _classes(plan: str, tests: Iterable[str]) -> dict[str, str]:

@@ -19,7 +19,8 @@ version: 1
 name: documented
 tests:
   - {name: here, type: agent-to-agent, targets: [hq-london], agents: {name: "branch-0*"},
-     options: {direction: bidirectional}, layers: network}
+     options: {direction: bidirectional}, layers: network,
+     expect: network.loss >= 0, warn: network.loss >= 0}
 budget: {max_tests: CEILING}
 """
 # What is inside depends on the layer, or on what is wrong, not on the document.
