@@ -32,6 +32,32 @@ class Wait:
     view: LedgerView | None = None
 
 
+# Part of the organization's limit that others may spend before we count as one of several.
+HARDLY = 0.05
+
+
+class _Own:
+    """What this process has spent of the organization's window, by the window's Reset."""
+
+    def __init__(self) -> None:
+        self._reset: float | None = None
+        self._calls = 0
+
+    def sent(self) -> None:
+        """One more."""
+        self._calls += 1
+
+    def alone(self, budget: BudgetView) -> bool:
+        """Whether hardly anybody else spends: no other tool, and no other process of ours."""
+        if budget.limit is None or budget.remaining is None:
+            return False
+        if budget.reset != self._reset:
+            # What was in flight at the end of a window may count in the next.
+            self._reset, self._calls = budget.reset, budget.in_flight
+        others = budget.limit - budget.remaining - self._calls
+        return max(budget.others, others) <= HARDLY * budget.limit
+
+
 class Chooser:
     """Joins the schedule, which names candidates, with the budgets and the pacers, which say when."""
 
@@ -39,16 +65,20 @@ class Chooser:
         self._schedule = schedule
         self._ledger = ledger
         self._pacer = pacer
+        self._own = _Own()
 
     def choose(self, now: float) -> Go | Wait:
         """The first candidate that may go; its permit is taken in the same step."""
         view = self._ledger.view(now)
         until, reason = math.inf, None
-        for candidate in self._schedule.candidates(now, _load(view)):
+        for candidate in self._schedule.candidates(
+            now, _load(view, alone=self._own.alone(view.organization))
+        ):
             opens_at, why = self._paced(candidate, view, now)
             if opens_at <= now:
                 permit = self._ledger.try_reserve(now, instant=candidate.instant, spare=candidate.spare)
                 if permit is not None:
+                    self._own.sent()
                     self._schedule.take(candidate.step, now)
                     return Go(candidate.step, permit, _blind(view, candidate))
                 opens_at, why = self._affordable(candidate, now), _scarcer(view, candidate)
@@ -84,7 +114,7 @@ def _seconds_left(budget: BudgetView, server_time: float) -> float:
     return budget.reset - server_time
 
 
-def _load(view: LedgerView) -> Load:
+def _load(view: LedgerView, *, alone: bool) -> Load:
     return Load(
         organization_limit=view.organization.limit,
         instant_limit=view.instant_test.limit,
@@ -93,6 +123,7 @@ def _load(view: LedgerView) -> Load:
         room=view.organization.room if view.organization.known else None,
         seconds_left=_seconds_left(view.organization, view.server_time),
         window=view.organization.window,
+        alone=alone,
     )
 
 

@@ -73,6 +73,7 @@ class OpenTest:
     phase: Phase = Phase.SENTINEL
     last_no: float = 0.0  # the age at which the sentinel was last seen incomplete
     failures: int = 0  # polls in a row that brought nothing
+    turn: int = 0  # of the other layers, while the sentinel explores
     lagging: dict[str, int] = field(default_factory=dict)  # polls of a layer since its sentinel is complete
     waits: dict[str, Wait] = field(
         default_factory=dict
@@ -81,6 +82,11 @@ class OpenTest:
     failing: bool = False  # a cell of it fails
     under_way: int = 0  # polls and details that were sent and have not returned
     last_polls: set[str] = field(default_factory=set)  # layers whose last poll is still to be answered
+
+    @property
+    def kind(self) -> str:
+        """What its latencies are learned by."""
+        return self.spec.type
 
     @property
     def left(self) -> list[str]:

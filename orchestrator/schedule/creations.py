@@ -165,6 +165,13 @@ class Creations:
         return len(self._queue) + len(self._reruns) + self._preparing
 
     @property
+    def next_kind(self) -> str | None:
+        """The kind of test that is created next, if that is known."""
+        rerun = self._reruns.first
+        key = self._queue.first or (rerun.key if rerun is not None else None)
+        return None if key is None else self._types.get(key)
+
+    @property
     def layers_per_test(self) -> float:
         """Layers that a test of this run has on average; 1 where none was to be created."""
         return self._layers / self._specs if self._specs else 1.0

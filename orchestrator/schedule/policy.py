@@ -12,11 +12,14 @@ import math
 from orchestrator.schedule.latency import LONGEST_GAP, SHORTEST_GAP
 
 EAGEREST, FRUGALEST = 0.2, 0.7  # risk of a poll: 4 and 0.4 wasted polls per layer
-WASTED_PER_LAYER = 0.6  # wasted polls that a layer may cost us while there is still something to create
+# Wasted polls that a layer, and a test, may cost us while there is still something to create.
+WASTED_PER_LAYER, WASTED_PER_TEST = 0.6, 1.75
 LAST_FEW = 3  # tests; below that, the end of the run is what counts
 CROWDED = 0.2  # reserve, as part of the limit, from which others are taken to spend in earnest
 HORIZON = 30.0  # seconds; about what an answer takes
 NEEDED = 1.6  # polls that an open layer will need, the unlucky ones included
+PRICED_LAYERS = 2.0  # per test; with more of them, the calls that are left over buy hardly anything
+ROUGHLY = 0.5  # of a window: what is idle in less of it is no reason to poll everything at once
 LAST_GAP = 0.4  # of the usual gap between creations, when all that are left fit into this window
 OPEN_WINDOWS = 2.0  # work in progress: so many windows' worth of polls
 FEWEST_OPEN = 8
@@ -58,19 +61,30 @@ def affordable_waste(
     return round(4.0 * max(0.0, soon - NEEDED * open_layers) / max(1, open_tests)) / 4.0
 
 
+def even_gap(room: float, seconds_left: float, polls: float, layers: float, *, window: float) -> float:
+    """Seconds in which ``polls`` can be sent, all along the window, by calls that no open layer needs.
+
+    ``inf`` where nothing is idle. ``room`` is what polls may spend in this window.
+    """
+    idle = room - NEEDED * layers
+    if idle <= 0.0 or polls <= 0.0:
+        return math.inf
+    return max(seconds_left, ROUGHLY * window) * polls / idle
+
+
 def risk_while_creating(
     readable: float, creations_per_window: float, layers_per_test: float, *, affordable: float = math.inf
 ) -> float:
     """Chance of success to wait for before a poll, while there are tests to create.
 
-    Frugal when the organization's budget binds; otherwise as eager as half of the spare tokens allow, and
-    no more than :data:`WASTED_PER_LAYER` polls wasted per layer (at least two per test). ``affordable`` are
-    wasted polls per test.
+    Frugal when the organization's budget binds; otherwise as eager as half of the spare tokens allow, with no
+    more than :data:`WASTED_PER_LAYER` (or :data:`WASTED_PER_TEST`) polls wasted. ``affordable`` are wasted
+    polls per test. What is idle then is spent by its price (:mod:`orchestrator.schedule.worth`).
     """
     per_test = readable / max(1.0, creations_per_window) - 1.0 - layers_per_test
     if per_test <= 0.3:
         return FRUGALEST
-    wasted = min(per_test / 2.0, max(2.0, WASTED_PER_LAYER * layers_per_test), affordable)
+    wasted = min(per_test / 2.0, max(WASTED_PER_TEST, WASTED_PER_LAYER * layers_per_test), affordable)
     return min(FRUGALEST, 1.0 / (1.0 + wasted))
 
 
@@ -83,7 +97,7 @@ def risk_at_the_end(
     """
     wasted = max(1.0, readable / max(1, open_tests) - layers_per_test)
     if open_tests > LAST_FEW:
-        wasted = min(wasted, max(2.0, WASTED_PER_LAYER * layers_per_test))
+        wasted = min(wasted, max(WASTED_PER_TEST, WASTED_PER_LAYER * layers_per_test))
     wasted = min(wasted, affordable)
     return max(EAGEREST, min(FRUGALEST, 1.0 / (1.0 + wasted)))
 

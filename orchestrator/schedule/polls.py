@@ -22,20 +22,18 @@ from orchestrator.schedule.feedback import DetailEnded, HopsToRead, PageMissed, 
 from orchestrator.schedule.hops import Choices
 from orchestrator.schedule.latency import LatencyModel
 from orchestrator.schedule.pace import Pace
-from orchestrator.schedule.policy import brought_forward, lagging_poll
+from orchestrator.schedule.policy import lagging_poll
 from orchestrator.schedule.progress import Progress
 from orchestrator.schedule.quiet import QuietTimes, Wait
+from orchestrator.schedule.sentinels import Sentinels
 from orchestrator.schedule.steps import Candidate, Detail, Poll, Purpose, Step
 from orchestrator.testtypes import LAYERS
-
-# By this part of its type's latencies a test is late, and its other layers are read with what is there.
-LATE = 0.95
 
 _Heap = list[tuple[float, int, Poll | Detail]]
 
 
 class Polls:
-    """The open tests and the polls of their layers. :attr:`pace` is set anew before every choice."""
+    """The open tests and the polls of their layers. The pace is set anew before every choice."""
 
     def __init__(
         self, latencies: Mapping[str, LatencyModel], rng: Random, quiet: QuietTimes | None = None
@@ -43,17 +41,15 @@ class Polls:
         self._latencies = latencies
         self._quiet = QuietTimes() if quiet is None else quiet
         self._rng = rng
-        self.pace = Pace(risk=0.33, may_create=True, set_aside=0)
         self._open: dict[str, OpenTest] = {}
         self._open_layers = 0
         self.choices = Choices()
         self._closing = Closing(self._open, self.choices)
+        self._sentinels = Sentinels(self._open, latencies, rng)
         # Hops that the plan leaves to us: what else there is to read comes first.
         self._hops: _Heap = []
         self._ready: _Heap = []
-        self._due: _Heap = []
         self._order = itertools.count()
-        self._planned_at: tuple[float, float] | None = None
 
     def opened(
         self,
@@ -88,7 +84,7 @@ class Polls:
         self._want_details(test, details, now)
         self._closing.watch(test)
         if left:
-            self._plan_sentinel(test, max(0.0, now - created) if read else 0.0, now)
+            self._sentinels.opened(test, max(0.0, now - created) if read else 0.0, now)
         else:
             self._closing.check(test)
 
@@ -132,7 +128,7 @@ class Polls:
 
     def candidates(self, now: float) -> Iterator[Candidate]:
         """What is expected ready, then the sentinel that is due first."""
-        for heap in (self._ready, self._due, self._hops):
+        for heap in (self._ready, self._sentinels.heap, self._hops):
             while heap and self._stale(heap[0][2]):
                 heapq.heappop(heap)
             if heap and heap[0][0] <= now:
@@ -144,37 +140,27 @@ class Polls:
             self._open[step.key].under_way += 1
         if self._closing.take(step):
             return
-        for heap in (self._ready, self._due, self._hops):
+        for heap in (self._ready, self._sentinels.heap, self._hops):
             if heap and heap[0][2] is step:
                 heapq.heappop(heap)
                 return
 
     def wakes(self) -> Iterator[float]:
         """Times at which something here becomes due by itself."""
-        yield from (heap[0][0] for heap in (self._ready, self._due, self._hops) if heap)
+        yield from (heap[0][0] for heap in (self._ready, self._sentinels.heap, self._hops) if heap)
         if self.choices.waiting:
             yield float("-inf")
         yield from self._closing.wakes()
 
-    def bring_forward(self, now: float) -> None:
-        """Nothing is left to create, so more may be spent on the tests that are open: poll sooner.
+    @property
+    def pace(self) -> Pace:
+        """How eagerly to poll now."""
+        return self._sentinels.pace
 
-        Done when the pace has changed since; at the same pace every poll stands where it was planned.
-        """
-        eagerness = (self.pace.risk, self.pace.longest_gap)
-        if eagerness == self._planned_at:
-            return
-        self._planned_at = eagerness
-        due, self._due = self._due, []
-        for when, order, step in due:
-            test = self._open.get(step.key)
-            if test is None:
-                continue
-            wanted = when
-            if isinstance(step, Poll) and step.purpose is Purpose.SENTINEL and step.tries == 0:
-                age = max(test.last_no, now - test.created - 0.5)
-                wanted = self._sentinel_due(test, max(0.0, age), now)
-            heapq.heappush(self._due, (brought_forward(when, wanted), order, step))
+    def set_pace(self, pace: Pace, now: float, *, ending: bool, coming: str | None) -> None:
+        """The pace for now. ``ending``: nothing is left to create; ``coming`` is the kind created next."""
+        self._sentinels.pace = pace
+        self._sentinels.refresh(now, ending=ending, coming=coming)
 
     # -- what came of it ----------------------------------------------------------------------------
 
@@ -280,7 +266,8 @@ class Polls:
             test = self._open.get(step.key)
             heap = self._hops if test is not None and test.spec.path_details == "auto" else heap
         elif step.purpose is Purpose.SENTINEL:
-            heap = self._due
+            self._sentinels.put(due, step)
+            return
         heapq.heappush(heap, (due, next(self._order), step))
 
     def _put_back(self, poll: Poll, now: float) -> None:
@@ -320,7 +307,7 @@ class Polls:
         """Every agent has its row: if that is the sentinel, its latency is known and the others are due."""
         if layer != test.sentinel:
             return
-        self._latencies[test.spec.type].seen(test.last_no, asked - test.created, self._rng)
+        self._sentinels.seen(test, asked - test.created, now)
         if test.phase in {Phase.SENTINEL, Phase.EARLY}:
             test.move(Phase.SIBLINGS)
             self._ask_siblings(test, now)
@@ -354,7 +341,7 @@ class Polls:
         left = test.left
         if left:
             test.sentinel = left[-1]
-            self._plan_sentinel(test, now - test.created, now)
+            self._sentinels.plan(test, now - test.created, now)
 
     def _ask_siblings(self, test: OpenTest, now: float) -> None:
         for layer in test.left:
@@ -362,25 +349,26 @@ class Polls:
             if layer != test.sentinel and layer not in test.waits:
                 self._later(now, Poll(test.spec.key, layer, Purpose.READY))
 
-    def _plan_sentinel(self, test: OpenTest, age: float, now: float) -> None:
-        poll = Poll(test.spec.key, test.sentinel, Purpose.SENTINEL)
-        self._later(self._sentinel_due(test, age, now), poll)
-
-    def _sentinel_due(self, test: OpenTest, age: float, now: float) -> float:
-        model = self._latencies[test.spec.type]
-        return max(now, test.created + model.next_age(age, self.pace.risk, self.pace.longest_gap))
+    def _ask_in_turn(self, test: OpenTest, now: float) -> None:
+        """Beside a sentinel that explores, one of the other layers: any of them may have the first answer."""
+        others = [layer for layer in test.left if layer != test.sentinel and layer not in test.waits]
+        if others:
+            test.turn += 1
+            self._later(now, Poll(test.spec.key, others[test.turn % len(others)], Purpose.READY))
 
     def _poll_again(self, test: OpenTest, came: PageRead, now: float) -> None:
         poll, age = came.poll, came.asked - test.created
         if poll.purpose is Purpose.SENTINEL and poll.layer == test.sentinel:
-            test.last_no = max(test.last_no, age)
+            self._sentinels.missed(test, age)
             # One agent that lags, or never answers, must not keep back what the others have: when most
             # tests of this type would be complete, read the other layers once with what is there.
-            late = self._latencies[test.spec.type].quantile(LATE)
+            late = self._latencies[test.kind].late_age()
             if test.phase is Phase.SENTINEL and came.harvest.kept and age >= late:
                 test.move(Phase.EARLY)
                 self._ask_siblings(test, now)
-            self._plan_sentinel(test, age, now)
+            elif self._sentinels.explores(test):
+                self._ask_in_turn(test, now)
+            self._sentinels.plan(test, age, now)
         # A layer that was read early has its next turn with the sentinel, or at the deadline.
         elif test.phase is Phase.SIBLINGS:
             polls = test.lagging[poll.layer] = test.lagging.get(poll.layer, 0) + 1

@@ -114,15 +114,14 @@ class Schedule:
     def candidates(self, now: float, load: Load) -> Iterator[Candidate]:
         """What is due, in the order of choice. ``load`` is what the budgets say."""
         creations, polls = self._creations, self._polls
-        polls.pace = pace(
+        now_pace = pace(
             load,
             to_create=creations.left,
             open_tests=polls.tests + self.creations_under_way,
             open_layers=polls.layers,
             layers_per_test=creations.layers_per_test,
         )
-        if not creations.left:
-            polls.bring_forward(now)
+        polls.set_pace(now_pace, now, ending=not creations.left, coming=creations.next_kind)
         yield from polls.urgent(now)
         yield from creations.candidates(now, allowed=polls.pace.may_create, set_aside=polls.pace.set_aside)
         yield from polls.candidates(now)

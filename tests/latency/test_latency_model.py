@@ -89,10 +89,38 @@ def test_the_longest_gap_can_be_made_shorter() -> None:
 
 
 def test_until_twenty_samples_the_prior_has_its_say() -> None:
-    model = LatencyModel(prior("http-server"), [5.0] * (ENOUGH - 1))
-    assert model.quantile(0.99) > 20
-    model.add(5.0)
-    assert model.quantile(0.99) == 5.0
+    model = LatencyModel(prior("http-server"), [20.0] * (ENOUGH - 1))
+    assert model.quantile(0.99) > 40
+    model.add(20.0)
+    assert model.quantile(0.99) == 20.0
+
+
+@pytest.mark.parametrize("factor", [0.1, 10.0])
+def test_a_prior_that_is_wrong_by_ten_yields_to_the_first_samples(factor: float) -> None:
+    model, rng, world = LatencyModel(prior("http-server")), random.Random(1), random.Random(2)
+    for _ in range(3):
+        latency = factor * draw(world)
+        model.missed(0.0, 0.8 * latency)
+        model.seen(0.8 * latency, 1.1 * latency, rng)
+    assert model.quantile(0.5) == pytest.approx(factor * 30.0, rel=0.6)
+
+
+def test_a_prior_that_is_right_is_not_moved_by_the_quick_answers_which_come_first() -> None:
+    model, rng, world = LatencyModel(prior("http-server")), random.Random(1), random.Random(2)
+    latencies = sorted(draw(world) for _ in range(24))
+    for _ in latencies[8:]:
+        model.missed(0.0, latencies[8])
+    for latency in latencies[:8]:
+        model.seen(0.0, latency + 1.0, rng)
+    assert model.factor == 1.0
+
+
+def test_polls_that_see_nothing_make_a_slow_world_likely() -> None:
+    model = LatencyModel(prior("http-server"))
+    for _ in range(6):
+        model.missed(0.0, 150.0)
+    assert model.factor > 4.0
+    assert model.next_age(0.0, 0.33) > 100.0
 
 
 def test_only_the_newest_samples_count() -> None:
@@ -115,7 +143,9 @@ def test_late_looks_do_not_drag_the_model_upwards() -> None:
     for _ in range(2000):  # each result is seen only at the next of very coarse looks
         latency = draw(world)
         by = next(age for age in (5.0, 45.0, 200.0) if age >= latency)
-        model.seen({5.0: 0.0, 45.0: 5.0, 200.0: 45.0}[by], by, rng)
+        after = {5.0: 0.0, 45.0: 5.0, 200.0: 45.0}[by]
+        model.missed(0.0, after)
+        model.seen(after, by, rng)
     assert model.quantile(0.5) == pytest.approx(30.0, rel=0.2)
 
 

@@ -48,7 +48,8 @@ def _run(path: Path, fault: Fault) -> Ran:
 def test_a_poll_whose_answer_is_lost_is_asked_again_after_seconds(tmp_path: Path) -> None:
     (tmp_path / "calm").mkdir()
     calm = _run(tmp_path / "calm", Fault("unknown-fields", "create", nth=1))
-    lossy = _run(tmp_path, Fault("silent-after", "read", first=1))
+    # The poll that would see the answer: the last one of a calm run.
+    lossy = _run(tmp_path, Fault("silent-after", "read", nth=calm.service.witness()["requests"]["read"]))
     assert lossy.outcome.exit_code == 0
     later = (lossy.ended - lossy.began) - (calm.ended - calm.began)
     assert 0.0 < later <= Patience.FIRST + 5.0, f"one lost answer made the run {later:.0f} s longer"
