@@ -1,4 +1,4 @@
-"""A poll that is worth its call: its price, what that costs in calls, and how near to the optimum it comes."""
+"""A poll that is worth its call: its price, what that costs in calls, how near to the optimum it comes."""
 
 from __future__ import annotations
 
