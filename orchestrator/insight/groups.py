@@ -63,7 +63,7 @@ def groups_of(
     for kind, value, paired in _of_agent(cell.agent, country):
         yield _alone(kind, value)
         if paired:
-            yield Group(f"{kind}*target", (value, *target))
+            yield _pair(kind, value, target)
     for trace in traces:
         yield from _of_trace(trace)
     if not any(row.layer == PATHS.name and "responseTime" in row.metrics for row in cell.rows):
@@ -80,6 +80,12 @@ def _alone(kind: str, value: str) -> Group:
 @lru_cache(maxsize=65536)
 def _target(test: str, target: str) -> Group:
     return Group("target", (test, target))
+
+
+# Cells come target by target, and the agents of a country or a network share these.
+@lru_cache(maxsize=65536)
+def _pair(kind: str, value: str, target: tuple[str, str]) -> Group:
+    return Group(f"{kind}*target", (value, *target))
 
 
 def _of_agent(agent: Agent | None, country: str | None) -> Iterator[tuple[str, str, bool]]:
