@@ -18,6 +18,7 @@ from orchestrator.report.html.view import Card, Lone, Part
 from orchestrator.report.overview import BadCell, Point
 
 FIRST = 5  # cards that are seen at once
+BRIEF = 20  # cards in a summary for a mail
 LONE = 5  # cells of a verdict that are named without a cause
 _COUNT = re.compile(r": (?=\d)")
 _BARE = re.compile(r"\d+ of \d+( cells| agents)?")

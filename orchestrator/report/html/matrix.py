@@ -29,7 +29,7 @@ def matrix(material: Material, refs: Mapping[CellKey, int]) -> Matrix | None:
     verdict = View(
         "v",
         "Verdict",
-        "Which target fails from where. An empty cell passes.",
+        "Which target fails from where; an empty cell passes",
         tuple(_keys(material)),
         (*rows, *(_rest(one) for one in found.rest)),
     )

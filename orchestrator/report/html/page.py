@@ -13,7 +13,7 @@ from orchestrator.records import RunState
 from orchestrator.report.commands import PROGRAM
 from orchestrator.report.headline import many
 from orchestrator.report.html.badcells import bad_cells, grouped, refs_of
-from orchestrator.report.html.causes import FIRST, cards, lone
+from orchestrator.report.html.causes import BRIEF, FIRST, cards, lone
 from orchestrator.report.html.drawing import graphs
 from orchestrator.report.html.material import Material
 from orchestrator.report.html.matrix import matrix
@@ -71,6 +71,8 @@ def page(material: Material) -> Page:
         lead=" ".join(_lead(material)),
         cards=all_cards[:FIRST],
         more_cards=all_cards[FIRST:],
+        brief=all_cards[:BRIEF],
+        brief_more=f"and {len(all_cards) - BRIEF} more" if len(all_cards) > BRIEF else "",
         lone=lone(material),
         again=f"{PROGRAM} rerun {shlex.quote(run.id)} --failed" if again and not run.simulated else None,
         bar=bar_of(numbers, _STACK),

@@ -300,7 +300,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The whole report. ``state`` is the class of its mark, ``sign`` the mark, ``word`` what it says."""
+    """The whole report. ``state`` is the class of its mark, ``sign`` the mark, ``word`` what it says.
+
+    ``brief`` are the cards of a summary, ``brief_more`` what is left out of it.
+    """
 
     title: str
     plan: str
@@ -314,6 +317,8 @@ class Page:
     lead: str
     cards: tuple[Card, ...]
     more_cards: tuple[Card, ...]
+    brief: tuple[Card, ...]
+    brief_more: str
     lone: tuple[Lone, ...]
     again: str | None
     bar: Bar
