@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from orchestrator.actions.check import Checked, CheckedOffline, check_offline
+    from orchestrator.actions.compare import Held
     from orchestrator.actions.doctor import Diagnosis, Finding, Health
     from orchestrator.actions.reading import Shown
     from orchestrator.actions.reconcile import LostCreations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.errors import (
         CeilingExceeded,
         Exit,
+        NoBase,
         NothingToDo,
         OrchestratorError,
         PlanBusy,
@@ -33,11 +35,14 @@ if TYPE_CHECKING:
     from orchestrator.library import (
         FinishedRun,
         agents,
+        baselines,
         cells,
         check,
+        diff,
         doctor,
         explain,
         make_report,
+        pin,
         reconcile,
         rerun,
         results,
@@ -45,12 +50,13 @@ if TYPE_CHECKING:
         run_plan,
         runs,
         show,
+        unpin,
     )
     from orchestrator.model import Agent, AgentState, AgentType, Answer, AnswerStatus, Api, CellState, Verdict
     from orchestrator.plan.load import load_plan
     from orchestrator.plan.model import Plan
     from orchestrator.plan.selectors import Selection, Selector
-    from orchestrator.records import CellRecord, RunRecord, RunState, StoredAnswer, TestRecord
+    from orchestrator.records import Baseline, CellRecord, RunRecord, RunState, StoredAnswer, TestRecord
     from orchestrator.report.stories import Explained
 
 __all__ = [
@@ -60,6 +66,7 @@ __all__ = [
     "Answer",
     "AnswerStatus",
     "Api",
+    "Baseline",
     "CeilingExceeded",
     "CellRecord",
     "CellState",
@@ -74,9 +81,11 @@ __all__ = [
     "Finding",
     "FinishedRun",
     "Health",
+    "Held",
     "Insight",
     "Listener",
     "LostCreations",
+    "NoBase",
     "NothingToDo",
     "OrchestratorError",
     "Plan",
@@ -97,13 +106,16 @@ __all__ = [
     "UsageProblem",
     "Verdict",
     "agents",
+    "baselines",
     "cells",
     "check",
     "check_offline",
+    "diff",
     "doctor",
     "explain",
     "load_plan",
     "make_report",
+    "pin",
     "reconcile",
     "rerun",
     "results",
@@ -111,10 +123,12 @@ __all__ = [
     "run_plan",
     "runs",
     "show",
+    "unpin",
 ]
 
 _HOMES = {
     "orchestrator.actions.check": ("Checked", "CheckedOffline", "check_offline"),
+    "orchestrator.actions.compare": ("Held",),
     "orchestrator.actions.doctor": (
         "Diagnosis",
         "Finding",
@@ -126,6 +140,7 @@ _HOMES = {
     "orchestrator.errors": (
         "CeilingExceeded",
         "Exit",
+        "NoBase",
         "NothingToDo",
         "OrchestratorError",
         "PlanBusy",
@@ -145,11 +160,14 @@ _HOMES = {
     "orchestrator.library": (
         "FinishedRun",
         "agents",
+        "baselines",
         "cells",
         "check",
+        "diff",
         "doctor",
         "explain",
         "make_report",
+        "pin",
         "reconcile",
         "rerun",
         "results",
@@ -157,6 +175,7 @@ _HOMES = {
         "run_plan",
         "runs",
         "show",
+        "unpin",
     ),
     "orchestrator.model": (
         "Agent",
@@ -175,6 +194,7 @@ _HOMES = {
         "Selector",
     ),
     "orchestrator.records": (
+        "Baseline",
         "CellRecord",
         "RunRecord",
         "RunState",

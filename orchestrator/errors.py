@@ -2,7 +2,8 @@
 
     OrchestratorError
     ├── UsageProblem        exit 2   wrong usage; nothing was sent
-    │   └── PlanInvalid     exit 2   the plan, with every problem and its place
+    │   ├── PlanInvalid     exit 2   the plan, with every problem and its place
+    │   └── NoBase          exit 2   there is no run to compare with yet
     ├── NothingToDo         exit 0   what was asked for is so already
     ├── Refused             exit 4   the API refused us: authentication, permission, account group
     ├── Unanswered          exit 3   the API cannot be reached or gives no answer; nothing was created
@@ -73,6 +74,10 @@ class PlanInvalid(UsageProblem):
     def __init__(self, problems: tuple[PlanProblem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+
+class NoBase(UsageProblem):
+    """There is no run to compare with yet."""
 
 
 class NothingToDo(OrchestratorError):

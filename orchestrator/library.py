@@ -15,12 +15,14 @@ from pathlib import Path
 
 from orchestrator.actions import agents as listing
 from orchestrator.actions import check as checking
+from orchestrator.actions import compare as comparing
 from orchestrator.actions import doctor as examining
 from orchestrator.actions import explain as explaining
 from orchestrator.actions import reading
 from orchestrator.actions import reconcile as reconciling
 from orchestrator.actions import run as running
 from orchestrator.actions.check import Checked
+from orchestrator.actions.compare import Held
 from orchestrator.actions.doctor import Diagnosis
 from orchestrator.actions.reading import Shown
 from orchestrator.actions.reconcile import LostCreations
@@ -28,15 +30,16 @@ from orchestrator.actions.run import Outcome, Waiting, Wishes
 from orchestrator.actions.session import Session, resolve
 from orchestrator.app import SIMULATED_SPEED, connect, simulate
 from orchestrator.clock import LoopClock
+from orchestrator.compare.gate import Strictness
 from orchestrator.credentials import Credentials, find_credentials
-from orchestrator.errors import Exit, telling
+from orchestrator.errors import Exit, UsageProblem, telling
 from orchestrator.events import Listener
 from orchestrator.insight.look import Insight
 from orchestrator.listeners.telling import Guarded
 from orchestrator.model import AnswerStatus, Api, Verdict
 from orchestrator.plan.model import Plan
 from orchestrator.plan.selectors import Selection, Selector
-from orchestrator.records import CellRecord, RunRecord, StoredAnswer
+from orchestrator.records import Baseline, CellRecord, RunRecord, StoredAnswer
 from orchestrator.report.stories import Explained
 from orchestrator.settings import Settings
 from orchestrator.store.opening import Opened, open_store, pick_store, store_exists
@@ -293,6 +296,51 @@ async def reconcile(
     pairs = tuple((adopt or {}).items())
     async with _stored(store) as opened:
         return await reconciling.reconcile(opened, run, LoopClock(), adopt=pairs, give_up=give_up)
+
+
+async def diff(
+    base: str = comparing.LAST_GOOD,
+    run: str = "last",
+    *,
+    history: int = comparing.HISTORY,
+    gate: str = Strictness.NORMAL.value,
+    min_cover: float = 80.0,
+    store: Place = None,
+) -> Held:
+    """A run held against another one, as ``orchestrator diff``: what got better or worse, and what counts.
+
+    ``base`` is ``last-good``, ``before``, the name of a baseline or a run; ``min_cover`` is a percentage.
+    Raises ``UsageProblem``, ``NoBase`` if there is no such run yet, ``StoreProblem``.
+    """
+    if gate not in [*Strictness]:
+        raise UsageProblem(f"no gate is {gate!r}", hint=f"the gates are {', '.join(Strictness)}")
+    terms = comparing.Terms(history, Strictness(gate), min_cover / 100)
+    async with _stored(store) as opened:
+        return await comparing.hold(opened.store, await reading.find(opened, run), base, terms)
+
+
+async def pin(
+    name: str, run: str = "last", *, note: str | None = None, force: bool = False, store: Place = None
+) -> Baseline:
+    """Name a run as a baseline; ``force`` moves a name that another run has.
+
+    Raises ``UsageProblem``, ``StoreProblem``.
+    """
+    async with _stored(store) as opened:
+        found = await reading.find(opened, run)
+        return await comparing.pin(opened, name, found, note, LoopClock().wall(), force=force)
+
+
+async def unpin(name: str, *, store: Place = None) -> None:
+    """Forget the name of a baseline; its run stays. Raises ``UsageProblem``, ``StoreProblem``."""
+    async with _stored(store) as opened:
+        await comparing.unpin(opened, name)
+
+
+async def baselines(*, store: Place = None) -> tuple[Baseline, ...]:
+    """Every baseline, in the order of names. Raises ``UsageProblem``, ``StoreProblem``."""
+    async with _stored(store) as opened:
+        return tuple((await opened.store.baselines()).values())
 
 
 # -- what all of them need --------------------------------------------------------------------------------

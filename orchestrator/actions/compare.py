@@ -13,7 +13,7 @@ from orchestrator.compare.gate import CANNOT_JUDGE, Strictness
 from orchestrator.compare.look import MIN_COVER, Now, compare
 from orchestrator.compare.samples import sample_of
 from orchestrator.compare.values import Sample, Which
-from orchestrator.errors import UsageProblem
+from orchestrator.errors import NoBase, UsageProblem
 from orchestrator.insight.groups import seen
 from orchestrator.insight.values import Observed
 from orchestrator.model import Answer, Json, Spec
@@ -32,7 +32,7 @@ MOST_CONFIRMED = 12
 # How far back runs of a plan are looked through for good ones.
 _SEARCHED = 200
 _ENDED = frozenset({RunState.COMPLETE, RunState.INCOMPLETE, RunState.INTERRUPTED})
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _AMOUNT = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|%|points?|)", re.ASCII)
 
 
@@ -68,10 +68,6 @@ async def base_of(archive: Archive, run: RunRecord, name: str = LAST_GOOD) -> Ru
     if base is None or (base.id == run.id and name == "last"):
         raise UsageProblem(f"{name} is the run itself", hint=f"compare with {LAST_GOOD} or {BEFORE}")
     return base
-
-
-class NoBase(UsageProblem):
-    """There is nothing to compare with yet."""
 
 
 async def last_good(archive: Archive, run: RunRecord) -> RunRecord | None:
@@ -273,12 +269,12 @@ async def pin(
 
 def check_name(name: str) -> None:
     """Raise ``UsageProblem`` for what is no name of a baseline."""
-    if name in RESERVED:
+    if name.lower() in RESERVED:
         raise UsageProblem(f"{name} means something of its own", hint="choose another name for the baseline")
     if not _NAME.fullmatch(name):
         raise UsageProblem(
             f"{name[:80]!r} cannot be the name of a baseline",
-            hint="letters a to z, digits, dots, dashes and underscores, at most 64, a letter or digit first",
+            hint="letters, digits, dots, dashes and underscores, at most 64, a letter or digit first",
         )
 
 
@@ -320,7 +316,6 @@ def _number(text: str, unit: str) -> float:
 __all__: Sequence[str] = (
     "CANNOT_JUDGE",
     "Held",
-    "NoBase",
     "Terms",
     "base_of",
     "check_name",

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from orchestrator.actions import compare as actions
-from orchestrator.actions.compare import Held, NoBase, Terms
+from orchestrator.actions.compare import Held, Terms
 from orchestrator.actions.run import Outcome
 from orchestrator.actions.session import Session
 from orchestrator.cli.bodies.common import say
 from orchestrator.cli.bodies.compare import terms_of
 from orchestrator.cli.options import Judged
-from orchestrator.errors import Exit, UsageProblem
+from orchestrator.errors import Exit, NoBase, UsageProblem
 from orchestrator.records import RunRecord
 from orchestrator.report.headline import many
 
