@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from orchestrator.actions.insight import insight
 from orchestrator.actions.source import source_of
 from orchestrator.errors import UsageProblem
 from orchestrator.insight.document import Mask, document
@@ -15,10 +14,10 @@ from orchestrator.lifecycle import SpecState
 from orchestrator.model import AnswerStatus, Verdict
 from orchestrator.near import folded, near
 from orchestrator.records import CellRecord, Counts, RunRecord, RunState, StoredAnswer, TestRecord
-from orchestrator.report.digest import Digest, digest
 from orchestrator.report.formats import REPORTS
 from orchestrator.report.html.layout import Layout
-from orchestrator.report.names import agent_names, with_names
+from orchestrator.report.names import agent_names
+from orchestrator.report.overview import Overview, overview
 from orchestrator.report.results import Filter, without_answer
 from orchestrator.report.source import Source
 from orchestrator.report.summary import summary
@@ -32,15 +31,38 @@ PLANS_SEARCHED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a run came to. ``digest`` groups what is wrong, ``insight`` says what it shares, ``unknown`` are
-    the lost creations that nobody has given up, ``now`` (epoch seconds) is when it was read."""
+    """What a run came to: ``overview`` is what is told to people, of which the rest are parts.
 
-    run: RunRecord
-    counts: Counts
-    digest: Digest
-    unknown: tuple[TestRecord, ...]
-    now: float
-    insight: Insight
+    ``insight`` says what is wrong, ``unknown`` are the lost creations that nobody has given up, ``now`` is
+    when it was read (epoch seconds).
+    """
+
+    overview: Overview
+
+    @property
+    def run(self) -> RunRecord:
+        """The run itself."""
+        return self.overview.run
+
+    @property
+    def counts(self) -> Counts:
+        """What its tests and cells came to."""
+        return self.overview.counts
+
+    @property
+    def insight(self) -> Insight:
+        """What its bad cells share."""
+        return self.overview.insight
+
+    @property
+    def unknown(self) -> tuple[TestRecord, ...]:
+        """Its lost creations."""
+        return self.overview.unknown
+
+    @property
+    def now(self) -> float:
+        """When it was read."""
+        return self.overview.now
 
     def document(self, mask: Mask = str) -> dict[str, object]:
         """The summary document of ``show --json``."""
@@ -104,16 +126,7 @@ async def show(opened: Opened, name: str, *, now: float, plan: str | None = None
 
 async def summed_up(archive: Archive, run: RunRecord, *, now: float) -> Shown:
     """What a run that was found came to."""
-    names = await source_of(archive, run, now).names()
-    lost = await archive.tests(run.id, [SpecState.UNKNOWN])
-    return Shown(
-        run=run,
-        counts=await archive.counts(run.id),
-        digest=await digest(with_names(archive.cells(run.id), names)),
-        unknown=tuple(test for test in lost if not test.given_up),
-        now=now,
-        insight=await insight(archive, run),
-    )
+    return Shown(await overview(source_of(archive, run, now)))
 
 
 async def source(opened: Opened, name: str, *, now: float, plan: str | None = None) -> Source:

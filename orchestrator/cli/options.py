@@ -17,6 +17,9 @@ Command = Callable[..., None]
 
 store_option = click.option("--store", metavar="PATH", help="Where runs are kept [env: ORCHESTRATOR_STORE].")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Tell requests, budgets, waits and every reason too."
+)
 priority_option = click.option(
     "--priority", is_flag=True, help="Go before other runs on this host that talk to the same organization."
 )
@@ -94,6 +97,7 @@ class Attending:
     quiet: bool
     as_json: bool
     outputs: tuple[Path, ...] = ()
+    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +276,7 @@ def attending_options(command: Command) -> Command:
         ),
         click.option("-q", "--quiet", is_flag=True, help="Print nothing on success."),
         json_option,
+        verbose_option,
     )
 
 

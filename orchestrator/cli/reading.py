@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from orchestrator.cli.options import json_option, store_option
+from orchestrator.cli.options import json_option, store_option, verbose_option
 from orchestrator.cli.runnames import plan_option, required_run_argument, run_argument
 from orchestrator.report.formats import REPORTS, RESULTS
 from orchestrator.report.html.layout import CELLS, MOST_CELLS, Parts
@@ -35,13 +35,14 @@ def runs(limit: int, plan: str | None, as_json: bool, store: str | None) -> None
 @click.command()
 @run_argument
 @plan_option
+@verbose_option
 @json_option
 @store_option
-def show(run: str, plan: str | None, as_json: bool, store: str | None) -> None:
+def show(run: str, plan: str | None, verbose: bool, as_json: bool, store: str | None) -> None:
     """Show what RUN came to (an id, a prefix of one, or `last`)."""
     from orchestrator.cli.bodies import reading as body  # noqa: PLC0415 - start-up stays light
 
-    body.show(run, plan, as_json=as_json, store=store)
+    body.show(run, plan, as_json=as_json, verbose=verbose, store=store)
 
 
 @click.command()

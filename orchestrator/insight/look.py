@@ -12,7 +12,7 @@ from orchestrator.insight.groups import seen
 from orchestrator.insight.headline import Standing, headline
 from orchestrator.insight.kinds import KINDS
 from orchestrator.insight.levels import Cause, World, blame
-from orchestrator.insight.sentences import first, why
+from orchestrator.insight.sentences import first, reason, why
 from orchestrator.insight.silence import Silence, silences
 from orchestrator.insight.values import PATH_LEVELS, CellKey, Group, Observed, Phase
 from orchestrator.insight.within import level_word
@@ -34,7 +34,10 @@ class Alike:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A cause with its evidence, told. ``cells`` are its bad cells, ``seen_by`` where its hops are from."""
+    """A cause with its evidence, told. ``cells`` are its bad cells, ``seen_by`` where its hops are from.
+
+    ``why`` begins with the layer; ``reason`` is the same without it, and may be empty.
+    """
 
     rank: int
     group: Group
@@ -56,6 +59,7 @@ class Explanation:
     near: tuple[Alike, ...]
     text: Sentence
     why: Sentence
+    reason: Sentence
     contrast: tuple[Sentence, ...]
     seen_by: str | None
     cells: tuple[CellKey, ...]
@@ -171,6 +175,7 @@ def _explanation(rank: int, facts: Facts, names: Names) -> Explanation:
         near=_near(cause, names),
         text=first(facts, names),
         why=why(facts),
+        reason=reason(facts),
         contrast=contrast(facts, names),
         seen_by=seen_by,
         cells=tuple(cell.key for cell in facts.bad_cells),
@@ -233,5 +238,5 @@ def _standing(
         explained=sum(one.bad for one in fails) + len(explained),
         warning_causes=len(warns),
         warnings_explained=sum(one.bad for one in warns),
-        only_silence=unheard[0].label if len(unheard) == 1 else None,
+        only_silence=unheard[0].label if len(unheard) == 1 and unheard[0].group.kind != "run" else None,
     )

@@ -13,7 +13,7 @@ from orchestrator.insight.facts import Facts
 from orchestrator.insight.kinds import NAME_SERVER
 from orchestrator.insight.values import Phase
 from orchestrator.insight.within import excess_of
-from orchestrator.insight.words import Data, Names, Sentence, count
+from orchestrator.insight.words import Data, Names, Sentence, count, plain
 from orchestrator.model import AgentType, Verdict
 
 _INSIDE = {
@@ -44,24 +44,35 @@ def first(facts: Facts, names: Names) -> Sentence:
 
 def why(facts: Facts) -> Sentence:
     """Which layer, and in what words; the range where the words differ in a number only."""
+    told, detail = _PHASE[facts.phase], reason(facts)
+    if not detail:
+        return (told,)
+    if facts.phase is Phase.SLOW and excess_of(facts) is not None:
+        return (f"{told}, {detail[0]}", *detail[1:])
+    _, variants = facts.why()
+    text = plain(detail)
+    if isinstance(detail[0], Data) and variants == 1 and text != facts.why()[0]:
+        return (Data(facts.why()[0]),)  # an error's type is where its text begins
+    return (told, ": ", *detail)
+
+
+def reason(facts: Facts) -> Sentence:
+    """In what words, without the layer; nothing where no words are those of half of its cells."""
     phase = facts.phase
-    told: Sentence = (_PHASE[phase],)
     losses = facts.losses()
     if phase is Phase.LOSS and losses and losses[-1] > 0:
-        return (
-            *told,
-            f": loss {_number(losses[0])} to {_number(losses[-1])} %"
-            if losses[0] < losses[-1]
-            else f": loss {_number(losses[0])} %",
-        )
-    if phase is Phase.SLOW and (part := excess_of(facts)) is not None:
-        told = (f"{_PHASE[phase]}, {part}",)
+        least, most = _number(losses[0]), _number(losses[-1])
+        return (f"loss {least} to {most} %" if losses[0] < losses[-1] else f"loss {least} %",)
     text, variants = facts.why()
+    part = excess_of(facts) if phase is Phase.SLOW else None
+    head = () if part is None else (part, ": ")
     if not text:
-        return told
-    if text.lower().startswith(f"{_PHASE[phase].lower()}:") and variants == 1:
-        return (Data(text),)  # an error's type is where its text begins
-    return (*told, ": such as " if variants > 1 else ": ", Data(text))
+        return head[:1]
+    if variants > 1:
+        return (*head, "such as ", Data(text))
+    begins = f"{_PHASE[phase]}:".lower()
+    bare = text[len(begins) :].strip() if text.lower().startswith(begins) else text
+    return (*head, Data(bare or text))
 
 
 def _fails(facts: Facts) -> str:

@@ -19,23 +19,30 @@ from orchestrator.insight.words import Data, Names, Sentence
 from orchestrator.model import Verdict
 
 _BACKGROUND = 0.01
-_NOTHING: Sentence = (
-    "nothing answered: the token, the API or this host; nothing can be said about the network",
-)
+_NOTHING: Sentence = ("nothing answered: the token, the API or this host",)
+_NETWORK: Sentence = ("nothing can be said about the network",)
 _SENT = frozenset({Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.PARTIAL, Verdict.NO_ANSWER})
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """What cells without an answer, or answers that lack a layer, share."""
+    """What cells without an answer, or answers that lack a layer, share: ``head`` what and how many,
+    ``detail`` what else is known, if anything, and ``joint`` what joins both."""
 
     group: Group
     label: str
     bad: int
     known: int
     sure: str
-    text: Sentence
+    head: Sentence
+    joint: str = ""
+    detail: Sentence = ()
     cells: tuple[CellKey, ...] = ()
+
+    @property
+    def text(self) -> Sentence:
+        """The whole of it."""
+        return (*self.head, self.joint, *self.detail) if self.joint else self.head
 
 
 def silences(cells: Iterable[Observed], names: Names) -> tuple[Silence, ...]:
@@ -45,7 +52,7 @@ def silences(cells: Iterable[Observed], names: Names) -> tuple[Silence, ...]:
     if sent and all(silent):
         everything = Group("run", ("run",))
         keys = tuple(_key(one) for one in sent)
-        return (Silence(everything, "run", len(sent), len(sent), "clear", _NOTHING, keys),)
+        return (Silence(everything, "run", len(sent), len(sent), "clear", _NOTHING, "; ", _NETWORK, keys),)
     whole = _explained([_groups(one) for one in sent], silent)
     found = [_told(claim, sent, names) for claim in whole]
     return (*found, *_missing_layers(sent, names))
@@ -95,9 +102,9 @@ def _told(claim: Claim, sent: Sequence[Observed], names: Names) -> Silence:
     bad, known = claim.bad.bit_count(), claim.known.bit_count()
     inside = [sent[n] for n in positions_of(claim.bad)]
     label = _label(claim.group, inside, names)
-    text = _TEXTS[claim.group.kind](label, bad, known, inside, sent)
+    told = _TEXTS[claim.group.kind](label, bad, known, inside, sent)
     word = sure(claim.bits, bad, near=bool(claim.near))
-    return Silence(claim.group, label, bad, known, word, text, tuple(_key(one) for one in inside))
+    return Silence(claim.group, label, bad, known, word, *told, tuple(_key(one) for one in inside))
 
 
 def _label(group: Group, inside: Sequence[Observed], names: Names) -> str:
@@ -106,45 +113,44 @@ def _label(group: Group, inside: Sequence[Observed], names: Names) -> str:
     return names.of(group)
 
 
-_Text = Callable[[str, int, int, Sequence[Observed], Sequence[Observed]], Sentence]
+# What and how many, what joins it to the rest, and what else is known.
+_Told = tuple[Sentence, str, Sentence]
+_Text = Callable[[str, int, int, Sequence[Observed], Sequence[Observed]], _Told]
 
 
-def _agent(
-    label: str, bad: int, known: int, inside: Sequence[Observed], sent: Sequence[Observed]
-) -> Sentence:
+def _agent(label: str, bad: int, known: int, inside: Sequence[Observed], sent: Sequence[Observed]) -> _Told:
     answered = {_key(one)[:2] for one in sent if one.record.verdict is not Verdict.NO_ANSWER}
     others = all(_key(one)[:2] in answered for one in inside)
-    end = "; other agents answer for every target" if others else ""
-    return (Data(label), f" did not answer: {bad} of {known} cells. Agent side{end}")
+    head: Sentence = (Data(label), f" did not answer: {bad} of {known} cells")
+    return (
+        (head, ". Agent side; ", ("other agents answer for every target",))
+        if others
+        else (head, ". Agent side", ())
+    )
 
 
-def _spec(label: str, bad: int, known: int, inside: Sequence[Observed], sent: Sequence[Observed]) -> Sentence:
+def _spec(label: str, bad: int, known: int, inside: Sequence[Observed], sent: Sequence[Observed]) -> _Told:
     del inside, sent
     whom = "from anyone" if bad == known else "from most agents" if 2 * bad > known else "from some agents"
-    return ("the test of ", Data(label), f" brought nothing {whom}: {bad} of {known} cells")
+    return ("the test of ", Data(label), f" brought nothing {whom}: {bad} of {known} cells"), "", ()
 
 
-def _cause(
-    label: str, bad: int, known: int, inside: Sequence[Observed], sent: Sequence[Observed]
-) -> Sentence:
+def _cause(label: str, bad: int, known: int, inside: Sequence[Observed], sent: Sequence[Observed]) -> _Told:
     specs = len({one.record.spec for one in inside})
     every = len({one.record.spec for one in sent})
     tests = "1 test" if specs == 1 else f"{specs} tests"
-    return (f"{tests} of {every} brought nothing, {bad} of {known} cells: ", Data(label))
+    return (f"{tests} of {every} brought nothing, {bad} of {known} cells",), ": ", (Data(label),)
 
 
-def _block(
-    label: str, bad: int, known: int, inside: Sequence[Observed], sent: Sequence[Observed]
-) -> Sentence:
+def _block(label: str, bad: int, known: int, inside: Sequence[Observed], sent: Sequence[Observed]) -> _Told:
     del inside, sent
-    return ("tests of ", Data(label), f" brought no answer in {bad} of {known} cells")
+    return ("tests of ", Data(label), f" brought no answer in {bad} of {known} cells"), "", ()
 
 
-def _run(label: str, bad: int, known: int, inside: Sequence[Observed], sent: Sequence[Observed]) -> Sentence:
+def _run(label: str, bad: int, known: int, inside: Sequence[Observed], sent: Sequence[Observed]) -> _Told:
     del label, inside, sent
-    return (
-        f"most of the run did not answer: {bad} of {known} cells. Look at the token, the API or this host",
-    )
+    head = f"most of the run did not answer: {bad} of {known} cells"
+    return (head,), ". ", ("Look at the token, the API or this host",)
 
 
 _TEXTS: Mapping[str, _Text] = {
@@ -184,4 +190,4 @@ def _layer_told(claim: Claim, looked: Sequence[tuple[Observed, str]], names: Nam
         text = ("layers are missing in answers of ", Data(label), f": {bad} of {known}")
     keys = tuple(dict.fromkeys(_key(one) for one in inside))
     word = sure(claim.bits, bad, near=bool(claim.near))
-    return Silence(claim.group, label, bad, known, word, text, keys)
+    return Silence(claim.group, label, bad, known, word, text, "", (), keys)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 
-from orchestrator.errors import Exit
+from orchestrator.model import Verdict
 from orchestrator.records import Counts, RunRecord, RunState
 from orchestrator.testtypes.secrets import mask_secrets
-from orchestrator.verdict.counts import exit_code, lacking, tests_group
+from orchestrator.verdict.counts import lacking, tests_group
 
 PROGRAM = "orchestrator"
 
@@ -29,20 +29,34 @@ def repeat_command(run: RunRecord) -> str | None:
     return shlex.join(words)
 
 
-def next_commands(run: RunRecord, counts: Counts, unknown: bool) -> list[tuple[str, str]]:
-    """What for, and the command; the most useful first. The world of a simulated run ended with it."""
+def next_commands(
+    run: RunRecord, counts: Counts, unknown: bool, *, reported: bool = False
+) -> list[tuple[str, str]]:
+    """What for, and the command; the most useful first. The world of a simulated run ended with it.
+
+    ``reported``: whoever reads it has a report already.
+    """
     name = shlex.quote(run.id)
+    tests, verdicts = tests_group(counts), counts.verdicts
     commands = []
+    unfinished = tests["not_run"] + tests["partial"] + tests["timed_out"] + tests["failed"]
     if not run.simulated:
-        tests = tests_group(counts)
-        unfinished = tests["not_run"] + tests["partial"] + tests["timed_out"]
-        unfinished += tests["failed"]
         if run.state in (RunState.INTERRUPTED, RunState.INCOMPLETE, RunState.REFUSED) and unfinished:
             commands.append(("go on", f"{PROGRAM} resume {name}"))
         if unknown:
             commands.append(("find the lost creations", f"{PROGRAM} reconcile {name}"))
-        code = exit_code(counts, run.settings.allow_missing)
-        if code == Exit.EXPECTATION_FAILED or (code == Exit.OK and lacking(counts)):
-            commands.append(("run the failed tests again", f"{PROGRAM} rerun {name} --failed"))
-    commands.append(("all answers", f"{PROGRAM} results {name}"))
+    bad = next((one for one in _BAD if verdicts.get(one, 0)), None)
+    if bad is not None:
+        commands.append((f"every {_BAD[bad]} cell", f"{PROGRAM} results {name} --verdict {bad.value}"))
+    if not reported:
+        commands.append(("for a ticket", f"{PROGRAM} report {name}"))
+    ended = run.state is not RunState.RUNNING
+    if not run.simulated and ended and counts.created and (verdicts.get(Verdict.FAIL, 0) or lacking(counts)):
+        commands.append(("try again", f"{PROGRAM} rerun {name} --failed"))
+    if bad is None:
+        commands.append(("all answers", f"{PROGRAM} results {name}"))
     return commands
+
+
+# What is asked for first, and how people call the cells.
+_BAD = {Verdict.FAIL: "bad", Verdict.NO_ANSWER: "silent", Verdict.PARTIAL: "partial"}

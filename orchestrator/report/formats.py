@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from orchestrator.insight.document import document
-from orchestrator.lifecycle import SpecState
 from orchestrator.report import results
-from orchestrator.report.digest import digest, with_links
 from orchestrator.report.html.layout import Layout
 from orchestrator.report.junit import write_junit
-from orchestrator.report.markdown import ticket
+from orchestrator.report.markdown import CELLS, LINKS, ticket
 from orchestrator.report.names import with_names
+from orchestrator.report.overview import overview
 from orchestrator.report.source import Source
 from orchestrator.report.summary import summary
 
@@ -49,12 +48,7 @@ class ResultFormat:
 
 
 async def _markdown(source: Source, out: Out) -> None:
-    names = await source.names()
-    found = await digest(with_names(source.cells(), names), limit=50)
-    found = await with_links(found, source.answers)
-    lost = [test for test in await source.tests() if test.state is SpecState.UNKNOWN]
-    unknown = [test for test in lost if not test.given_up]
-    out(ticket(source.run, await source.counts(), found, unknown, now=source.now))
+    out(ticket(await overview(source, most=CELLS, links=LINKS)))
 
 
 async def _junit(source: Source, out: Out) -> None:

@@ -9,7 +9,7 @@ from orchestrator.model import Verdict
 from orchestrator.records import Counts, RunRecord, RunState
 from orchestrator.verdict.counts import cells_group, lacking, tests_group, verdicts_group, within
 
-_STATES = {
+STATES = {
     RunState.RUNNING: "still running",
     RunState.COMPLETE: "complete",
     RunState.INCOMPLETE: "incomplete",
@@ -32,10 +32,8 @@ def headline(run: RunRecord, counts: Counts) -> str:
         parts.append(f"{cells['partial']} partial")
     if cells["missing"]:
         parts.append(f"{cells['missing']} without an answer")
-    share = run.settings.allow_missing
-    if share and lacking(counts) and not cells["open"]:
-        what = "within" if within(counts, share) else "more than"
-        parts.append(f"{what} the {100 * share:g} % that may lack an answer")
+    if share := allowed(run, counts):
+        parts.append(share)
     if cells["open"]:
         parts.append(f"{cells['open']} still open")
     if cells["not_run"] - counts.left_out:
@@ -45,7 +43,16 @@ def headline(run: RunRecord, counts: Counts) -> str:
     unknown = tests_group(counts)["unknown"]
     if unknown:
         parts.append(f"{many(unknown, 'creation')} with unknown outcome")
-    return f"{_STATES[run.state]}: {', '.join(parts)}"
+    return f"{STATES[run.state]}: {', '.join(parts)}"
+
+
+def allowed(run: RunRecord, counts: Counts) -> str:
+    """Whether no more cells lack an answer than may; empty where none lacks one, or the run goes on."""
+    share = run.settings.allow_missing
+    if not share or not lacking(counts) or groups(counts)["cells"]["open"]:
+        return ""
+    what = "within" if within(counts, share) else "more than"
+    return f"{what} the {100 * share:g} % that may lack an answer"
 
 
 def groups(counts: Counts) -> dict[str, dict[str, int]]:

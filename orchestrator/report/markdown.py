@@ -1,4 +1,4 @@
-"""A summary for a ticket: what was asked, what came of it, what is wrong, and the commands to go on.
+"""A summary for a ticket: what is wrong and how many, then the bad cells by cause, and the commands to go on.
 
 Everything that comes from the API or the plan stands in code spans, where it is neither link nor mention.
 The size is bounded whatever the size of the run.
@@ -6,84 +6,163 @@ The size is bounded whatever the size of the run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
-from orchestrator.records import Counts, RunRecord, TestRecord
+from orchestrator.insight.words import Data, Sentence, written
+from orchestrator.model import Verdict
 from orchestrator.report.commands import next_commands, repeat_command
-from orchestrator.report.digest import Digest, Group
-from orchestrator.report.headline import ends, groups, headline, many
+from orchestrator.report.digest import Group
+from orchestrator.report.headline import STATES, allowed, ends, groups, many
+from orchestrator.report.overview import BadCell, Overview, Point, Rest, phase_word
 from orchestrator.report.summary import summary
-from orchestrator.report.times import people, span
+from orchestrator.report.times import duration, people, span
 from orchestrator.safe import markdown, markdown_link
 
+# Cells that are shown of each explanation, and those of them with a link to the product.
+CELLS, LINKS = 10, 3
 UNKNOWN_LIMIT = 20
-_WHAT_LIMIT = 300
+_POINTS = 20
+_NAMES = 12
+_NAME, _WHAT_LIMIT = 100, 200
+_REST = {
+    Verdict.FAIL: "without a common cause",
+    Verdict.NO_ANSWER: "without an answer, without a common cause",
+    Verdict.PARTIAL: "with a part of the answer only",
+    Verdict.WARN: "with warnings, without a common cause",
+}
 
 
-def ticket(
-    run: RunRecord,
-    counts: Counts,
-    digest: Digest,
-    unknown: Sequence[TestRecord] = (),
-    *,
-    now: float | None = None,
-) -> str:
-    """Markdown with a final line break. ``unknown`` are the tests whose creation's answer was lost."""
-    document = summary(run, counts, now=now)
-    seconds = document["seconds"]
+def ticket(found: Overview) -> str:
+    """Markdown with a final line break."""
+    summary(found.run, found.counts, now=found.now)  # raises where the counts do not add up
+    run = found.run
     parts = [
         f"# {markdown(run.plan)}, {people(run.started)}{' (simulated)' if run.simulated else ''}",
-        f"**{headline(run, counts)}** ({span(seconds if isinstance(seconds, float) else None)})",
-        _counts(counts),
-        _troubles(digest),
-        _groups("Left out before the start", digest.left_out),
-        _groups("Not run", digest.not_run),
-        _unknown(unknown),
-        _commands(run, counts, unknown),
+        _headline(found),
+        "\n".join(_points(found)),
+        "\n".join(_numbers(found)),
+        "\n".join(_cells(found)),
+        _groups("Left out before the start", found.left_out),
+        _groups("Not run", found.not_run),
+        _unknown(found),
+        _commands(found),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _counts(counts: Counts) -> str:
-    lines = ["| what | planned | came to |", "| --- | ---: | --- |"]
-    for name, group in groups(counts).items():
-        planned = group.get("planned", sum(group.values()))
-        lines.append(f"| {name} | {planned} | {ends(group) or '-'} |")
-    return "\n".join(lines)
+def _headline(found: Overview) -> str:
+    run, took = found.run, duration(found.run, found.now)
+    code = "" if run.exit_code is None else f"exit {run.exit_code}, "
+    state = STATES[run.state]
+    time = "" if took is None else f", {span(took)}"
+    return f"**{found.mark.sign} {_capital(found.headline)}** ({code}{state}{time})"
 
 
-def _troubles(digest: Digest) -> str:
-    if not digest.troubles:
-        return ""
-    lines = [
-        "## What is wrong",
-        "",
-        "| | target | agent | test | what | link |",
-        "| --- | --- | --- | --- | --- | --- |",
+def _points(found: Overview) -> Iterator[str]:
+    for point in found.points[:_POINTS]:
+        yield f"{point.number}. **{_capital(point.text)}** ({point.word}, {point.found.sure})"
+        if point.details:
+            yield f"   {'; '.join(_text(one) for one in point.details)}"
+    if len(found.points) > _POINTS:
+        yield f"\nand {many(len(found.points) - _POINTS, 'explanation')} more"
+    if found.points and found.rest:
+        yield ""
+    for rest in found.rest:
+        yield f"- {many(rest.total, 'cell')} {_REST[rest.verdict]}"
+
+
+def _text(sentence: Sentence) -> str:
+    return written(sentence, lambda part: markdown(part, _WHAT_LIMIT))
+
+
+def _capital(sentence: Sentence) -> str:
+    text = _text(sentence)
+    return text if isinstance(sentence[0], Data) else f"{text[:1].upper()}{text[1:]}"
+
+
+def _numbers(found: Overview) -> Iterator[str]:
+    counts, group = found.counts, groups(found.counts)
+    cells, tests, verdicts = group["cells"], group["tests"], group["verdicts"]
+    wanted = cells["planned"] - counts.left_out
+    asked = {name.replace("-", " "): number for name, number in verdicts.items()}
+    asked["not run"] -= counts.left_out
+    told = [
+        f"{cells['answered'] + cells['errors']} of {many(wanted, 'cell')} collected",
+        ends(asked),
+        allowed(found.run, counts),
+        f"{counts.left_out} left out" if counts.left_out else "",
+        f"{many(tests['planned'], 'test')}: {ends(tests)}" if tests["planned"] else "no test",
+        f"about {found.run.facts.units:g} units",
     ]
-    for trouble in digest.troubles:
-        cell = trouble.cell
-        data = [markdown(text) for text in (cell.target, cell.agent or cell.agent_id, cell.test)]
-        row = [trouble.kind, *data, markdown(trouble.what, _WHAT_LIMIT), markdown_link(trouble.link)]
-        lines.append(f"| {' | '.join(row)} |")
-    if digest.more:
-        lines += ["", f"and {digest.more} more"]
-    return "\n".join(lines)
+    yield " · ".join(part for part in told if part)
+    if found.run.facts.stopped is not None:
+        yield f"\nStopped: {markdown(found.run.facts.stopped, _WHAT_LIMIT)}"
 
 
-def _groups(title: str, groups: Sequence[Group]) -> str:
-    if not groups:
+def _cells(found: Overview) -> Iterator[str]:
+    shown: Iterable[Point | Rest] = chain(found.points[:_POINTS], found.rest)
+    rows = [row for one in shown for row in _rows(one)]
+    if rows:
+        yield "## Bad cells by cause"
+        yield ""
+        yield "| | test | target | agent | what | in the product |"
+        yield "| ---: | --- | --- | --- | --- | --- |"
+        yield from rows
+
+
+def _rows(one: Point | Rest) -> Iterator[str]:
+    """Cells that share a target or an agent, and the words of what is wrong, in one row."""
+    number = str(one.number) if isinstance(one, Point) else "-"
+    cells = one.cells[:CELLS]
+    for alike in _alike(cells):
+        tests = _names(cell.record.test for cell in alike)
+        targets = _names(cell.record.target for cell in alike)
+        agents = _names(cell.record.agent or cell.record.agent_id for cell in alike)
+        links = " ".join(markdown_link(cell.link) for cell in alike if cell.link) or "-"
+        what = markdown(_what(alike[0]), _WHAT_LIMIT)
+        yield f"| {number} | {tests} | {targets} | {agents} | {what} | {links} |"
+    if one.total > len(cells):
+        yield f"| {number} | and {one.total - len(cells)} more | | | | |"
+
+
+def _alike(cells: Sequence[BadCell]) -> list[list[BadCell]]:
+    by_target: dict[tuple[str, ...], list[BadCell]] = {}
+    by_agent: dict[tuple[str, ...], list[BadCell]] = {}
+    for cell in cells:
+        what = _what(cell)
+        by_target.setdefault((cell.record.test, cell.record.target, what), []).append(cell)
+        by_agent.setdefault((cell.record.agent_id, what), []).append(cell)
+    return list(min(by_target, by_agent, key=len).values())
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(markdown(name, _NAME) for name in dict.fromkeys(names))
+
+
+def _what(cell: BadCell) -> str:
+    reasons = "; ".join(dict.fromkeys(cell.record.reasons))
+    if reasons:
+        return reasons
+    if cell.phase is not None:
+        return phase_word(cell.phase)
+    return "no answer came" if cell.record.verdict is Verdict.NO_ANSWER else "only some layers answered"
+
+
+def _groups(title: str, parts: Sequence[Group]) -> str:
+    if not parts:
         return ""
     lines = [f"## {title}", ""]
-    for group in groups:
-        names = ", ".join(markdown(name) for name in group.agents)
-        more = group.agents_total - len(group.agents)
+    for group in parts:
+        names = ", ".join(markdown(name, _NAME) for name in group.agents[:_NAMES])
+        more = group.agents_total - len(group.agents[:_NAMES])
         rest = f" and {more} more" if more else ""
         lines.append(f"- {markdown(group.reason)}: {many(group.cells, 'cell')}, {names}{rest}")
     return "\n".join(lines)
 
 
-def _unknown(tests: Sequence[TestRecord]) -> str:
+def _unknown(found: Overview) -> str:
+    tests = found.unknown
     if not tests:
         return ""
     lines = [
@@ -100,12 +179,12 @@ def _unknown(tests: Sequence[TestRecord]) -> str:
     return "\n".join(lines)
 
 
-def _commands(run: RunRecord, counts: Counts, unknown: Sequence[TestRecord]) -> str:
+def _commands(found: Overview) -> str:
+    run = found.run
     lines = [f"Run {markdown(run.id)} of {markdown(run.origin)}", ""]
     repeat = repeat_command(run)
     if repeat:
         lines.append(f"- again: {markdown(repeat, 1000)}")
-    lines += [
-        f"- {what}: {markdown(command, 1000)}" for what, command in next_commands(run, counts, bool(unknown))
-    ]
+    commands = next_commands(run, found.counts, bool(found.unknown), reported=True)
+    lines += [f"- {what}: {markdown(command, 1000)}" for what, command in commands]
     return "\n".join(lines)

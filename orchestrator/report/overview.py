@@ -28,7 +28,13 @@ from orchestrator.verdict.counts import exit_code
 
 # Verdicts of cells that are told one by one where nothing explains them, in this order.
 _TOLD = (Verdict.FAIL, Verdict.NO_ANSWER, Verdict.PARTIAL, Verdict.WARN)
-AGENT_SIDE = "agent side"
+AGENT_SIDE, OUR_SIDE = "agent side", "our side"
+_UPPER = frozenset({"dns", "tls"})
+
+
+def phase_word(phase: Phase) -> str:
+    """A phase as people write it."""
+    return phase.word.upper() if phase.word in _UPPER else phase.word
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +70,11 @@ class Point:
 
     @property
     def word(self) -> str:
-        """Which layer, in one word, or that it is the agents' side."""
+        """Which layer, in one word, or whose side."""
         phase = self.phase
-        return AGENT_SIDE if phase is None else phase.word
+        if phase is None:
+            return AGENT_SIDE if self.found.group.kind == "agent" else OUR_SIDE
+        return phase_word(phase)
 
     @property
     def phase(self) -> Phase | None:
@@ -77,9 +85,17 @@ class Point:
         return min(phases, key=lambda one: (-phases[one], one.level, one.letter), default=None)
 
     @property
+    def text(self) -> Sentence:
+        """What the cells share, and how many they are."""
+        return self.found.head if isinstance(self.found, Silence) else self.found.text
+
+    @property
     def details(self) -> tuple[Sentence, ...]:
-        """Why, what is fine beside it, and what it cannot be told from; nothing for silence."""
-        return () if isinstance(self.found, Silence) else (self.found.why, *self.found.contrast)
+        """What belongs below the first sentence: why (:attr:`word` says the layer), what is fine beside it,
+        and last what it cannot be told from."""
+        if isinstance(self.found, Silence):
+            return (self.found.detail,) if self.found.detail else ()
+        return (*((self.found.reason,) if self.found.reason else ()), *self.found.contrast)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +213,10 @@ class _Sorting:
         )
 
     def rest(self) -> tuple[Rest, ...]:
-        """What no explanation covers."""
-        return tuple(
-            Rest(verdict, tuple(self._rest[verdict]), self._totals[verdict])
-            for verdict in _TOLD
-            if verdict in self._totals
-        )
+        """What no explanation covers. Warnings beside causes of failures are not looked at one by one."""
+        causes_known = any(one.severity is Verdict.FAIL for one in self._insight.explanations)
+        told = [one for one in _TOLD if one in self._totals and not (causes_known and one is Verdict.WARN)]
+        return tuple(Rest(one, tuple(self._rest[one]), self._totals[one]) for one in told)
 
 
 async def _linked(found: Overview, source: Source, most: int) -> Overview:

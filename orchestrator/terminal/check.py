@@ -12,7 +12,7 @@ from orchestrator.report.names import agent_names
 from orchestrator.report.times import span
 from orchestrator.safe import terminal
 from orchestrator.terminal.console import say, table
-from orchestrator.terminal.text import print_groups
+from orchestrator.terminal.summary import print_groups
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.style import Style
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # Wider than any line that we write: a pipe or a file gets each line whole.
 _UNBOUNDED = 100_000
+# Blanks between the columns of a table.
+_GAP = 2
 
 STYLES = {
     "pass": "green",
@@ -76,16 +79,20 @@ def table(
     """Aligned columns without a frame; the cells must be escaped already.
 
     ``keep_first`` never folds the first column: an id is copied.
-    ``styled`` is the column whose word chooses its colour. On a terminal long cells are folded, elsewhere
-    every row is one line without trailing blanks.
+    ``styled`` is the column whose word chooses its colour. On a terminal long cells are folded, between words
+    as long as there is room for the longest one; elsewhere every row is one line without trailing blanks.
     """
     cells = list(rows)
-    columns = len(headings) or max((len(row) for row in cells), default=0)
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    lines = [headings, *cells] if headings else cells
+    columns = max((len(line) for line in lines), default=0)
+    room = console.width - indent - _GAP * max(0, columns - 1) if console.is_terminal else None
+    widths = _widths(lines, columns, room, keep_first=keep_first)
+    grid = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     grid.show_header = bool(headings)
     for column in range(columns):
         whole = keep_first and column == 0
-        grid.add_column(headings[column] if headings else "", overflow="fold", no_wrap=whole)
+        heading = headings[column] if headings else ""
+        grid.add_column(heading, overflow="fold", no_wrap=whole, width=widths[column] if widths else None)
     for row in cells:
         grid.add_row(*(Text(cell, STYLES.get(cell, "") if n == styled else "") for n, cell in enumerate(row)))
     indented = Padding(grid, (0, 0, 0, indent), expand=False)
@@ -96,6 +103,33 @@ def table(
         console.print(indented)
     for line in captured.get().split("\n")[:-1]:
         console.print(Text(line.rstrip()), soft_wrap=True)
+
+
+def _widths(
+    lines: Sequence[Sequence[str]], columns: int, room: int | None, *, keep_first: bool
+) -> list[int] | None:
+    """Widths at which no word is broken; ``None`` where every cell fits as it is, or no such widths do."""
+    natural = [max((cell_len(line[n]) for line in lines if n < len(line)), default=0) for n in range(columns)]
+    if room is None or sum(natural) <= room:
+        return None
+    least = [
+        whole if keep_first and n == 0 else _longest_word(line[n] for line in lines if n < len(line))
+        for n, whole in enumerate(natural)
+    ]
+    spare = room - sum(least)
+    if spare < 0:
+        return None
+    wanted = [whole - word for whole, word in zip(natural, least, strict=True)]
+    widths, left, over = [], spare, sum(wanted)
+    for word, more in zip(least, wanted, strict=True):
+        given = left * more // over if over else 0
+        widths.append(word + given)
+        left, over = left - given, over - more
+    return widths
+
+
+def _longest_word(cells: Iterable[str]) -> int:
+    return max((cell_len(word) for cell in cells for word in cell.split(" ")), default=0)
 
 
 def painter(console: Console) -> Callable[[str, str], str] | None:

@@ -64,7 +64,7 @@ def test_skipped_creations_stay_unknown_are_not_spoken_of_and_are_never_tried_ag
     assert skipped.code == 3, str(skipped)
     assert skipped.document["tests"]["unknown"] == in_flight
     assert lost(world) == []
-    assert "outcome is unknown" not in world.do("show").out
+    assert "unknown outcome" not in world.do("show").out
     assert world.do("resume", "--unknown", "retry").code == 3
     assert world.duplicates() == []
 

@@ -17,15 +17,16 @@ from hypothesis import strategies as st
 from simulated_run import Ran, Simulated, check_sums, in_process
 from virtual_time import run_virtual
 
+from orchestrator.actions.reading import summed_up
 from orchestrator.errors import OrchestratorError
-from orchestrator.report.digest import digest
 from orchestrator.report.explain import explanation, steps
 from orchestrator.report.junit import write_junit
+from orchestrator.report.markdown import ticket
 from orchestrator.report.results import write_csv, write_jsonl
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.terminal.console import make_console
 from orchestrator.terminal.results import write_table
-from orchestrator.terminal.text import print_summary
+from orchestrator.terminal.summary import print_summary
 from orchestrator.thousandeyes.protocol import Reply, Request, Transport
 
 SCALARS = (
@@ -120,7 +121,9 @@ async def everything_shown(simulated: Simulated, ran: Ran) -> None:
     await write_csv(run.id, rows, out.write)
     await write_table(rows, out.write)
     await write_junit(run, lambda: store.cells(run.id), out.write)
-    print_summary(make_console(out), run, ran.outcome.counts, await digest(store.cells(run.id)), ())
+    found = (await summed_up(store, run, now=run.started)).overview
+    print_summary(make_console(out), found, verbose=True)
+    out.write(ticket(found))
     for test in ran.tests:
         events = await store.events(run.id, test.spec.key)
         steps(run, test, events)

@@ -151,10 +151,10 @@ def test_the_junit_report_parses_and_counts_every_cell(said: Mapping[str, Said])
 def test_the_markdown_report_holds_every_text_in_code_spans(said: Mapping[str, Said]) -> None:
     text = text_of(said, "markdown")
     outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
-    for active in ("<script", "javascript:", "@everyone", "HYPERLINK", "<b>", "<!--"):
+    for active in ("<script", "javascript:", "@everyone", "HYPERLINK", "<b>"):
         assert active in text, f"{active} was never there, so nothing was shown"
         assert active not in outside, f"{active} stands outside of a code span"
-    tables = [line for line in text.splitlines() if line.startswith("| fail")]
+    tables = [line for line in text.splitlines() if line.startswith("| 1 |")]
     assert tables
     assert {line.count("|") for line in tables} == {7}, "a text broke out of its table cell"
 

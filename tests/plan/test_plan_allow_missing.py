@@ -131,7 +131,7 @@ class TestRuns:
     def test_with_nothing_failed_the_run_is_good_and_the_shortfall_is_told(self, tmp_path: Path) -> None:
         ran = virtual_run(night("5%", limit="1 min"), silent(3), store=tmp_path / "runs.db")
         assert ran.code == 0
-        assert "3 without an answer, within the 5 % that may lack an answer" in ran.text
+        assert "3 no answer · within the 5 % that may lack an answer" in ran.text
         commands = next_commands(ran.outcome.run, ran.outcome.counts, unknown=False)
         assert not any("resume" in command for _, command in commands)
 

@@ -1,4 +1,4 @@
-"""JUnit, Markdown and the digest that both people's formats are made of."""
+"""JUnit and Markdown."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from junitparser import JUnitXml
+from told_runs import overview_of
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import CellState, Verdict
 from orchestrator.records import RunSettings, RunState
-from orchestrator.report.digest import Digest, digest, with_links
 from orchestrator.report.junit import write_junit
 from orchestrator.report.markdown import ticket
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from report_rows import Make
 
-    from orchestrator.model import Answer
     from orchestrator.records import CellRecord
 
 hostile = st.text(st.characters(), max_size=30)
@@ -169,44 +168,25 @@ async def test_junit_takes_many_cells_in_linear_time_and_keeps_them_all(make: Ma
     assert len(list((await parsed(make, cells)).iter("testcase"))) == 5000
 
 
-async def test_the_digest_ranks_what_is_most_telling_and_counts_the_rest(make: Make) -> None:
-    silent = make.cell(agent="silent", state=CellState.MISSING, verdict=Verdict.NO_ANSWER)
-    found = await digest(make.stream([silent, silent, make.cell(), fail(make), fail(make)]), limit=3)
-    assert [trouble.kind for trouble in found.troubles] == ["fail", "fail", "no answer"]
-    assert found.more == 1
-    assert (found.kinds["fail"], found.kinds["no answer"]) == (2, 2)
-
-
-async def test_the_digest_groups_what_was_left_out_by_its_reason(make: Make) -> None:
+async def test_what_was_left_out_is_grouped_by_its_reason(make: Make) -> None:
     cells = [
         make.left_out(target=target, agent_id=str(number), agent=f"branch-{number:02}")
         for number in range(20)
         for target in ("a", "b")
     ]
     stopped = make.cell(state=CellState.NOT_RUN, verdict=Verdict.NOT_RUN, reasons=("the run was stopped",))
-    found = await digest(make.stream([*cells, stopped]))
+    found = await overview_of(make.run(), cells=[*cells, stopped])
     (left_out,), (not_run,) = found.left_out, found.not_run
     assert (left_out.reason, left_out.cells, left_out.agents_total) == ("the agent is offline", 40, 20)
     assert left_out.agents[:2] == ("branch-00", "branch-01")
     assert (not_run.reason, not_run.cells) == ("the run was stopped", 1)
 
 
-async def test_a_digest_stays_small_when_every_cell_has_a_reason_of_its_own(make: Make) -> None:
+async def test_an_overview_stays_small_when_every_cell_has_a_reason_of_its_own(make: Make) -> None:
     cells = [make.left_out(reasons=(f"reason {number}",)) for number in range(1000)]
-    found = await digest(make.stream(cells))
+    found = await overview_of(make.run(), cells=cells)
     assert len(found.left_out) == 21
     assert sum(group.cells for group in found.left_out) == 1000
-
-
-async def test_links_come_from_the_answers_of_the_same_agent(make: Make) -> None:
-    found = await digest(make.stream([fail(make), fail(make, agent_id="1002"), make.left_out()]))
-
-    async def answers(spec: str) -> list[Answer]:
-        assert spec == "aaaa00000001"
-        return [make.answer(), make.answer(link="https://app.thousandeyes.com/1")]
-
-    linked = await with_links(found, answers)
-    assert [trouble.link for trouble in linked.troubles] == ["https://app.thousandeyes.com/1", None]
 
 
 async def test_the_ticket_is_the_golden_one(make: Make) -> None:
@@ -218,24 +198,22 @@ async def test_the_ticket_is_the_golden_one(make: Make) -> None:
         verdicts={Verdict.PASS: 1, Verdict.FAIL: 1, Verdict.NO_ANSWER: 3, Verdict.NOT_RUN: 1},
         left_out=1,
     )
-    found = await digest(make.stream([fail(make), make.left_out()]))
-    assert ticket(run, counts, found, [unknown]) == (
+    found = await overview_of(run, counts, [fail(make), make.left_out()], [unknown])
+    assert ticket(found) == (
         "# `branch-sweep`, 2026-11-21 05:47:12 UTC\n"
         "\n"
-        "**incomplete: 2 of 5 cells collected, 1 failed an expectation, 3 without an answer, "
-        "1 left out beforehand, 1 creation with unknown outcome** (3 min 5 s)\n"
+        "**✕ 1 failure without a common cause** (exit 3, incomplete, 3 min 5 s)\n"
         "\n"
-        "| what | planned | came to |\n"
-        "| --- | ---: | --- |\n"
-        "| tests | 3 | 1 complete, 1 timed out, 1 unknown |\n"
-        "| cells | 6 | 2 answered, 3 missing, 1 not run |\n"
-        "| verdicts | 6 | 1 pass, 1 fail, 3 no-answer, 1 not-run |\n"
+        "- 1 cell without a common cause\n"
         "\n"
-        "## What is wrong\n"
+        "2 of 5 cells collected · 1 pass, 1 fail, 3 no answer · 1 left out · "
+        "3 tests: 1 complete, 1 timed out, 1 unknown · about 0 units\n"
         "\n"
-        "| | target | agent | test | what | link |\n"
-        "| --- | --- | --- | --- | --- | --- |\n"
-        "| fail | `portal` | `branch-01` | `web` | `http-server.totalTime 2310 ms, expected < 2000` | - |\n"
+        "## Bad cells by cause\n"
+        "\n"
+        "| | test | target | agent | what | in the product |\n"
+        "| ---: | --- | --- | --- | --- | --- |\n"
+        "| - | `web` | `portal` | `branch-01` | `http-server.totalTime 2310 ms, expected < 2000` | - |\n"
         "\n"
         "## Left out before the start\n"
         "\n"
@@ -253,7 +231,8 @@ async def test_the_ticket_is_the_golden_one(make: Make) -> None:
         "- again: `orchestrator run plans/branch-sweep.yaml`\n"
         "- go on: `orchestrator resume 20261121-054712-ab12`\n"
         "- find the lost creations: `orchestrator reconcile 20261121-054712-ab12`\n"
-        "- all answers: `orchestrator results 20261121-054712-ab12`\n"
+        "- every bad cell: `orchestrator results 20261121-054712-ab12 --verdict fail`\n"
+        "- try again: `orchestrator rerun 20261121-054712-ab12 --failed`\n"
     )
 
 
@@ -262,27 +241,31 @@ async def test_the_ticket_of_hostile_data_keeps_its_tables_and_has_no_markup_of_
     make: Make, agent: str, target: str, plan: str, reason: str, path: str
 ) -> None:
     cell = fail(make, agent=agent, target=target, reasons=(reason,))
-    found = await digest(make.stream([cell, make.left_out(agent=agent, reasons=(reason,))]))
     counts = make.counts(
         cells={CellState.ANSWERED: 1, CellState.NOT_RUN: 1},
         verdicts={Verdict.FAIL: 1, Verdict.NOT_RUN: 1},
         left_out=1,
     )
-    text = ticket(make.run(plan=plan, plan_path=path), counts, found, [make.test(name=agent)])
+    cells = [cell, make.left_out(agent=agent, reasons=(reason,))]
+    run, lost = make.run(plan=plan, plan_path=path), make.test(name=agent, state=SpecState.UNKNOWN)
+    text = ticket(await overview_of(run, counts, cells, [lost]))
     text.encode("utf-8")
     tables = [line for line in text.split("\n") if line.startswith("|")]
-    assert {line.count("|") for line in tables[:5]} == {4}
-    assert {line.count("|") for line in tables[5:]} == {7}
+    assert len(tables) == 3
+    assert {line.count("|") for line in tables} == {7}
     outside = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
     assert not re.search(r"[<>@\[\]`\x00-\x09\x0b-\x1f]", outside), f"data outside code spans: {outside!r}"
 
 
 async def test_the_ticket_of_a_large_failure_stays_small(make: Make) -> None:
-    cells = [fail(make, agent="x" * 10_000, reasons=("y" * 100_000,)) for _ in range(2000)]
-    found = await digest(make.stream(cells))
+    cells = [
+        fail(make, agent="x" * 10_000, agent_id=str(n), reasons=(f"{n}" + "y" * 100_000,))
+        for n in range(2000)
+    ]
     counts = make.counts(cells={CellState.ANSWERED: 2000}, verdicts={Verdict.FAIL: 2000})
-    text = ticket(make.run(), counts, found, [make.test(name="z" * 10_000)] * 500)
-    assert "and 1950 more" in text
+    lost = [make.test(name="z" * 10_000, state=SpecState.UNKNOWN)] * 500
+    text = ticket(await overview_of(make.run(), counts, cells, lost))
+    assert "and 1990 more" in text
     assert "and 480 more" in text
     assert len(text) < 60_000
 
@@ -294,27 +277,29 @@ async def test_the_ticket_of_a_large_failure_stays_small(make: Make) -> None:
         ({"plan_path": "my plans/$(x).yaml"}, "orchestrator run 'my plans/$(x).yaml'"),
     ],
 )
-def test_the_command_to_repeat_can_be_pasted(make: Make, changes: dict[str, object], command: str) -> None:
-    assert f"again: `{command}`" in ticket(make.run(**changes), make.counts(), Digest())
+async def test_the_command_to_repeat_can_be_pasted(
+    make: Make, changes: dict[str, object], command: str
+) -> None:
+    assert f"again: `{command}`" in ticket(await overview_of(make.run(**changes), make.counts()))
 
 
-def test_the_command_to_repeat_has_what_was_set_but_no_secret(make: Make) -> None:
+async def test_the_command_to_repeat_has_what_was_set_but_no_secret(make: Make) -> None:
     sets = {"target": "https://a b", "api_token": "s3cret"}
-    text = ticket(make.run(settings=RunSettings(sets=sets)), make.counts(), Digest())
+    text = ticket(await overview_of(make.run(settings=RunSettings(sets=sets)), make.counts()))
     command = "orchestrator run plans/branch-sweep.yaml --set 'target=https://a b' --set 'api_token=***'"
     assert f"again: `{command}`" in text
 
 
-def test_a_simulated_run_is_repeated_and_never_resumed(make: Make) -> None:
+async def test_a_simulated_run_is_repeated_and_never_resumed(make: Make) -> None:
     run = make.run(settings=RunSettings(simulated=True), state=RunState.INTERRUPTED)
     counts = make.counts(tests={SpecState.NOT_RUN: 1}, created=0)
-    text = ticket(run, counts, Digest())
+    text = ticket(await overview_of(run, counts))
     assert "again: `orchestrator run plans/branch-sweep.yaml --simulate`" in text
     assert "resume" not in text
 
 
-def test_a_run_without_a_file_has_no_command_to_repeat(make: Make) -> None:
-    assert "again:" not in ticket(make.run(plan_path=None), make.counts(), Digest())
+async def test_a_run_without_a_file_has_no_command_to_repeat(make: Make) -> None:
+    assert "again:" not in ticket(await overview_of(make.run(plan_path=None), make.counts()))
 
 
 async def test_junit_keeps_blocks_apart_whose_names_differ_in_dots_only(make: Make) -> None:

@@ -7,10 +7,10 @@ import io
 import pytest
 from builders import make_agent
 from report_rows import Make
+from told_runs import overview_of
 
 from orchestrator.near import folded
 from orchestrator.plan.selectors import Selector, select
-from orchestrator.report.digest import digest
 from orchestrator.report.markdown import ticket
 from orchestrator.report.names import agent_names, with_names
 from orchestrator.report.results import Filter
@@ -59,9 +59,10 @@ async def test_tables_and_tickets_tell_two_agents_of_one_name_apart(make: Make) 
         for agent_id in names
     ]
     failed = [make.left_out(agent_id=cell.agent_id, agent="branch") for cell in cells]
-    found = await digest(with_names(make.stream(failed), names))
+    named = [cell async for cell in with_names(make.stream(failed), names)]
+    found = await overview_of(make.run(), cells=named)
     assert found.left_out[0].agents == ("branch (1001)", "branch (1002)")
-    assert "`branch (1002)`" in ticket(make.run(), make.counts(), found)
+    assert "`branch (1002)`" in ticket(found)
     out = io.StringIO()
     rows = [make.row(agent_id=agent_id, agent="branch") for agent_id in names]
     await write_table(lambda: make.stream(rows), out.write, names=names)

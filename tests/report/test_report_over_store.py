@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.actions.reading import summed_up
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, AgentType, CellResult, CellState, NotRun, Verdict
-from orchestrator.report.digest import digest
 from orchestrator.report.junit import write_junit
 from orchestrator.report.markdown import ticket
 from orchestrator.report.results import write_csv, write_jsonl
 from orchestrator.report.summary import summary
 from orchestrator.store.opening import open_store
 from orchestrator.terminal.console import make_console
-from orchestrator.terminal.text import print_summary
+from orchestrator.terminal.summary import print_summary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -82,8 +82,8 @@ async def test_every_report_is_made_from_the_store(make: Make, store: Store) -> 
         CellResult("1002", CellState.MISSING, Verdict.NO_ANSWER),
     ]
     await store.close_test(run.id, key, SpecState.PARTIAL, ends, at)
-    record, counts = await store.run(run.id), await store.counts(run.id)
-    found = await digest(store.cells(run.id))
+    record = await store.run(run.id)
+    found = (await summed_up(store, record, now=at + 60)).overview
 
     lines: list[str] = []
     await write_jsonl(run.id, lambda: store.results(run.id), lines.append)
@@ -96,7 +96,7 @@ async def test_every_report_is_made_from_the_store(make: Make, store: Store) -> 
     xml: list[str] = []
     await write_junit(record, lambda: store.cells(run.id), xml.append)
     assert 'tests="5"' in "".join(xml)
-    assert "| fail | `portal` | `branch-01` | `web` | `too slow` | - |" in ticket(record, counts, found)
+    assert "| - | `web` | `portal` | `branch-01` | `too slow` | - |" in ticket(found)
     stream = io.StringIO()
-    print_summary(make_console(stream), record, counts, found)
-    assert "the agent is offline: 1 cell, branch-07" in stream.getvalue()
+    print_summary(make_console(stream), found)
+    assert "1 left out: the agent is offline (branch-07)" in stream.getvalue()

@@ -38,7 +38,7 @@ CELLS = [cell(agent, target, mixed(agent, target)) for target in TARGETS for age
 async def test_failures_come_first_then_silences_then_warnings_and_all_are_numbered() -> None:
     found = await told(CELLS, FLEET)
     assert [(one.number, one.severity, one.word, one.total) for one in found.points] == [
-        (1, Verdict.FAIL, "tls", 16),
+        (1, Verdict.FAIL, "TLS", 16),
         (2, Verdict.NO_ANSWER, "agent side", 8),
         (3, Verdict.WARN, "packet loss", 16),
     ]

@@ -18,14 +18,13 @@ from virtual_time import run_virtual
 
 from orchestrator.actions.prepare import prepare
 from orchestrator.actions.reading import summed_up
-from orchestrator.lifecycle import SpecState
+from orchestrator.actions.source import source_of
 from orchestrator.model import Api
 from orchestrator.plan.load import parse_plan
 from orchestrator.records import RunRecord
 from orchestrator.report.check import check_document
-from orchestrator.report.digest import digest, with_links
+from orchestrator.report.formats import REPORTS
 from orchestrator.report.junit import write_junit
-from orchestrator.report.markdown import ticket
 from orchestrator.report.results import write_csv, write_jsonl
 from orchestrator.simulator.scenario import read_scenario
 from orchestrator.simulator.settings import Settings as World
@@ -33,8 +32,6 @@ from orchestrator.simulator.settings import Settings as World
 DOCUMENTS = ("show.json", "results.jsonl", "results.csv", "report.md", "junit.xml", "check.json")
 # What stands in the documents for the ids of a run and of the run before it, which are drawn at random.
 RUN, PARENT = "RUN", "PARENT"
-# As `report` asks for.
-_TROUBLES = 50
 
 
 def run_names() -> list[str]:
@@ -77,21 +74,20 @@ async def _checked(plan: str, world: World, folder: Path) -> bytes:
 async def _made(simulated: Simulated, run: str) -> dict[str, bytes]:
     """As `show --json`, `results --format` and `report --format` print them, from what is in the store."""
     store, now = simulated.session.doors.store, simulated.session.doors.clock.wall()
-    record, counts = await store.run(run), await store.counts(run)
+    record = await store.run(run)
     lines: list[str] = []
     rows: list[str] = []
     await write_jsonl(run, lambda: store.results(run), lines.append)
     await write_csv(run, lambda: store.results(run), rows.append)
-    what = await digest(store.cells(run), limit=_TROUBLES)
-    what = await with_links(what, lambda key: store.answers(run, key))
-    unknown = await store.tests(run, [SpecState.UNKNOWN])
+    ticket: list[str] = []
+    await REPORTS["markdown"].write(source_of(store, record, now), ticket.append)
     xml: list[str] = []
     await write_junit(record, lambda: store.cells(run), xml.append, tests=await store.tests(run), now=now)
     return {
         "show.json": _printed((await summed_up(store, record, now=now)).document()),
         "results.jsonl": "".join(lines).encode(),
         "results.csv": "".join(rows).encode(),
-        "report.md": ticket(record, counts, what, unknown, now=now).encode("utf-8", "backslashreplace"),
+        "report.md": "".join(ticket).encode("utf-8", "backslashreplace"),
         "junit.xml": "".join(xml).encode(),
     }
 

@@ -26,6 +26,7 @@ from virtual_time import run_virtual
 from virtual_world import EPOCH, ORIGIN, VirtualTransport
 
 from orchestrator.actions import run as action
+from orchestrator.actions.reading import summed_up
 from orchestrator.actions.run import Attend, Attendance, Outcome, Wishes
 from orchestrator.actions.session import Session
 from orchestrator.budget.ledger import LocalLedger
@@ -38,7 +39,6 @@ from orchestrator.listeners.telling import Telling
 from orchestrator.model import AnswerStatus, Api
 from orchestrator.plan.load import parse_plan
 from orchestrator.records import CellRecord, RunRecord, StoredAnswer, TestRecord
-from orchestrator.report.digest import digest
 from orchestrator.report.markdown import ticket
 from orchestrator.report.summary import summary
 from orchestrator.runner.doors import Doors, Pacing
@@ -216,9 +216,8 @@ class Simulated:
     async def _gather(self, begun: _Begun, outcome: Outcome, seconds: float) -> Ran:
         store, run = self.session.doors.store, outcome.run
         cells = [cell async for cell in store.cells(run.id)]
-        unknown = await store.tests(run.id, [SpecState.UNKNOWN])
-        what = await digest(store.cells(run.id))
         now = self.session.doors.clock.wall()
+        shown = await summed_up(store, run, now=now)
         return Ran(
             outcome=outcome,
             witness=self.service.witness(),
@@ -227,7 +226,7 @@ class Simulated:
             cells=cells,
             answers=[answer async for answer in store.results(run.id)],
             events=await store.events(run.id),
-            text=ticket(run, outcome.counts, what, unknown, now=now),
+            text=ticket(shown.overview),
             seconds=seconds,
             requests=self.transport.requests[begun.requests :],
             replies=self.transport.replies[begun.replies :],

@@ -39,9 +39,16 @@ def cell(agent: Agent, target: str, how: How, *, test: str = "web", reason: str 
 
 
 def source_of(
-    cells: Sequence[Observed], agents: Iterable[Agent], *, unknown: Sequence[TestRecord] = (), **run: Any
+    cells: Sequence[Observed],
+    agents: Iterable[Agent],
+    *,
+    unknown: Sequence[TestRecord] = (),
+    record: RunRecord | None = None,
+    counted: Counts | None = None,
+    **run: Any,
 ) -> Source:
-    """A source over these cells, in the order in which they are given."""
+    """A source over these cells, in the order in which they are given; the counts are theirs, or as
+    ``counted``."""
     known = {agent.id: agent for agent in agents}
     hops = [hop for one in cells for row in one.rows for path in row.paths or () for hop in path.hops]
     hops += [hop for one in cells for trace in one.earlier for hop in trace]
@@ -50,7 +57,7 @@ def source_of(
         hops={hop.address: hop.rdns for hop in hops if hop.address and hop.rdns},
         networks={hop.address: hop.network for hop in hops if hop.address and hop.network},
     )
-    record = _run(**run)
+    record = record or _run(**run)
     found: list[Any] = []
 
     async def insight() -> Any:
@@ -66,7 +73,7 @@ def source_of(
         return known
 
     async def counts() -> Counts:
-        return _counts([one.record for one in cells])
+        return counted or _counts([one.record for one in cells])
 
     async def tests() -> Sequence[TestRecord]:
         return unknown
@@ -91,6 +98,19 @@ async def _nothing() -> AsyncIterator[Any]:
 async def told(cells: Sequence[Observed], agents: Iterable[Agent], *, most: int = 10, **run: Any) -> Overview:
     """What is told of a run with these cells."""
     return await overview(source_of(cells, agents, **run), most=most)
+
+
+async def overview_of(
+    run: RunRecord,
+    counts: Counts | None = None,
+    cells: Sequence[CellRecord] = (),
+    unknown: Sequence[TestRecord] = (),
+    *,
+    most: int = 10,
+) -> Overview:
+    """What is told of bare records; the counts are those of the cells, or as given."""
+    bare = [Observed(one) for one in cells]
+    return await overview(source_of(bare, (), unknown=unknown, record=run, counted=counts), most=most)
 
 
 def _run(**changes: Any) -> RunRecord:

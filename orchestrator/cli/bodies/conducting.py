@@ -93,19 +93,21 @@ class Terminal:
             say(f"left at once; {_go_on(outcome.run)}")
             return outcome.exit_code
         try:
-            await _tell(session, outcome, held, quiet=self.options.quiet, as_json=self.options.as_json)
+            await _tell(session, outcome, held, self.options)
             sys.stdout.flush()
         except OSError as problem:
             return Exit(undelivered(problem, outcome.exit_code))
         return outcome.exit_code
 
 
-async def _tell(session: Session, outcome: Outcome, held: Held | None, *, quiet: bool, as_json: bool) -> None:
-    store, run = session.doors.store, outcome.run
-    now = session.doors.clock.wall()
-    if as_json:
+async def _tell(session: Session, outcome: Outcome, held: Held | None, options: Attending) -> None:
+    store, run, quiet = session.doors.store, outcome.run, options.quiet
+    shown = None
+    if options.as_json or not (quiet and outcome.exit_code is Exit.OK):
+        shown = await summed_up(store, run, now=session.doors.clock.wall())
+    if options.as_json and shown is not None:
         gate = {} if held is None else {"gate": held.gate_document(mask)}
-        print_json({**(await summed_up(store, run, now=now)).document(mask), **gate})
+        print_json({**shown.document(mask), **gate})
     if outcome.refused is not None:
         say(f"error: {outcome.refused}")
         say(f"hint: {outcome.hint}")
@@ -114,10 +116,9 @@ async def _tell(session: Session, outcome: Outcome, held: Held | None, *, quiet:
         say(f"interrupted; {_go_on(run)}")
     if run.parent is not None and not quiet:
         _tell_compared(await compared(store, run))
-    if not as_json and not (quiet and outcome.exit_code is Exit.OK):
-        shown = await summed_up(store, run, now=now)
+    if shown is not None and not options.as_json:
         stream = sys.stderr if quiet else sys.stdout
-        tell_shown(shown, stream)
+        tell_shown(shown, stream, verbose=options.verbose)
         if held is not None:
             tell_held(held, stream)
 

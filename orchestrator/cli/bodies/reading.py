@@ -30,7 +30,8 @@ from orchestrator.report.stories import Explained
 from orchestrator.store.opening import pick_store, store_exists
 from orchestrator.terminal.console import make_console, painter
 from orchestrator.terminal.results import write_table
-from orchestrator.terminal.text import print_runs, print_summary
+from orchestrator.terminal.summary import print_summary
+from orchestrator.terminal.text import print_runs
 from orchestrator.testtypes import DETAILS, METRICS
 
 # As many runs as fit a screen are offered to a shell.
@@ -74,7 +75,7 @@ async def _runs(store: str | None, limit: int, plan: str | None) -> tuple[RunRec
         return await reading.runs(opened, limit=limit, plan=plan)
 
 
-def show(run: str, plan: str | None, *, as_json: bool, store: str | None) -> None:
+def show(run: str, plan: str | None, *, as_json: bool, verbose: bool, store: str | None) -> None:
     """Show what a run came to."""
     set_up_logging()
 
@@ -86,12 +87,12 @@ def show(run: str, plan: str | None, *, as_json: bool, store: str | None) -> Non
     if as_json:
         print_json(shown.document(mask))
     else:
-        tell_shown(shown, sys.stdout)
+        tell_shown(shown, sys.stdout, verbose=verbose)
 
 
-def tell_shown(shown: Shown, stream: TextIO) -> None:
+def tell_shown(shown: Shown, stream: TextIO, *, verbose: bool = False) -> None:
     """The summary for people, with what is wrong and what to do next."""
-    print_summary(make_console(stream), shown.run, shown.counts, shown.digest, shown.unknown, now=shown.now)
+    print_summary(make_console(stream), shown.overview, verbose=verbose, mask=mask)
 
 
 def results(
