@@ -54,8 +54,11 @@ def _others_pass(facts: Facts) -> Iterator[Sentence]:
 
 def _cannot_be_told(facts: Facts, names: Names) -> Iterator[Sentence]:
     cause = facts.cause
-    if cause.group.kind == "target" and any(group.kind == "run" for group in cause.same):
-        yield ("only one target was tested: target and test cannot be told apart",)
+    if facts.is_everything:
+        if cause.group.kind == "target":
+            yield ("only one target was tested: target and test cannot be told apart",)
+        if cause.group.kind == "host":
+            yield ("only this host was tested: it cannot be told from the plan or the agents",)
     alike = [group for group in cause.same if group.kind != "run" and not _is_itself(group, cause.group)]
     alike += [near.group for near in cause.near if near.group.kind != "run"]
     if not alike:

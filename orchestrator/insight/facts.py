@@ -81,6 +81,11 @@ class Facts:
     def _whole(self) -> int:
         return self.world.masks.get(self.cause.group, self.cause.known)
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether every judged cell of the run is of the group, so that nothing is beside it."""
+        return self._whole == self.world.everything
+
     def of_group(self, group: Group) -> tuple[int, int]:
         """Bad and judged cells of another group."""
         mask = self.world.masks.get(group, 0)

@@ -60,10 +60,12 @@ def reason(facts: Facts) -> Sentence:
     """In what words, without the layer; nothing where no words are those of half of its cells."""
     phase = facts.phase
     losses = facts.losses()
-    if phase is Phase.LOSS and losses and losses[-1] > 0:
+    text, variants = facts.why()
+    # Jitter and the like are of this phase too: then the range of losses says nothing.
+    of_loss = not text or ".loss " in text
+    if phase is Phase.LOSS and of_loss and losses and losses[-1] > 0:
         least, most = _number(losses[0]), _number(losses[-1])
         return (f"loss {least} to {most} %" if losses[0] < losses[-1] else f"loss {least} %",)
-    text, variants = facts.why()
     part = excess_of(facts) if phase is Phase.SLOW else None
     head = () if part is None else (part, ": ")
     if not text:

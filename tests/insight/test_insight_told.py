@@ -111,6 +111,27 @@ def test_loss_is_told_as_a_range() -> None:
     assert found.level == "network"
 
 
+def test_a_loss_that_nobody_complains_of_is_not_told() -> None:
+    def how(agent: Agent) -> How:
+        text = f"network.jitter {agent.id[1:]} ms, expected < 0.5 ms"
+        rows = (row("network", agent, {"loss": float(agent.id[1:]), "jitter": 2.0}),)
+        return fails(Trouble("network", text, "jitter"), rows=rows)
+
+    found = only(world(lambda a, t: how(a) if t == TARGETS[0] else None))
+    assert plain(found.why).startswith("Packet loss: such as network.jitter ")
+
+
+def test_only_a_run_of_one_target_says_that_one_target_was_tested() -> None:
+    said = "only one target was tested: target and test cannot be told apart"
+
+    def told_of(targets: list[str]) -> bool:
+        found = world(lambda _, t: refused() if t == TARGETS[0] else WARNS, targets)
+        return any(said in map(plain, one.contrast) for one in found.explanations)
+
+    assert told_of(TARGETS[:1])
+    assert not told_of(TARGETS[:2]), "the warnings of the other are looked at alone, but it is not alone"
+
+
 def test_words_that_differ_in_a_number_are_told_as_an_example() -> None:
     found = only(
         world(lambda a, t: refused(f"Connect: timed out after 50{a.id[1:]} ms") if t == TARGETS[0] else None)
