@@ -94,6 +94,7 @@ class RunFacts:
 
     ``waits``: seconds by what creations waited for. ``units`` is an estimate. ``stopped``: why the run ended
     before its plan did, one line. ``seconds``: what its sessions took together, by a clock that never jumps.
+    ``headline``: what was said first of it when it ended; data of others may stand in it.
     """
 
     planned: Planned | None = None
@@ -104,6 +105,7 @@ class RunFacts:
     waits: Mapping[str, float] = field(default_factory=dict)
     stopped: str | None = None
     seconds: float | None = None
+    headline: str | None = None
 
     @property
     def budgets(self) -> dict[str, BudgetSeen | None]:

@@ -10,11 +10,12 @@ from orchestrator.actions.source import source_of
 from orchestrator.errors import UsageProblem
 from orchestrator.insight.document import Mask, document
 from orchestrator.insight.look import Insight
-from orchestrator.lifecycle import SpecState
 from orchestrator.model import AnswerStatus, Verdict
 from orchestrator.near import folded, near
 from orchestrator.records import CellRecord, Counts, RunRecord, RunState, StoredAnswer, TestRecord
+from orchestrator.report.cells import SENT, of_cause
 from orchestrator.report.formats import REPORTS
+from orchestrator.report.headline import headline
 from orchestrator.report.html.layout import Layout
 from orchestrator.report.names import agent_names
 from orchestrator.report.overview import Overview, overview
@@ -27,6 +28,8 @@ from orchestrator.testtypes import DETAILS, METRICS
 
 # Runs that are looked through for the names of plans.
 PLANS_SEARCHED = 1000
+# Runs of a list whose cells are counted, because nothing was said of them yet.
+COUNTED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,17 @@ async def as_it_stands(opened: Opened, run: RunRecord) -> RunRecord:
 
 
 async def runs(opened: Opened, *, limit: int = 20, plan: str | None = None) -> tuple[RunRecord, ...]:
-    """The newest runs as they stand, newest first, all or those of one plan."""
-    found = await opened.store.runs(limit, plan)
-    return tuple([await as_it_stands(opened, run) for run in found])
+    """The newest runs as they stand, newest first, all or those of one plan, with their headlines.
+
+    A run that has none (it goes on, or was killed) gets one of its counts, but only so many of them.
+    """
+    found = [await as_it_stands(opened, run) for run in await opened.store.runs(limit, plan)]
+    bare = [run.id for run in found if run.facts.headline is None][:COUNTED]
+    return tuple([await _counted(opened.store, run) if run.id in bare else run for run in found])
+
+
+async def _counted(archive: Archive, run: RunRecord) -> RunRecord:
+    return replace(run, facts=replace(run.facts, headline=headline(run, await archive.counts(run.id))))
 
 
 async def named(archive: Archive, name: str, plan: str | None = None) -> RunRecord:
@@ -197,14 +208,17 @@ async def write_report(
     await write(await source(opened, name, now=now, plan=plan), out)
 
 
-def with_silent(source: Source, keep: Filter) -> Source:
-    """The source with a line, after the answers, for each cell without one, if the filter asks for those.
+def with_silent(source: Source, keep: Filter, *, always: bool = False) -> Source:
+    """The source with a line, after the answers, for each cell without one, if the filter asks for those, or
+    ``always``.
 
     A cell whose test is still open counts as in the summary: as ``no-answer`` once its creation was sent, and
     nothing of it came.
     """
-    wanted = {Verdict.NO_ANSWER, Verdict.NOT_RUN} & {*keep.verdicts}
-    return replace(source, results=lambda: _with_silent(source, wanted)) if wanted else source
+    wanted = {Verdict.NO_ANSWER, Verdict.NOT_RUN}
+    wanted &= {*keep.verdicts} if keep.verdicts or not always else wanted
+    silent = replace(source, results=lambda: _with_silent(source, wanted), metric_names=None)
+    return silent if wanted else source
 
 
 async def _with_silent(source: Source, wanted: set[Verdict]) -> AsyncIterator[StoredAnswer]:
@@ -213,7 +227,7 @@ async def _with_silent(source: Source, wanted: set[Verdict]) -> AsyncIterator[St
         if row.verdict is None:
             begun.add((row.spec, row.answer.agent_id))
         yield row
-    sent = {test.spec.key for test in await source.tests() if test.state in _SENT}
+    sent = {test.spec.key for test in await source.tests() if test.state in SENT}
     async for cell in source.cells():
         if (cell.spec, cell.agent_id) in begun:
             continue
@@ -222,7 +236,20 @@ async def _with_silent(source: Source, wanted: set[Verdict]) -> AsyncIterator[St
             yield without_answer(cell, verdict)
 
 
-_SENT = (SpecState.CREATING, SpecState.WAITING, SpecState.UNKNOWN)
+async def explained_by(source: Source, number: int) -> Source:
+    """The source with the cells of one explanation, as they are numbered for people, and their answers.
+
+    Raises ``UsageProblem`` for a number that is not there.
+    """
+    points = (await source.insight()).points
+    if not 1 <= number <= len(points):
+        run = source.run.id
+        known = f"they are numbered 1 to {len(points)}" if len(points) > 1 else "there is one, number 1"
+        raise UsageProblem(
+            f"run {run} has no explanation {number}: {known if points else 'it has none'}",
+            hint=f"`orchestrator explain {run}` lists them",
+        )
+    return of_cause(source, frozenset(points[number - 1].cells))
 
 
 async def unmatched(source: Source, keep: Filter) -> list[str]:

@@ -6,11 +6,12 @@ A resume and a re-run join it where they come in. Whoever starts one may attend 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import anyio
 
+from orchestrator.actions.insight import insight
 from orchestrator.actions.prepare import (
     SHORTEST_DEADLINE,
     Wishes,
@@ -20,11 +21,12 @@ from orchestrator.actions.prepare import (
     store_run,
 )
 from orchestrator.actions.session import Session
-from orchestrator.errors import Exit, UsageProblem, telling
+from orchestrator.errors import Exit, StoreProblem, UsageProblem, telling
 from orchestrator.events import Listener
 from orchestrator.plan.model import Plan
 from orchestrator.records import UNKNOWN_POLICIES, RunRecord, RunState
 from orchestrator.runner.conductor import Conductor, Outcome
+from orchestrator.runner.journal import durably
 from orchestrator.settings import Settings
 
 # After the first stop: how long what is paid for is still collected (seconds).
@@ -199,6 +201,23 @@ async def conduct(
         await conductor.abandon(stops[0])
         left = await session.doors.store.run(run.id)
         return Outcome(left, await session.doors.store.counts(run.id), stops[0], left_at_once=True)
+    return await _with_headline(session, outcome)
+
+
+async def _with_headline(session: Session, outcome: Outcome) -> Outcome:
+    """The outcome, its headline kept with the run for whoever lists runs.
+
+    It is computed once, here: a list of many runs must not read all of their cells. A store that fails now
+    takes nothing from what the run came to.
+    """
+    store, run = session.doors.store, outcome.run
+    with suppress(StoreProblem):
+        facts = replace(run.facts, headline=(await insight(store, run)).headline)
+        ended = store.update_run(
+            run.id, state=run.state, finished=run.finished, exit_code=run.exit_code, facts=facts
+        )
+        await durably(ended)
+        return replace(outcome, run=replace(run, facts=facts))
     return outcome
 
 

@@ -54,6 +54,8 @@ def show(run: str, plan: str | None, verbose: bool, as_json: bool, store: str | 
 @click.option("--status", "statuses", multiple=True, type=click.Choice(["ok", "error"]))
 @click.option("--agent", "agents", multiple=True, metavar="ID|PATTERN")
 @click.option("--target", "targets", multiple=True, metavar="PATTERN")
+@click.option("--cause", type=int, metavar="N", help="Only cells of explanation N, as `show` numbers them.")
+@click.option("--cells", is_flag=True, help="One line per cell, also of those without an answer.")
 @store_option
 def results(
     run: str,
@@ -64,9 +66,11 @@ def results(
     statuses: tuple[str, ...],
     agents: tuple[str, ...],
     targets: tuple[str, ...],
+    cause: int | None,
+    cells: bool,
     store: str | None,
 ) -> None:
-    """Print the answers of RUN."""
+    """Print the answers of RUN, or with --cells what came of each of its cells, and why."""
     from orchestrator.cli.bodies import reading as body  # noqa: PLC0415 - start-up stays light
 
     body.results(
@@ -78,6 +82,8 @@ def results(
         statuses=statuses,
         agents=agents,
         targets=targets,
+        cause=cause,
+        cells=cells,
         store=store,
     )
 
@@ -146,8 +152,7 @@ def explain(
     """Tell the story of CELL of RUN.
 
     CELL is the name of a target or of a block, a part of one, a spec's key, TARGET@AGENT or @AGENT.
-    Without one, and with --json: what
-    the bad cells of the whole run share.
+    Without one: what the bad cells of the whole run share.
     """
     from orchestrator.cli.bodies import reading as body  # noqa: PLC0415 - start-up stays light
 
@@ -156,8 +161,8 @@ def explain(
     if cells and cell is not None:
         raise click.UsageError("--cells is for the whole run: leave CELL out")
     if cell is None:
-        if agent is not None or not as_json:
-            raise click.UsageError("name a CELL, or give --json for what is wrong with the whole run")
-        body.insight(run, plan, cells=cells, store=store)
+        if agent is not None:
+            raise click.UsageError("--agent is for one CELL: name it")
+        body.insight(run, plan, cells=cells, as_json=as_json, store=store)
         return
     body.explain(run, plan, cell, agent, as_json=as_json, store=store)

@@ -44,7 +44,8 @@ def _others_pass(facts: Facts) -> Iterator[Sentence]:
     if kind == "agent":
         passing = facts.known - facts.bad
         if passing:
-            yield (f"{count(passing, 'cell')} of it pass, so the agent is alive",)
+            verb = "passes" if passing == 1 else "pass"
+            yield (f"{count(passing, 'cell')} of it {verb}, so the agent is alive",)
         others, asked = facts.countrymen()
         if others:
             yield (f"other agents of its country pass: {others} of {count(asked, 'cell')}",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 from orchestrator.model import Verdict
@@ -49,6 +50,7 @@ def next_commands(
     if bad is not None:
         commands.append((f"every {_BAD[bad]} cell", f"{PROGRAM} results {name} --verdict {bad.value}"))
     if not reported:
+        commands.append(("see it", f"{PROGRAM} report {name} --format html -o {_file_name(run.plan)}.html"))
         commands.append(("for a ticket", f"{PROGRAM} report {name}"))
     ended = run.state is not RunState.RUNNING
     if not run.simulated and ended and counts.created and (verdicts.get(Verdict.FAIL, 0) or lacking(counts)):
@@ -60,3 +62,9 @@ def next_commands(
 
 # What is asked for first, and how people call the cells.
 _BAD = {Verdict.FAIL: "bad", Verdict.NO_ANSWER: "silent", Verdict.PARTIAL: "partial"}
+_UNUSUAL = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def _file_name(plan: str) -> str:
+    """A plan's name as a file's, whatever it is: no blank, no quote, no folder, no option."""
+    return _UNUSUAL.sub("-", plan).strip("-.")[:60] or "report"

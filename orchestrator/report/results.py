@@ -60,15 +60,16 @@ class Filter:
             (not self.layers or not answer.layer or answer.layer in self.layers)
             and (not self.verdicts or row.verdict in self.verdicts)
             and (not self.statuses or answer.status in self.statuses)
-            and (not self.agents or answer.agent_id in self.agents or _matches(answer.agent, self.agents))
-            and (not self.targets or _matches(row.target, self.targets))
+            and (not self.agents or answer.agent_id in self.agents or named_like(answer.agent, self.agents))
+            and (not self.targets or named_like(row.target, self.targets))
         )
 
 
 _OPEN = Filter()
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
+def named_like(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a name is like one of these patterns."""
     name = folded(name)
     return any(fnmatchcase(name, folded(pattern)) for pattern in patterns)
 
@@ -107,6 +108,7 @@ def result_object(run: str, row: StoredAnswer) -> dict[str, object]:
         "schema": SCHEMA,
         "run": run,
         "spec": row.spec,
+        "test": row.test,
         "test_id": row.test_id,
         "type": row.type,
         "target": row.target,
@@ -172,7 +174,7 @@ async def write_csv(
     keep = keep or _OPEN
     known = await names() if names is not None and keep.is_open else await _metric_names(rows, keep)
     metrics = sorted(known)
-    emit = csv.writer(_Writing(out), lineterminator="\n").writerow
+    emit = csv.writer(Writing(out), lineterminator="\n").writerow
     emit([*FIXED, *(csv_cell(f"metric.{name}" if name in FIXED else name) for name in metrics)])
     place = {name: len(FIXED) + n for n, name in enumerate(metrics)}
     blank: list[str | int | float] = [""] * (len(FIXED) + len(metrics))
@@ -189,7 +191,7 @@ async def write_csv(
 
 
 @dataclass(frozen=True, slots=True)
-class _Writing:
+class Writing:
     """What a CSV writer takes for a file."""
 
     write: Out

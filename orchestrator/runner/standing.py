@@ -51,6 +51,7 @@ def run_facts(
         waits={reason.value: round(seconds, 1) for reason, seconds in counted.waits.items()},
         stopped=stopped,
         seconds=round(before.seconds + now - before.began, 3),
+        headline=None,  # of an earlier session: no longer true
     )
 
 

@@ -52,6 +52,8 @@ def dump_facts(facts: RunFacts) -> JsonObject:
         found["stopped"] = facts.stopped
     if facts.seconds is not None:
         found["seconds"] = facts.seconds
+    if facts.headline is not None:
+        found["headline"] = facts.headline
     return found
 
 
@@ -59,6 +61,7 @@ def load_facts(data: Mapping[str, Json]) -> RunFacts:
     """What :func:`dump_facts` gave."""
     planned, requests = _object(data.get("planned")), _object(data.get("requests"))
     budgets, stopped = _object(data.get("budgets")), data.get("stopped")
+    headline = data.get("headline")
     waits = {name: _number(seconds, 0.0) for name, seconds in _object(data.get("waits")).items()}
     return RunFacts(
         planned=Planned(_count(planned.get("tests")), _count(planned.get("cells"))) if planned else None,
@@ -69,6 +72,7 @@ def load_facts(data: Mapping[str, Json]) -> RunFacts:
         waits=waits,
         stopped=stopped if isinstance(stopped, str) else None,
         seconds=_maybe(data.get("seconds")),
+        headline=headline if isinstance(headline, str) else None,
     )
 
 

@@ -14,6 +14,7 @@ from orchestrator.report.headline import many
 from orchestrator.report.times import span
 from orchestrator.report.waits import awaited
 from orchestrator.safe import terminal
+from orchestrator.terminal.keys import Unechoed
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -45,6 +46,7 @@ class Progress:
         self._color = color
         self._interval = interval
         self._live: Live | None = None
+        self._keys = Unechoed(stream)
         self._next_line = 0.0
         self._milestones: tuple[bool, bool] = (False, False)
         self._last: str | None = None
@@ -62,6 +64,7 @@ class Progress:
             return
         # Standard output carries data and stays as it is; what others write to stderr goes above the view.
         self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
+        self._keys.begin()
         self._live.start()
 
     def update(self, standing: Standing) -> None:
@@ -94,7 +97,10 @@ class Progress:
         """Give the terminal back; harmless when called twice."""
         if self._live is not None:
             live, self._live = self._live, None
-            live.stop()
+            try:
+                live.stop()
+            finally:
+                self._keys.restore()
 
     def _write(self, text: str) -> None:
         # A reader that has gone (`2>&1 | head`) must not end the run.

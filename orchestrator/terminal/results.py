@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-
-from rich.cells import cell_len, set_cell_size
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from orchestrator.model import Answer, AnswerStatus, Metric
 from orchestrator.records import StoredAnswer
 from orchestrator.report.results import Filter, Out, Rows, kept
-from orchestrator.safe import clip, terminal
+from orchestrator.safe import terminal
+from orchestrator.terminal.columns import AlignedRow, Columns, write_aligned
 from orchestrator.testtypes.layers import BOOL, COUNT, METRICS, PLAIN, TEXT
 
-_HEADINGS = ("target", "agent", "country", "layer", "date", "verdict", "answer")
+_HEADINGS = ("target", "test", "agent", "country", "layer", "date", "verdict", "answer")
 # Kinds of metrics that have a name for their unit but are read without it.
 _UNSHOWN_UNITS = frozenset({PLAIN, COUNT, TEXT, BOOL})
-# No column but the last grows beyond this many characters.
-_WIDEST = 48
-# The answer keeps at least this much of a narrow terminal; the line then wraps.
-_NARROWEST_ANSWER = 24
 
 
 async def write_table(
@@ -36,33 +31,12 @@ async def write_table(
     ``paint(text, verdict)`` may colour the column of the verdict. Returns the number of rows.
     """
     keep = keep or Filter()
-    widths = [len(heading) for heading in _HEADINGS]
-    async for row in kept(rows, keep):
-        for column, text in enumerate(_cells(row, names)[:-1]):
-            widths[column] = max(widths[column], min(_WIDEST, cell_len(text)))
-    room = None if width is None else max(_NARROWEST_ANSWER, width - sum(widths[:-1]) - 2 * len(widths[:-1]))
 
-    def line(cells: Sequence[str], verdict: str | None) -> str:
-        parts = []
-        for column, text in enumerate(cells[:-1]):
-            padded = set_cell_size(_fitted(text, widths[column], cell_len), widths[column])
-            parts.append(paint(padded, verdict) if paint and verdict and column == 5 else padded)
-        last = cells[-1] if room is None else _fitted(cells[-1], room, cell_len)
-        return "  ".join([*parts, last]).rstrip() + "\n"
+    async def lines() -> AsyncIterator[AlignedRow]:
+        async for row in kept(rows, keep):
+            yield AlignedRow(_cells(row, names), row.verdict.value if row.verdict else None)
 
-    out(line(_HEADINGS, None))
-    written = 0
-    async for row in kept(rows, keep):
-        out(line(_cells(row, names), row.verdict.value if row.verdict else None))
-        written += 1
-    return written
-
-
-def _fitted(text: str, width: int, measure: Callable[[str], int]) -> str:
-    """Text that takes at most ``width`` columns; a cut is shown."""
-    while measure(text) > width:
-        text = clip(text, min(len(text) - 1, width))
-    return text
+    return await write_aligned(Columns(_HEADINGS, width, painted=6, paint=paint), lines, out)
 
 
 def _cells(row: StoredAnswer, names: Mapping[str, str] | None) -> tuple[str, ...]:
@@ -71,7 +45,7 @@ def _cells(row: StoredAnswer, names: Mapping[str, str] | None) -> tuple[str, ...
     layer = "/".join(part for part in (answer.layer, answer.server, answer.direction) if part)
     failed = answer.status is AnswerStatus.ERROR
     return (
-        *(terminal(row.target), terminal(agent), terminal(answer.country or "-")),
+        *(terminal(row.target), terminal(row.test), terminal(agent), terminal(answer.country or "-")),
         *(terminal(layer or "-"), terminal(answer.date or "-"), row.verdict.value if row.verdict else "-"),
         terminal(answer.error or "error") if failed else _measured(answer),
     )

@@ -7,6 +7,7 @@ or where something is odd.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import Exit
@@ -78,14 +79,25 @@ def print_summary(console: Console, found: Overview, *, verbose: bool = False, m
         print_commands(console, commands)
 
 
-def explained(console: Console, found: Overview, *, mask: Mask = str) -> None:
-    """The headline and every explanation, with the first of its cells."""
-    show(
-        console, [_headline(console, found, mask), *(_entry(one, found.points, mask) for one in found.points)]
-    )
+def print_explained(console: Console, found: Overview, *, cells: bool = False, mask: Mask = str) -> None:
+    """The headline and every explanation, with ``cells`` the first of each; then what cannot be told."""
+    entries = [_entry(one, found.points, mask) for one in found.points]
+    if cells:
+        entries = [
+            replace(entry, below=[*entry.below, *_of_point(point, mask)])
+            for entry, point in zip(entries, found.points, strict=True)
+        ]
+    show(console, [_headline(console, found, mask), *entries])
     _print_rests(console, found, mask)
     for limit in found.insight.limits:
-        tell(console, f"limits: {terminal(limit)}", indent=2, hang=4)
+        tell(console, f"not told: {terminal(limit)}", indent=2, hang=4)
+
+
+def _of_point(point: Point, mask: Mask) -> Iterator[str]:
+    for cell in point.cells:
+        yield f"{_cell(cell, mask)}{_reason(cell, mask)}"
+    if point.total > len(point.cells):
+        yield f"and {point.total - len(point.cells)} more (`results --cause {point.number}`)"
 
 
 def _written(sentence: Sentence, mask: Mask) -> str:

@@ -22,7 +22,7 @@ RECORDED = Path(__file__).parent / "recorded"
 ADDED_KEYS: Mapping[str, frozenset[str]] = {
     "check.json": frozenset({"deadline", "notes", "requests.hops_at_most", "specs.expect", "specs.warn"}),
     "show.json": frozenset({"allow_missing", "insight", "paths"}),
-    "results.jsonl": frozenset({"error_type", "hops"}),
+    "results.jsonl": frozenset({"error_type", "hops", "test"}),
     "results.csv": frozenset({"error_type"}),
 }
 

@@ -85,8 +85,21 @@ def test_what_the_command_line_prints_of_a_run_is_the_same_everywhere(
     assert full == bare
 
 
-@pytest.mark.parametrize("words", [[], ["--agent", "1", "--json"], ["web", "--cells"]])
-def test_without_a_cell_there_is_json_of_the_whole_run_and_nothing_else(
+def test_without_a_cell_the_explanations_are_told_in_words(looked: tuple[Path, Insight]) -> None:
+    path, found = looked
+    done = CliRunner().invoke(cli, ["explain", "last", "--cells", "--store", str(path)])
+    assert done.exit_code == 0, done.output
+    first, second, third, *rest = done.stdout.splitlines()
+    assert first.startswith(f"✕ looked  One cause explains {found.bad} of {found.bad} bad cells")
+    assert second.startswith(
+        f"  1 https://down.example.com fails from every agent: {found.bad} of {found.bad}"
+    )
+    assert third.startswith(("      Failed to connect", "      Connect"))
+    assert sum(" from branch-0" in line for line in rest) == min(10, found.bad)
+
+
+@pytest.mark.parametrize("words", [["--agent", "1", "--json"], ["web", "--cells"]])
+def test_what_is_for_one_cell_or_for_the_whole_run_is_not_mixed(
     looked: tuple[Path, Insight], words: list[str]
 ) -> None:
     done = CliRunner().invoke(cli, ["explain", "last", *words, "--store", str(looked[0])])
@@ -99,6 +112,29 @@ def _printed(*words: str) -> dict[str, Any]:
     assert done.exit_code == 0, done.output
     made: dict[str, Any] = json.loads(done.stdout)
     return made
+
+
+def test_a_number_that_is_not_there_is_an_error_that_says_which_are(looked: tuple[Path, Insight]) -> None:
+    path, found = looked
+    for wrong in ("0", "2", "-1"):
+        done = CliRunner().invoke(cli, ["results", "last", "--cause", wrong, "--store", str(path)])
+        assert done.exit_code != 0
+        assert f"has no explanation {wrong}: there is one, number 1" in str(done.exception)
+    assert found.run in str(done.exception)
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "jsonl"])
+def test_the_cells_of_an_explanation_and_their_answers_are_shown(
+    looked: tuple[Path, Insight], form: str
+) -> None:
+    path, found = looked
+    words = ["results", "last", "--cause", "1", "--format", form, "--store", str(path)]
+    answers = CliRunner().invoke(cli, words).stdout.splitlines()
+    cells = CliRunner().invoke(cli, [*words, "--cells"]).stdout.splitlines()
+    heading = form != "jsonl"
+    assert len(cells) - heading == found.bad
+    assert len(answers) - heading >= found.bad
+    assert all("https://down.example.com" in line for line in (*cells[heading:], *answers[heading:]))
 
 
 # -- hops of an earlier run ----------------------------------------------------------------------------------

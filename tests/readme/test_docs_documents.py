@@ -61,6 +61,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
             "run": read(place, "orchestrator run --simulate --json plan.yaml"),
             "summary": read(place, "orchestrator show last --json"),
             "result": read(place, "orchestrator results last --format jsonl"),
+            "cell": read(place, "orchestrator results last --cells --format jsonl"),
             "explain": read(place, "orchestrator explain last hq-london --json"),
             "check": read(place, "orchestrator check --simulate --json low.yaml", code=6),
             "offline": read(place, "orchestrator check --offline --json low.yaml", code=0),

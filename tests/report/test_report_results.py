@@ -32,7 +32,8 @@ async def test_a_json_line_has_exactly_the_documented_keys(make: Make) -> None:
     lines: list[str] = []
     assert await write_jsonl(RUN, make.rows([make.row()]), lines.append) == 1
     assert json.loads(lines[0]) == {
-        "schema": 1, "run": RUN, "spec": "aaaa00000001", "test_id": "281474976710706", "type": "http-server",
+        "schema": 1, "run": RUN, "spec": "aaaa00000001", "test": "web", "test_id": "281474976710706",
+        "type": "http-server",
         "target": "portal", "layer": "network", "agent_id": "1001", "agent": "branch-01", "country": "GB",
         "server": None, "round_id": 1_795_240_020, "date": "2026-11-21T05:47:00Z", "status": "ok",
         "error_type": None, "error": None, "verdict": "pass", "metrics": {"loss": 0.0, "avgLatency": 12.0},
@@ -146,10 +147,14 @@ async def test_the_table_is_aligned_and_says_what_failed(make: Make) -> None:
     parts: list[str] = []
     assert await write_table(make.rows(rows), parts.append) == 2
     heading, measured, failed = lines_of(parts)
-    assert heading == "target         agent      country  layer    date                  verdict  answer"
-    start = "a-long-target  branch-01  GB       network  2026-11-21T05:47:00Z  pass     "
+    assert (
+        heading == "target         test  agent      country  layer    date                  verdict  answer"
+    )
+    start = "a-long-target  web   branch-01  GB       network  2026-11-21T05:47:00Z  pass     "
     assert measured == f"{start}loss 0 %, avgLatency 12.25 ms, serverIp 192.0.2.1"
-    assert failed == "portal         branch-01  GB       network  2026-11-21T05:47:00Z  fail     timed out"
+    assert (
+        failed == "portal         web   branch-01  GB       network  2026-11-21T05:47:00Z  fail     timed out"
+    )
 
 
 async def test_wide_characters_keep_the_columns_aligned(make: Make) -> None:
@@ -177,6 +182,17 @@ async def test_the_table_fits_a_terminal(make: Make) -> None:
     parts: list[str] = []
     await write_table(make.rows([row]), parts.append, width=100)
     assert max(len(line) for line in lines_of(parts)) == 100
+
+
+@pytest.mark.parametrize("width", [60, 80, 90])
+async def test_on_a_narrow_terminal_the_answer_has_a_line_of_its_own(make: Make, width: int) -> None:
+    row = make.row(target="a-target-with-a-name.example.com", error="x" * 400, status=AnswerStatus.ERROR)
+    parts: list[str] = []
+    await write_table(make.rows([row]), parts.append, width=width)
+    lines = lines_of(parts)
+    assert len(lines) == 4
+    assert max(len(line) for line in lines) <= width
+    assert lines[3].startswith("    xxxx")
 
 
 async def test_only_the_verdict_is_painted(make: Make) -> None:

@@ -100,6 +100,7 @@ async def test_the_summary_is_the_golden_one(make: Make) -> None:
         "  go on                    orchestrator resume 20261121-054712-ab12",
         "  find the lost creations  orchestrator reconcile 20261121-054712-ab12",
         "  every bad cell           orchestrator results 20261121-054712-ab12 --verdict fail",
+        f"  see it                   orchestrator report {run.id} --format html -o branch-sweep.html",
         "  for a ticket             orchestrator report 20261121-054712-ab12",
         "  try again                orchestrator rerun 20261121-054712-ab12 --failed",
         "",
@@ -187,15 +188,34 @@ def test_a_verdict_is_painted_only_where_there_are_colours() -> None:
 
 
 def test_the_runs_are_a_table(make: Make) -> None:
-    finished = make.run(finished=make.started + 3700, state=RunState.COMPLETE, exit_code=0)
-    output = written(lambda console: print_runs(console, [finished, make.run(id="2", parent="1")]))
+    facts = {"headline": "All 4 cells pass"}
+    run = make.run(finished=make.started + 3700, state=RunState.COMPLETE, exit_code=0, facts=facts)
+    listed = [run, make.run(id="2", parent="1")]
+    output = written(lambda console: print_runs(console, listed))
     heading, *rows = output.split("\n")
-    assert heading.split("  ")[-1] == "rerun of"
+    assert heading.split("  ")[-1] == "headline"
+    started = "2026-11-21 05:47:12 UTC"
     assert rows == [
-        "20261121-054712-ab12  branch-sweep  complete  0     2026-11-21 05:47:12 UTC  1 h 2 min  v7   -",
-        "2                     branch-sweep  running   -     2026-11-21 05:47:12 UTC  -          v7   1",
+        f"{run.id}  branch-sweep  complete  0     {started}  1 h 2 min  v7   -         All 4 cells pass",
+        f"2                     branch-sweep  running   -     {started}  -          v7   1         -",
         "",
     ]
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_on_a_narrow_terminal_each_run_has_its_headline_below(
+    make: Make, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    facts = {"headline": "Four causes explain 78 of 79 bad cells"}
+    run = make.run(
+        finished=make.started + 197, state=RunState.INCOMPLETE, exit_code=3, facts=facts, parent="1"
+    )
+    _, _, first, second, _ = written(lambda console: print_runs(console, [run]), Tty()).split("\n")
+    assert first.startswith("20261121-054712-ab12  b")
+    assert second == "    Four causes explain 78 of 79 bad cells · re-run of 1"
+    assert max(len(first), len(second)) <= columns
 
 
 def test_no_runs_are_said_to_be_none() -> None:

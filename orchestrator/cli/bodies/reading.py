@@ -10,7 +10,6 @@ from typing import TextIO
 import click
 
 from orchestrator.actions import explain as explaining
-from orchestrator.actions import insight as looking
 from orchestrator.actions import reading
 from orchestrator.actions.reading import Shown
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
@@ -19,18 +18,19 @@ from orchestrator.cli.streams import gathering
 from orchestrator.clock import LoopClock
 from orchestrator.errors import OrchestratorError
 from orchestrator.insight.document import document
-from orchestrator.insight.look import Insight
 from orchestrator.model import AnswerStatus, Verdict
 from orchestrator.records import RunRecord
+from orchestrator.report.cells import CELL_FORMATS, Cells, judged
 from orchestrator.report.formats import RESULTS
 from orchestrator.report.results import Filter
 from orchestrator.report.runs import runs_document
 from orchestrator.report.source import Source
 from orchestrator.report.stories import Explained
 from orchestrator.store.opening import pick_store, store_exists
+from orchestrator.terminal.cells import write_cells
 from orchestrator.terminal.console import make_console, painter
 from orchestrator.terminal.results import write_table
-from orchestrator.terminal.summary import print_summary
+from orchestrator.terminal.summary import print_explained, print_summary
 from orchestrator.terminal.text import print_runs
 from orchestrator.testtypes import DETAILS, METRICS
 
@@ -65,9 +65,9 @@ def runs(limit: int, plan: str | None, *, as_json: bool, store: str | None) -> N
     if not found and plan is not None and run_async(lambda: store_exists(pick_store(store, os.environ))):
         say(run_async(lambda: none_of(plan)))
     if as_json:
-        print_json(runs_document(found))
+        print_json(runs_document(found, mask))
     else:
-        print_runs(make_console(sys.stdout), found)
+        print_runs(make_console(sys.stdout), found, mask=mask)
 
 
 async def _runs(store: str | None, limit: int, plan: str | None) -> tuple[RunRecord, ...]:
@@ -105,12 +105,16 @@ def results(
     statuses: Sequence[str],
     agents: Sequence[str],
     targets: Sequence[str],
+    cause: int | None,
+    cells: bool,
     store: str | None,
 ) -> None:
-    """Print the answers of a run."""
+    """Print the answers of a run, or its cells."""
     set_up_logging()
     _check_choice("--verdict", verdicts, [*Verdict])
     _check_choice("--layer", layers, [*METRICS, DETAILS])
+    if cells and (layers or statuses):
+        raise click.UsageError("--layer and --status are of answers: leave them out with --cells")
     keep = reading.keeping(
         layers, [Verdict(one) for one in verdicts], [AnswerStatus(one) for one in statuses], agents, targets
     )
@@ -120,9 +124,12 @@ def results(
             source = await reading.source(opened, run, now=LoopClock().wall(), plan=plan)
             for sentence in await reading.unmatched(source, keep):
                 say(sentence)
-            source = reading.with_silent(source, keep)
+            explained = source if cause is None else await reading.explained_by(source, cause)
+            source = explained if cells else reading.with_silent(explained, keep, always=cause is not None)
             with gathering(sys.stdout.write) as out:
-                if form in RESULTS:
+                if cells:
+                    await _write_cells(source, form, out, lambda: judged(source, keep))
+                elif form in RESULTS:
                     await RESULTS[form].write(source, out, keep)
                 else:
                     await _write_table(source, out, keep)
@@ -148,15 +155,28 @@ async def _write_table(source: Source, out: Callable[[str], object], keep: Filte
     )
 
 
-def insight(run: str, plan: str | None, *, cells: bool, store: str | None) -> None:
-    """What is wrong with a run as a whole, as JSON; with ``cells`` each cause lists its bad cells."""
+async def _write_cells(source: Source, form: str, out: Callable[[str], object], cells: Cells) -> None:
+    if form in CELL_FORMATS:
+        await CELL_FORMATS[form](source.run.id, cells, out)
+        return
+    console = make_console(sys.stdout)
+    width = console.width if console.is_terminal else None
+    await write_cells(cells, out, width=width, paint=painter(console), names=await source.names())
+
+
+def insight(run: str, plan: str | None, *, cells: bool, as_json: bool, store: str | None) -> None:
+    """What is wrong with a run as a whole; with ``cells`` each cause lists its bad cells."""
     set_up_logging()
 
-    async def work() -> Insight:
+    async def work() -> Shown:
         async with opened_store(store) as opened:
-            return await looking.insight(opened.store, await reading.find(opened, run, plan))
+            return await reading.show(opened, run, now=LoopClock().wall(), plan=plan)
 
-    print_json(document(run_async(work), mask, cells=cells))
+    shown = run_async(work)
+    if as_json:
+        print_json(document(shown.insight, mask, cells=cells))
+    else:
+        print_explained(make_console(sys.stdout), shown.overview, cells=cells, mask=mask)
 
 
 def explain(
