@@ -188,7 +188,7 @@ def _numbers(found: Overview, dot: str, *, good: bool, mask: Mask) -> Iterator[s
         came = cells["answered"] + cells["errors"]
         asked = {**verdicts, "not-run": verdicts["not-run"] - counts.left_out}
         told = ends({name.replace("-", " "): number for name, number in asked.items()})
-        yield " · ".join(
+        yield f" {dot} ".join(
             part
             for part in (f"{came} of {many(wanted, 'cell')} in {time}", told, allowed(run, counts))
             if part

@@ -15,7 +15,7 @@ from orchestrator.report.times import duration, people, span
 from orchestrator.safe import terminal
 from orchestrator.terminal.columns import AlignedRow, Columns
 from orchestrator.terminal.console import say, table
-from orchestrator.terminal.layout import width_of
+from orchestrator.terminal.layout import DOT, can_write, width_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,8 +37,9 @@ def print_runs(console: Console, runs: Iterable[RunRecord], *, mask: Mask = str)
         table(console, headings, rows, styled=2, keep_first=True)
         return
     columns = Columns(("run", "plan", "exit", "started", "took", "headline"), width, keep_first=True)
+    dot = f" {DOT if can_write(console, DOT) else ';'} "
     lines = [
-        (row[0], row[1], row[2] if row[3] == "-" else row[3], row[4], row[5], " · ".join(_notes(row)))
+        (row[0], row[1], row[2] if row[3] == "-" else row[3], row[4], row[5], dot.join(_notes(row)))
         for row in rows
     ]
     for line in lines:
