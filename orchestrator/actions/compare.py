@@ -72,12 +72,7 @@ async def base_of(archive: Archive, run: RunRecord, name: str = LAST_GOOD) -> Ru
 
 async def last_good(archive: Archive, run: RunRecord) -> RunRecord | None:
     """The newest good run of the same plan in the same world that is older than a run."""
-    return next(iter(await good_runs(archive, run, 1)), None)
-
-
-async def good_runs(archive: Archive, run: RunRecord, most: int) -> list[RunRecord]:
-    """The good runs of the same plan in the same world that were begun before a run, newest first."""
-    return [one for one in await _earlier(archive, run) if one.exit_code == 0][:most]
+    return next(iter(await archive.good_runs(run.id)), None)
 
 
 async def _earlier(archive: Archive, run: RunRecord) -> list[RunRecord]:
@@ -147,7 +142,7 @@ async def _history(archive: Archive, base: RunRecord, most: int) -> list[RunReco
         rounds.append(one)
         parent = one.parent
     known = {base.id, *(one.id for one in rounds)}
-    good = [one for one in await good_runs(archive, base, most) if one.id not in known]
+    good = [one for one in await archive.good_runs(base.id, most) if one.id not in known]
     return [*rounds, *good][:most]
 
 
@@ -320,7 +315,6 @@ __all__: Sequence[str] = (
     "base_of",
     "check_name",
     "code_of",
-    "good_runs",
     "has_ended",
     "hold",
     "known_base",

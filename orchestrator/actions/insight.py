@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.insight.look import Insight, look
@@ -17,8 +17,8 @@ from orchestrator.store.base import Archive
 from orchestrator.testtypes import DETAILS
 from orchestrator.verdict.expect import findings, newest, parsed
 
-# How far back an earlier run is looked for whose paths were good.
-_RUNS = 50
+# So many good runs are looked through for the paths of cells.
+_RUNS = 10
 _SILENCES = {
     SpecState.UNKNOWN: "the answer to their creation was lost",
     SpecState.FAILED: "their creation was refused",
@@ -61,7 +61,9 @@ async def gathered(archive: Archive, run: RunRecord) -> Gathered:
     by_spec: dict[str | None, list[CellRecord]] = {}
     async for cell in archive.cells(run.id):
         by_spec.setdefault(cell.spec, []).append(cell)
-    earlier = await _earlier(archive, run, tests.values())
+    # Where nothing is wrong nobody asks which way the packets went before.
+    troubled = any(cell.verdict in _TROUBLED for cells in by_spec.values() for cell in cells)
+    earlier = await _earlier(archive, run, tests.values() if troubled else ())
     observed: list[Observed] = []
     hops: dict[str, Hop] = {}
     for key, cells in by_spec.items():
@@ -127,30 +129,23 @@ def _names(agents: Iterable[Agent], tests: Iterable[TestRecord], hops: Mapping[s
 
 
 async def _earlier(archive: Archive, run: RunRecord, tests: Iterable[TestRecord]) -> Mapping[_Cell, _Traces]:
-    """The paths of the newest good run of the same plan before this one, by cell, where hops are wanted."""
-    if not any(test.spec.path_details for test in tests):
-        return {}
+    """The paths of each cell in the newest good run before this one that knows them, where hops are wanted.
+
+    A good run has no hops where the plan wants those of failing targets only, so several are looked through.
+    """
+    wanted = [test.spec for test in tests if test.spec.path_details]
+    left = {(spec.test, spec.type, spec.target, agent_id) for spec in wanted for agent_id in spec.agents}
     found: dict[_Cell, _Traces] = {}
-    async for test, answer in _details_of(archive, await _last_good(archive, run)):
-        cell = (test.spec.test, test.spec.type, test.spec.target, answer.agent_id)
-        found[cell] = tuple(path.hops for path in answer.paths or ())
+    for good in await archive.good_runs(run.id, _RUNS) if left else ():
+        rows: dict[_Cell, list[Answer]] = {}
+        async for one in archive.traced(good.id):
+            cell = (one.test, one.type, one.target, one.answer.agent_id)
+            if cell in left:
+                rows.setdefault(cell, []).append(one.answer)
+        for cell, answers in rows.items():
+            details = _newest_details(answers)
+            found[cell] = tuple(path.hops for answer in details for path in answer.paths or ())
+        left -= found.keys()
+        if not left:
+            break
     return found
-
-
-async def _details_of(archive: Archive, run: RunRecord | None) -> AsyncIterator[tuple[TestRecord, Answer]]:
-    if run is None:
-        return
-    for test in await archive.tests(run.id):
-        if test.spec.path_details:
-            answers = await archive.answers(run.id, test.spec.key)
-            for answer in sorted(answers, key=lambda answer: answer.round_id):
-                if answer.layer == DETAILS:
-                    yield test, answer
-
-
-async def _last_good(archive: Archive, run: RunRecord) -> RunRecord | None:
-    for one in await archive.runs(_RUNS, run.plan):
-        earlier = one.started < run.started and one.id != run.id
-        if earlier and one.exit_code == 0 and one.world == run.world:
-            return one
-    return None

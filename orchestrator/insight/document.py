@@ -71,6 +71,17 @@ def _explanation(one: Explanation, mask: Mask, *, cells: bool) -> dict[str, obje
         "contrast": [mask(plain(line)) for line in one.contrast],
         "seen_by": one.seen_by,
     }
+    if one.jumps:
+        told["jumps"] = [
+            {
+                "gets": jump.gets.value,
+                "after": jump.after,
+                "address": jump.address,
+                "added": round(jump.added, 1),
+                "cells": jump.cells,
+            }
+            for jump in one.jumps
+        ]
     if cells:
         told["cells"] = [_cell(key) for key in one.cells]
     return told

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from orchestrator.insight.jumps import Jump, jumps
 from orchestrator.insight.kinds import NAME_SERVER
 from orchestrator.insight.phases import is_filtered, phase_of
 from orchestrator.insight.values import CellKey, Group, Observed, Phase, Seen
@@ -44,6 +45,7 @@ def seen(cell: Observed) -> Seen | None:
         hops_known=any(traces),
         hops_now=any(now),
         filtered=is_filtered(cell.rows),
+        jumps=jumps_of(cell.rows) if bad else (),
     )
 
 
@@ -161,6 +163,13 @@ def traces_of(rows: Iterable[Answer]) -> tuple[tuple[Hop, ...], ...]:
     return tuple(
         _beyond_the_first(path.hops) for row in rows if row.layer == DETAILS for path in row.paths or ()
     )
+
+
+def jumps_of(rows: Sequence[Answer]) -> tuple[Jump, ...]:
+    """Where along the traces of a cell it gets slow or lossy and stays so; what several traces have, once."""
+    reached = any(row.layer == PATHS.name and "responseTime" in row.metrics for row in rows)
+    traces = (path.hops for row in rows if row.layer == DETAILS for path in row.paths or ())
+    return tuple(dict.fromkeys(jump for trace in traces for jump in jumps(trace, reached=reached)))
 
 
 def _beyond_the_first(hops: Sequence[Hop]) -> tuple[Hop, ...]:

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from orchestrator.insight.along import along
 from orchestrator.insight.contrast import contrast
 from orchestrator.insight.facts import Facts
 from orchestrator.insight.groups import seen
 from orchestrator.insight.headline import Standing, headline
+from orchestrator.insight.jumps import Shared, shared
 from orchestrator.insight.kinds import KINDS
 from orchestrator.insight.levels import Cause, World, blame
 from orchestrator.insight.sentences import first, reason, why
@@ -34,7 +36,8 @@ class Alike:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A cause with its evidence, told. ``cells`` are its bad cells, ``seen_by`` where its hops are from.
+    """A cause with its evidence, told. ``cells`` are its bad cells, ``seen_by`` where its hops are from,
+    ``jumps`` where the paths of a cause on a path get slow or lossy.
 
     ``why`` begins with the layer; ``reason`` is the same without it, and may be empty.
     """
@@ -61,6 +64,7 @@ class Explanation:
     why: Sentence
     reason: Sentence
     contrast: tuple[Sentence, ...]
+    jumps: tuple[Shared, ...]
     seen_by: str | None
     cells: tuple[CellKey, ...]
 
@@ -151,8 +155,9 @@ def _key(cell: Observed) -> CellKey:
 def _explanation(rank: int, facts: Facts, names: Names) -> Explanation:
     cause, world = facts.cause, facts.world
     kind = KINDS[cause.group.kind]
-    seen_by = None
+    seen_by, steps = None, tuple[Shared, ...]()
     if kind.path:
+        steps = shared(cell.jumps for cell in facts.bad_cells)
         seen_by = "last good run" if 2 * facts.from_history() >= facts.bad else "this run"
     return Explanation(
         rank=rank,
@@ -176,7 +181,8 @@ def _explanation(rank: int, facts: Facts, names: Names) -> Explanation:
         text=first(facts, names),
         why=why(facts),
         reason=reason(facts),
-        contrast=contrast(facts, names),
+        contrast=(*along(steps, facts.bad, names), *contrast(facts, names)),
+        jumps=steps,
         seen_by=seen_by,
         cells=tuple(cell.key for cell in facts.bad_cells),
     )

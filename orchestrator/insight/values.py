@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from orchestrator.insight.jumps import Jump
 from orchestrator.model import Agent, Answer, Hop, Spec, Verdict
 from orchestrator.records import CellRecord
 
@@ -88,6 +89,7 @@ class Seen:
 
     ``metrics`` has ``layer.metric`` of rows that measured something. ``hops_known``: a path of it is known,
     now or (``hops_now`` is false) from an earlier run. ``filtered``: its probes are lost while HTTP answers.
+    ``jumps`` are those of its traces now, where it is bad.
     """
 
     key: CellKey
@@ -100,3 +102,4 @@ class Seen:
     hops_known: bool = False
     hops_now: bool = False
     filtered: bool = False
+    jumps: tuple[Jump, ...] = ()

@@ -144,6 +144,13 @@ class Archive(Protocol):
     async def runs(self, limit: int = 50, plan: str | None = None) -> list[RunRecord]:
         """The newest runs, newest first."""
 
+    async def good_runs(self, before: str, most: int = 1) -> list[RunRecord]:
+        """The newest runs with exit code 0 that were stored before this one, of its plan in its world
+        (its name, and :attr:`RunRecord.world`), newest first: the first is the last good one.
+
+        By the order in the store: the clocks of two simulated worlds say nothing of each other.
+        """
+
     async def agents(self, run: str) -> dict[str, Agent]:
         """The agents as they were seen by the run, by id."""
 
@@ -170,6 +177,9 @@ class Archive(Protocol):
 
     def results(self, run: str) -> AsyncIterator[StoredAnswer]:
         """Every answer of a run, in a stable order, page by page."""
+
+    def traced(self, run: str) -> AsyncIterator[StoredAnswer]:
+        """Every answer of a run that has hops, in the order of :meth:`results`."""
 
     async def metric_names(self, run: str) -> set[str]:
         """The names of the metrics that the answers of a run have."""

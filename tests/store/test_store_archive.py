@@ -8,9 +8,10 @@ from stores import RUN, Kind, answered, brought_to, sent, stored_run
 
 from orchestrator.errors import UsageProblem
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import AgentState, AgentType, CellResult, CellState, Verdict
-from orchestrator.records import Baseline, Counts
+from orchestrator.model import AgentState, AgentType, CellResult, CellState, Hop, Path, Verdict
+from orchestrator.records import Baseline, Counts, RunFacts, RunSettings, RunState
 from orchestrator.store.base import Store
+from orchestrator.testtypes import DETAILS
 
 ORIGIN = "https://api.thousandeyes.com"
 
@@ -104,6 +105,52 @@ async def test_counts_are_those_of_what_is_stored(store: Store) -> None:
         left_out=1,
         pending_sent=4,
     )
+
+
+async def test_the_good_runs_before_a_run_are_those_of_its_plan_in_its_world(store: Store) -> None:
+    simulated = RunSettings(simulated=True)
+
+    async def kept(run: str, started: float, code: int | None = 0, **changes: object) -> None:
+        await store.create_run(make_run(run, started=started, **changes), [], [], [])
+        state = RunState.RUNNING if code is None else RunState.COMPLETE
+        await store.update_run(run, state=state, finished=None, exit_code=code, facts=RunFacts())
+
+    await kept("aa01", 1.0)
+    await kept("aa02", 3.0)
+    await kept("aa03", 2.0)
+    same: dict[str, object] = {}
+    others: list[tuple[int | None, dict[str, object]]] = [
+        *[(1, same), (3, same), (130, same), (None, same)],
+        (0, {"plan": "other"}),
+        (0, {"account": "12"}),
+        (0, {"origin": "https://api.example.com"}),
+        (0, {"settings": simulated}),
+    ]
+    for number, (code, changes) in enumerate(others):
+        await kept(f"bb{number:02}", 4.0 + number, code, **changes)
+    await kept("aa04", 2.5, None)
+    await kept("aa05", 0.5)
+    found = await store.good_runs("aa04", 10)
+    assert [run.id for run in found] == ["aa03", "aa02", "aa01"], "as they were stored, whatever their clocks"
+    assert [run.id for run in await store.good_runs("aa04")] == ["aa03"]
+    assert [run.id for run in await store.good_runs("aa02", 10)] == ["aa01"]
+    assert await store.good_runs("aa01") == await store.good_runs("no such run") == []
+    # The built-in simulator has another address at each start.
+    await kept("cc01", 30.0, settings=simulated, origin="http://127.0.0.1:1234")
+    assert [run.id for run in await store.good_runs("cc01", 10)] == ["bb07"]
+
+
+async def test_answers_with_hops_are_read_alone(store: Store, page: None) -> None:
+    await stored_run(store, count=2)
+    hops = (Path(None, (Hop(1, "192.0.2.1"),)),)
+    for key in ("k1", "k0"):
+        for agent in ("2", "1"):
+            rows = [make_answer(DETAILS, agent, round_id=n, paths=hops) for n in (2, 1)]
+            await store.add_answers(RUN, key, [make_answer("network", agent), *rows])
+    found = [(one.spec, one.answer.agent_id, one.answer.round_id) async for one in store.traced(RUN)]
+    assert found == [(key, agent, n) for key in ("k0", "k1") for agent in ("1", "2") for n in (1, 2)]
+    assert {one.answer.paths async for one in store.traced(RUN)} == {hops}
+    assert [one async for one in store.traced("65000000ffffffff")] == []
 
 
 async def test_what_has_come_of_open_tests_is_counted(store: Store) -> None:

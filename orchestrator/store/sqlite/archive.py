@@ -6,6 +6,7 @@ Every call runs its SQL in a worker thread, one at a time. Under a virtual clock
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -148,6 +149,23 @@ class SqliteArchive:
 
         return await self._read(work)
 
+    async def good_runs(self, before: str, most: int = 1) -> list[RunRecord]:
+        def work(db: sqlite3.Connection) -> list[RunRecord]:
+            columns = rows.RUN_COLUMNS
+            row = db.execute(f"SELECT {columns} FROM runs WHERE id = ?", (before,)).fetchone()
+            if row is None:
+                return []
+            run = rows.run_record(row)
+            found = db.execute(
+                f"SELECT {columns} FROM runs WHERE plan = ? AND exit_code = 0 "
+                "AND n < (SELECT n FROM runs WHERE id = ?) ORDER BY n DESC",
+                (rows.safe(run.plan), run.id),
+            )
+            alike = (one for one in map(rows.run_record, found) if one.world == run.world)
+            return list(itertools.islice(alike, most))
+
+        return await self._read(work)
+
     async def agents(self, run: str) -> dict[str, Agent]:
         def work(db: sqlite3.Connection) -> dict[str, Agent]:
             found = db.execute(
@@ -277,6 +295,10 @@ class SqliteArchive:
         async for row in self._pages(_RESULTS, run, (-1, "", "", "", "", -1), rows.stored_answer):
             yield row
 
+    async def traced(self, run: str) -> AsyncIterator[StoredAnswer]:
+        async for row in self._pages(_TRACED, run, (-1, "", "", "", "", -1), rows.stored_answer):
+            yield row
+
     async def _pages(
         self, sql: str, run: str, start: tuple[object, ...], decoded: Callable[[rows.Row], T]
     ) -> AsyncIterator[T]:
@@ -394,3 +416,4 @@ _RESULTS = f"""
     WHERE {_OF_RUN} AND position >= ? AND ({_KEY}) > (?, ?, ?, ?, ?, ?)
     ORDER BY {_KEY} LIMIT ?
 """
+_TRACED = _RESULTS.replace("WHERE ", f"WHERE layer = '{DETAILS}' AND ")
