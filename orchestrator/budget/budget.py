@@ -47,6 +47,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.budget.permits import BudgetView
 from orchestrator.budget.readings import WINDOW
 from orchestrator.budget.state import BudgetState
 from orchestrator.budget.windows import LARGEST_GUARD, TICK, TRUNCATED, Heard, Windows
@@ -128,8 +129,10 @@ class Budget(Windows):
         return self._keep_at(self.fraction_left(now))
 
     def _keep_at(self, fraction: float) -> int:
+        return self._keep_of(fraction, self._others_at(fraction))
+
+    def _keep_of(self, fraction: float, others: float) -> int:
         """With a margin for chance: near a window's end few requests of others stray far from their mean."""
-        others = self._others_at(fraction)
         largest = LARGEST_SHARE * (self.state.limit or 0)
         expected = min(largest, others) * (fraction + STALE / self.length())
         chance = expected + 2.5 * math.sqrt(expected)
@@ -197,6 +200,25 @@ class Budget(Windows):
     def _crowded(self) -> bool:
         """Whether stragglers alone might fill the next window, so that a probe could be refused."""
         return self.state.limit is not None and self._debt() >= self.state.limit
+
+    def view(self, now: float) -> BudgetView:
+        """How it stands."""
+        free, state, fraction = self.free(now), self.state, self.fraction_left(now)
+        others = self._others_at(fraction)
+        return BudgetView(
+            limit=state.limit,
+            remaining=state.remaining if state.known else None,
+            reset=state.reset,
+            known=state.known,
+            free=free,
+            room=max(0, free - self._keep_of(fraction, others)) if state.known else free,
+            others=others,
+            reserve=self.reserve_tokens(others),
+            mine=state.mine,
+            blind=self.blind,
+            in_flight=len(state.flying),
+            window=self.length(),
+        )
 
     # Time passes.
 

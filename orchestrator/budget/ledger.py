@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.budget.budget import BLIND_AFTER, EXPIRY, TRANSIT, Budget
 from orchestrator.budget.clock import ClockState, ServerClock
-from orchestrator.budget.permits import BudgetView, LedgerView, Permit, Refusals
+from orchestrator.budget.permits import LedgerView, Permit, Refusals
 from orchestrator.budget.readings import WINDOW
 from orchestrator.budget.state import count
 from orchestrator.budget.windows import Heard
@@ -201,9 +201,7 @@ class LocalLedger:
     # To look at.
 
     def view(self, now: float) -> LedgerView:
-        return LedgerView(
-            _view(self.organization, now), _view(self.instant_test, now), self.clock.at_least(now)
-        )
+        return LedgerView(self.organization.view(now), self.instant_test.view(now), self.clock.at_least(now))
 
     def refused(self) -> Refusals:
         return self._refused
@@ -229,21 +227,3 @@ class LocalLedger:
         self.organization.load(data["organization"])
         self.instant_test.load(data["instant_test"])
         self._next, self._bare = count(data["next"]), count(data["bare"])
-
-
-def _view(budget: Budget, now: float) -> BudgetView:
-    free, others, state = budget.free(now), budget.others(now), budget.state
-    return BudgetView(
-        limit=state.limit,
-        remaining=state.remaining if state.known else None,
-        reset=state.reset,
-        known=state.known,
-        free=free,
-        room=max(0, free - budget.keep(now)) if state.known else free,
-        others=others,
-        reserve=budget.reserve_tokens(others),
-        mine=state.mine,
-        blind=budget.blind,
-        in_flight=len(state.flying),
-        window=budget.length(),
-    )

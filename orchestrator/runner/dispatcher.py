@@ -51,6 +51,27 @@ class End(Enum):
     REFUSED = auto()
 
 
+Work = tuple[Callable[..., Awaitable[None]], tuple[object, ...]]
+
+
+class _Hand:
+    """A task that waits for its next step: to wake one costs half of starting one."""
+
+    def __init__(self) -> None:
+        self._given = anyio.Event()
+        self._work: Work | None = None
+
+    def give(self, work: Work | None) -> None:
+        """Let it do this, or end."""
+        self._work = work
+        self._given.set()
+
+    async def next(self) -> Work | None:
+        """What it was given."""
+        await self._given.wait()
+        return self._work
+
+
 class Dispatcher:
     """Runs one run's schedule to its end, until its ``deadline`` (monotonic) or an interruption."""
 
@@ -75,6 +96,7 @@ class Dispatcher:
         self._slot = False
         self._leave_at: float | None = None
         self._asking: dict[anyio.CancelScope, object] = {}
+        self._idle: list[_Hand] = []
         self._deadline_passed = False
         self._broken: list[StoreProblem] = []
 
@@ -109,6 +131,8 @@ class Dispatcher:
                 else:
                     self._slot = False
                     await self._send(tasks, choice)
+            for hand in self._idle:
+                hand.give(None)
         if self._broken:
             raise _told_together(self._broken)
         await context.durably(context.store.add_events(context.run.id, context.take_events()))
@@ -145,11 +169,12 @@ class Dispatcher:
         if now >= self._deadline + DEADLINE_GRACE:
             context.schedule.give_up()
         # What was read already is being stored under a shield. Nobody waits for a probe.
-        for scope, step in self._asking.items():
-            if self._leaving(now) or (step is probe and context.stop.creating is not None):
-                scope.cancel()
         if context.stop.creating is None:
             return
+        leaving = self._leaving(now)
+        for scope, step in self._asking.items():
+            if leaving or step is probe:
+                scope.cancel()
         left = context.schedule.stop_creating()
         if self._leave_at is None and context.stop.sending is None:
             # Not an interruption: these will not be created by this run any more. A resume may.
@@ -213,7 +238,18 @@ class Dispatcher:
         self, tasks: anyio.abc.TaskGroup, step: Callable[..., Awaitable[None]], *arguments: object
     ) -> None:
         self._in_flight += 1
-        tasks.start_soon(self._perform, step, *arguments)
+        if self._idle:
+            self._idle.pop().give((step, arguments))
+        else:
+            tasks.start_soon(self._work, (step, arguments))
+
+    async def _work(self, work: Work | None) -> None:
+        while work is not None:
+            step, arguments = work
+            await self._perform(step, *arguments)
+            hand = _Hand()
+            self._idle.append(hand)
+            work = await hand.next()
 
     async def _perform(self, step: Callable[..., Awaitable[None]], *arguments: object) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -22,28 +23,48 @@ async def durably(write: Awaitable[T]) -> T:
     """Await a write of the store under a shield. Raises :class:`StoreProblem` when it takes too long."""
     with anyio.CancelScope(deadline=anyio.current_time() + LIMIT, shield=True):
         return await write
-    raise StoreProblem(
+    raise _hangs()
+
+
+def _hangs() -> StoreProblem:
+    return StoreProblem(
         f"the store did not answer for {LIMIT:.0f} s", hint="check its disk; the run can be resumed"
     )
 
 
 class Writes:
-    """The writes of a run that are under way."""
+    """The writes of a run that are under way. One timer looks after all of them: they take milliseconds."""
 
     def __init__(self) -> None:
-        self._began: dict[object, float] = {}
+        self._began: dict[anyio.CancelScope, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
     async def durably(self, write: Awaitable[T]) -> T:
         """As :func:`durably`."""
-        me = object()
-        self._began[me] = anyio.current_time()
-        try:
-            return await durably(write)
-        finally:
-            del self._began[me]
+        with anyio.CancelScope(shield=True) as scope:
+            self._began[scope] = anyio.current_time()
+            if self._timer is None:
+                self._look_again(LIMIT)
+            try:
+                return await write
+            finally:
+                del self._began[scope]
+        raise _hangs()
 
     def overdue(self) -> bool:
         """Whether one has not returned for so long that what comes next could not be kept either."""
         # In the order in which they began.
         oldest = next(iter(self._began.values()), None)
         return oldest is not None and anyio.current_time() - oldest > OVERDUE
+
+    def _look_again(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        """End those that have taken too long; while any is under way there is a timer."""
+        self._timer, now = None, anyio.current_time()
+        for scope, began in self._began.items():
+            if now - began >= LIMIT:
+                scope.cancel()
+            elif self._timer is None:
+                self._look_again(began + LIMIT - now)

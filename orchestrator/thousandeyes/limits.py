@@ -70,6 +70,8 @@ def _pause(headers: Mapping[str, str], prefix: str, date: float | None) -> float
     return max(_LEAST_PAUSE, left) if left is not None and left <= _LONGEST_PAUSE else WINDOW
 
 
+# A window's answers say the same but for what remains, and each number is read by two readers.
+@lru_cache(maxsize=512)
 def _whole(text: str | None) -> int | None:
     """A count, also with its policy (``100;w=60``), as a decimal, or repeated; of several the least."""
     if text is None:
@@ -78,6 +80,7 @@ def _whole(text: str | None) -> int | None:
     return min(int(part.partition(".")[0]) for part in parts) if all(map(_WHOLE.match, parts)) else None
 
 
+@lru_cache(maxsize=64)
 def _reset(text: str | None, date: float | None) -> float | None:
     """Epoch seconds, also from milli-, micro- and nanoseconds, from seconds left, and from a date."""
     if text is None:
