@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import anyio
-
 from orchestrator.budget.permits import Ledger, Permit
 from orchestrator.clock import Clock
 from orchestrator.events import RequestAnswered, RequestFailed, RequestSent, Sending
@@ -19,8 +17,8 @@ from orchestrator.thousandeyes.protocol import (
     Reply,
     Request,
     Transport,
-    with_progress,
 )
+from orchestrator.thousandeyes.watch import Limit, Watch
 
 
 class Wire:
@@ -31,6 +29,7 @@ class Wire:
         self._ledger = ledger
         self._clock = clock
         self._tell = telling.tell
+        self._watch = Watch(grace=False)
 
     def of(self, telling: Telling) -> Wire:
         """The same wire, whose requests are told to others."""
@@ -88,16 +87,13 @@ class Wire:
     async def _answer(self, request: Request, patience: float, most: float) -> Reply:
         if math.isinf(patience):
             return await self._transport.send(request)
-        began, size = anyio.current_time(), 0
-
-        def heard(more: int) -> None:
-            nonlocal size
-            size += more
-            scope.deadline = began + with_progress(patience, size, most)
-
-        with anyio.CancelScope(deadline=began + patience) as scope:
-            return await self._transport.send(replace(request, heard=heard))
-        raise NoAnswer(f"{request.method} {request.path}: no answer within {scope.deadline - began:.0f} s")
+        limit = Limit(patience, most)
+        try:
+            with self._watch.within(limit):
+                return await self._transport.send(request.hearing(limit.heard))
+        except TimeoutError:
+            seconds = limit.seconds
+        raise NoAnswer(f"{request.method} {request.path}: no answer within {seconds:.0f} s")
 
     def unused(self, permit: Permit) -> None:
         """The permit's request was never sent."""

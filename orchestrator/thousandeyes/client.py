@@ -17,14 +17,14 @@ import json
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace, TracebackType
-from typing import Self
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 import aiohttp
-import anyio
 from yarl import URL
 
 from orchestrator.credentials import Credentials, masked_bytes
@@ -39,9 +39,13 @@ from orchestrator.thousandeyes.protocol import (
     Request,
     Timeouts,
     head_tells_enough,
-    with_progress,
 )
 from orchestrator.thousandeyes.proxy import Proxy, proxy_for
+from orchestrator.thousandeyes.watch import Limit, Watch
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
 
 __all__ = ["HttpTransport", "Timeouts", "parse_origin"]
 
@@ -51,8 +55,6 @@ _CHUNK = 64 * 1024
 # server that keeps it for less closes it, which is seen before it is used again; where both happen at once,
 # the read is asked again (``GoneIdle``).
 KEEP_IDLE = 300.0
-# When a request's time is up, so many seconds more, or this part of it if that is less.
-_LONGER, _LONGER_SHARE = 1.0, 0.25
 TIMEOUTS = Timeouts()
 _ACCEPT_V7 = "application/hal+json, application/json, application/problem+json"
 
@@ -71,6 +73,31 @@ def probed(info: aiohttp.AddrInfoType) -> socket.socket:
         if (option := getattr(socket, name, None)) is not None:
             made.setsockopt(socket.IPPROTO_TCP, option, value)
     return made
+
+
+# The exchange that this task has under way.
+_UNDER_WAY: ContextVar[Stage] = ContextVar("under_way")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells the exchange that it has a connection. (The trace signals would, for much more CPU.)"""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - the library's own
+        super().__init__(**settings)
+        self._used: WeakSet[asyncio.BaseProtocol] = WeakSet()
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - as the library calls it
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        stage, protocol = _UNDER_WAY.get(), connection.protocol
+        if protocol is not None:
+            stage.connected, stage.reused = True, protocol in self._used
+            self._used.add(protocol)
+        return connection
 
 
 @dataclass(slots=True)
@@ -123,25 +150,20 @@ class HttpTransport:
         self._masked = masked_bytes(credentials)
         self._session: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
+        self._watch = Watch(grace=True)
 
     async def __aenter__(self) -> Self:
         tls = self._tls if self._tls is not None or self._plain else _trusting(self._ca_file)
-        trace = aiohttp.TraceConfig()
-        trace.on_request_start.append(_begun)
-        trace.on_connection_create_end.append(_connected)
-        trace.on_connection_reuseconn.append(_reused)
         # The dispatcher bounds what is under way; a second limit here would only hide waiting from it.
-        kept = aiohttp.TCPConnector(
-            limit=0, keepalive_timeout=KEEP_IDLE, ssl=tls or True, socket_factory=probed
-        )
-        self._session = self._opened(kept, trace)
+        kept = _Connector(limit=0, keepalive_timeout=KEEP_IDLE, ssl=tls or True, socket_factory=probed)
+        self._session = self._opened(kept)
         # On a connection that was used before, what comes first may be somebody else's answer, and it may be
         # closed at the moment when it is used again. Creations are few, and each has a connection of its own.
-        once = aiohttp.TCPConnector(limit=0, force_close=True, ssl=tls or True)
-        self._fresh = self._opened(once, trace)
+        once = _Connector(limit=0, force_close=True, ssl=tls or True)
+        self._fresh = self._opened(once)
         return self
 
-    def _opened(self, connector: aiohttp.TCPConnector, trace: aiohttp.TraceConfig) -> aiohttp.ClientSession:
+    def _opened(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         # The total is ours (``within``): the library's would win over an answer that is there.
         times = aiohttp.ClientTimeout(connect=self._timeouts.connect, sock_read=self._timeouts.read)
         return aiohttp.ClientSession(
@@ -149,7 +171,8 @@ class HttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=times,
             trust_env=False,
-            trace_configs=[trace],
+            # Without a body the library would claim one of application/octet-stream.
+            skip_auto_headers=("Content-Type",),
         )
 
     async def __aexit__(
@@ -169,9 +192,10 @@ class HttpTransport:
         :class:`NoAnswer`.
         """
         stage, came = Stage(), _Came(self._now())
+        _UNDER_WAY.set(stage)
         limit = Limit(self._timeouts.total, self._timeouts.most)
         try:
-            with within(limit):
+            with self._watch.within(limit):
                 await self._exchange(request, stage, came, limit)
         except (aiohttp.ClientError, TimeoutError, OSError, Twice) as error:
             times = replace(self._timeouts, total=limit.told)
@@ -205,11 +229,8 @@ class HttpTransport:
             self._url(request),
             data=None if request.body is None else _encoded(request),
             headers=self._headers(request),
-            # Without a body the library would claim one of application/octet-stream.
-            skip_auto_headers=("Content-Type",),
             allow_redirects=False,
             middlewares=(stage.once,),
-            trace_request_ctx=stage,
             proxy=self._proxy.url if self._proxy is not None else None,
             proxy_headers=_proxy_headers(self._proxy),
         ) as response:
@@ -224,7 +245,7 @@ class HttpTransport:
         self, response: aiohttp.ClientResponse, request: Request, pieces: list[bytes], limit: Limit
     ) -> None:
         size = 0
-        async for piece in response.content.iter_chunked(_CHUNK):
+        while piece := await response.content.read(_CHUNK):
             size += len(piece)
             limit.heard(len(piece))
             if request.heard is not None:
@@ -268,74 +289,6 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
-class Limit:
-    """How long a request may take, which grows with what comes of its answer (:func:`with_progress`)."""
-
-    def __init__(self, seconds: float, most: float) -> None:
-        self._seconds, self._most = seconds, most
-        self._size = 0
-
-    def heard(self, size: int) -> None:
-        """So many bytes more have come."""
-        self._size += size
-
-    @property
-    def seconds(self) -> float:
-        """The limit by what has come so far."""
-        return with_progress(self._seconds, self._size, self._most)
-
-    @property
-    def told(self) -> float:
-        """The limit for people: without the fractions that a few bytes make."""
-        grown = self.seconds
-        return self._seconds if grown - self._seconds < 1.0 else round(grown)
-
-
-@contextmanager
-def within(limit: Limit) -> Iterator[None]:
-    """Cancel what is inside when the limit is over, and a little later. Raises ``TimeoutError`` then.
-
-    A process that was stopped (SIGSTOP, a laptop's lid, a starved machine) wakes up with the answer in its
-    socket and every timer overdue. So when the time is up, what lies in the socket may still be read.
-    """
-    loop = asyncio.get_running_loop()
-    given = limit.seconds
-    with anyio.CancelScope() as scope:
-        timers: list[asyncio.TimerHandle] = []
-
-        def over() -> None:
-            nonlocal given
-            more, given = limit.seconds - given, limit.seconds
-            if more > 0:
-                timers[:] = [loop.call_later(more, over)]
-            else:
-                timers[:] = [loop.call_later(min(_LONGER, _LONGER_SHARE * given), scope.cancel)]
-
-        timers.append(loop.call_later(given, over))
-        try:
-            yield
-        finally:
-            for timer in timers:
-                timer.cancel()
-    if scope.cancelled_caught:
-        raise TimeoutError
-
-
-async def _reused(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
-    del session, params
-    context.trace_request_ctx.connected = context.trace_request_ctx.reused = True
-
-
-async def _begun(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
-    del session, params
-    context.trace_request_ctx.begun = True
-
-
-async def _connected(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
-    del session, params
-    context.trace_request_ctx.connected = True
-
-
 def _encoded(request: Request) -> bytes:
     """ASCII, so that a lone surrogate of a plan cannot break the encoding. Raises ``ValueError`` on NaN."""
     return json.dumps(request.body, separators=(",", ":"), allow_nan=False).encode("ascii")
@@ -343,7 +296,10 @@ def _encoded(request: Request) -> bytes:
 
 def _folded(response: aiohttp.ClientResponse) -> dict[str, str]:
     """Lower-case names; a repeated header is joined with commas, as HTTP allows and readers can tell."""
-    folded: dict[str, str] = {}
+    folded = {name.lower(): value for name, value in response.headers.items()}
+    if len(folded) == len(response.headers):
+        return folded
+    folded.clear()
     for name, value in response.headers.items():
         key = name.lower()
         folded[key] = f"{folded[key]}, {value}" if key in folded else value

@@ -29,7 +29,7 @@ class Twice(Exception):
 
 @dataclass(slots=True)
 class Stage:
-    """How far an exchange got, told by the library's trace signals."""
+    """How far an exchange got, told by its middleware and by the connector."""
 
     begun: bool = False
     connected: bool = False
@@ -44,6 +44,7 @@ class Stage:
         Each request is counted against a budget before it leaves, so one more that nobody knows of could be
         the one that is refused. (A POST is not repeated by the library, whatever happens.)
         """
+        self.begun = True
         try:
             return await handler(request)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:

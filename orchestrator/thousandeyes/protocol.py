@@ -30,6 +30,10 @@ class Request:
     alone: bool = field(default=False, compare=False)
     heard: Callable[[int], object] | None = field(default=None, compare=False, repr=False)
 
+    def hearing(self, heard: Callable[[int], object]) -> Request:
+        """The same request, of whose answer's body ``heard`` is told."""
+        return Request(self.method, self.path, self.query, self.body, self.instant, self.alone, heard)
+
     @property
     def api(self) -> Api:
         """The version that it speaks, by the first part of its path."""
