@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from orchestrator.actions.insight import insight
-from orchestrator.insight.look import Insight
-from orchestrator.insight.values import Observed
 from orchestrator.records import RunRecord
 from orchestrator.report.source import Source
 from orchestrator.store.base import Archive
+
+if TYPE_CHECKING:
+    from orchestrator.insight.look import Insight
+    from orchestrator.insight.values import Observed
 
 
 def source_of(archive: Archive, run: RunRecord, now: float) -> Source:
@@ -20,6 +22,8 @@ def source_of(archive: Archive, run: RunRecord, now: float) -> Source:
         return found[0] if found else await watched()
 
     async def watched(hand_on: Callable[[Observed], object] | None = None) -> Insight:
+        from orchestrator.actions.insight import insight  # noqa: PLC0415 - start-up stays light
+
         found[:] = [await insight(archive, run, hand_on)]
         return found[0]
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from orchestrator.insight.look import Insight
-from orchestrator.insight.values import Observed
 from orchestrator.model import Agent, Answer
 from orchestrator.records import CellRecord, Counts, RunRecord, StoredAnswer, TestRecord
 from orchestrator.report.names import agent_names
+
+if TYPE_CHECKING:
+    from orchestrator.insight.look import Insight
+    from orchestrator.insight.values import Observed
 
 
 @dataclass(frozen=True, slots=True)
