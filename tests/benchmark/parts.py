@@ -14,6 +14,7 @@ from measure import Figures, measure
 from memory import AGENTS, measure_apart
 from overhead import LAYERS, overhead
 from peers import PEERS, Peer
+from rowcost import MANY, row_cost
 from scenarios import Scenario
 from soak import Soaked, soak, traced_soak
 from tables import Table
@@ -299,8 +300,20 @@ def cost(bench: Bench) -> list[Table]:
             f"Each client {rounds} times in turn, the least of its times.",
             ("client", "creations", "looks", "us / request", "requests / s of CPU", "ratio"),
             rows,
-        )
+        ),
+        _answers(*((100, 2) if bench.form is Form.QUICK else (300, 3))),
     ]
+
+
+def _answers(tests: int, rounds: int) -> Table:
+    each = row_cost(tests, rounds)
+    return Table(
+        "CPU per answer, real time, no limits",
+        f"{tests:,} tests of {LAYERS} layers with {MANY} agents, less the same with one agent: from the "
+        f"socket to the store and to the verdict. {rounds} times in turn, the least of the times.",
+        ("answers", "us / answer", "json.loads of its row, us", "ratio"),
+        ((f"{each.rows:,}", f"{each.answer:.1f}", f"{each.loads:.1f}", f"{each.ratio:.1f}"),),
+    )
 
 
 def connections(bench: Bench) -> list[Table]:

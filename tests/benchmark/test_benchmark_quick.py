@@ -11,8 +11,10 @@ from bounds import lower_bound
 from connections import shares
 from measure import Figures, measure
 from memory import measure_apart
+from overhead import overhead
 from parts import ERRORS, HOUR, LOST_CREATIONS, LOST_LOOKS, OTHERS, SLOW, sampled
 from peers import Limited, Peer, Sdk
+from rowcost import row_cost
 from scenarios import Scenario
 from soak import soak
 from tables import Table
@@ -126,6 +128,16 @@ def test_the_world_refuses_those_who_do_not_heed_the_headers(peer: type[Peer]) -
     assert figures.complete == 300, "a peer that does not finish proves nothing"
     assert figures.own_429 > 100
     assert figures.others_refused > 0.1
+
+
+def test_a_request_and_an_answer_cost_little_beside_a_bare_loop_and_a_decoder() -> None:
+    # In real time, so each gate leaves room for what others do to the machine: about half as much again as
+    # is measured on an idle one. What each costs stands in docs/performance.md.
+    bare, alone, shared = (each.micros for each in overhead(60, 3))
+    assert alone / bare <= 5.5, f"{alone:.0f} us a request, a bare loop {bare:.0f}"
+    assert shared / bare <= 7.0, f"{shared:.0f} us a request with shared budgets, a bare loop {bare:.0f}"
+    row = row_cost(30, 3)
+    assert row.ratio <= 20.0, f"{row.answer:.1f} us an answer, its row is decoded in {row.loads:.1f}"
 
 
 def test_nothing_is_lost_or_done_twice_when_everything_goes_wrong() -> None:
