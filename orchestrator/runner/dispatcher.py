@@ -131,8 +131,7 @@ class Dispatcher:
                 else:
                     self._slot = False
                     await self._send(tasks, choice)
-            for hand in self._idle:
-                hand.give(None)
+            self._dismiss()
         if self._broken:
             raise _told_together(self._broken)
         await context.durably(context.store.add_events(context.run.id, context.take_events()))
@@ -242,6 +241,11 @@ class Dispatcher:
             self._idle.pop().give((step, arguments))
         else:
             tasks.start_soon(self._work, (step, arguments))
+
+    def _dismiss(self) -> None:
+        """Nothing is left to do: the tasks that wait for work end."""
+        for hand in self._idle:
+            hand.give(None)
 
     async def _work(self, work: Work | None) -> None:
         while work is not None:
