@@ -76,7 +76,7 @@ class Watch:
 
     def _look(self) -> None:
         self._timer, self._next = None, math.inf
-        now = asyncio.get_running_loop().time()
+        now = anyio.current_time()
         for one in self._under_way:
             one.look(now)
         following = min((one.due for one in self._under_way), default=math.inf)
@@ -97,7 +97,7 @@ class Within:
     def __init__(self, watch: Watch, limit: Limit, *, grace: bool) -> None:
         self._watch, self._limit, self._grace = watch, limit, grace
         self._scope = anyio.CancelScope()
-        self._began = asyncio.get_running_loop().time()
+        self._began = anyio.current_time()
         self.due = self._began + limit.seconds
 
     def look(self, now: float) -> None:

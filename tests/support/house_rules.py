@@ -139,7 +139,7 @@ RULES: tuple[Rule, ...] = (
         "what the vendor's door makes of values is pure",
         ("thousandeyes",),
         tuple(sorted(IO_LIBRARIES)),
-        but=("thousandeyes.client", "thousandeyes.faults", "thousandeyes.held"),
+        but=("thousandeyes.client", "thousandeyes.faults", "thousandeyes.held", "thousandeyes.watch"),
     ),
     Rule("listeners never reach the runner", ("listeners",), ("runner",)),
     Rule(
