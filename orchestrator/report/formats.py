@@ -14,7 +14,6 @@ from types import MappingProxyType
 from orchestrator.insight.document import document
 from orchestrator.report import results
 from orchestrator.report.html.layout import Layout
-from orchestrator.report.junit import write_junit
 from orchestrator.report.markdown import CELLS, LINKS, ticket
 from orchestrator.report.names import with_names
 from orchestrator.report.overview import overview
@@ -52,6 +51,8 @@ async def _markdown(source: Source, out: Out) -> None:
 
 
 async def _junit(source: Source, out: Out) -> None:
+    from orchestrator.report.junit import write_junit  # noqa: PLC0415 - start-up stays light
+
     names = await source.names()
     tests = await source.tests()
     points = (await source.insight()).points

@@ -9,7 +9,6 @@ from typing import TextIO
 
 import click
 
-from orchestrator.actions import explain as explaining
 from orchestrator.actions import reading
 from orchestrator.actions.reading import Shown
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
@@ -183,6 +182,8 @@ def explain(
     run: str, plan: str | None, cell: str, agent: str | None, *, as_json: bool, store: str | None
 ) -> None:
     """Tell the story of a cell."""
+    from orchestrator.actions import explain as explaining  # noqa: PLC0415 - start-up stays light
+
     set_up_logging()
 
     async def work() -> Explained:
