@@ -135,9 +135,9 @@ async def show(opened: Opened, name: str, *, now: float, plan: str | None = None
     return await summed_up(opened.store, await find(opened, name, plan), now=now)
 
 
-async def summed_up(archive: Archive, run: RunRecord, *, now: float) -> Shown:
-    """What a run that was found came to."""
-    return Shown(await overview(source_of(archive, run, now)))
+async def summed_up(archive: Archive, run: RunRecord, *, now: float, known: Insight | None = None) -> Shown:
+    """What a run that was found came to; its insight, if it is ``known`` already, is not computed again."""
+    return Shown(await overview(source_of(archive, run, now, known)))
 
 
 async def source(opened: Opened, name: str, *, now: float, plan: str | None = None) -> Source:

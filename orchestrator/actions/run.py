@@ -212,12 +212,13 @@ async def _with_headline(session: Session, outcome: Outcome) -> Outcome:
     """
     store, run = session.doors.store, outcome.run
     with suppress(StoreProblem):
-        facts = replace(run.facts, headline=(await insight(store, run)).headline)
+        found = await insight(store, run)
+        facts = replace(run.facts, headline=found.headline)
         ended = store.update_run(
             run.id, state=run.state, finished=run.finished, exit_code=run.exit_code, facts=facts
         )
         await durably(ended)
-        return replace(outcome, run=replace(run, facts=facts))
+        return replace(outcome, run=replace(run, facts=facts), insight=found)
     return outcome
 
 

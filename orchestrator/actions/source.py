@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from orchestrator.insight.values import Observed
 
 
-def source_of(archive: Archive, run: RunRecord, now: float) -> Source:
-    """A source over the store; nothing is read before a format asks. ``now`` is epoch seconds."""
-    found: list[Insight] = []
+def source_of(archive: Archive, run: RunRecord, now: float, known: Insight | None = None) -> Source:
+    """A source over the store; nothing is read before a format asks. ``now`` is epoch seconds, ``known`` the
+    insight of the run, if somebody has it."""
+    found = [] if known is None else [known]
 
     async def looked() -> Insight:
         return found[0] if found else await watched()

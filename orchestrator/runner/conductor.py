@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.errors import Exit
 from orchestrator.events import Listener
+from orchestrator.insight.look import Insight
 from orchestrator.records import Counts, RunRecord, RunState
 from orchestrator.runner.context import Before, Context, Stop
 from orchestrator.runner.dispatcher import Dispatcher, End
@@ -27,7 +28,8 @@ from orchestrator.verdict.counts import end_state, exit_code
 class Outcome:
     """What became of a run. ``refused`` says why the API refused it, ``hint`` what to do.
 
-    ``left_at_once``: in the middle; what was under way is for a resume.
+    ``left_at_once``: in the middle; what was under way is for a resume. ``insight`` is what its bad cells
+    share, where somebody has looked already.
     """
 
     run: RunRecord
@@ -36,6 +38,7 @@ class Outcome:
     refused: str | None = None
     hint: str | None = None
     left_at_once: bool = False
+    insight: Insight | None = None
 
 
 class Conductor:

@@ -104,7 +104,8 @@ async def _tell(session: Session, outcome: Outcome, held: Held | None, options: 
     store, run, quiet = session.doors.store, outcome.run, options.quiet
     shown = None
     if options.as_json or not (quiet and outcome.exit_code is Exit.OK):
-        shown = await summed_up(store, run, now=session.doors.clock.wall())
+        now = session.doors.clock.wall()
+        shown = await summed_up(store, run, now=now, known=outcome.insight)
     if options.as_json and shown is not None:
         gate = {} if held is None else {"gate": held.gate_document(mask)}
         print_json({**shown.document(mask), **gate})
