@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from simulated_run import in_process
 from virtual_time import run_virtual
 
+from orchestrator.actions import reading
 from orchestrator.actions.insight import _earlier, insight
 from orchestrator.cli import cli
 from orchestrator.insight.document import document
@@ -135,6 +136,23 @@ def test_the_cells_of_an_explanation_and_their_answers_are_shown(
     assert len(cells) - heading == found.bad
     assert len(answers) - heading >= found.bad
     assert all("https://down.example.com" in line for line in (*cells[heading:], *answers[heading:]))
+
+
+async def test_a_list_shows_the_headline_that_was_kept_and_counts_the_cells_of_a_few_others(
+    looked: tuple[Path, Insight], tmp_path: Path
+) -> None:
+    path, found = looked
+    async with open_store(str(path), make=False) as opened:
+        (kept_one,) = await reading.runs(opened)
+    assert kept_one.facts.headline == found.headline
+    async with open_store(str(tmp_path / "o.db")) as opened:
+        for n in range(reading.COUNTED + 2):
+            run = make_run(f"aa{n:02}", started=float(n))
+            await opened.store.create_run(run, make_tests(SPECS, run.id), [], [make_agent("1")])
+        listed = await reading.runs(opened, limit=100)
+    told = [run.facts.headline for run in listed]
+    assert told[: reading.COUNTED] == ["interrupted: 0 of 4 cells collected, 4 not run"] * reading.COUNTED
+    assert told[reading.COUNTED :] == [None, None]
 
 
 # -- hops of an earlier run ----------------------------------------------------------------------------------
