@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from orchestrator.insight.look import Insight, look
+from orchestrator.insight.look import Insight, Looking, nothing_wrong
 from orchestrator.insight.values import Observed, Trouble
 from orchestrator.insight.words import Names
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, Hop, Verdict
-from orchestrator.records import CellRecord, RunRecord, TestRecord
+from orchestrator.records import CellRecord, RunRecord, StoredAnswer, TestRecord
 from orchestrator.report.names import agent_names
 from orchestrator.store.base import Archive
 from orchestrator.testtypes import DETAILS
-from orchestrator.verdict.expect import findings, newest, parsed
+from orchestrator.verdict.expect import Parsed, findings, newest, parsed
 
 # So many good runs are looked through for the paths of cells.
 _RUNS = 10
@@ -25,6 +26,10 @@ _SILENCES = {
     SpecState.TIMED_OUT: "nothing had come at their deadline",
 }
 _TROUBLED = frozenset({Verdict.FAIL, Verdict.WARN})
+# Verdicts that there is something to be told of.
+_TOLD = _TROUBLED | {Verdict.NO_ANSWER, Verdict.PARTIAL}
+
+T = TypeVar("T")
 
 # Test block, type, target, agent id.
 _Cell = tuple[str, str, str, str]
@@ -44,57 +49,104 @@ async def insight(
 ) -> Insight:
     """What the bad cells of a run share, as far as the run has come; nothing of it is stored.
 
-    Each cell is handed on with what was seen of it, test by test, before the whole is explained.
+    Each cell is handed on with what was seen of it, test by test, before the whole is explained. Where nobody
+    asks for them and nothing is bad, nothing but counts is read; of each cell only what the engine needs is
+    kept.
     """
-    found = await gathered(archive, run)
-    if hand_on is not None:
-        for one in found.cells:
-            hand_on(one)
     counts = await archive.counts(run.id)
-    return look(run.id, found.cells, found.names, counts.paths)
+    if hand_on is None and not any(counts.verdicts.get(verdict) for verdict in _TOLD):
+        return nothing_wrong(run.id, counts)
+    looking = Looking()
+
+    def take(one: Observed) -> None:
+        looking.take(one)
+        if hand_on is not None:
+            hand_on(one)
+
+    names = await _observe(archive, run, take)
+    return looking.told(run.id, names, counts.paths)
 
 
 async def gathered(archive: Archive, run: RunRecord) -> Gathered:
     """The cells of a run as the engine takes them."""
+    cells: list[Observed] = []
+    names = await _observe(archive, run, cells.append)
+    return Gathered(cells, names)
+
+
+async def _observe(archive: Archive, run: RunRecord, take: Callable[[Observed], object]) -> Names:
+    """Read the cells of a run one after the other; returns what things are called."""
     agents = await archive.agents(run.id)
-    tests = {test.spec.key: test for test in await archive.tests(run.id)}
-    by_spec: dict[str | None, list[CellRecord]] = {}
-    async for cell in archive.cells(run.id):
-        by_spec.setdefault(cell.spec, []).append(cell)
-    # Where nothing is wrong nobody asks which way the packets went before.
-    troubled = any(cell.verdict in _TROUBLED for cells in by_spec.values() for cell in cells)
-    earlier = await _earlier(archive, run, tests.values() if troubled else ())
-    observed: list[Observed] = []
-    hops: dict[str, Hop] = {}
-    for key, cells in by_spec.items():
-        test = None if key is None else tests.get(key)
+    earlier = await _earlier(archive, run)
+    hops, targets = dict[str, Hop](), set[tuple[str, str]]()
+    tests = _InStep(archive.each_test(run.id), lambda test: test.spec.key)
+    answers = _InStep(archive.results(run.id), lambda row: row.spec)
+    cells = _InStep(archive.cells(run.id), lambda cell: cell.spec)
+    async for key, of_spec in cells.groups():
+        test = None if key is None else await tests.only(key)
         if test is None:
-            observed += [Observed(cell) for cell in cells]
+            for cell in of_spec:
+                take(Observed(cell))
             continue
-        answers = await _by_agent(archive, run.id, test)
-        for cell in cells:
-            one = _observed(cell, test, answers.get(cell.agent_id, ()), agents, earlier)
+        targets.add((test.spec.test, test.spec.target))
+        expectations, by_agent = parsed(test.spec), _by_agent(await answers.of(key))
+        for cell in of_spec:
+            one = _observed(cell, test, expectations, by_agent.get(cell.agent_id, ()), agents, earlier)
             hops.update((hop.address, hop) for hop in _hops_of(one) if hop.address is not None)
-            observed.append(one)
-    return Gathered(observed, _names(agents.values(), tests.values(), hops))
+            take(one)
+    return _names(agents.values(), targets, hops)
 
 
-async def _by_agent(archive: Archive, run: str, test: TestRecord) -> dict[str, list[Answer]]:
+class _InStep(Generic[T]):
+    """Records in the order of the plan, by spec: several streams are gone through side by side."""
+
+    def __init__(self, records: AsyncIterator[T], spec: Callable[[T], str | None]) -> None:
+        self._records, self._spec = records, spec
+        self._next: T | None = None
+
+    async def groups(self) -> AsyncIterator[tuple[str | None, list[T]]]:
+        """The records of each spec."""
+        while (first := await self._peek()) is not None:
+            key = self._spec(first)
+            yield key, await self.of(key)
+
+    async def of(self, key: str | None) -> list[T]:
+        """The records of this spec, if they come next."""
+        found: list[T] = []
+        while (one := await self._peek()) is not None and self._spec(one) == key:
+            found.append(one)
+            self._next = None
+        return found
+
+    async def only(self, key: str) -> T | None:
+        """The record of this spec, which comes next or later."""
+        while (one := await self._peek()) is not None and self._spec(one) != key:
+            self._next = None
+        return one
+
+    async def _peek(self) -> T | None:
+        if self._next is None:
+            self._next = await anext(self._records, None)
+        return self._next
+
+
+def _by_agent(rows: Iterable[StoredAnswer]) -> dict[str, list[Answer]]:
     found: dict[str, list[Answer]] = {}
-    for answer in await archive.answers(run, test.spec.key):
-        found.setdefault(answer.agent_id, []).append(answer)
+    for row in rows:
+        found.setdefault(row.answer.agent_id, []).append(row.answer)
     return found
 
 
 def _observed(
     cell: CellRecord,
     test: TestRecord,
+    expectations: Parsed,
     answers: Sequence[Answer],
     agents: Mapping[str, Agent],
     earlier: Mapping[_Cell, _Traces],
 ) -> Observed:
     rows = newest(test.spec, cell.agent_id, answers)
-    found = findings(test.spec, rows, parsed(test.spec)) if cell.verdict in _TROUBLED else ()
+    found = findings(test.spec, rows, expectations) if cell.verdict in _TROUBLED else ()
     return Observed(
         record=cell,
         spec=test.spec,
@@ -118,8 +170,8 @@ def _hops_of(one: Observed) -> list[Hop]:
     return [*(hop for trace in one.earlier for hop in trace), *now]
 
 
-def _names(agents: Iterable[Agent], tests: Iterable[TestRecord], hops: Mapping[str, Hop]) -> Names:
-    blocks = Counter(target for _, target in {(test.spec.test, test.spec.target) for test in tests})
+def _names(agents: Iterable[Agent], targets: Iterable[tuple[str, str]], hops: Mapping[str, Hop]) -> Names:
+    blocks = Counter(target for _, target in targets)
     return Names(
         agents=agent_names(agents),
         hops={address: hop.rdns for address, hop in hops.items() if hop.rdns},
@@ -128,12 +180,16 @@ def _names(agents: Iterable[Agent], tests: Iterable[TestRecord], hops: Mapping[s
     )
 
 
-async def _earlier(archive: Archive, run: RunRecord, tests: Iterable[TestRecord]) -> Mapping[_Cell, _Traces]:
+async def _earlier(archive: Archive, run: RunRecord) -> Mapping[_Cell, _Traces]:
     """The paths of each cell in the newest good run before this one that knows them, where hops are wanted.
 
     A good run has no hops where the plan wants those of failing targets only, so several are looked through.
     """
-    wanted = [test.spec for test in tests if test.spec.path_details]
+    # Where nothing is wrong nobody asks which way the packets went before.
+    verdicts = (await archive.counts(run.id)).verdicts
+    if not any(verdicts.get(verdict) for verdict in _TROUBLED):
+        return {}
+    wanted = [test.spec async for test in archive.each_test(run.id) if test.spec.path_details]
     left = {(spec.test, spec.type, spec.target, agent_id) for spec in wanted for agent_id in spec.agents}
     found: dict[_Cell, _Traces] = {}
     for good in await archive.good_runs(run.id, _RUNS) if left else ():

@@ -14,12 +14,22 @@ from orchestrator.insight.phases import is_filtered, phase_of
 from orchestrator.insight.values import CellKey, Group, Observed, Phase, Seen
 from orchestrator.model import Agent, Answer, AnswerStatus, Hop, Json, Spec, Verdict
 from orchestrator.near import folded
-from orchestrator.testtypes.layers import BY_SERVER, DETAILS, PATHS
+from orchestrator.testtypes.layers import BY_SERVER, DETAILS, LAYERS, PACKETS, PATHS
 from orchestrator.testtypes.table import TEST_TYPES
 
 JUDGED = frozenset({Verdict.PASS, Verdict.WARN, Verdict.FAIL})
 EVERYTHING = Group("run", ("run",))
 _WHY = 3
+# The metrics that sentences are made of, by layer: the parts that add up to a whole, and what shows that the
+# network is to blame for them. A run has a million other numbers, which nobody asks for.
+_TOLD: Mapping[str, Mapping[str, str]] = {
+    layer.name: {
+        name: f"{layer.name}.{name}"
+        for name in (*layer.parts, *(("loss", "avgLatency") if layer is PACKETS else ()))
+    }
+    for layer in LAYERS.values()
+}
+_NOTHING: Mapping[str, str] = {}
 # A mapping's lines carry times to live and classes, which change by themselves.
 _NO_ANSWER_TEXT = re.compile(r"[0-9]+|IN|CH", re.IGNORECASE)
 _BLANKS = re.compile(r"[\s,;]+")
@@ -217,9 +227,9 @@ def prefix_of(address: str) -> str | None:
 
 def _numbers(rows: Iterable[Answer]) -> dict[str, float]:
     return {
-        f"{row.layer}.{name}": float(value)
+        told: float(value)
         for row in rows
         if row.status is AnswerStatus.OK
-        for name, value in row.metrics.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
+        for name, told in _TOLD.get(row.layer, _NOTHING).items()
+        if isinstance(value := row.metrics.get(name), int | float) and not isinstance(value, bool)
     }

@@ -62,37 +62,36 @@ class World:
         return len(self.cells) > MOST_CELLS
 
     @cached_property
-    def _members(self) -> dict[Group, list[int]]:
-        found: dict[Group, list[int]] = {}
-        left_out = _MANY if self.reduced else frozenset()
-        for position, cell in enumerate(self.cells):
-            for group in cell.groups:
-                members = found.get(group)
-                if members is None:
-                    if group.kind not in left_out:
-                        found[group] = [position]
-                elif members[-1] != position:  # a cell may be in a group by two of its paths
-                    members.append(position)
-        blocks = [group for group in found if group.kind == "block"]
-        if len(blocks) == 1:  # the one kind of test is no other claim than the run
-            del found[blocks[0]]
-        return found
+    def _left_out(self) -> frozenset[str]:
+        """Kinds of groups that are not looked at."""
+        # The one kind of test is no other claim than the run.
+        alone = len({group for cell in self.cells for group in cell.groups if group.kind == "block"}) == 1
+        return (_MANY if self.reduced else frozenset()) | ({"block"} if alone else frozenset())
 
     @cached_property
     def sizes(self) -> Mapping[str, int]:
         """How many groups of each kind there are: so many times one could have been named by chance."""
-        return Counter(group.kind for group in self._members)
+        every = {group for cell in self.cells for group in cell.groups}
+        return Counter(group.kind for group in every if group.kind not in self._left_out)
 
     @cached_property
     def masks(self) -> Mapping[Group, int]:
-        """The groups with at least two bad cells."""
-        bad = {position for position, cell in enumerate(self.cells) if cell.phase is not None}
+        """The groups with at least two bad cells. Of the others, which are many, no members are kept."""
+        bad = Counter(
+            group
+            for cell in self.cells
+            if cell.phase is not None
+            for group in set(cell.groups)  # a cell may be in a group by two of its paths
+            if group.kind not in self._left_out
+        )
+        members: dict[Group, list[int]] = {group: [] for group, cells in bad.items() if cells >= 2}
+        for position, cell in enumerate(self.cells):
+            for group in cell.groups:
+                found = members.get(group)
+                if found is not None and (not found or found[-1] != position):
+                    found.append(position)
         size = len(self.cells)
-        return {
-            group: mask_of(members, size)
-            for group, members in self._members.items()
-            if len(members) >= 2 and sum(1 for one in members if one in bad) >= 2
-        }
+        return {group: mask_of(found, size) for group, found in members.items()}
 
     @cached_property
     def insides(self) -> tuple[int, ...]:

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from orchestrator.insight.along import along
 from orchestrator.insight.contrast import contrast
 from orchestrator.insight.facts import Facts
-from orchestrator.insight.groups import seen
+from orchestrator.insight.groups import JUDGED, seen
 from orchestrator.insight.headline import Standing, headline
 from orchestrator.insight.jumps import Shared, shared
 from orchestrator.insight.kinds import KINDS
-from orchestrator.insight.levels import Cause, World, blame
+from orchestrator.insight.levels import MOST_CELLS, Cause, World, blame
 from orchestrator.insight.sentences import first, reason, why
 from orchestrator.insight.silence import Silence, silences
-from orchestrator.insight.values import PATH_LEVELS, CellKey, Group, Observed, Phase
+from orchestrator.insight.values import PATH_LEVELS, CellKey, Group, Observed, Phase, Seen
 from orchestrator.insight.within import level_word
 from orchestrator.insight.words import Names, Sentence
-from orchestrator.model import Verdict
-from orchestrator.records import Paths
+from orchestrator.model import Answer, AnswerStatus, CellState, Verdict
+from orchestrator.records import Counts, Paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,38 +115,84 @@ class Insight:
 
 def look(run: str, cells: Iterable[Observed], names: Names, paths: Paths = Paths()) -> Insight:  # noqa: B008 - frozen
     """What is wrong with a run, from all of its cells, in whatever order they come."""
-    observed = sorted(cells, key=lambda one: (one.record.test, one.record.target, one.record.agent_id))
-    world = World.of(found for one in observed if (found := seen(one)) is not None)
-    silent = frozenset(_key(one) for one in observed if one.record.verdict is Verdict.NO_ANSWER)
-    blamed = blame(world)
-    quiet = silences(observed, names)
-    verdicts = Counter(one.record.verdict for one in observed)
-    left_out = sum(1 for one in observed if one.record.verdict is Verdict.NOT_RUN and one.record.spec is None)
-    told = tuple(
-        _explanation(rank, Facts(world, cause, silent), names)
-        for rank, cause in enumerate(blamed.causes, start=1)
+    looking = Looking()
+    for cell in cells:
+        looking.take(cell)
+    return looking.told(run, names, paths)
+
+
+def nothing_wrong(run: str, counts: Counts) -> Insight:
+    """What :func:`look` says of a run without a cell that is bad, silent or partial: it needs no cells."""
+    looking = Looking()
+    looking.verdicts.update(counts.verdicts)
+    looking.verdicts[None] = counts.cells.get(CellState.PENDING, 0)
+    looking.left_out = counts.left_out
+    return looking.told(run, Names(), counts.paths)
+
+
+class Looking:
+    """Takes the cells of a run one after the other, and keeps of each only what is needed at the end."""
+
+    def __init__(self) -> None:
+        self.verdicts: Counter[Verdict | None] = Counter()
+        self.left_out = 0
+        self._seen: list[Seen] = []
+        self._sent: list[Observed] = []
+
+    def take(self, cell: Observed) -> None:
+        """Take in one more cell."""
+        verdict = cell.record.verdict
+        self.verdicts[verdict] += 1
+        self.left_out += verdict is Verdict.NOT_RUN and cell.record.spec is None
+        found = seen(cell)
+        if found is not None:
+            self._seen.append(found)
+        self._sent.append(_for_silences(cell))
+
+    def told(self, run: str, names: Names, paths: Paths) -> Insight:
+        """What is wrong with the run that all of them are."""
+        verdicts, world = self.verdicts, World.of(self._seen)
+        silent = frozenset(_key(one) for one in self._sent if one.record.verdict is Verdict.NO_ANSWER)
+        blamed, quiet = blame(world), silences(self._sent, names)
+        told = tuple(
+            _explanation(rank, Facts(world, cause, silent), names)
+            for rank, cause in enumerate(blamed.causes, start=1)
+        )
+        judged = sum(verdicts[verdict] for verdict in JUDGED)
+        return Insight(
+            run=run,
+            judged=judged,
+            bad=verdicts[Verdict.FAIL],
+            background=blamed.background,
+            explanations=told,
+            silences=quiet,
+            isolated=tuple(Isolated(cell.key, cell.phase) for cell in world.cells_of(blamed.isolated)),
+            unjudged={
+                "no_answer": verdicts[Verdict.NO_ANSWER],
+                "not_run": verdicts[Verdict.NOT_RUN],
+                "pending": verdicts[None],
+                "partial": verdicts[Verdict.PARTIAL],
+            },
+            paths=paths,
+            from_history=sum(
+                1 for cell in world.cells if cell.phase and cell.hops_known and not cell.hops_now
+            ),
+            limits=tuple(_limits(world, judged, verdicts, paths)),
+            standing=_standing(verdicts, told, quiet, silent=silent, left_out=self.left_out),
+            phases={cell.key: cell.phase for cell in world.cells if cell.phase is not None},
+        )
+
+
+def _for_silences(cell: Observed) -> Observed:
+    """The cell without what was measured: of its rows only their layers."""
+    return Observed(
+        cell.record, cell.spec, _bare(tuple(row.layer for row in cell.rows)), silence=cell.silence
     )
-    isolated = tuple(Isolated(cell.key, cell.phase) for cell in world.cells_of(blamed.isolated))
-    return Insight(
-        run=run,
-        judged=len(world.cells),
-        bad=verdicts[Verdict.FAIL],
-        background=blamed.background,
-        explanations=told,
-        silences=quiet,
-        isolated=isolated,
-        unjudged={
-            "no_answer": verdicts[Verdict.NO_ANSWER],
-            "not_run": verdicts[Verdict.NOT_RUN],
-            "pending": verdicts[None],
-            "partial": verdicts[Verdict.PARTIAL],
-        },
-        paths=paths,
-        from_history=sum(1 for cell in world.cells if cell.phase and cell.hops_known and not cell.hops_now),
-        limits=tuple(_limits(world, verdicts, paths)),
-        standing=_standing(verdicts, told, quiet, silent=silent, left_out=left_out),
-        phases={cell.key: cell.phase for cell in world.cells if cell.phase is not None},
-    )
+
+
+@lru_cache(maxsize=1024)
+def _bare(layers: tuple[str, ...]) -> tuple[Answer, ...]:
+    return tuple(Answer(one, "", "", None, None, 0, None, AnswerStatus.OK, None, {}, "") for one in layers)
 
 
 def _key(cell: Observed) -> CellKey:
@@ -194,7 +241,7 @@ def _near(cause: Cause, names: Names) -> tuple[Alike, ...]:
     )
 
 
-def _limits(world: World, verdicts: Mapping[Verdict | None, int], paths: Paths) -> Iterator[str]:
+def _limits(world: World, judged: int, verdicts: Mapping[Verdict | None, int], paths: Paths) -> Iterator[str]:
     told = {
         Verdict.NOT_RUN: "cells were not run",
         None: "cells are open: this is what is known so far",
@@ -210,8 +257,8 @@ def _limits(world: World, verdicts: Mapping[Verdict | None, int], paths: Paths) 
     if any(cell.phase is not None for cell in world.cells):
         yield from _too_few(len({cell.key.agent_id for cell in world.cells}), "agent")
         yield from _too_few(len({cell.key[:2] for cell in world.cells}), "target")
-    if world.reduced:
-        yield f"{len(world.cells)} cells are too many to look for pairs and links"
+    if judged > MOST_CELLS:
+        yield f"{judged} cells are too many to look for pairs and links"
 
 
 def _too_few(different: int, what: str) -> Iterator[str]:

@@ -157,6 +157,9 @@ class Archive(Protocol):
     async def tests(self, run: str, states: Sequence[SpecState] | None = None) -> list[TestRecord]:
         """The specs of a run in the order of the plan."""
 
+    def each_test(self, run: str, states: Sequence[SpecState] | None = None) -> AsyncIterator[TestRecord]:
+        """The same, page by page."""
+
     async def test(self, run: str, key: str) -> TestRecord:
         """One spec of a run."""
 

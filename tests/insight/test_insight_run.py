@@ -16,9 +16,9 @@ from orchestrator.actions import reading
 from orchestrator.actions.insight import _earlier, insight
 from orchestrator.cli import cli
 from orchestrator.insight.document import document
-from orchestrator.insight.look import Insight
-from orchestrator.insight.values import Phase
-from orchestrator.insight.words import plain
+from orchestrator.insight.look import Insight, look, nothing_wrong
+from orchestrator.insight.values import Observed, Phase
+from orchestrator.insight.words import Names, plain
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, CellResult, CellState, Hop, NotRun, Verdict
 from orchestrator.model import Path as Path_
@@ -194,11 +194,52 @@ async def test_hops_are_taken_from_the_newest_good_run_of_the_plan_before_this_o
                    ("k1", hop("1", "198.51.100.4")))  # fmt: skip
         now = await kept(store, make_run("aa05", started=5.0), Verdict.FAIL, 1)
         await kept(store, make_run("aa06", started=6.0), Verdict.PASS, 0, ("k1", hop("1", "198.51.100.6")))
-        earlier = await _earlier(store, now, await store.tests(now.id))
+        earlier = await _earlier(store, now)
         assert {
             cell: [one.address for trace in traces for one in trace] for cell, traces in earlier.items()
         } == {("web", "http-server", "t1", "1"): ["192.0.2.1", "198.51.100.7"]}
         assert (await insight(store, now)).from_history == 1
+
+
+@pytest.mark.parametrize("judged", [(), (Verdict.PASS, Verdict.PASS), (Verdict.PASS, Verdict.NOT_RUN)])
+async def test_where_nothing_is_bad_counts_tell_as_much_as_the_cells(
+    tmp_path: Path, judged: tuple[Verdict, ...]
+) -> None:
+    async with open_store(str(tmp_path / "o.db")) as opened:
+        store, run = opened.store, make_run()
+        left_out = NotRun("web", "http-server", "t3", "1", "the agent is offline")
+        await store.create_run(run, make_tests(SPECS), [left_out], [make_agent("1")])
+        if judged:
+            cells = [CellResult(str(n), CellState.ANSWERED, verdict) for n, verdict in enumerate(judged, 1)]
+            await store.intend(run.id, "k1", "n", 1.0)
+            await store.created(run.id, "k1", "7", {}, 1.0)
+            await store.add_answers(run.id, "k1", [make_answer(agent_id="1"), make_answer(agent_id="2")])
+            await store.close_test(run.id, "k1", SpecState.COMPLETE, cells, 2.0)
+        counts = await store.counts(run.id)
+        cells_too = [Observed(cell) async for cell in store.cells(run.id)]
+        assert await insight(store, run) == nothing_wrong(run.id, counts)
+        assert nothing_wrong(run.id, counts) == look(run.id, cells_too, Names())
+
+
+async def test_each_cell_is_seen_with_its_own_rows_also_where_specs_before_it_have_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.store.sqlite.archive.PAGE", 2)
+    specs = [make_spec(f"k{n}", target=f"t{n}", expect=("http-server.totalTime < 100",)) for n in range(4)]
+    async with open_store(str(tmp_path / "o.db")) as opened:
+        store, run = opened.store, make_run()
+        await store.create_run(run, make_tests(specs), [], [make_agent("1"), make_agent("2")])
+        for key in ("k1", "k3"):
+            await store.intend(run.id, key, "n", 1.0)
+            await store.created(run.id, key, "7", {}, 1.0)
+            rows = [make_answer(agent_id=agent, metrics={"totalTime": 500}) for agent in "129"]
+            await store.add_answers(run.id, key, rows)
+            ends = [CellResult(agent, CellState.ANSWERED, Verdict.FAIL) for agent in "12"]
+            await store.close_test(run.id, key, SpecState.COMPLETE, ends, 2.0)
+        found = await insight(store, run)
+    assert {key.target for key in found.phases} == {"t1", "t3"}
+    assert set(found.phases.values()) == {Phase.SLOW}
+    assert found.unjudged["pending"] == 4
 
 
 async def test_a_run_that_has_just_begun_has_an_insight_too(tmp_path: Path) -> None:

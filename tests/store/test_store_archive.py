@@ -58,7 +58,7 @@ async def test_agents_are_as_the_run_saw_them(store: Store) -> None:
     assert await store.agents("aa03") == {}
 
 
-async def test_specs_come_in_the_order_of_the_plan_and_by_state(store: Store) -> None:
+async def test_specs_come_in_the_order_of_the_plan_and_by_state(store: Store, page: None) -> None:
     keys = ["z", "a", "m"]
     await store.create_run(make_run(RUN), make_tests([make_spec(key) for key in keys]), [], [])
     assert [test.spec.key for test in await store.tests(RUN)] == keys

@@ -177,17 +177,30 @@ class SqliteArchive:
         return await self._read(work)
 
     async def tests(self, run: str, states: Sequence[SpecState] | None = None) -> list[TestRecord]:
-        wanted = [state.value for state in (SpecState if states is None else states)]
+        return [test async for test in self.each_test(run, states)]
 
-        def work(db: sqlite3.Connection) -> list[TestRecord]:
-            found = db.execute(
-                f"SELECT {rows.TEST_COLUMNS} FROM specs WHERE run_n = (SELECT n FROM runs WHERE id = ?) "
-                f"AND state IN ({','.join('?' * len(wanted))}) ORDER BY position",
-                (run, *wanted),
-            )
-            return [rows.test_record(run, row) for row in found]
+    async def each_test(
+        self, run: str, states: Sequence[SpecState] | None = None
+    ) -> AsyncIterator[TestRecord]:
+        wanted = None if states is None else [state.value for state in states]
+        which = _OF_RUN if wanted is None else f"{_OF_RUN} AND state IN ({','.join('?' * len(wanted))})"
+        after = -1
+        while True:
 
-        return await self._read(work)
+            def page(db: sqlite3.Connection, after: int = after) -> list[TestRecord]:
+                found = db.execute(
+                    f"SELECT {rows.TEST_COLUMNS} FROM specs WHERE {which} AND position > ? "
+                    "ORDER BY position LIMIT ?",
+                    (run, *(wanted or ()), after, PAGE),
+                )
+                return [rows.test_record(run, row) for row in found]
+
+            tests = await self._read(page)
+            for test in tests:
+                yield test
+            if len(tests) < PAGE:
+                return
+            after = tests[-1].position
 
     async def test(self, run: str, key: str) -> TestRecord:
         def work(db: sqlite3.Connection) -> TestRecord:

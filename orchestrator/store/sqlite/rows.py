@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
+from sys import intern
 from typing import Any
 
 from orchestrator import jsontext
@@ -303,12 +304,13 @@ def stored_answer(row: Row) -> StoredAnswer:
 def cell_record(row: Row, agents: Mapping[str, Agent]) -> CellRecord:
     """From key, test, type, target, agent_id, state, verdict, reasons."""
     agent = agents.get(row[4])
+    # Whoever keeps the cells of a run keeps each of these texts once.
     return CellRecord(
-        spec=row[0],
-        test=row[1],
-        type=row[2],
-        target=row[3],
-        agent_id=row[4],
+        spec=None if row[0] is None else intern(row[0]),
+        test=intern(row[1]),
+        type=intern(row[2]),
+        target=intern(row[3]),
+        agent_id=intern(row[4]),
         agent=agent.name if agent else row[4],
         country=agent.country if agent else None,
         state=CellState(row[5]),
