@@ -29,6 +29,10 @@ class RunState(StrEnum):
     REFUSED = "refused"
 
 
+# States of runs that have ended and that nobody goes on with.
+FINISHED = (RunState.COMPLETE, RunState.INCOMPLETE, RunState.REFUSED)
+
+
 @dataclass(frozen=True, slots=True)
 class RunSettings:
     """What a run was started with and a resume needs.
@@ -37,7 +41,7 @@ class RunSettings:
     that is left to its other tools. ``simulated``: its world was the built-in simulator's; its tests exist
     nowhere. ``boxed``: by the estimate not all tests fit into the deadline. ``sets`` are the plan's
     variables as they were set on the command line. ``allow_missing`` is the share of the cells that may lack
-    an answer before the run counts as incomplete.
+    an answer before the run counts as incomplete. ``keep``: how many runs of the plan stay in the store.
     """
 
     deadline: float = 1800.0
@@ -48,6 +52,7 @@ class RunSettings:
     boxed: bool = False
     allow_missing: float = 0.0
     sets: Mapping[str, str] = field(default_factory=dict)
+    keep: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,10 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One execution of a plan: ``settings`` as it was begun, ``facts`` as it stands."""
+    """One execution of a plan: ``settings`` as it was begun, ``facts`` as it stands.
+
+    ``raw_pruned`` is when the rows of its answers, as the API sent them, were taken away, if they were.
+    """
 
     id: str
     plan: str
@@ -132,6 +140,7 @@ class RunRecord:
     exit_code: int | None = None
     settings: RunSettings = field(default_factory=RunSettings)
     facts: RunFacts = field(default_factory=RunFacts)
+    raw_pruned: float | None = None
 
     @property
     def simulated(self) -> bool:

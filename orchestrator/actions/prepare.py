@@ -103,6 +103,7 @@ async def store_run(session: Session, prepared: Prepared, wishes: Wishes) -> Run
             boxed=prepared.estimate.beyond_deadline > 0,
             allow_missing=plan.allow_missing,
             sets=dict(plan.sets),
+            keep=plan.keep,
         ),
         facts=_facts(len(specs), cells, prepared.estimate.units),
     )

@@ -20,6 +20,7 @@ from orchestrator.actions.prepare import (
     store_rerun,
     store_run,
 )
+from orchestrator.actions.prune import keep_to
 from orchestrator.actions.session import Session
 from orchestrator.errors import Exit, StoreProblem, UsageProblem, telling
 from orchestrator.events import Listener
@@ -92,7 +93,8 @@ async def run(
     and ``Unanswered`` before anything is created, ``StoreProblem`` at any time.
     """
     async with _held(session, plan.name, waiting):
-        return await conduct(session, await _begun(session, plan, wishes, seed), attend=attend)
+        outcome = await conduct(session, await _begun(session, plan, wishes, seed), attend=attend)
+    return await _kept(session, outcome, waiting)
 
 
 async def _begun(session: Session, plan: Plan, wishes: Wishes, seed: int) -> RunRecord:
@@ -122,7 +124,8 @@ async def resume(
     async with _held(session, begun.plan, waiting):
         # Whoever held the lease has gone on with it meanwhile.
         record = await session.doors.store.run(begun.id)
-        return await conduct(session, record, unknown=unknown, attend=attend)
+        outcome = await conduct(session, record, unknown=unknown, attend=attend)
+    return await _kept(session, outcome, waiting)
 
 
 async def rerun(
@@ -142,9 +145,19 @@ async def rerun(
     """
     async with _held(session, parent.plan, waiting):
         record = await session.doors.store.run(parent.id)
-        return await conduct(
-            session, await store_rerun(session, record, wishes, failed=failed, only=only), attend=attend
-        )
+        again = await store_rerun(session, record, wishes, failed=failed, only=only)
+        outcome = await conduct(session, again, attend=attend)
+    return await _kept(session, outcome, waiting)
+
+
+async def _kept(session: Session, outcome: Outcome, waiting: Waiting) -> Outcome:
+    """The outcome, after the runs were taken away that the plan no longer keeps. That this cannot be done
+    changes nothing of the run."""
+    try:
+        await keep_to(session.opened, outcome.run, session.doors.clock)
+    except StoreProblem as problem:
+        waiting.told(f"older runs of the plan could not be taken away: {problem.message}")
+    return outcome
 
 
 def as_begun(

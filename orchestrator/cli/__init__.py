@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "baseline": ("compare", "Name runs that later ones are compared with."),
     "agents": ("agents", "List agents, or those that a plan's selector matches."),
     "doctor": ("doctor", "Check token, origin, account group, clock, limits and store."),
+    "store": ("store", "Tell what the store holds; prune old runs."),
     "schema": ("schema", "Print the JSON Schema of plans, for editors."),
     "simulator": ("simulator_command", "Serve the simulated API on loopback."),
     "completion": ("completion", "Print the shell completion script."),

@@ -189,6 +189,7 @@ class PlanDocument(_Document):
     budget: BudgetDocument = BudgetDocument()
     deadline: Duration | None = None
     allow_missing: Annotated[float, BeforeValidator(share)] = 0.0
+    keep: Count | None = None
     vars: Any = None
 
 

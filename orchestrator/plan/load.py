@@ -93,6 +93,7 @@ def parse_plan(
         sets=sets,
         notes=csv.notes(),
         allow_missing=document.allow_missing,
+        keep=document.keep,
     )
 
 

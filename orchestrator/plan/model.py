@@ -59,7 +59,8 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is wanted. ``allow_missing`` is the share of the cells that may lack an answer.
+    """What is wanted. ``allow_missing`` is the share of the cells that may lack an answer, ``keep`` how many
+    runs of the plan stay in the store (``None``: all).
 
     ``source_text``, ``attachments`` (CSV files by the name that the plan gives them) and ``sets`` are
     everything that the plan was made of besides the environment; :meth:`bundle` holds them together.
@@ -83,6 +84,7 @@ class Plan:
     sets: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     allow_missing: float = 0.0
+    keep: int | None = None
 
     def bundle(self) -> str:
         """The plan as one text that needs no file beside it; ``parse_bundle`` reads it."""

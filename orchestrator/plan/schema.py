@@ -76,6 +76,7 @@ def _plan_properties() -> Schema:
             "description": "Share of the cells that may lack an answer in a complete run; default 0%.",
             **_share(),
         },
+        "keep": _count("Runs of this plan that stay in the store; each run takes older ones away."),
         "vars": {
             "description": "Variables and their defaults; --set NAME=VALUE overrides.",
             "type": "object",

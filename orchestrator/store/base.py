@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from orchestrator.clock import Clock
 from orchestrator.events import Event
+from orchestrator.holdings import Holding, Holdings, RunOutline, Size
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, CellResult, NotRun
 from orchestrator.records import (
@@ -200,8 +201,50 @@ class Archive(Protocol):
         """What this store is."""
 
 
+class Upkeep(Protocol):
+    """What keeps a store small. Each call that writes is short, because others write too, and a kill between
+    two of them leaves a sound store; whoever prunes next goes on."""
+
+    async def outlines(self) -> list[RunOutline]:
+        """All runs, newest first."""
+
+    async def must_stay(self) -> dict[str, str]:
+        """The ids of runs that are not to be taken, whatever their age, each with the reason."""
+
+    async def condemn(self, runs: Sequence[str]) -> list[str]:
+        """From now on these runs are not there. Returns those of them that there were, and that had ended."""
+
+    async def clear(self) -> bool:
+        """Take away a part of what condemned runs hold; whether there may be more."""
+
+    async def thin(self, run: str, at: float, after: int = -1) -> int | None:
+        """Take away a part of the raw rows of a run that has ended; ``at`` is now.
+
+        Returns the position to go on ``after``, ``None`` where nothing is left to do.
+        """
+
+    async def give_back(self) -> bool:
+        """Give a part of the free space back; whether there is more that can be given back so."""
+
+    async def rebuild(self) -> bool:
+        """Give all free space back at once, where nobody else uses the store; whether that was done."""
+
+    async def size(self) -> Size:
+        """How large the store is."""
+
+    async def holding(self, runs: Sequence[str]) -> Holding:
+        """What these runs hold."""
+
+    async def holdings(self) -> Holdings:
+        """What the whole store holds."""
+
+
 class Store(Journal, Archive, Protocol):
-    """Both, as one who conducts a run needs them."""
+    """What one who conducts a run needs of a store."""
+
+
+class WholeStore(Store, Upkeep, Protocol):
+    """All of it."""
 
 
 async def for_ever() -> float:

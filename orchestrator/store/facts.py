@@ -22,7 +22,7 @@ def dump_settings(settings: RunSettings) -> JsonObject:
 def load_settings(data: Mapping[str, Json]) -> RunSettings:
     """What :func:`dump_settings` gave."""
     known = RunSettings()
-    sets = data.get("sets")
+    sets, keep = data.get("sets"), data.get("keep")
     return RunSettings(
         deadline=_number(data.get("deadline"), known.deadline),
         reserve=_number(data.get("reserve"), known.reserve),
@@ -32,6 +32,7 @@ def load_settings(data: Mapping[str, Json]) -> RunSettings:
         boxed=data.get("boxed") is True,
         allow_missing=_number(data.get("allow_missing"), known.allow_missing),
         sets={name: str(value) for name, value in sets.items()} if isinstance(sets, dict) else {},
+        keep=keep if isinstance(keep, int) and keep > 0 else None,
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from orchestrator.budget.permits import Ledger
     from orchestrator.events import Tell
-    from orchestrator.store.base import Lease, Store
+    from orchestrator.store.base import Lease, WholeStore
 
 # Beside the store; all runs whose stores are in one folder share it.
 SHARED_BUDGET = "budget.db"
@@ -45,7 +45,7 @@ class Opened:
     """What a run needs of its store. Whoever makes a ledger closes it."""
 
     url: str
-    store: Store
+    store: WholeStore
     ledger: MakeLedger
     lease: Lease
 
@@ -89,8 +89,8 @@ async def open_store(
     store works. Raises :class:`UsageProblem` for a URL that means no store, or one that is not there, and
     :class:`orchestrator.errors.StoreProblem` where it cannot be opened.
     """
-    from orchestrator.store.sqlite.journal import SqliteStore  # noqa: PLC0415 - start-up stays light
-    from orchestrator.store.sqlite.lease import FileLease  # noqa: PLC0415 - as above
+    from orchestrator.store.sqlite.lease import FileLease  # noqa: PLC0415 - start-up stays light
+    from orchestrator.store.sqlite.upkeep import SqliteUpkeep  # noqa: PLC0415 - as above
 
     path = _file(url)
     if not make and not _is_there(path):
@@ -98,7 +98,7 @@ async def open_store(
             f"there is no store at {path}, so there is no run yet",
             hint="run a plan, or name another store with --store",
         )
-    store = await SqliteStore.open(path, make=make, virtual=virtual, busy=busy)
+    store = await SqliteUpkeep.open(path, make=make, virtual=virtual, busy=busy)
     try:
         yield Opened(url, store, partial(_shared_ledger, path), FileLease(path))
     finally:

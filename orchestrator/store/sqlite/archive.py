@@ -120,10 +120,13 @@ class SqliteArchive:
     async def run(self, name: str) -> RunRecord:
         def work(db: sqlite3.Connection) -> list[RunRecord]:
             if name == "last":
-                found = db.execute(f"SELECT {rows.RUN_COLUMNS} FROM runs ORDER BY n DESC LIMIT 1")
+                found = db.execute(
+                    f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE NOT condemned ORDER BY n DESC LIMIT 1"
+                )
             else:
                 found = db.execute(
-                    f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE substr(id, 1, ?) = ? ORDER BY n DESC LIMIT 2",
+                    f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE substr(id, 1, ?) = ? AND NOT condemned "
+                    "ORDER BY n DESC LIMIT 2",
                     (len(name), name),
                 )
             return [rows.run_record(row) for row in found]
@@ -142,7 +145,8 @@ class SqliteArchive:
     async def runs(self, limit: int = 50, plan: str | None = None) -> list[RunRecord]:
         def work(db: sqlite3.Connection) -> list[RunRecord]:
             found = db.execute(
-                f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE ?1 IS NULL OR plan = ?1 ORDER BY n DESC LIMIT ?2",
+                f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE (?1 IS NULL OR plan = ?1) AND NOT condemned "
+                "ORDER BY n DESC LIMIT ?2",
                 (plan, limit),
             )
             return [rows.run_record(row) for row in found]

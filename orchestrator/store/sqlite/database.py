@@ -107,6 +107,9 @@ class Database:
             self._check_schema()
             return
         run("PRAGMA synchronous = FULL")
+        if not tables:
+            # What is pruned can be given back page by page, beside others who write.
+            run("PRAGMA auto_vacuum = INCREMENTAL")
         self._migrate()
         wanted = journal_mode()
         if run("PRAGMA journal_mode").fetchone()[0].upper() != wanted:
@@ -173,6 +176,10 @@ class Database:
                 raise
             finally:
                 self._wait_for_locks(BUSY_SECONDS)
+
+    def wait_for_locks(self) -> None:
+        """As long as every statement does that is no write."""
+        self._wait_for_locks(BUSY_SECONDS)
 
     def _wait_for_locks(self, seconds: float) -> None:
         self.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")

@@ -63,7 +63,7 @@ def safe(text: str | None) -> str | None:
 
 RUN_COLUMNS = (
     "id, plan, plan_path, plan_text, plan_hash, api, origin, account, parent, started, finished, state, "
-    "exit_code, settings, facts"
+    "exit_code, settings, facts, raw_pruned"
 )
 
 
@@ -85,6 +85,7 @@ def run_row(run: RunRecord) -> Row:
         run.exit_code,
         dump(dump_settings(run.settings)),
         dump(dump_facts(run.facts)),
+        run.raw_pruned,
     )
 
 
@@ -106,6 +107,7 @@ def run_record(row: Row) -> RunRecord:
         exit_code=row[12],
         settings=load_settings(_object(row[13])),
         facts=load_facts(_object(row[14])),
+        raw_pruned=row[15],
     )
 
 

@@ -1,0 +1,206 @@
+"""What keeps a store small: which runs may go, and taking them away while others write."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from orchestrator.actions.reading import no_run_of
+from orchestrator.clock import Clock
+from orchestrator.errors import UsageProblem
+from orchestrator.holdings import Holdings, RunOutline, Size
+from orchestrator.records import FINISHED, RunRecord, RunState
+from orchestrator.report.upkeep import Pruned
+from orchestrator.store.base import Upkeep
+from orchestrator.store.opening import Opened
+
+T = TypeVar("T")
+
+# Why runs stay, in the words of a report.
+UNFINISHED = "not finished: they can be resumed"
+GOING_ON = "a run of their plan is going on"
+LAST_GOOD = "the last good run of a plan"
+BASE = "a re-run that stays is compared with them"
+NEWEST = "among the newest of their plan"
+YOUNG = "younger than was asked for"
+THINNED = "without raw rows already"
+
+# Between two steps others have the store for as long as the step took, at most so long (seconds).
+LONGEST_PAUSE = 0.25
+# A file that cannot give pages back one by one is written anew if so much of it is free.
+REBUILT_FROM = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which runs may go: all that neither ``keep`` (so many of each plan, the newest) nor ``older_than``
+    (seconds since their start) lets stay. ``plan`` and ``simulated`` leave all others alone. With ``raw`` the
+    runs stay and their raw rows go."""
+
+    keep: int | None = None
+    older_than: float | None = None
+    plan: str | None = None
+    raw: bool = False
+    simulated: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``taken`` may go; ``stay`` counts the others that the rule is about, by why."""
+
+    rule: Rule
+    taken: tuple[RunOutline, ...]
+    stay: Mapping[str, int]
+
+
+def choose(
+    runs: Sequence[RunOutline],
+    rule: Rule,
+    *,
+    now: float,
+    must_stay: Mapping[str, str],
+    going_on: Iterable[str] = (),
+) -> Choice:
+    """What the rule takes of all ``runs`` of a store, newest first. ``going_on`` are plans of which a run is
+    alive."""
+    alive, good = set(going_on), _last_good(runs)
+    of_plan: Counter[tuple[str, bool]] = Counter()
+    why: dict[str, str] = {}
+    about = [one for one in runs if _is_about(rule, one)]
+    for run in about:
+        of_plan[run.plan, run.simulated] += 1
+        reason = must_stay.get(run.id)
+        if reason is None and run.state not in FINISHED:
+            reason = UNFINISHED
+        elif reason is None and run.plan in alive and run.state is not RunState.COMPLETE:
+            reason = GOING_ON  # it may be this one, resumed
+        elif reason is None and rule.keep is not None and of_plan[run.plan, run.simulated] <= rule.keep:
+            reason = NEWEST
+        elif reason is None and rule.older_than is not None and now - run.started <= rule.older_than:
+            reason = YOUNG
+        elif reason is None and rule.raw and run.raw_pruned is not None:
+            reason = THINNED
+        elif reason is None and run.id in good and not rule.raw:
+            reason = LAST_GOOD
+        if reason is not None:
+            why[run.id] = reason
+    if not rule.raw:
+        # Also by runs that the rule is not about; a base of a base is compared with by nobody any more.
+        staying = {one.parent for one in runs if one.id in why or not _is_about(rule, one)}
+        why |= {one.id: BASE for one in about if one.id not in why and one.id in staying}
+    taken = tuple(one for one in about if one.id not in why)
+    return Choice(rule, taken, dict(Counter(why.values())))
+
+
+def _is_about(rule: Rule, run: RunOutline) -> bool:
+    return rule.plan in (None, run.plan) and rule.simulated in (None, run.simulated)
+
+
+def _last_good(runs: Sequence[RunOutline]) -> set[str]:
+    """The newest good run of each plan in each world: what the next one will be compared with."""
+    found: dict[tuple[object, ...], str] = {}
+    for run in runs:
+        if run.exit_code == 0:
+            found.setdefault((run.plan, run.origin, run.account, run.simulated), run.id)
+    return set(found.values())
+
+
+async def candidates(opened: Opened, rule: Rule, *, now: float) -> Choice:
+    """What a rule would take. Raises ``UsageProblem`` for one that says nothing, and for an unknown plan."""
+    if rule.keep is None and rule.older_than is None:
+        raise UsageProblem(
+            "nothing says which runs may go",
+            hint="give --keep N (the newest of each plan that stay), --older-than 30d, or both",
+        )
+    runs = await opened.store.outlines()
+    if rule.plan is not None and all(run.plan != rule.plan for run in runs):
+        raise UsageProblem(await no_run_of(opened.store, rule.plan), hint="`orchestrator runs` lists them")
+    plans = {run.plan for run in runs if run.state is not RunState.COMPLETE and _is_about(rule, run)}
+    going_on = [plan for plan in plans if await opened.lease.is_held(plan)]
+    must_stay = await opened.store.must_stay()
+    return choose(runs, rule, now=now, must_stay=must_stay, going_on=going_on)
+
+
+async def would_take(opened: Opened, choice: Choice) -> Pruned:
+    """What a choice comes to, with nothing done."""
+    size = await opened.store.size()
+    holds = await opened.store.holding([run.id for run in choice.taken])
+    return Pruned(choice.taken, choice.stay, holds, size, size, raw=choice.rule.raw, dry_run=True)
+
+
+async def carry_out(opened: Opened, choice: Choice, clock: Clock) -> Pruned:
+    """Take away what was chosen, and what an earlier prune left when it was killed; give the space back.
+
+    Everybody else goes on meanwhile. Raises ``StoreProblem``; what was begun then is for the next prune.
+    """
+    store, before = opened.store, await opened.store.size()
+    ids = [run.id for run in choice.taken]
+    holds = await store.holding(ids)
+    if choice.rule.raw:
+        for run in ids:
+            await _thin(store, run, clock)
+        taken = choice.taken
+    else:
+        gone = set(await store.condemn(ids))
+        taken = tuple(run for run in choice.taken if run.id in gone)
+    await _step_by_step(store.clear, clock)
+    after = await _given_back(opened, clock)
+    return Pruned(taken, choice.stay, holds, before, after, raw=choice.rule.raw)
+
+
+async def prune(opened: Opened, rule: Rule, clock: Clock, *, dry_run: bool = False) -> Pruned:
+    """Both in one. Raises ``UsageProblem`` as :func:`candidates`, ``StoreProblem``."""
+    choice = await candidates(opened, rule, now=clock.wall())
+    return await (would_take(opened, choice) if dry_run else carry_out(opened, choice, clock))
+
+
+async def info(opened: Opened) -> Holdings:
+    """What the store holds."""
+    return await opened.store.holdings()
+
+
+async def keep_to(opened: Opened, run: RunRecord, clock: Clock) -> None:
+    """Take away what a plan no longer keeps (``keep`` of its run), runs of the same world only. Raises
+    ``StoreProblem``."""
+    if run.settings.keep is not None and run.state in FINISHED:
+        rule = Rule(keep=run.settings.keep, plan=run.plan, simulated=run.simulated)
+        await prune(opened, rule, clock)
+
+
+async def _thin(store: Upkeep, run: str, clock: Clock) -> None:
+    at = clock.wall()
+    place = await _rested(lambda: store.thin(run, at), clock)
+    while place is not None:
+        after = place
+        place = await _rested(lambda: store.thin(run, at, after), clock)  # noqa: B023 - awaited before it changes
+
+
+async def _given_back(opened: Opened, clock: Clock) -> Size:
+    """The size of the store when all that can be given back has been."""
+    store = opened.store
+    await _step_by_step(store.give_back, clock)
+    size = await store.size()
+    if size.free >= REBUILT_FROM * size.bytes and not await _anybody_runs(opened):
+        await store.rebuild()
+        size = await store.size()
+    return size
+
+
+async def _anybody_runs(opened: Opened) -> bool:
+    plans = {run.plan for run in await opened.store.outlines() if run.state is RunState.RUNNING}
+    return any([await opened.lease.is_held(plan) for plan in plans])
+
+
+async def _step_by_step(step: Callable[[], Awaitable[bool]], clock: Clock) -> None:
+    while await _rested(step, clock):
+        pass
+
+
+async def _rested(step: Callable[[], Awaitable[T]], clock: Clock) -> T:
+    """One step, and then as much time for others as it took."""
+    began = clock.now()
+    value = await step()
+    await clock.sleep(min(LONGEST_PAUSE, clock.now() - began))
+    return value

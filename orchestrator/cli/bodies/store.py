@@ -1,0 +1,86 @@
+"""What `orchestrator store` does."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from orchestrator.actions import prune as pruning
+from orchestrator.actions.prune import Choice, Rule
+from orchestrator.cli.bodies.common import opened_store, print_json, run_async, set_up_logging
+from orchestrator.clock import LoopClock
+from orchestrator.errors import UsageProblem
+from orchestrator.holdings import Holdings
+from orchestrator.report.upkeep import Pruned, holdings_document
+from orchestrator.safe import terminal
+from orchestrator.terminal.console import make_console, say
+from orchestrator.terminal.upkeep import print_holdings
+
+
+def info(*, as_json: bool, store: str | None) -> None:
+    """Tell what the store holds."""
+    set_up_logging()
+
+    async def work() -> Holdings:
+        async with opened_store(store) as opened:
+            return await pruning.info(opened)
+
+    holds = run_async(work)
+    if as_json:
+        print_json(holdings_document(holds))
+    else:
+        print_holdings(make_console(sys.stdout), holds)
+
+
+def prune(
+    keep: int | None,
+    older_than: float | None,
+    plan: str | None,
+    *,
+    raw: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    store: str | None,
+) -> None:
+    """Choose, ask, take away, tell."""
+    set_up_logging()
+    rule = Rule(keep=keep, older_than=older_than, plan=plan, raw=raw)
+
+    async def would() -> tuple[Choice, Pruned]:
+        async with opened_store(store) as opened:
+            choice = await pruning.candidates(opened, rule, now=LoopClock().wall())
+            return choice, await pruning.would_take(opened, choice)
+
+    async def work(choice: Choice) -> Pruned:
+        async with opened_store(store) as opened:
+            return await pruning.carry_out(opened, choice, LoopClock())
+
+    choice, told = run_async(would)
+    if not dry_run:
+        if choice.taken and not yes:
+            _ask(told)
+        told = run_async(lambda: work(choice))
+    if as_json:
+        print_json(told.document())
+    else:
+        _tell(told)
+
+
+def _ask(told: Pruned) -> None:
+    """Raises ``UsageProblem`` where nobody can answer, and ``Abort`` for a no."""
+    if not sys.stdin.isatty():
+        raise UsageProblem(
+            "nobody is there to be asked whether this may be taken",
+            hint="look at it with --dry-run, then give --yes",
+        )
+    for line in told.lines():
+        click.echo(terminal(line), err=True)
+    click.confirm("Take it away?", abort=True, err=True)
+
+
+def _tell(told: Pruned) -> None:
+    console = make_console(sys.stdout)
+    for line in told.lines():
+        say(console, terminal(line))

@@ -1,0 +1,75 @@
+"""`orchestrator store`: what is kept, and keeping it small."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from orchestrator.cli.options import json_option, store_option
+
+_AGE = re.compile(r"(?:(\d{1,6})w)?(?:(\d{1,6})d)?(?:(\d{1,6})h)?")
+_HOURS = (7 * 24, 24, 1)
+MOST_KEPT = 1_000_000
+
+
+class Age(click.ParamType[float]):
+    """An age in weeks, days and hours, as seconds."""
+
+    name = "age"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds from ``30d``, ``4w``, ``36h``."""
+        found = _AGE.fullmatch(str(value).strip().lower())
+        if found is None or not any(found.groups()):
+            self.fail(f"an age such as 30d, 4w or 36h is wanted, not {str(value)[:40]!r}", param, ctx)
+        hours = sum(int(part or 0) * each for part, each in zip(found.groups(), _HOURS, strict=True))
+        if hours == 0:
+            self.fail("an age of more than 0 is wanted (to let no run stay: --keep 0)", param, ctx)
+        return hours * 3600.0
+
+
+@click.group()
+def store() -> None:
+    """What the store holds, and keeping it small."""
+
+
+@store.command()
+@json_option
+@store_option
+def info(as_json: bool, store: str | None) -> None:
+    """Tell where the store is, how large it is, and what is in it."""
+    from orchestrator.cli.bodies import store as body  # noqa: PLC0415 - start-up stays light
+
+    body.info(as_json=as_json, store=store)
+
+
+@store.command()
+@click.option(
+    "--keep", type=click.IntRange(0, MOST_KEPT), metavar="N", help="The newest N runs of each plan stay."
+)
+@click.option("--older-than", type=Age(), metavar="AGE", help="Runs that are younger stay (30d, 4w, 36h).")
+@click.option("--plan", metavar="NAME", help="Only runs of this plan.")
+@click.option("--raw", is_flag=True, help="Take only the rows as the API sent them; the runs stay.")
+@click.option("--dry-run", is_flag=True, help="Say what would be taken, and take nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
+@store_option
+def prune(
+    keep: int | None,
+    older_than: float | None,
+    plan: str | None,
+    raw: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    store: str | None,
+) -> None:
+    """Take away old runs and give their space back.
+
+    A run is taken if neither --keep nor --older-than lets it stay. Runs that have not finished stay, so
+    does the last good one of each plan, and the one that a re-run which stays is compared with.
+    """
+    from orchestrator.cli.bodies import store as body  # noqa: PLC0415 - start-up stays light
+
+    body.prune(keep, older_than, plan, raw=raw, dry_run=dry_run, yes=yes, as_json=as_json, store=store)
