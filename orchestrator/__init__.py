@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.events import Event, Listener
     from orchestrator.insight.look import Explanation, Insight
     from orchestrator.insight.silence import Silence
+    from orchestrator.holdings import Holding, Holdings, RunOutline, Size
     from orchestrator.library import (
         FinishedRun,
         agents,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         explain,
         make_report,
         pin,
+        prune,
         reconcile,
         rerun,
         results,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
         runs,
         show,
         unpin,
+        store_info,
     )
     from orchestrator.model import Agent, AgentState, AgentType, Answer, AnswerStatus, Api, CellState, Verdict
     from orchestrator.plan.load import load_plan
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     from orchestrator.plan.selectors import Selection, Selector
     from orchestrator.records import Baseline, CellRecord, RunRecord, RunState, StoredAnswer, TestRecord
     from orchestrator.report.stories import Explained
+    from orchestrator.report.upkeep import Pruned
 
 __all__ = [
     "Agent",
@@ -83,6 +87,8 @@ __all__ = [
     "Health",
     "Held",
     "Insight",
+    "Holding",
+    "Holdings",
     "Listener",
     "LostCreations",
     "NoBase",
@@ -92,13 +98,16 @@ __all__ = [
     "PlanBusy",
     "PlanInvalid",
     "PlanProblem",
+    "Pruned",
     "Refused",
+    "RunOutline",
     "RunRecord",
     "RunState",
     "Selection",
     "Selector",
     "Shown",
     "Silence",
+    "Size",
     "StoreProblem",
     "StoredAnswer",
     "TestRecord",
@@ -116,6 +125,7 @@ __all__ = [
     "load_plan",
     "make_report",
     "pin",
+    "prune",
     "reconcile",
     "rerun",
     "results",
@@ -124,6 +134,7 @@ __all__ = [
     "runs",
     "show",
     "unpin",
+    "store_info",
 ]
 
 _HOMES = {
@@ -157,6 +168,7 @@ _HOMES = {
     ),
     "orchestrator.insight.look": ("Explanation", "Insight"),
     "orchestrator.insight.silence": ("Silence",),
+    "orchestrator.holdings": ("Holding", "Holdings", "RunOutline", "Size"),
     "orchestrator.library": (
         "FinishedRun",
         "agents",
@@ -168,6 +180,7 @@ _HOMES = {
         "explain",
         "make_report",
         "pin",
+        "prune",
         "reconcile",
         "rerun",
         "results",
@@ -176,6 +189,7 @@ _HOMES = {
         "runs",
         "show",
         "unpin",
+        "store_info",
     ),
     "orchestrator.model": (
         "Agent",
@@ -202,6 +216,7 @@ _HOMES = {
         "TestRecord",
     ),
     "orchestrator.report.stories": ("Explained",),
+    "orchestrator.report.upkeep": ("Pruned",),
 }
 
 

@@ -18,6 +18,7 @@ from orchestrator.actions import check as checking
 from orchestrator.actions import compare as comparing
 from orchestrator.actions import doctor as examining
 from orchestrator.actions import explain as explaining
+from orchestrator.actions import prune as pruning
 from orchestrator.actions import reading
 from orchestrator.actions import reconcile as reconciling
 from orchestrator.actions import run as running
@@ -35,12 +36,14 @@ from orchestrator.credentials import Credentials, find_credentials
 from orchestrator.errors import Exit, UsageProblem, telling
 from orchestrator.events import Listener
 from orchestrator.insight.look import Insight
+from orchestrator.holdings import Holdings
 from orchestrator.listeners.telling import Guarded
 from orchestrator.model import AnswerStatus, Api, Verdict
 from orchestrator.plan.model import Plan
 from orchestrator.plan.selectors import Selection, Selector
 from orchestrator.records import Baseline, CellRecord, RunRecord, StoredAnswer
 from orchestrator.report.stories import Explained
+from orchestrator.report.upkeep import Pruned
 from orchestrator.settings import Settings
 from orchestrator.store.opening import Opened, open_store, pick_store, store_exists
 
@@ -279,6 +282,31 @@ async def explain(run: str, cell: str, *, agent: str | None = None, store: Place
     """
     async with _stored(store) as opened:
         return await explaining.explain(opened.store, await reading.find(opened, run), cell, agent)
+
+
+async def prune(
+    *,
+    keep: int | None = None,
+    older_than: float | None = None,
+    plan: str | None = None,
+    raw: bool = False,
+    dry_run: bool = False,
+    store: Place = None,
+) -> Pruned:
+    """Take away the runs that neither ``keep`` (the newest so many of each plan) nor ``older_than`` (seconds)
+    lets stay, or with ``raw`` their raw rows only; a ``dry_run`` only says which.
+
+    Raises ``UsageProblem`` if neither is given or there is no such plan, ``StoreProblem``.
+    """
+    rule = pruning.Rule(keep, older_than, plan, raw)
+    async with _stored(store) as opened:
+        return await pruning.prune(opened, rule, LoopClock(), dry_run=dry_run)
+
+
+async def store_info(*, store: Place = None) -> Holdings:
+    """What the store holds, plan by plan. Raises ``UsageProblem``, ``StoreProblem``."""
+    async with _stored(store) as opened:
+        return await pruning.info(opened)
 
 
 async def reconcile(

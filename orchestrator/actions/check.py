@@ -27,7 +27,9 @@ class Checked:
         """The document of ``check --json``."""
         plan, expansion = self.prepared.plan, self.prepared.expansion
         worth = self.prepared.estimate
-        return check_document(plan.name, plan.api, expansion.specs, expansion.not_run, worth, plan.notes)
+        return check_document(
+            plan.name, plan.api, expansion.specs, expansion.not_run, worth, plan.notes, keep=plan.keep
+        )
 
 
 @dataclass(frozen=True, slots=True)

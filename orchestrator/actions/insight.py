@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from orchestrator.insight.look import Insight, Looking, nothing_wrong
+from orchestrator.insight.look import Insight, Observations, nothing_wrong
 from orchestrator.insight.values import Observed, Trouble
 from orchestrator.insight.words import Names
 from orchestrator.lifecycle import SpecState
@@ -56,15 +56,15 @@ async def insight(
     counts = await archive.counts(run.id)
     if hand_on is None and not any(counts.verdicts.get(verdict) for verdict in _TOLD):
         return nothing_wrong(run.id, counts)
-    looking = Looking()
+    observed = Observations()
 
     def take(one: Observed) -> None:
-        looking.take(one)
+        observed.take(one)
         if hand_on is not None:
             hand_on(one)
 
     names = await _observe(archive, run, take)
-    return looking.told(run.id, names, counts.paths)
+    return observed.told(run.id, names, counts.paths)
 
 
 async def gathered(archive: Archive, run: RunRecord) -> Gathered:

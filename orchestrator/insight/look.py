@@ -115,22 +115,22 @@ class Insight:
 
 def look(run: str, cells: Iterable[Observed], names: Names, paths: Paths = Paths()) -> Insight:  # noqa: B008 - frozen
     """What is wrong with a run, from all of its cells, in whatever order they come."""
-    looking = Looking()
+    observed = Observations()
     for cell in cells:
-        looking.take(cell)
-    return looking.told(run, names, paths)
+        observed.take(cell)
+    return observed.told(run, names, paths)
 
 
 def nothing_wrong(run: str, counts: Counts) -> Insight:
     """What :func:`look` says of a run without a cell that is bad, silent or partial: it needs no cells."""
-    looking = Looking()
-    looking.verdicts.update(counts.verdicts)
-    looking.verdicts[None] = counts.cells.get(CellState.PENDING, 0)
-    looking.left_out = counts.left_out
-    return looking.told(run, Names(), counts.paths)
+    observed = Observations()
+    observed.verdicts.update(counts.verdicts)
+    observed.verdicts[None] = counts.cells.get(CellState.PENDING, 0)
+    observed.left_out = counts.left_out
+    return observed.told(run, Names(), counts.paths)
 
 
-class Looking:
+class Observations:
     """Takes the cells of a run one after the other, and keeps of each only what is needed at the end."""
 
     def __init__(self) -> None:

@@ -68,8 +68,11 @@ def check_document(
     left_out: Sequence[NotRun],
     worth: Estimate,
     notes: Sequence[str] = (),
+    *,
+    keep: int | None = None,
 ) -> dict[str, object]:
-    """The document of ``check --json``. Units and times are estimates; times in seconds."""
+    """The document of ``check --json``. Units and times are estimates; times in seconds. ``keep`` is how many
+    runs of the plan stay in the store."""
     return {
         "schema": SCHEMA,
         "plan": plan,
@@ -95,6 +98,7 @@ def check_document(
         ],
         "ceilings_exceeded": list(worth.exceeded),
         "notes": list(notes),
+        "keep": keep,
         "specs": [
             {
                 "spec": spec.key,

@@ -41,6 +41,7 @@ def summary(run: RunRecord, counts: Counts, *, now: float | None = None) -> dict
         "budgets": {name: _budget(seen) for name, seen in run.facts.budgets.items()},
         "units": {"estimated": run.facts.units},
         "paths": asdict(counts.paths),
+        "raw_pruned": utc(run.raw_pruned),
     }
 
 

@@ -33,10 +33,13 @@ def print_check(
     left_out: Sequence[NotRun],
     worth: Estimate,
     agents: Sequence[Agent] = (),
+    *,
+    keep: int | None = None,
 ) -> None:
     """What would be created, what packing saves, what it takes, what is left out, for people.
 
-    ``agents`` is the listing, for the names of those that are left out.
+    ``agents`` is the listing, for the names of those that are left out; ``keep`` is how many runs of the plan
+    stay in the store.
     """
     cells, creations = many(worth.cells, "cell"), many(worth.creations, "creation")
     say(console, f"{terminal(plan)}  {cells} in {creations}, about {span(worth.finish_seconds)}", "bold")
@@ -58,6 +61,11 @@ def print_check(
         fit = "all blocks and targets in turn, until it ends"
         say(console, f"  time box  {span(worth.deadline)}: about {beyond}; {fit}", "yellow")
     _print_own(console, specs)
+    if keep is not None:
+        say(
+            console,
+            f"  keep      {many(keep, 'run')} of this plan; each run takes older ones out of the store",
+        )
     print_groups(console, "Left out", grouped(left_out, agent_names(agents)))
     for sentence in worth.exceeded:
         say(console, f"ceiling exceeded: {terminal(sentence)}", "bold red")

@@ -74,6 +74,8 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         lost = place.sh("orchestrator run -q plan.yaml")
         assert lost.returncode == 3, lost.stderr
         found["reconcile"] = read(place, "orchestrator reconcile last --json")
+        found["store_info"] = read(place, "orchestrator store info --json")
+        found["store_prune"] = read(place, "orchestrator store prune --keep 0 --dry-run --json")
     return found
 
 

@@ -36,6 +36,7 @@ def check(plan: str, reading: Reading, world: World, access: Access, *, as_json:
             prepared.expansion.not_run,
             prepared.estimate,
             prepared.agents,
+            keep=loaded.keep,
         )
     raise SystemExit(int(checked.exit_code))
 

@@ -31,6 +31,8 @@ REBUILT = 1_000_000_000
 
 _FINISHED = tuple(state.value for state in FINISHED)
 _IS_FINISHED = f"state IN ({','.join('?' * len(_FINISHED))}) AND NOT condemned"
+_IS_PINNED = "n IN (SELECT run_n FROM baselines)"
+PINNED = "pinned as a baseline"
 _OUTLINE = (
     "id, plan, started, finished, state, exit_code, parent, origin, account, "
     "json_extract(settings, '$.simulated'), raw_pruned, thinning"
@@ -53,7 +55,11 @@ class SqliteUpkeep(SqliteStore):
         return await self._read(work)
 
     async def must_stay(self) -> dict[str, str]:
-        return {}
+        def work(db: sqlite3.Connection) -> dict[str, str]:
+            found = db.execute(f"SELECT id FROM runs WHERE {_IS_PINNED}")
+            return {row[0]: PINNED for row in found}
+
+        return await self._read(work)
 
     async def condemn(self, runs: Sequence[str]) -> list[str]:
         def work(db: sqlite3.Connection) -> list[str]:
@@ -62,7 +68,8 @@ class SqliteUpkeep(SqliteStore):
                 run
                 for run in runs
                 if db.execute(
-                    f"UPDATE runs SET condemned = 1, id = '-' || n WHERE id = ? AND {_IS_FINISHED}",
+                    f"UPDATE runs SET condemned = 1, id = '-' || n WHERE id = ? "
+                    f"AND {_IS_FINISHED} AND NOT {_IS_PINNED}",
                     (run, *_FINISHED),
                 ).rowcount
             ]
