@@ -10,6 +10,7 @@ from orchestrator.lifecycle import SpecState
 from orchestrator.model import (
     Answer,
     Api,
+    CellResult,
     CellState,
     Spec,
     Verdict,
@@ -179,6 +180,18 @@ class TestRecord:
     closed: float | None = None
     error: str | None = None
     given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TestEnd:
+    """How a spec ends: its state, why, and the ends of its cells."""
+
+    __test__ = False  # as above
+
+    key: str
+    state: SpecState
+    cells: tuple[CellResult, ...]
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

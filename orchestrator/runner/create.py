@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator import events
@@ -9,6 +10,7 @@ from orchestrator.budget.permits import Permit
 from orchestrator.errors import StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import CellResult, CellState, Verdict
+from orchestrator.records import TestEnd
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.judge import tell_judged
 from orchestrator.runner.naming import test_name
@@ -176,19 +178,27 @@ async def leave_unanswered(context: Context, key: str) -> None:
 
 async def end_uncreated(context: Context, test: InHand, state: SpecState, reason: str) -> None:
     """The end of a spec without a test: failed, unknown or not run. Its cells say why."""
-    spec = test.record.spec
+    await end_all_uncreated(context, [test], state, reason)
+
+
+async def end_all_uncreated(context: Context, tests: Sequence[InHand], state: SpecState, reason: str) -> None:
+    """The same end of several specs, in one write: at a deadline there may be thousands."""
     if state is SpecState.UNKNOWN:
         # It may exist and have cost units, so its cells were run as far as anybody knows.
         cell, verdict = CellState.MISSING, Verdict.NO_ANSWER
     else:
         cell, verdict = CellState.NOT_RUN, Verdict.NOT_RUN
-    cells = [CellResult(agent_id, cell, verdict, (reason,)) for agent_id in spec.agents]
-    context.tell(events.Closed(state), spec.key)
-    told = context.take_events()
-    wall = context.clock.wall()
-    await context.durably(
-        context.store.close_test(context.run.id, spec.key, state, cells, wall, reason, told)
-    )
-    tell_judged(context, spec.key, [Change(cell) for cell in cells])
-    context.tests.pop(spec.key, None)
-    context.schedule.apply(CreationEnded(spec.key), context.clock.now())
+    ends = [
+        TestEnd(
+            spec.key, state, tuple(CellResult(one, cell, verdict, (reason,)) for one in spec.agents), reason
+        )
+        for spec in (test.record.spec for test in tests)
+    ]
+    for end in ends:
+        context.tell(events.Closed(state), end.key)
+    told, wall = context.take_events(), context.clock.wall()
+    await context.durably(context.store.close_tests(context.run.id, ends, wall, told))
+    for end in ends:
+        tell_judged(context, end.key, [Change(one) for one in end.cells])
+        context.tests.pop(end.key, None)
+        context.schedule.apply(CreationEnded(end.key), context.clock.now())

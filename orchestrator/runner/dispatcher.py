@@ -22,7 +22,7 @@ from orchestrator.records import RunState
 from orchestrator.runner.chooser import Chooser, Go, Wait
 from orchestrator.runner.close import close
 from orchestrator.runner.context import EVENTS_BUFFERED, Context
-from orchestrator.runner.create import create, end_uncreated, leave_unanswered
+from orchestrator.runner.create import create, end_all_uncreated, leave_unanswered
 from orchestrator.runner.doors import Interruption
 from orchestrator.runner.hops import choose_hops
 from orchestrator.runner.pacer import Pacer
@@ -175,10 +175,10 @@ class Dispatcher:
             if leaving or step is probe:
                 scope.cancel()
         left = context.schedule.stop_creating()
-        if self._leave_at is None and context.stop.sending is None:
+        if left and self._leave_at is None and context.stop.sending is None:
             # Not an interruption: these will not be created by this run any more. A resume may.
-            for key in left:
-                await end_uncreated(context, context.tests[key], SpecState.NOT_RUN, context.stop.creating)
+            tests = [context.tests[key] for key in left]
+            await end_all_uncreated(context, tests, SpecState.NOT_RUN, context.stop.creating)
 
     async def _keep_facts(self, now: float) -> None:
         context = self._context

@@ -24,10 +24,13 @@ def tell_judged(context: Context, key: str, changes: Sequence[Change]) -> None:
         context.tell(Judged(**{field: now[verdict] for verdict, field in JUDGED_AS.items()}), key)
 
 
-async def judge_stored(context: Context, test: InHand, rows: Iterable[Answer]) -> None:
-    """Judge by the answers that an earlier session of the run has stored, where it has not done so itself."""
+async def judge_stored(
+    context: Context, test: InHand, rows: Iterable[Answer], judged: Iterable[CellResult]
+) -> None:
+    """Judge by the answers that an earlier session of the run has stored, where it has not done so itself;
+    ``judged`` are the cells that it has."""
     key = test.record.spec.key
-    test.judging.know(await context.store.judged(context.run.id, key))
+    test.judging.know(judged)
     changes = test.judging.take(rows)
     if changes:
         events = context.take_events()

@@ -24,6 +24,7 @@ from orchestrator.records import (
     RunRecord,
     RunState,
     StoredAnswer,
+    TestEnd,
     TestRecord,
 )
 
@@ -70,6 +71,9 @@ class Journal(Protocol):
     ) -> None:
         """Any other legal move. Of a spec that is opened again the cells that lack answers are open again."""
 
+    async def move_all(self, run: str, keys: Sequence[str], state: SpecState) -> None:
+        """The same move of several specs, all or nothing, in one transaction."""
+
     async def adopt(self, run: str, key: str, test_id: str, at: float) -> None:
         """unknown -> waiting, with the test id that a person found; its cells are open again."""
 
@@ -104,6 +108,11 @@ class Journal(Protocol):
     ) -> None:
         """The end of a spec with the ends of its cells, in one transaction; of those that are judged already
         only what changed."""
+
+    async def close_tests(
+        self, run: str, ends: Sequence[TestEnd], at: float, events: Sequence[Event] = ()
+    ) -> None:
+        """The ends of several specs, all or nothing, in one transaction."""
 
     async def update_run(
         self,
@@ -173,6 +182,15 @@ class Archive(Protocol):
     async def judged(self, run: str, key: str) -> list[CellResult]:
         """The cells of one spec that have a verdict, in the order of their agents' ids."""
 
+    async def open_answers(
+        self, run: str, keys: Sequence[str]
+    ) -> dict[str, tuple[list[Answer], list[CellResult]]]:
+        """Of each of these specs the answers and the cells that have a verdict, as :meth:`answers` and
+        :meth:`judged` give them; nothing of a spec that is not there."""
+
+    async def told(self, run: str, kind: str) -> int:
+        """How many events of a kind (a name in ``KINDS``) a run has."""
+
     async def counts(self, run: str) -> Counts:
         """Counts by state, from what is stored."""
 
@@ -188,8 +206,8 @@ class Archive(Protocol):
     async def metric_names(self, run: str) -> set[str]:
         """The names of the metrics that the answers of a run have."""
 
-    async def events(self, run: str, spec: str | None = None) -> list[Event]:
-        """The events of a run, or of one spec, in order."""
+    async def events(self, run: str, spec: str | None = None, kind: str | None = None) -> list[Event]:
+        """The events of a run, or of one spec, or of one kind (a name in ``KINDS``), in order."""
 
     async def latencies(self, origin: str) -> dict[str, list[float]]:
         """Learned latencies by test type, and quiet times by kind of layer; seconds, oldest first."""

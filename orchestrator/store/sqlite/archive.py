@@ -249,12 +249,46 @@ class SqliteArchive:
 
         return await self._read(work)
 
-    async def events(self, run: str, spec: str | None = None) -> list[Event]:
+    async def open_answers(
+        self, run: str, keys: Sequence[str]
+    ) -> dict[str, tuple[list[Answer], list[CellResult]]]:
+        def work(db: sqlite3.Connection) -> dict[str, tuple[list[Answer], list[CellResult]]]:
+            marks = ",".join("?" * len(keys))
+            which = f"FROM specs WHERE {_OF_RUN} AND key IN ({marks})"
+            numbers = dict(db.execute(f"SELECT n, key {which}", (run, *keys)))
+            found: dict[str, tuple[list[Answer], list[CellResult]]] = {
+                key: ([], []) for key in numbers.values()
+            }
+            for row in db.execute(
+                f"SELECT {rows.ANSWER_COLUMNS}, spec_n FROM answers WHERE spec_n IN (SELECT n {which}) "
+                "ORDER BY spec_n, agent_id, layer, server, direction, round_id",
+                (run, *keys),
+            ):
+                found[numbers[row[-1]]][0].append(rows.answer_record(row))
+            for row in db.execute(
+                "SELECT agent_id, state, verdict, reasons, spec_n FROM cells "
+                f"WHERE spec_n IN (SELECT n {which}) "
+                "AND verdict IS NOT NULL ORDER BY spec_n, agent_id",
+                (run, *keys),
+            ):
+                found[numbers[row[-1]]][1].append(rows.cell_result(row))
+            return found
+
+        return await self._read(work)
+
+    async def told(self, run: str, kind: str) -> int:
+        def work(db: sqlite3.Connection) -> int:
+            found = db.execute(f"SELECT count(*) FROM events WHERE {_OF_RUN} AND kind = ?", (run, kind))
+            return int(found.fetchone()[0])
+
+        return await self._read(work)
+
+    async def events(self, run: str, spec: str | None = None, kind: str | None = None) -> list[Event]:
         def work(db: sqlite3.Connection) -> list[Event]:
             found = db.execute(
                 "SELECT spec, at, kind, facts FROM events WHERE run_n = (SELECT n FROM runs WHERE id = ?1) "
-                "AND (?2 IS NULL OR spec = ?2) ORDER BY n",
-                (run, spec),
+                "AND (?2 IS NULL OR spec = ?2) AND (?3 IS NULL OR kind = ?3) ORDER BY n",
+                (run, spec, kind),
             )
             return [rows.event_record(run, row) for row in found]
 

@@ -13,7 +13,7 @@ import anyio
 from orchestrator.events import Adopted, Event, GivenUp
 from orchestrator.lifecycle import MOVES, SpecState, check_move
 from orchestrator.model import COLLECTED, Agent, Answer, CellResult, CellState, NotRun
-from orchestrator.records import RunFacts, RunRecord, RunState, TestRecord
+from orchestrator.records import RunFacts, RunRecord, RunState, TestEnd, TestRecord
 from orchestrator.store.facts import dump_facts
 from orchestrator.store.sqlite import pinned, rows
 from orchestrator.store.sqlite.archive import (
@@ -43,6 +43,21 @@ def _move(db: sqlite3.Connection, spec_n: int, state: SpecState, columns: Mappin
     if changed.rowcount != 1:
         current = db.execute("SELECT state FROM specs WHERE n = ?", (spec_n,)).fetchone()[0]
         check_move(SpecState(current), state)
+
+
+def _move_back(db: sqlite3.Connection, spec_n: int, state: SpecState, error: str | None = None) -> None:
+    """A move that is no end, with what it means for the cells."""
+    _move(db, spec_n, state, {"closed": None, "error": rows.safe(error)})
+    if state is SpecState.PLANNED:
+        _reopen_cells(db, spec_n)
+    elif state is SpecState.WAITING:
+        _reopen_cells(db, spec_n, but=COLLECTED)
+
+
+def _close(db: sqlite3.Connection, run: str, end: TestEnd, at: float) -> None:
+    spec_n, _ = spec_number(db, run, end.key)
+    _move(db, spec_n, end.state, {"closed": at, "error": rows.safe(end.error)})
+    _set_cells(db, spec_n, end.cells)
 
 
 def _reopen_cells(db: sqlite3.Connection, spec_n: int, *, but: Collection[CellState] = ()) -> None:
@@ -194,12 +209,15 @@ class SqliteStore(SqliteArchive):
     ) -> None:
         def work(db: sqlite3.Connection) -> None:
             spec_n, run_n = spec_number(db, run, key)
-            _move(db, spec_n, state, {"closed": None, "error": rows.safe(error)})
-            if state is SpecState.PLANNED:
-                _reopen_cells(db, spec_n)
-            elif state is SpecState.WAITING:
-                _reopen_cells(db, spec_n, but=COLLECTED)
+            _move_back(db, spec_n, state, error)
             _add_events(db, run_n, events)
+
+        await self._write(work)
+
+    async def move_all(self, run: str, keys: Sequence[str], state: SpecState) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            for key in keys:
+                _move_back(db, spec_number(db, run, key)[0], state)
 
         await self._write(work)
 
@@ -244,10 +262,18 @@ class SqliteStore(SqliteArchive):
         events: Sequence[Event] = (),
     ) -> None:
         def work(db: sqlite3.Connection) -> None:
-            spec_n, run_n = spec_number(db, run, key)
-            _move(db, spec_n, state, {"closed": at, "error": rows.safe(error)})
-            _set_cells(db, spec_n, cells)
-            _add_events(db, run_n, events)
+            _close(db, run, TestEnd(key, state, tuple(cells), error), at)
+            _add_events(db, run_number(db, run), events)
+
+        await self._write(work)
+
+    async def close_tests(
+        self, run: str, ends: Sequence[TestEnd], at: float, events: Sequence[Event] = ()
+    ) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            for end in ends:
+                _close(db, run, end, at)
+            _add_events(db, run_number(db, run), events)
 
         await self._write(work)
 
