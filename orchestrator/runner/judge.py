@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from orchestrator.events.verdicts import JUDGED_AS, Judged
-from orchestrator.model import Answer, CellResult
-from orchestrator.runner.context import Context, InHand
+from orchestrator.model import CellResult
+from orchestrator.runner.context import Context
 from orchestrator.verdict.judging import Change
 
 
@@ -24,15 +24,8 @@ def tell_judged(context: Context, key: str, changes: Sequence[Change]) -> None:
         context.tell(Judged(**{field: now[verdict] for verdict, field in JUDGED_AS.items()}), key)
 
 
-async def judge_stored(
-    context: Context, test: InHand, rows: Iterable[Answer], judged: Iterable[CellResult]
-) -> None:
-    """Judge by the answers that an earlier session of the run has stored, where it has not done so itself;
-    ``judged`` are the cells that it has."""
-    key = test.record.spec.key
-    test.judging.know(judged)
-    changes = test.judging.take(rows)
-    if changes:
-        events = context.take_events()
-        await context.durably(context.store.add_answers(context.run.id, key, (), events, cells_of(changes)))
-        tell_judged(context, key, changes)
+async def keep_judged(context: Context, key: str, changes: Sequence[Change]) -> None:
+    """Store what an earlier session's answers come to, where it has not done so itself, and tell of it."""
+    events = context.take_events()
+    await context.durably(context.store.add_answers(context.run.id, key, (), events, cells_of(changes)))
+    tell_judged(context, key, changes)

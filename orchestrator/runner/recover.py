@@ -18,7 +18,7 @@ from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import end_all_uncreated
 from orchestrator.runner.hops import chosen_before
 from orchestrator.runner.journal import durably
-from orchestrator.runner.judge import judge_stored
+from orchestrator.runner.judge import keep_judged
 from orchestrator.runner.poll import owed_details, wanted_details
 from orchestrator.schedule.latency import LatencyModel
 from orchestrator.schedule.order import creation_order
@@ -148,8 +148,10 @@ async def _reopen(
             kept = _accepted(hand, answers)
             before = _chosen(test, chosen)
             hand.detailed = {path for path in wanted_details(kept) if before is None or path[:2] in before}
-            # Seldom anything new comes of it; if it does, the writes of many share a commit.
-            tasks.start_soon(judge_stored, context, hand, kept, judged)
+            hand.judging.know(judged)
+            changes = hand.judging.take(kept)
+            if changes:  # by a session of an earlier version; the writes of many share a commit
+                tasks.start_soon(keep_judged, context, test.spec.key, changes)
     for test in waiting:
         hand = context.tests[test.spec.key]
         hand.created = now - max(0.0, wall - (test.created or wall))

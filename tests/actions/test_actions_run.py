@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fault_cases import PLAN
@@ -19,6 +20,7 @@ from orchestrator.plan.load import parse_plan
 from orchestrator.records import RunRecord, RunState
 from orchestrator.settings import Settings
 from orchestrator.simulator.settings import Settings as World
+from orchestrator.store.sqlite.journal import SqliteStore
 
 # Two windows of creations, so that there is something left to create when a stop comes.
 SITES = "\n".join(f"      - https://site-{n}.example" for n in range(40))
@@ -146,3 +148,42 @@ def test_a_way_to_treat_lost_creations_that_there_is_not_is_refused(tmp_path: Pa
                 await action.resume(simulated.session, run, unknown="forget")
 
     run_virtual(work)
+
+
+MANY = """
+version: 1
+name: many
+deadline: 1m
+tests:
+  - name: web
+    type: http-server
+    targets: [{targets}]
+    agents: {{type: cloud, sample: {{count: 2}}}}
+"""
+
+
+@pytest.mark.parametrize("targets", [40, 80])
+def test_what_a_deadline_ends_and_a_resume_opens_again_is_a_write_or_two_however_much_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, targets: int
+) -> None:
+    plan = MANY.format(targets=", ".join(f'"https://s{n}.example.com/"' for n in range(targets)))
+    written: list[str] = []
+    write = SqliteStore._write
+
+    async def counted(self: SqliteStore, work: Any) -> Any:
+        written.append(work.__qualname__.split(".")[1])
+        return await write(self, work)
+
+    monkeypatch.setattr(SqliteStore, "_write", counted)
+
+    async def work() -> list[str]:
+        async with in_process(World(seed=1, all_online=True), store=tmp_path / "o.db") as simulated:
+            first = await simulated.run(plan)
+            assert first.summary["tests"]["not_run"] >= targets - 30
+            assert written.count("close_tests") == 1
+            written.clear()
+            await simulated.resume(first.outcome.run.id)
+            return written[: written.index("intend")]
+
+    # What is created at last, and what is waited for again.
+    assert run_virtual(work) == ["move_all", "move_all", "update_run"]

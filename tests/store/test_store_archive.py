@@ -7,6 +7,7 @@ from builders import make_agent, make_answer, make_run, make_spec, make_tests
 from stores import RUN, Kind, answered, brought_to, sent, stored_run
 
 from orchestrator.errors import UsageProblem
+from orchestrator.events import Event, GivenUp, Intended
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import AgentState, AgentType, CellResult, CellState, Hop, Path, Verdict
 from orchestrator.records import Baseline, Counts, RunFacts, RunSettings, RunState
@@ -296,3 +297,27 @@ async def test_a_run_that_there_is_not_is_no_baseline(store: Store) -> None:
     with pytest.raises(UsageProblem, match="no run"):
         await store.pin("pre", "zz", None, 5.0)
     assert await store.baselines() == {}
+
+
+async def test_the_answers_and_verdicts_of_several_specs_are_those_of_each(store: Store) -> None:
+    await stored_run(store, count=4)
+    await sent(store, "k0", "k1", "k2")
+    await store.add_answers(RUN, "k0", [make_answer(agent_id="2"), make_answer(agent_id="1")])
+    await store.add_answers(RUN, "k2", [make_answer("network")], cells=answered("1"))
+    found = await store.open_answers(RUN, ["k2", "k0", "k1", "k9"])
+    assert found == {
+        key: (await store.answers(RUN, key), await store.judged(RUN, key)) for key in ("k0", "k1", "k2")
+    }
+    assert [len(found[key][0]) for key in ("k0", "k1", "k2")] == [2, 0, 1]
+    assert await store.open_answers(RUN, []) == {}
+
+
+async def test_events_are_counted_and_read_by_kind(store: Store) -> None:
+    await stored_run(store)
+    told = [Event(float(n), RUN, f"k{n % 2}", Intended("n") if n % 3 else GivenUp()) for n in range(6)]
+    await store.add_events(RUN, told)
+    assert await store.told(RUN, "intended") == 4
+    assert await store.told(RUN, "created") == 0
+    assert await store.told("65000000ffffffff", "intended") == 0
+    assert await store.events(RUN, kind="given_up") == [told[0], told[3]]
+    assert await store.events(RUN, "k1", "intended") == [told[1], told[5]]

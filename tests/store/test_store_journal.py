@@ -10,10 +10,10 @@ from builders import make_agent, make_answer, make_run, make_spec, make_tests
 from stores import RUN, answered, brought_to, sent, stored_run
 
 from orchestrator.errors import StoreProblem, UsageProblem
-from orchestrator.events import Adopted, CircuitOpened, Event, GivenUp, Intended, Lost, Polled
+from orchestrator.events import Adopted, CircuitOpened, Closed, Event, GivenUp, Intended, Lost, Polled
 from orchestrator.lifecycle import MOVES, IllegalMove, SpecState
 from orchestrator.model import AnswerStatus, CellResult, CellState, NotRun, Verdict
-from orchestrator.records import BudgetSeen, Planned, Requests, RunFacts, RunSettings, RunState
+from orchestrator.records import BudgetSeen, Planned, Requests, RunFacts, RunSettings, RunState, TestEnd
 from orchestrator.store.base import Store
 from orchestrator.store.opening import open_store
 
@@ -464,3 +464,42 @@ async def test_that_a_store_can_be_written_is_proved_and_leaves_nothing(store: S
     await store.probe()
     await store.probe()
     assert (await store.runs(), await store.tests(RUN), await store.events(RUN)) == before
+
+
+async def test_several_specs_move_by_one_write_or_none_of_them_does(store: Store) -> None:
+    await stored_run(store, count=4)
+    for key in ("k0", "k1", "k2"):
+        await brought_to(store, key, SpecState.NOT_RUN)
+    with pytest.raises(IllegalMove):
+        await store.move_all(RUN, ["k0", "k3", "k1"], SpecState.WAITING)
+    with pytest.raises(UsageProblem):
+        await store.move_all(RUN, ["k0", "k9"], SpecState.PLANNED)
+    states = {test.spec.key: test.state for test in await store.tests(RUN)}
+    assert states == {**dict.fromkeys(("k0", "k1", "k2"), SpecState.NOT_RUN), "k3": SpecState.PLANNED}
+    await store.move_all(RUN, ["k2", "k0"], SpecState.PLANNED)
+    found = {test.spec.key: test for test in await store.tests(RUN, [SpecState.PLANNED])}
+    assert found.keys() == {"k0", "k2", "k3"}
+    assert (found["k0"].closed, found["k0"].error) == (None, None)
+
+
+async def test_several_specs_end_by_one_write_or_none_of_them_does(store: Store) -> None:
+    await stored_run(store, count=3)
+    await sent(store, "k0", "k1")
+    cells = (CellResult("1", CellState.NOT_RUN, Verdict.NOT_RUN, ("why",)),)
+    ends = [TestEnd(f"k{n}", SpecState.TIMED_OUT, cells, "nothing came") for n in range(3)]
+    told = [Event(3.0, RUN, "k0", Closed(SpecState.TIMED_OUT))]
+    with pytest.raises(IllegalMove):
+        await store.close_tests(RUN, ends, 3.0, told)
+    assert (await store.counts(RUN)).tests == {SpecState.WAITING: 2, SpecState.PLANNED: 1}
+    assert await store.events(RUN) == []
+    await store.close_tests(RUN, ends[:2], 3.0, told)
+    closed = await store.tests(RUN, [SpecState.TIMED_OUT])
+    assert [(one.spec.key, one.closed, one.error) for one in closed] == [
+        ("k0", 3.0, "nothing came"),
+        ("k1", 3.0, "nothing came"),
+    ]
+    assert [(one.spec, one.agent_id) async for one in store.cells(RUN) if one.reasons == ("why",)] == [
+        ("k0", "1"),
+        ("k1", "1"),
+    ]
+    assert await store.events(RUN) == told
