@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import (
@@ -180,6 +181,14 @@ class TestRecord:
     closed: float | None = None
     error: str | None = None
     given_up: bool = False
+
+
+class SpecName(NamedTuple):
+    """What a spec is called: its key, its test block, its target."""
+
+    key: str
+    test: str
+    target: str
 
 
 @dataclass(frozen=True, slots=True)

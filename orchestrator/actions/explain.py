@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from orchestrator.errors import UsageProblem
 from orchestrator.model import CellState
 from orchestrator.near import folded, near
-from orchestrator.records import CellRecord, RunRecord, TestRecord
+from orchestrator.records import CellRecord, RunRecord, SpecName, TestRecord
 from orchestrator.report.stories import Explained, Story
 from orchestrator.store.base import Archive
 
@@ -26,31 +26,31 @@ async def explain(archive: Archive, run: RunRecord, cell: str, agent: str | None
     @AGENT; ``agent`` an id, a name or a part of one. Raises ``UsageProblem`` if the run has no such cell, and
     where a part fits several targets or agents: it names them.
     """
-    planned = await archive.tests(run.id)
+    planned = await archive.spec_names(run.id)
     names = {one.id: one.name for one in (await archive.agents(run.id)).values()}
     target, agent = _parted(cell, agent, planned)
-    tests = tests_meant(target, planned)
-    keys = {test.spec.key for test in tests}
+    meant = specs_meant(target, planned)
     agents = None if agent is None else _agents_meant(agent, names)
-    all_cells = [one async for one in archive.cells(run.id) if _is_of(one, target, keys)]
+    all_cells = [one async for one in archive.cells_of(run.id, [spec.key for spec in meant])]
+    all_cells += [one async for one in archive.left_out(run.id) if _is_of(one, target)]
     cells = [one for one in all_cells if agents is None or one.agent_id in agents]
-    _check_one("target", target, {one.target for one in cells} | {test.spec.target for test in tests})
+    _check_one("target", target, {one.target for one in cells} | {spec.target for spec in meant})
     if agents is not None:
         _check_one("agent", agent or "", {names.get(one.agent_id, one.agent) for one in cells})
         keys = {one.spec for one in cells if one.spec is not None}
-        tests = [test for test in tests if test.spec.key in keys]
+        meant = [spec for spec in meant if spec.key in keys]
     left_out = tuple(one for one in cells if one.spec is None)
-    if not tests and not left_out:
-        raise _no_cell(run, target, agent, {test.spec.target for test in planned}, set(names.values()))
+    if not meant and not left_out:
+        raise _no_cell(run, target, agent, {spec.target for spec in planned}, set(names.values()))
     stories = [
         await _story(
             archive,
             run,
-            test,
-            [one for one in cells if agents is not None and one.spec == test.spec.key],
-            [one for one in all_cells if one.spec == test.spec.key and one.state in _AWAITED],
+            await archive.test(run.id, spec.key),
+            [one for one in cells if agents is not None and one.spec == spec.key],
+            [one for one in all_cells if one.spec == spec.key and one.state in _AWAITED],
         )
-        for test in tests
+        for spec in meant
     ]
     return Explained(run, tuple(stories), left_out)
 
@@ -103,17 +103,17 @@ async def _story(
     )
 
 
-def tests_meant(target: str, planned: Sequence[TestRecord]) -> list[TestRecord]:
-    """The tests of exactly this target or block or with a key that begins so, else those whose target, else
+def specs_meant(target: str, planned: Sequence[SpecName]) -> list[SpecName]:
+    """The specs of exactly this target or block or with a key that begins so, else those whose target, else
     those whose block has it in its name. Nothing means all."""
     exact = [
-        test
-        for test in planned
-        if folded(target) in {folded(test.spec.target), folded(test.spec.test)}
-        or (len(target) >= SHORTEST_KEY and test.spec.key.startswith(target))
+        spec
+        for spec in planned
+        if folded(target) in {folded(spec.target), folded(spec.test)}
+        or (len(target) >= SHORTEST_KEY and spec.key.startswith(target))
     ]
-    by_target = [test for test in planned if _has(test.spec.target, target)]
-    return exact or by_target or [test for test in planned if _has(test.spec.test, target)]
+    by_target = [spec for spec in planned if _has(spec.target, target)]
+    return exact or by_target or [spec for spec in planned if _has(spec.test, target)]
 
 
 def _agents_meant(agent: str, names: Mapping[str, str]) -> set[str]:
@@ -122,16 +122,16 @@ def _agents_meant(agent: str, names: Mapping[str, str]) -> set[str]:
     return exact or {key for key, name in names.items() if _has(name, agent)}
 
 
-def _parted(cell: str, agent: str | None, planned: Sequence[TestRecord]) -> tuple[str, str | None]:
+def _parted(cell: str, agent: str | None, planned: Sequence[SpecName]) -> tuple[str, str | None]:
     """Target and agent. A target may have an @ of its own."""
     target, sign, name = cell.rpartition("@")
-    if sign and agent is None and name and cell not in {test.spec.target for test in planned}:
+    if sign and agent is None and name and cell not in {spec.target for spec in planned}:
         return target, name
     return cell, agent
 
 
-def _is_of(one: CellRecord, target: str, keys: set[str]) -> bool:
-    return one.spec in keys if one.spec is not None else _has(one.target, target) or _has(one.test, target)
+def _is_of(one: CellRecord, target: str) -> bool:
+    return _has(one.target, target) or _has(one.test, target)
 
 
 def _has(text: str, part: str) -> bool:

@@ -23,6 +23,7 @@ from orchestrator.records import (
     RunFacts,
     RunRecord,
     RunState,
+    SpecName,
     StoredAnswer,
     TestEnd,
     TestRecord,
@@ -173,6 +174,9 @@ class Archive(Protocol):
     async def test(self, run: str, key: str) -> TestRecord:
         """One spec of a run."""
 
+    async def spec_names(self, run: str) -> list[SpecName]:
+        """What the specs of a run are called, in the order of the plan."""
+
     async def newest_rounds(self, origin: str, test_id: str) -> dict[str, int]:
         """The newest round of each agent that any run at this origin has stored for a test."""
 
@@ -196,6 +200,12 @@ class Archive(Protocol):
 
     def cells(self, run: str) -> AsyncIterator[CellRecord]:
         """Every cell of a run, in the order of the plan, page by page."""
+
+    def cells_of(self, run: str, keys: Sequence[str]) -> AsyncIterator[CellRecord]:
+        """The cells of these specs only, spec by spec in the order of ``keys``."""
+
+    def left_out(self, run: str) -> AsyncIterator[CellRecord]:
+        """Those cells of a run that were left out before anything was created."""
 
     def results(self, run: str) -> AsyncIterator[StoredAnswer]:
         """Every answer of a run, in a stable order, page by page."""

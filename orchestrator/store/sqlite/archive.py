@@ -17,15 +17,23 @@ import anyio
 import anyio.to_thread
 
 from orchestrator.errors import StoreProblem, UsageProblem
-from orchestrator.events import KINDS, Event, HopsChosen
+from orchestrator.events import Event
 from orchestrator.exposed import caution
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Agent, Answer, AnswerStatus, CellResult, CellState, Verdict
-from orchestrator.records import Baseline, CellRecord, Counts, Paths, RunRecord, StoredAnswer, TestRecord
+from orchestrator.model import Agent, Answer, CellResult
+from orchestrator.records import (
+    Baseline,
+    CellRecord,
+    Counts,
+    RunRecord,
+    SpecName,
+    StoredAnswer,
+    TestRecord,
+)
 from orchestrator.store.base import About
-from orchestrator.store.sqlite import pinned, rows
+from orchestrator.store.sqlite import counting, pinned, rows
+from orchestrator.store.sqlite.counting import OF_RUN
 from orchestrator.store.sqlite.database import Database, journal_mode
-from orchestrator.testtypes import DETAILS, PATHS
 
 T = TypeVar("T")
 Offload = Callable[[Callable[[], T]], Awaitable[T]]
@@ -187,7 +195,7 @@ class SqliteArchive:
         self, run: str, states: Sequence[SpecState] | None = None
     ) -> AsyncIterator[TestRecord]:
         wanted = None if states is None else [state.value for state in states]
-        which = _OF_RUN if wanted is None else f"{_OF_RUN} AND state IN ({','.join('?' * len(wanted))})"
+        which = OF_RUN if wanted is None else f"{OF_RUN} AND state IN ({','.join('?' * len(wanted))})"
         after = -1
         while True:
 
@@ -211,6 +219,15 @@ class SqliteArchive:
             spec_n, _ = spec_number(db, run, key)
             row = db.execute(f"SELECT {rows.TEST_COLUMNS} FROM specs WHERE n = ?", (spec_n,)).fetchone()
             return rows.test_record(run, row)
+
+        return await self._read(work)
+
+    async def spec_names(self, run: str) -> list[SpecName]:
+        def work(db: sqlite3.Connection) -> list[SpecName]:
+            found = db.execute(
+                f"SELECT key, test, target FROM specs WHERE {OF_RUN} ORDER BY position", (run,)
+            )
+            return list(map(SpecName._make, found))
 
         return await self._read(work)
 
@@ -254,7 +271,7 @@ class SqliteArchive:
     ) -> dict[str, tuple[list[Answer], list[CellResult]]]:
         def work(db: sqlite3.Connection) -> dict[str, tuple[list[Answer], list[CellResult]]]:
             marks = ",".join("?" * len(keys))
-            which = f"FROM specs WHERE {_OF_RUN} AND key IN ({marks})"
+            which = f"FROM specs WHERE {OF_RUN} AND key IN ({marks})"
             numbers = dict(db.execute(f"SELECT n, key {which}", (run, *keys)))
             found: dict[str, tuple[list[Answer], list[CellResult]]] = {
                 key: ([], []) for key in numbers.values()
@@ -278,68 +295,52 @@ class SqliteArchive:
 
     async def told(self, run: str, kind: str) -> int:
         def work(db: sqlite3.Connection) -> int:
-            found = db.execute(f"SELECT count(*) FROM events WHERE {_OF_RUN} AND kind = ?", (run, kind))
+            found = db.execute(f"SELECT count(*) FROM events WHERE {OF_RUN} AND kind = ?", (run, kind))
             return int(found.fetchone()[0])
 
         return await self._read(work)
 
     async def events(self, run: str, spec: str | None = None, kind: str | None = None) -> list[Event]:
+        # A condition for each that is asked for: one that may be nothing would leave the index unused.
+        asked = [(name, value) for name, value in (("spec", spec), ("kind", kind)) if value is not None]
+        which = "".join(f" AND {name} = ?" for name, _ in asked)
+
         def work(db: sqlite3.Connection) -> list[Event]:
             found = db.execute(
-                "SELECT spec, at, kind, facts FROM events WHERE run_n = (SELECT n FROM runs WHERE id = ?1) "
-                "AND (?2 IS NULL OR spec = ?2) AND (?3 IS NULL OR kind = ?3) ORDER BY n",
-                (run, spec, kind),
+                f"SELECT spec, at, kind, facts FROM events WHERE {OF_RUN}{which} ORDER BY n",
+                (run, *(value for _, value in asked)),
             )
             return [rows.event_record(run, row) for row in found]
 
         return await self._read(work)
 
     async def counts(self, run: str) -> Counts:
-        def work(db: sqlite3.Connection) -> Counts:
-            of = "run_n = (SELECT n FROM runs WHERE id = ?)"
-            tests = db.execute(
-                f"SELECT state, count(*), count(created) FROM specs WHERE {of} GROUP BY state", (run,)
-            )
-            by_state = {SpecState(row[0]): (row[1], row[2]) for row in tests}
-            cells: dict[CellState, int] = {}
-            verdicts: dict[Verdict, int] = {}
-            sent = (SpecState.CREATING.value, SpecState.WAITING.value, SpecState.UNKNOWN.value)
-            pending_sent = 0
-            for state, verdict, count, of_sent in db.execute(
-                "SELECT cells.state, verdict, count(*), sum(specs.state IN (?, ?, ?)) FROM cells "
-                f"JOIN specs ON specs.n = spec_n WHERE {of} GROUP BY 1, 2",
-                (*sent, run),
-            ):
-                if state == CellState.PENDING:
-                    pending_sent += of_sent
-                cells[CellState(state)] = cells.get(CellState(state), 0) + count
-                if verdict is not None:
-                    verdicts[Verdict(verdict)] = verdicts.get(Verdict(verdict), 0) + count
-            left_out = db.execute(f"SELECT count(*) FROM left_out WHERE {of}", (run,)).fetchone()[0]
-            cells[CellState.NOT_RUN] = cells.get(CellState.NOT_RUN, 0) + left_out
-            verdicts[Verdict.NOT_RUN] = verdicts.get(Verdict.NOT_RUN, 0) + left_out
-            return Counts(
-                tests={state: total for state, (total, _) in by_state.items()},
-                created=sum(created for _, created in by_state.values()),
-                cells=cells,
-                verdicts=verdicts,
-                left_out=left_out,
-                pending_sent=pending_sent,
-                **_begun(db, run),
-                paths=_paths(db, run),
-            )
-
-        return await self._read(work)
+        return await self._read(lambda db: counting.counts(db, run))
 
     async def cells(self, run: str) -> AsyncIterator[CellRecord]:
         agents = await self.agents(run)
-
-        def left_out(row: rows.Row) -> CellRecord:
-            return rows.cell_record((*row[:7], rows.dump([row[7]])), agents)
-
         async for cell in self._pages(_CELLS, run, (-1, ""), lambda row: rows.cell_record(row, agents)):
             yield cell
-        async for cell in self._pages(_LEFT_OUT, run, (-1,), left_out):
+        async for cell in self.left_out(run):
+            yield cell
+
+    async def cells_of(self, run: str, keys: Sequence[str]) -> AsyncIterator[CellRecord]:
+        agents = await self.agents(run)
+        for key in keys:
+
+            def of_spec(db: sqlite3.Connection, key: str = key) -> list[CellRecord]:
+                return [rows.cell_record(row, agents) for row in db.execute(_CELLS_OF, (run, key))]
+
+            for cell in await self._read(of_spec):
+                yield cell
+
+    async def left_out(self, run: str) -> AsyncIterator[CellRecord]:
+        agents = await self.agents(run)
+
+        def decoded(row: rows.Row) -> CellRecord:
+            return rows.cell_record((*row[:7], rows.dump([row[7]])), agents)
+
+        async for cell in self._pages(_LEFT_OUT, run, (-1,), decoded):
             yield cell
 
     async def results(self, run: str) -> AsyncIterator[StoredAnswer]:
@@ -370,7 +371,7 @@ class SqliteArchive:
 
     async def metric_names(self, run: str) -> set[str]:
         def specs(db: sqlite3.Connection) -> list[int]:
-            return [row[0] for row in db.execute(f"SELECT n FROM specs WHERE {_OF_RUN}", (run,))]
+            return [row[0] for row in db.execute(f"SELECT n FROM specs WHERE {OF_RUN}", (run,))]
 
         names: set[str] = set()
         every = await self._read(specs)
@@ -400,63 +401,20 @@ class SqliteArchive:
         return About(str(path), engine, caution(path))
 
 
-def _begun(db: sqlite3.Connection, run: str) -> dict[str, int]:
-    """Open cells of which something has come, and the open tests of which something has."""
-    tests, cells = db.execute(
-        "SELECT count(DISTINCT specs.n), coalesce(sum(cells.state = ?), 0) FROM specs "
-        "JOIN cells ON cells.spec_n = specs.n "
-        f"WHERE {_OF_RUN} AND specs.state = ? AND EXISTS (SELECT 1 FROM answers "
-        "WHERE answers.spec_n = specs.n AND answers.agent_id = cells.agent_id)",
-        (CellState.PENDING.value, run, SpecState.WAITING.value),
-    ).fetchone()
-    return {"begun_tests": tests, "begun_cells": cells}
-
-
-def _paths(db: sqlite3.Connection, run: str) -> Paths:
-    """Counted per spec: where no spec wants details, no answer is looked at."""
-    specs = db.execute(
-        "SELECT n, key, json_extract(content, '$.path_details') FROM specs "
-        f"WHERE {_OF_RUN} AND json_extract(content, '$.path_details') <> 0",
-        (run,),
-    ).fetchall()
-    chosen = _chosen(db, run) if any(whose == "auto" for _, _, whose in specs) else {}
-    wanted = got = 0
-    for spec_n, key, whose in specs:
-        if whose == "auto" and key not in chosen:
-            continue
-        details = "SELECT agent_id, round_id FROM answers WHERE spec_n = ? AND layer = ?"
-        detailed = set(db.execute(details, (spec_n, DETAILS)))
-        measured = chosen.get(key) or set(
-            db.execute(f"{details} AND status = ?", (spec_n, PATHS.name, AnswerStatus.OK.value))
-        )
-        wanted += len(measured)
-        got += len(measured & detailed)
-    return Paths(wanted, got)
-
-
-def _chosen(db: sqlite3.Connection, run: str) -> dict[str, set[tuple[str, int]]]:
-    """By spec the paths whose hops were found worth a read."""
-    found: dict[str, set[tuple[str, int]]] = {}
-    told = db.execute(
-        f"SELECT spec, at, kind, facts FROM events WHERE {_OF_RUN} AND kind = ?", (run, KINDS[HopsChosen])
-    )
-    for event in (rows.event_record(run, row) for row in told):
-        if event.spec is not None and isinstance(event.fact, HopsChosen):
-            found.setdefault(event.spec, set()).update(event.fact.rounds)
-    return found
-
-
 # The first condition on the key lets the index on it be used; a comparison of rows across two tables cannot.
-_OF_RUN = "run_n = (SELECT n FROM runs WHERE id = ?)"
 _CELLS = f"""
     SELECT key, test, type, target, agent_id, cells.state, verdict, reasons, position, agent_id
     FROM specs JOIN cells ON spec_n = specs.n
-    WHERE {_OF_RUN} AND position >= ? AND (position, agent_id) > (?, ?)
+    WHERE {OF_RUN} AND position >= ? AND (position, agent_id) > (?, ?)
     ORDER BY position, agent_id LIMIT ?
+"""
+_CELLS_OF = f"""
+    SELECT key, test, type, target, agent_id, cells.state, verdict, reasons
+    FROM specs JOIN cells ON spec_n = specs.n WHERE {OF_RUN} AND key = ? ORDER BY agent_id
 """
 _LEFT_OUT = f"""
     SELECT NULL, test, type, target, agent_id, 'not_run', 'not-run', reason, n
-    FROM left_out WHERE {_OF_RUN} AND n >= ? AND n > ? ORDER BY n LIMIT ?
+    FROM left_out WHERE {OF_RUN} AND n >= ? AND n > ? ORDER BY n LIMIT ?
 """
 _ANSWER = ", ".join(f"answers.{column.strip()}" for column in rows.ANSWER_COLUMNS.split(","))
 _KEY = "position, answers.agent_id, layer, server, direction, round_id"
@@ -464,7 +422,7 @@ _RESULTS = f"""
     SELECT key, test, test_id, type, target, verdict, {_ANSWER}, {_KEY}
     FROM specs JOIN answers ON answers.spec_n = specs.n
     LEFT JOIN cells ON cells.spec_n = specs.n AND cells.agent_id = answers.agent_id
-    WHERE {_OF_RUN} AND position >= ? AND ({_KEY}) > (?, ?, ?, ?, ?, ?)
+    WHERE {OF_RUN} AND position >= ? AND ({_KEY}) > (?, ?, ?, ?, ?, ?)
     ORDER BY {_KEY} LIMIT ?
 """
 _TRACED = _RESULTS.replace("WHERE ", f"WHERE layer = '{DETAILS}' AND ")
