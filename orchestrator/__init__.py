@@ -30,9 +30,9 @@ if TYPE_CHECKING:
         UsageProblem,
     )
     from orchestrator.events import Event, Listener
+    from orchestrator.holdings import Holding, Holdings, RunOutline, Size
     from orchestrator.insight.look import Explanation, Insight
     from orchestrator.insight.silence import Silence
-    from orchestrator.holdings import Holding, Holdings, RunOutline, Size
     from orchestrator.library import (
         FinishedRun,
         agents,
@@ -89,6 +89,7 @@ __all__ = [
     "Insight",
     "Holding",
     "Holdings",
+    "Insight",
     "Listener",
     "LostCreations",
     "NoBase",

@@ -35,8 +35,8 @@ from orchestrator.compare.gate import Strictness
 from orchestrator.credentials import Credentials, find_credentials
 from orchestrator.errors import Exit, UsageProblem, telling
 from orchestrator.events import Listener
-from orchestrator.insight.look import Insight
 from orchestrator.holdings import Holdings
+from orchestrator.insight.look import Insight
 from orchestrator.listeners.telling import Guarded
 from orchestrator.model import AnswerStatus, Api, Verdict
 from orchestrator.plan.model import Plan

@@ -20,7 +20,9 @@ RECORDED = Path(__file__).parent / "recorded"
 # What each document has more than when it was recorded, by the document's file name; how to name it is told
 # in ``added_keys``. Only additions that are wanted and documented belong here.
 ADDED_KEYS: Mapping[str, frozenset[str]] = {
-    "check.json": frozenset({"deadline", "keep", "notes", "requests.hops_at_most", "specs.expect", "specs.warn"}),
+    "check.json": frozenset(
+        {"deadline", "keep", "notes", "requests.hops_at_most", "specs.expect", "specs.warn"}
+    ),
     "show.json": frozenset({"allow_missing", "insight", "paths", "raw_pruned"}),
     "results.jsonl": frozenset({"error_type", "hops", "test"}),
     "results.csv": frozenset({"error_type"}),
