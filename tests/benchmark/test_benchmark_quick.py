@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from statistics import mean
 
 import pytest
@@ -15,6 +16,7 @@ from overhead import overhead
 from parts import ERRORS, HOUR, LOST_CREATIONS, LOST_LOOKS, OTHERS, SLOW, sampled
 from peers import Limited, Peer, Sdk
 from rowcost import row_cost
+from reading import COMMANDS, bytes_of, make_store, ours
 from scenarios import Scenario
 from soak import soak
 from tables import Table
@@ -151,6 +153,21 @@ def test_memory_does_not_grow_with_the_size_of_the_plan_beyond_its_specs() -> No
     small, large = measure_apart(1_000), measure_apart(5_000)
     per_cell = (large.peak - small.peak) / (large.cells - small.cells)
     assert per_cell * 100_000 + small.peak < 200.0, f"{small} {large}"
+
+
+def test_the_memory_of_reading_does_not_grow_with_the_run(tmp_path: Path) -> None:
+    few, many = tmp_path / "few.db", tmp_path / "many.db"
+    make_store(few, 200)
+    make_store(many, 4_000)
+    for name in ("show", "results, csv", "results, jsonl", "report, json", "explain a cell"):
+        one, two = ours(few, COMMANDS[name]).peak, ours(many, COMMANDS[name]).peak
+        assert two <= 1.1 * one, f"{name}: {one:.1f} MiB, and {two:.1f} for twenty times as many cells"
+
+
+def test_the_bytes_of_a_store_are_hardly_more_than_what_it_holds(tmp_path: Path) -> None:
+    make_store(tmp_path / "o.db", 2_000)
+    size, held, _ = bytes_of(tmp_path / "o.db")
+    assert size <= 1.3 * held
 
 
 def test_the_bound_is_what_no_scheduler_can_beat() -> None:
