@@ -40,4 +40,5 @@ def source_of(archive: Archive, run: RunRecord, now: float, known: Insight | Non
         insight=looked,
         watched=watched,
         metric_names=lambda: archive.metric_names(run.id),
+        each_test=lambda states: archive.each_test(run.id, states),
     )

@@ -54,7 +54,7 @@ async def _junit(source: Source, out: Out) -> None:
     from orchestrator.report.junit import write_junit  # noqa: PLC0415 - start-up stays light
 
     names = await source.names()
-    tests = await source.tests()
+    tests = await source.tests() if source.each_test is None else source.each_test(None)
     points = (await source.insight()).points
     await write_junit(
         source.run,

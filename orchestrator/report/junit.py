@@ -51,7 +51,7 @@ async def write_junit(
     cells: Cells,
     out: Out,
     *,
-    tests: Sequence[TestRecord] = (),
+    tests: Sequence[TestRecord] | AsyncIterable[TestRecord] = (),
     points: Sequence[Point] = (),
     now: float | None = None,
 ) -> None:
@@ -62,7 +62,7 @@ async def write_junit(
     ``now`` (epoch seconds) is the end of a run that goes on.
     """
     suites = await _counted(cells())
-    document = _Document(run, out, suites, _Times(tests), points)
+    document = _Document(run, out, suites, await _times_of(tests), points)
     document.begin(took=duration(run, now))
     block: str | None = None
     async for cell in cells():
@@ -76,9 +76,9 @@ async def write_junit(
         document.case(cell)
     if block is not None:
         document.finish_suite(block)
-    for test in list(suites):  # blocks of which every cell was left out
-        document.begin_suite(test)
-        document.finish_suite(test)
+    for left in list(suites):  # blocks of which every cell was left out
+        document.begin_suite(left)
+        document.finish_suite(left)
     out("</testsuites>\n")
 
 
@@ -101,15 +101,17 @@ async def _counted(cells: AsyncIterable[CellRecord]) -> dict[str, _Suite]:
 class _Times:
     """Seconds that tests took, from creation to close."""
 
-    def __init__(self, tests: Sequence[TestRecord]) -> None:
+    def __init__(self) -> None:
         self._of_spec: dict[str, float] = {}
         self._of_block: dict[str, tuple[float, float]] = {}
-        for test in tests:
-            if test.created is None or test.closed is None:
-                continue
-            self._of_spec[test.spec.key] = test.closed - test.created
-            first, last = self._of_block.get(test.spec.test, (test.created, test.closed))
-            self._of_block[test.spec.test] = (min(first, test.created), max(last, test.closed))
+
+    def add(self, test: TestRecord) -> None:
+        """Take note of a test; of one that is open there is nothing to note."""
+        if test.created is None or test.closed is None:
+            return
+        self._of_spec[test.spec.key] = test.closed - test.created
+        first, last = self._of_block.get(test.spec.test, (test.created, test.closed))
+        self._of_block[test.spec.test] = (min(first, test.created), max(last, test.closed))
 
     def of_cell(self, cell: CellRecord) -> float | None:
         """A cell's time is that of its test; the API tells no other."""
@@ -119,6 +121,17 @@ class _Times:
         """From the first creation to the last close."""
         found = self._of_block.get(test)
         return None if found is None else found[1] - found[0]
+
+
+async def _times_of(tests: Iterable[TestRecord] | AsyncIterable[TestRecord]) -> _Times:
+    times = _Times()
+    if isinstance(tests, AsyncIterable):
+        async for test in tests:
+            times.add(test)
+    else:
+        for test in tests:
+            times.add(test)
+    return times
 
 
 def _kind(cell: CellRecord) -> str:

@@ -18,7 +18,6 @@ from orchestrator.insight.look import Explanation, Insight
 from orchestrator.insight.silence import Silence
 from orchestrator.insight.values import CellKey, Phase
 from orchestrator.insight.words import Sentence
-from orchestrator.lifecycle import SpecState
 from orchestrator.model import CellState, Verdict
 from orchestrator.records import CellRecord, Counts, RunRecord, TestRecord
 from orchestrator.report.digest import Group, Groups
@@ -141,7 +140,7 @@ async def overview(source: Source, *, most: int = 10, links: int = 0) -> Overvie
     """What a run came to, with at most ``most`` cells of each explanation and of each rest, and the links of
     the first ``links`` of them. One pass over the cells; what is kept does not grow with the run."""
     insight, counts = await source.insight(), await source.counts()
-    lost = [test for test in await source.tests() if test.state is SpecState.UNKNOWN]
+    lost = await source.lost()
     sorting = _Sorting(insight, most)
     async for cell in with_names(source.cells(), await source.names()):
         sorting.add(cell)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer
 from orchestrator.records import CellRecord, Counts, RunRecord, StoredAnswer, TestRecord
 from orchestrator.report.names import agent_names
@@ -21,7 +22,8 @@ class Source:
 
     ``insight`` is computed when it is asked for the first time, and then kept. ``watched`` computes it
     anew, and hands each cell on with its rows. ``metric_names`` are those of all ``results``, from a source
-    that knows them without decoding every row.
+    that knows them without decoding every row, and
+    ``each_test`` gives the tests, or those in some states, one after the other.
     """
 
     run: RunRecord
@@ -35,6 +37,14 @@ class Source:
     insight: Callable[[], Awaitable[Insight]]
     watched: Callable[[Callable[[Observed], object]], Awaitable[Insight]]
     metric_names: Callable[[], Awaitable[Collection[str]]] | None = None
+    each_test: Callable[[Sequence[SpecState] | None], AsyncIterator[TestRecord]] | None = None
+
+    async def lost(self) -> list[TestRecord]:
+        """The tests whose creation's answer was lost."""
+        lost = (SpecState.UNKNOWN,)
+        if self.each_test is not None:
+            return [test async for test in self.each_test(lost)]
+        return [test for test in await self.tests() if test.state in lost]
 
     async def names(self) -> dict[str, str]:
         """The agents' names for people, by id."""

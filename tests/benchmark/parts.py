@@ -379,9 +379,9 @@ def _speed(path: Path) -> Table:
         )
     size, held, number = bytes_of(path)
     about = (
-        f"10,000 cells, {number:,} answers; least CPU of three times. The peer is Python's sqlite3, json and csv "
-        f"over the same rows: nothing filtered, nothing escaped. The store has {size / number:,.0f} bytes an answer, "
-        f"{size / held:.2f} of what its columns hold."
+        f"10,000 cells, {number:,} answers; least CPU of three times. The peer is sqlite3, json and csv "
+        "over the same rows: nothing filtered, nothing escaped. The store has "
+        f"{size / number:,.0f} bytes an answer, {size / held:.2f} of what its columns hold."
     )
     return Table(
         "Reading: CPU", about, ("command", "CPU s", "of it start", "peer CPU s", "ratio"), tuple(rows)
