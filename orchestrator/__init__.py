@@ -52,8 +52,8 @@ if TYPE_CHECKING:
         run_plan,
         runs,
         show,
-        unpin,
         store_info,
+        unpin,
     )
     from orchestrator.model import Agent, AgentState, AgentType, Answer, AnswerStatus, Api, CellState, Verdict
     from orchestrator.plan.load import load_plan
@@ -86,7 +86,6 @@ __all__ = [
     "FinishedRun",
     "Health",
     "Held",
-    "Insight",
     "Holding",
     "Holdings",
     "Insight",
@@ -134,8 +133,8 @@ __all__ = [
     "run_plan",
     "runs",
     "show",
-    "unpin",
     "store_info",
+    "unpin",
 ]
 
 _HOMES = {
