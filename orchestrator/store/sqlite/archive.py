@@ -34,6 +34,7 @@ from orchestrator.store.base import About
 from orchestrator.store.sqlite import counting, pinned, rows
 from orchestrator.store.sqlite.counting import OF_RUN
 from orchestrator.store.sqlite.database import Database, journal_mode
+from orchestrator.testtypes import DETAILS
 
 T = TypeVar("T")
 Offload = Callable[[Callable[[], T]], Awaitable[T]]
@@ -169,7 +170,7 @@ class SqliteArchive:
                 return []
             run = rows.run_record(row)
             found = db.execute(
-                f"SELECT {columns} FROM runs WHERE plan = ? AND exit_code = 0 "
+                f"SELECT {columns} FROM runs WHERE plan = ? AND exit_code = 0 AND NOT condemned "
                 "AND n < (SELECT n FROM runs WHERE id = ?) ORDER BY n DESC",
                 (rows.safe(run.plan), run.id),
             )
