@@ -16,8 +16,8 @@ from measure import Figures, measure
 from memory import AGENTS, measure_apart
 from overhead import LAYERS, overhead
 from peers import PEERS, Peer
-from rowcost import MANY, row_cost
 from reading import COMMANDS, bytes_of, make_store, ours, peer
+from rowcost import MANY, row_cost
 from scenarios import Scenario
 from soak import Soaked, soak, traced_soak
 from tables import Table

@@ -15,8 +15,8 @@ from memory import measure_apart
 from overhead import overhead
 from parts import ERRORS, HOUR, LOST_CREATIONS, LOST_LOOKS, OTHERS, SLOW, sampled
 from peers import Limited, Peer, Sdk
-from rowcost import row_cost
 from reading import COMMANDS, bytes_of, make_store, ours
+from rowcost import row_cost
 from scenarios import Scenario
 from soak import soak
 from tables import Table
