@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 import report_worlds as worlds
-from insight_runs import PASSES, How, refused
+from builders import make_answer
+from insight_runs import PASSES, How, refused, row
 from report_files import DONE, ELEMENTS, source, written
 from told_runs import cell
 
 from orchestrator.insight.words import plain
-from orchestrator.model import Verdict
+from orchestrator.model import Hop, Verdict
+from orchestrator.model import Path as Path_
 from orchestrator.records import RunState
 from orchestrator.report.html.cells import cell_of
 from orchestrator.report.html.layout import Layout, Parts, Sheet, columns_of, size_of
@@ -25,6 +27,7 @@ from orchestrator.report.html.view import Page
 from orchestrator.report.html.write import html
 from orchestrator.report.overview import overview
 from orchestrator.report.source import Source
+from orchestrator.testtypes.layers import DETAILS, PATHS
 
 
 class Found(HTMLParser):
@@ -313,3 +316,22 @@ async def test_a_silent_agent_is_no_failure_of_any_target() -> None:
     assert silent.css == "n"
     assert "says nothing about the targets" in silent.contrast
     assert all(one.word != Verdict.NO_ANSWER for group in shown.bad for one in group.cells)
+
+
+async def test_a_link_on_which_paths_get_slow_says_by_how_much() -> None:
+    """Two agents: every hop from the third on is 82 ms slower; a slow control plane in between is none."""
+    fleet = worlds.agents(3)
+    cells = []
+    for agent in fleet:
+        hops = tuple(
+            Hop(number, f"198.51.100.{number}", time=time)
+            for number, time in enumerate((1.0, 5.0, 87.0, 300.0, 90.0), 1)
+        )
+        how = refused() if agent is fleet[0] else PASSES
+        made = cell(agent, "shop", how)
+        details = make_answer(DETAILS, agent.id, metrics={"pathTraces": 1}, paths=(Path_("p", hops),))
+        reached = row(PATHS.name, agent, {"numberOfHops": 5, "pathTraces": 1, "responseTime": 90.0})
+        cells.append(replace(made, rows=(*made.rows, reached, details)))
+    text = await html(worlds.source(cells, fleet, **DONE), Layout())
+    assert re.findall(r'class="jump"[^>]*>([^<]*)<', text) == ["+82 ms"]
+    assert "from there on every hop is so much slower" in text

@@ -32,10 +32,12 @@ _BAD, _MIXED = 0.8, 0.0
 _STROKES = {"g-bad": "#b93708", "g-mix": "#b5781f", "g-good": "#9aa4ad"}
 _FILLS = {"d-bad": "#b93708", "d-mix": "#b5781f", "d-good": "#4f9277"}
 _LISTED = 60
+_JUMPS = 4
 _SENTENCE = (
     Part("From the agents (left) to the target (right), equal hops merged; red is what fails. "),
     Part("Dashed: where the path went in the last good run, while no packet comes through now."),
 )
+_SLOWER = (Part(" +ms: from there on every hop is so much slower."),)
 
 
 def graphs(material: Material) -> tuple[Graph, ...]:
@@ -58,7 +60,7 @@ def _graph(number: int, material: Material, row: tuple[str, str]) -> Graph | Non
         id=number,
         block=shown(row[0]),
         target=shown(row[1]),
-        sentence=_SENTENCE if dashed else _SENTENCE[:1],
+        sentence=(*_SENTENCE[: 1 + dashed], *(_SLOWER if _jumped(net) else ())),
         cause=None if cause is None else cause[0],
         width=WIDTH,
         height=height,
@@ -129,14 +131,24 @@ def _class(prefix: str, through: Through) -> str:
 
 
 def _links(net: Net, places: Mapping[Node, tuple[float, float]]) -> Iterator[Link]:
+    jumped = _jumped(net)
     # What fails is drawn last, over the rest.
     for (one, other, earlier), through in sorted(net.links.items(), key=lambda item: item[1].share):
         (x, y), (to_x, to_y) = places[one], places[other]
         bend = round((to_x - x) / 2, 1)
         css = "g-bad" if earlier else _class("g", through)
         width = round(min(7.0, 0.7 + 0.6 * math.sqrt(through.cells)), 1)
+        note = "" if earlier else jumped.get((one, other), "")
+        middle = (round((x + to_x) / 2, 1), round((y + to_y) / 2 - 5, 1))
         path = f"M{x:g} {y:g}C{x + bend:g} {y:g} {to_x - bend:g} {to_y:g} {to_x:g} {to_y:g}"
-        yield Link(path, css, _STROKES[css], width, earlier)
+        yield Link(path, css, _STROKES[css], width, earlier, note, *middle)
+
+
+def _jumped(net: Net) -> Mapping[tuple[Node, Node], str]:
+    """What stands beside the links where paths get slow, those of most cells: the least of their cells."""
+    shared = [link for link, added in net.slower.items() if len(added) > 1]
+    shared.sort(key=lambda link: (-len(net.slower[link]), link))
+    return {link: f"+{min(net.slower[link]):.0f} ms" for link in shared[:_JUMPS]}
 
 
 def _dots(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from orchestrator.insight.groups import prefix_of
+from orchestrator.insight.jumps import Gets, jumps
 from orchestrator.insight.kinds import KINDS
 from orchestrator.insight.look import Explanation
 from orchestrator.insight.values import Group
@@ -66,11 +67,15 @@ class Way:
 
 @dataclass(slots=True)
 class Net:
-    """The graph of one target. Links that are known from an earlier run only are apart (``True``)."""
+    """The graph of one target. Links that are known from an earlier run only are apart (``True``).
+
+    ``slower`` has, by link, what the rest of each path takes longer from there on, milliseconds.
+    """
 
     nodes: dict[Node, Through] = field(default_factory=dict)
     links: dict[tuple[Node, Node, bool], Through] = field(default_factory=dict)
     hops: dict[str, Hop] = field(default_factory=dict)
+    slower: dict[tuple[Node, Node], list[float]] = field(default_factory=dict)
 
     def node(self, node: Node, *, bad: bool, at: int) -> None:
         """A cell goes through a node, which is its hop number ``at``."""
@@ -169,12 +174,13 @@ def net_of(found: Sequence[Way]) -> Net:
     merged = next(iter(lasts)) if len(lasts) == 1 else None
     net = Net()
     for way in found:
+        _note_jumps(net, way, merged)
         seen: dict[Node, int] = {("agent", way.agent): 0}
         joined: set[tuple[Node, Node, bool]] = set()
         for hops, earlier in (*((one, False) for one in way.hops), *((one, True) for one in way.beyond)):
             arrives = way.reached or earlier
             chain = [*_chain(net, way, hops, earlier=earlier), *([(TARGET, 99)] if arrives else [])]
-            chain = [(TARGET if node == ("hop", merged) else node, at) for node, at in chain]
+            chain = [(_or_target(node, merged), at) for node, at in chain]
             for node, at in chain:
                 seen.setdefault(node, at)
             joined |= {(one, other, earlier) for (one, _), (other, _) in pairwise(chain) if one != other}
@@ -184,6 +190,22 @@ def net_of(found: Sequence[Way]) -> Net:
             if not (earlier and (one, other, False) in joined):
                 net.link(one, other, bad=way.bad, earlier=earlier)
     return net
+
+
+def _or_target(node: Node, merged: str | None) -> Node:
+    return TARGET if node == ("hop", merged) else node
+
+
+def _note_jumps(net: Net, way: Way, merged: str | None) -> None:
+    """Where the ways of a cell get slow and stay so, once for each link."""
+    added: dict[tuple[Node, Node], float] = {}
+    for hops in way.hops:
+        for jump in jumps(hops, reached=way.reached):
+            if jump.gets is Gets.SLOW and jump.after is not None:
+                link = (_or_target(("hop", jump.after), merged), _or_target(("hop", jump.address), merged))
+                added[link] = min(jump.added, added.get(link, jump.added))
+    for link, value in added.items():
+        net.slower.setdefault(link, []).append(value)
 
 
 def _chain(net: Net, way: Way, hops: Sequence[Hop], *, earlier: bool) -> Iterator[tuple[Node, int]]:

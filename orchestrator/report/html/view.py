@@ -251,13 +251,16 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What joins two dots. ``dashed``: known from an earlier run only."""
+    """What joins two dots. ``dashed``: known from an earlier run only. ``note`` stands beside it."""
 
     path: str
     css: str
     stroke: str
     width: float
     dashed: bool
+    note: str = ""
+    note_x: float = 0.0
+    note_y: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
