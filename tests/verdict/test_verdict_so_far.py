@@ -158,7 +158,7 @@ def test_an_interrupted_run_says_what_is_bad_so_far_and_its_resume_judges_nothin
     world = replace(WORLD, faults=(Fault("silent-agent", target=silent),))
     first, second = Told(), Told()
 
-    async def work() -> tuple[Shown, Outcome, Shown]:
+    async def work() -> tuple[Shown, int, Outcome, Shown]:
         async with in_process(world, store=tmp_path / "runs.db") as simulated:
             session, clock = simulated.session, simulated.session.doors.clock
             plan = parse_plan(PLAN.format(api="v7"), "plan.yaml", tmp_path, environ={})
@@ -178,14 +178,24 @@ def test_an_interrupted_run_says_what_is_bad_so_far_and_its_resume_judges_nothin
             stopped = await action.run(session, plan, attend=attend)
             assert stopped.exit_code is Exit.SIGINT
             shown = await reading.show(simulated.session.opened, "last", now=clock.wall())
+            source = await reading.source(simulated.session.opened, "last", now=clock.wall())
+            kept = reading.with_silent(source, reading.keeping(verdicts=[Verdict.NO_ANSWER]))
+            lines = [row.verdict async for row in kept.results()]
             ended = await action.resume(session, stopped.run, attend=attend_again)
-            return shown, ended, await reading.show(simulated.session.opened, "last", now=clock.wall())
+            silent_now = lines.count(Verdict.NO_ANSWER)
+            return (
+                shown,
+                silent_now,
+                ended,
+                await reading.show(simulated.session.opened, "last", now=clock.wall()),
+            )
 
-    shown, ended, last = run_virtual(work)
+    shown, silent_now, ended, last = run_virtual(work)
     so_far: Any = shown.document()
     assert so_far["state"] == "interrupted"
     assert so_far["tests"]["complete"] == 0
     assert so_far["cells"]["answered"] + so_far["cells"]["errors"] == sum(first.judged.values()) > 5
+    assert silent_now == so_far["verdicts"]["no-answer"], "a cell with a part of its answer is not silent"
     assert so_far["verdicts"]["fail"] == first.judged[Verdict.FAIL] > 0
     assert so_far["insight"]["headline"].startswith("So far: ")
     told = headline(shown.run, shown.counts)
