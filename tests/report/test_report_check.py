@@ -94,7 +94,7 @@ def test_the_document_of_check_has_the_same_figures(make: Make) -> None:
         "units": {"estimated": 0.6, "source": "a price list"}, "seconds": 42.0,
         "limits": {"organization": 240, "instant_test": 24, "seen": False},
         "deadline": {"seconds": None, "tests_beyond": 0},
-        "left_out": [left_out], "ceilings_exceeded": [], "notes": [],
+        "left_out": [left_out], "ceilings_exceeded": [], "notes": [], "keep": None,
     }  # fmt: skip
 
 
