@@ -171,7 +171,8 @@ async def ours(origin: str, specs: Sequence[Spec], folder: Path, *, shared: bool
             outcome = await conductor.run()
             assert outcome.exit_code == 0, f"the run ended with {outcome.exit_code!r}: {outcome.counts}"
         ledger.close()
-    return telling.statistics.creations, telling.statistics.reads
+        counted = (await store.run(run.id)).facts.requests
+    return counted.creations, counted.reads
 
 
 def measured(client: str, work: Callable[[], Awaitable[tuple[int, int]]]) -> Cost:
