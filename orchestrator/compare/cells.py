@@ -94,12 +94,13 @@ class Judge:
         if base is None:
             return Compared(which, Change.NEW, phase=now.phase, verdict=now.verdict, seen=seen)
         changed = {**self._numbers(which), **_marks(base, now)}
-        change, why = self._change(base, now, changed)
+        change, why, by = self._change(base, now, changed)
         return Compared(
             which,
             change,
             why,
             metrics={} if change is Change.UNKNOWN else changed,
+            by=by,
             phase=now.phase,
             verdict=now.verdict,
             before=base.verdict,
@@ -114,30 +115,30 @@ class Judge:
 
     def _change(
         self, base: Sample, now: Sample, changed: Mapping[str, Measured]
-    ) -> tuple[Change, Why | None]:
+    ) -> tuple[Change, Why | None, str | None]:
         if now.verdict in _SILENT or base.verdict in _SILENT:
-            return Change.UNKNOWN, None
+            return Change.UNKNOWN, None, None
         if now.verdict is Verdict.FAIL and base.verdict in _GOOD:
-            return Change.WORSE, Why.VERDICT
+            return Change.WORSE, Why.VERDICT, None
         if base.verdict is Verdict.FAIL and now.verdict in _GOOD:
-            return Change.BETTER, Why.VERDICT
+            return Change.BETTER, Why.VERDICT, None
         if base.verdict is Verdict.FAIL and now.verdict is Verdict.FAIL:
-            return Change.SAME, None
+            return Change.SAME, None, None
         common = now.numbers.keys() & base.numbers.keys() or now.marks.keys() & base.marks.keys()
         if Verdict.PARTIAL in (now.verdict, base.verdict) and not common:
-            return Change.UNKNOWN, None
+            return Change.UNKNOWN, None, None
         return self._by_metrics(base, now, changed)
 
     def _by_metrics(
         self, base: Sample, now: Sample, changed: Mapping[str, Measured]
-    ) -> tuple[Change, Why | None]:
+    ) -> tuple[Change, Why | None, str | None]:
         telling = [(name, one) for name, one in changed.items() if one.z and self.tells(name)]
         if telling:
             name, one = max(telling, key=lambda pair: (abs(pair[1].z), pair[0]))
-            return one.change, Why.METRIC if name in self.past.norms else Why.MARK
+            return one.change, Why.METRIC if name in self.past.norms else Why.MARK, name
         if now.route.reached is False and base.route.reached:
-            return Change.WORSE, Why.PATH
-        return Change.SAME, None
+            return Change.WORSE, Why.PATH, None
+        return Change.SAME, None, None
 
     def tells(self, metric: str) -> bool:
         """Whether a cell is called by this metric; the others tell only where in it."""

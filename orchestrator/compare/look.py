@@ -9,7 +9,7 @@ from statistics import median
 
 from orchestrator.compare.cells import Judge, Levels, Past, gone, levels_of, noises
 from orchestrator.compare.gate import Finding, Judgement, Kind, Strictness, judged
-from orchestrator.compare.noise import level
+from orchestrator.compare.noise import at_least, level
 from orchestrator.compare.rollup import RollUp, all_shifts, members_of, rolled_up
 from orchestrator.compare.routes import Rerouted, rerouted
 from orchestrator.compare.shifts import Members, could_have_seen
@@ -24,6 +24,8 @@ MIN_COVER = 0.8
 RECOMMENDED = 3
 _COMPARED = frozenset({Change.BETTER, Change.SAME, Change.WORSE})
 _CERTAIN = 8.0
+# How often a cell is far out that nothing is wrong with, where no other was; how likely a coincidence may be.
+_RARE, _BY_CHANCE = 0.002, 0.01
 _JUDGED = frozenset({Verdict.PASS, Verdict.WARN, Verdict.FAIL})
 # Of two verdicts the better one is what persists.
 _BEST_FIRST = (Verdict.PASS, Verdict.WARN, Verdict.FAIL)
@@ -88,16 +90,14 @@ def compare(
     judge = Judge(past, levels, noise)
     cells = [judge.compared(which, sample, now.seen.get(which)) for which, sample in sorted(steady.items())]
     cells += [gone(which, base) for which, base in sorted(past.base.items()) if which not in steady]
-    flaky, persisting = _confirmed(cells, now, past)
+    confirmed = _confirmed(cells, now, past)
     members = members_of(cells)
     shifted = all_shifts(judge, members)
     worse = rolled_up(cells, judge, shifted, members, worse=True)
     better = rolled_up(cells, judge, shifted, members, worse=False)
     runs = 1 + len(past.history)
     by_which = {one.which: one for one in cells}
-    findings = tuple(
-        _findings(cells, worse, persisting if now.again else frozenset(), confirmed=bool(now.again))
-    )
+    findings = tuple(_findings(cells, worse, confirmed))
     return Comparison(
         compared=tuple(cells),
         worse=worse,
@@ -110,8 +110,8 @@ def compare(
             least=min_cover,
         ),
         runs=runs,
-        flaky=flaky,
-        persisting=persisting,
+        flaky=confirmed.flaky,
+        persisting=confirmed.persisting,
         routes=dict(_routes(steady, past)),
         could_have_seen=_seen_sizes(members, levels, past),
         texts=tuple(told_in_words(one, worse, names, by_which, runs) for one in worse.told),
@@ -152,25 +152,34 @@ def _persisting(which: Which, first: Sample, again: Sample, past: Past) -> Sampl
     )
 
 
-def _confirmed(cells: Sequence[Compared], now: Now, past: Past) -> tuple[frozenset[Which], frozenset[Which]]:
-    """Of the cells that were run again: those that were worse at first only, and those that still are."""
+@dataclass(frozen=True)
+class _Confirmed:
+    """Of the cells that were run again: those that were worse at first only, those that still are, and those
+    that were far out at first."""
+
+    flaky: frozenset[Which] = frozenset()
+    persisting: frozenset[Which] = frozenset()
+    far: frozenset[Which] = frozenset()
+    cells: int = 0
+
+
+def _confirmed(cells: Sequence[Compared], now: Now, past: Past) -> _Confirmed:
     if not now.again:
-        return frozenset(), frozenset()
+        return _Confirmed()
     levels: Mapping[str, Levels] = levels_of(now.samples, past)
     judge = Judge(past, levels, noises(levels))
-    still = {one.which for one in cells if one.change is Change.WORSE}
-    at_first = {
-        which
+    first = [
+        judge.compared(which, now.samples[which], now.seen.get(which))
         for which in now.again
         if which in now.samples
-        and judge.compared(which, now.samples[which], now.seen.get(which)).change is Change.WORSE
-    }
-    return frozenset(at_first - still), frozenset(at_first & still)
+    ]
+    worse = frozenset(one.which for one in first if one.change is Change.WORSE)
+    still = {one.which for one in cells if one.change is Change.WORSE}
+    far = frozenset(one.which for one in first if one.change is Change.WORSE and one.z > _CERTAIN)
+    return _Confirmed(worse - still, worse & still, far, len(first))
 
 
-def _findings(
-    cells: Sequence[Compared], worse: RollUp, persisting: frozenset[Which], *, confirmed: bool
-) -> Iterator[Finding]:
+def _findings(cells: Sequence[Compared], worse: RollUp, confirmed: _Confirmed) -> Iterator[Finding]:
     now_fail = sum(one.failing.bad.bit_count() for one in worse.told if one.failing is not None)
     moved = sum(one.moved.bad.bit_count() for one in worse.told if one.moved is not None)
     shifted = [one for one in worse.told if one.shifts and one.failing is None and one.moved is None]
@@ -179,12 +188,8 @@ def _findings(
     yield Finding(Kind.NOW_FAIL_ALONE, alone, f"{alone} cells that passed fail now, each alone")
     yield Finding(Kind.MOVED, moved, f"{moved} cells are worse by their metrics, together")
     yield Finding(Kind.SHIFTED, len(shifted), f"{len(shifted)} groups of cells got worse as a whole")
-    strong = {
-        one.which
-        for one in cells
-        if one.which in worse.alone & persisting and (best := one.strongest) and best[1].z > _CERTAIN
-    }
-    if confirmed:
+    strong = _not_by_chance(cells, worse.alone, confirmed)
+    if confirmed.cells:
         yield Finding(Kind.PERSISTS, len(strong), f"{len(strong)} cells are worse, and were when run again")
     left = len(worse.alone - strong)
     yield Finding(Kind.MOVED_ALONE, left, f"{left} cells are worse by a metric, each alone")
@@ -194,6 +199,19 @@ def _findings(
     yield Finding(Kind.ENDS_EARLIER, ends, f"{ends} paths end before their target")
     lost = sum(1 for one in cells if one.lost)
     yield Finding(Kind.SILENT, lost, f"{lost} cells that answered before have no answer now")
+
+
+def _not_by_chance(
+    cells: Sequence[Compared], alone: frozenset[Which], confirmed: _Confirmed
+) -> frozenset[Which]:
+    """The cells that are far worse in both rounds, unless so many would be by chance: where many cells are
+    far out in one round, some are in two."""
+    both = {one.which for one in cells if one.which in alone & confirmed.persisting and one.z > _CERTAIN}
+    if not both:
+        return frozenset()
+    once = len(confirmed.far | both)
+    rate = min(1.0, _RARE + (once - len(both)) / confirmed.cells)
+    return frozenset(both) if at_least(len(both), once, rate) <= _BY_CHANCE else frozenset()
 
 
 def _routes(now: Mapping[Which, Sample], past: Past) -> Iterator[tuple[Which, Rerouted]]:

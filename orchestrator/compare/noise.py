@@ -82,3 +82,8 @@ def large(before: float, after: float, norm: Norm) -> bool:
     moved = abs(after - before)
     better = max(before, after) if norm.falls else min(before, after)
     return moved >= norm.absolute and moved >= norm.relative * better
+
+
+def at_least(k: int, n: int, rate: float) -> float:
+    """The probability of ``k`` or more of ``n`` at this rate."""
+    return math.fsum(math.comb(n, hits) * rate**hits * (1.0 - rate) ** (n - hits) for hits in range(k, n + 1))

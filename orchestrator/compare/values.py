@@ -90,7 +90,8 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A cell held against its past. ``metrics`` has what changed.
+    """A cell held against its past. ``metrics`` has what changed, ``by`` is the one of them that it is
+    called by.
 
     ``lost``: it answered before, and does not now. ``warned``: it passed and has a warning now.
     ``elsewhere``: it fails as before, at another layer.
@@ -108,12 +109,12 @@ class Compared:
     warned: bool = False
     elsewhere: bool = False
     ends: str | None = None
+    by: str | None = None
 
     @property
-    def strongest(self) -> tuple[str, Measured] | None:
-        """The metric that got worse most clearly."""
-        worse = [(name, one) for name, one in self.metrics.items() if one.change is Change.WORSE]
-        return max(worse, key=lambda pair: (pair[1].z, pair[0])) if worse else None
+    def z(self) -> float:
+        """How far beyond its noise the metric is that the cell is called by; 0 where it is none."""
+        return 0.0 if self.by is None else self.metrics[self.by].z
 
 
 @dataclass(frozen=True, slots=True)

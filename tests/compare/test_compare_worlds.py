@@ -116,3 +116,22 @@ def test_a_change_of_every_part_is_told_of_everything() -> None:
 
     found = compared_once(random.Random(15), ROUGH, 6, slower)
     assert "".join(found.texts[0]).startswith("everything is slower than in the last 6 runs: ")
+
+
+def test_one_cell_that_is_far_worse_in_both_rounds_counts_and_in_one_it_does_not() -> None:
+    site = Site(random.Random(23), CALM)
+    runs = [site.run() for _ in range(4)]
+
+    def one(agent: Agent, target: str, part: str) -> float:
+        return 6.0 if (agent.id, target, part) == ("a05", "t6", "waitTime") else 1.0
+
+    once, past = site.run(one), Past(runs[0], runs[1:])
+    assert held(once, past).judgement.exit_code == 0
+    assert held(once, past, site.run()).judgement.exit_code == 0
+    confirmed = held(once, past, site.run(one)).judgement
+    assert confirmed.exit_code == 1
+    assert confirmed.reasons == ("1 cells are worse, and were when run again",)
+
+
+def test_where_many_cells_are_far_out_one_that_is_twice_is_chance() -> None:
+    assert red_in(40, WILD, 3, seed="chance", confirm=True) <= 1
