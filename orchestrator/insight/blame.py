@@ -14,13 +14,15 @@ from orchestrator.insight.kinds import KINDS, Kind
 from orchestrator.insight.values import Group
 
 BEAM = 8
-MOST = 7
+MOST = 7  # so deep a beam looks for explanations that are best together
+AT_ALL = 100  # more are no explanation any more
 POOL, POOL_OF_A_KIND = 300, 20
 MOST_NEAR = 4
 OUTSIDE_TOO, NONE_OUTSIDE = 0.01, 0.05  # what p may be at most inside one target
 _MAY_BE_ALONE = frozenset({"target", "agent"})
 _ROUNDS = 3
 _SETTLED = 0.002
+_BETTER = 1e-6  # bits; less is the rounding of a sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,26 +186,86 @@ def _search(candidates: Sequence[Candidate], question: Question, background: flo
             break
         if beams[0].bits > best.bits:
             best = beams[0]
-    return best
+    return _without_detours(best, candidates, question, background)
+
+
+def _without_detours(
+    best: _Choice, candidates: Sequence[Candidate], question: Question, background: float
+) -> _Choice:
+    """A better choice than the beam's, if one is near.
+
+    A beam takes a wide group first that holds a part of several causes, and is in the way once those are
+    there; and it is only so deep. So the smallest claims alone are tried too, then each choice without one of
+    its own.
+    """
+    small = [n for n, one in enumerate(candidates) if one.name.kind in _MAY_BE_ALONE]
+    alone = _grown((), [candidates[n] for n in small], question, background)
+    starts = [best.chosen, [small[n] for n in alone.chosen]]
+    best = max(
+        (_grown(start, candidates, question, background) for start in starts), key=lambda one: one.bits
+    )
+    while True:
+        others = [
+            _grown(
+                [one for one in best.chosen if one != left_out], candidates, question, background, left_out
+            )
+            for left_out in best.chosen
+            if candidates[left_out].name.kind not in _MAY_BE_ALONE
+        ]
+        better = max(others, key=lambda one: one.bits, default=best)
+        if better.bits <= best.bits + _BETTER:
+            return best
+        best = better
+
+
+def _grown(
+    positions: Sequence[int],
+    candidates: Sequence[Candidate],
+    question: Question,
+    background: float,
+    but: int | None = None,
+) -> _Choice:
+    """These explanations as far as each still pays, then the best further ones ``but`` one."""
+    choice = _Choice()
+    for position in positions:
+        bits = _bits(choice, candidates[position], question, background)
+        if bits is not None:
+            choice = _with(choice, position, candidates[position], bits)
+    while len(choice.chosen) < AT_ALL:
+        longer = _extended(choice, candidates, question, background)
+        following = next((one for one in longer if one.chosen[-1] != but), None)
+        if following is None:
+            break
+        choice = following
+    return choice
+
+
+def _bits(beam: _Choice, one: Candidate, question: Question, background: float) -> float | None:
+    """What a further explanation gains with what is not claimed yet; ``None`` if it does not pay."""
+    k = (one.mask & question.bad & ~beam.claimed).bit_count()
+    if k < 2:
+        return None
+    n = (one.mask & question.known & ~beam.claimed).bit_count()
+    if not score.may_explain(k, n, one.floor, background):
+        return None
+    bits = score.gain(k, n, one.cost, background)
+    return bits if bits >= question.least else None
+
+
+def _with(beam: _Choice, position: int, one: Candidate, bits: float) -> _Choice:
+    return _Choice((*beam.chosen, position), beam.claimed | one.mask, beam.bits + bits)
 
 
 def _extended(
     beam: _Choice, candidates: Sequence[Candidate], question: Question, background: float
 ) -> Iterable[_Choice]:
-    free_bad, free_known = question.bad & ~beam.claimed, question.known & ~beam.claimed
     found: list[tuple[float, int]] = []
     for position, one in enumerate(candidates):
-        k = (one.mask & free_bad).bit_count()
-        if k < 2:
-            continue
-        n = (one.mask & free_known).bit_count()
-        if not score.may_explain(k, n, one.floor, background):
-            continue
-        bits = score.gain(k, n, one.cost, background)
-        if bits >= question.least:
+        bits = _bits(beam, one, question, background)
+        if bits is not None:
             found.append((-bits, position))
     for minus, position in sorted(found)[:BEAM]:
-        yield _Choice((*beam.chosen, position), beam.claimed | candidates[position].mask, beam.bits - minus)
+        yield _with(beam, position, candidates[position], -minus)
 
 
 def _claims(

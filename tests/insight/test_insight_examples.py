@@ -167,3 +167,15 @@ def test_one_group_at_two_levels_is_one_cause_with_its_phases_counted() -> None:
     (cause,) = blamed.causes
     assert counted(cause) == ("agent", (OSLO,), 8, 8)
     assert cause.phases == {C: 4, Phase.SLOW: 4}
+
+
+@pytest.mark.parametrize("many", [2, 6, 7, 12, 14])
+def test_several_dead_targets_are_named_one_by_one_and_not_by_what_some_of_their_agents_share(
+    many: int,
+) -> None:
+    dead = {f"t{number}" for number in range(1, many + 1)}
+    blamed = found(cells(lambda _, target: Phase.TLS if target in dead else None, targets=30))
+    assert sorted(counted(cause) for cause in blamed.causes) == [
+        ("target", ("web", target), 18, 18) for target in sorted(dead)
+    ]
+    assert not blamed.isolated
