@@ -16,7 +16,7 @@ from orchestrator.compare.values import Sample, Which
 from orchestrator.errors import NoBase, UsageProblem
 from orchestrator.insight.groups import seen
 from orchestrator.insight.values import Observed
-from orchestrator.model import Answer, Json, Spec
+from orchestrator.model import Answer, CellState, Json, Spec
 from orchestrator.records import Baseline, RunRecord, RunState
 from orchestrator.report.comparison import Held
 from orchestrator.store.base import Archive
@@ -65,8 +65,8 @@ async def base_of(archive: Archive, run: RunRecord, name: str = LAST_GOOD) -> Ru
     if name == BEFORE:
         return await _before(archive, run)
     base = await known_base(archive, name)
-    if base is None or (base.id == run.id and name == "last"):
-        raise UsageProblem(f"{name} is the run itself", hint=f"compare with {LAST_GOOD} or {BEFORE}")
+    if base is None:
+        raise UsageProblem(f"there is no run {name!r}", hint=f"compare with {LAST_GOOD} or {BEFORE}")
     return base
 
 
@@ -104,7 +104,8 @@ async def hold(
     again: RunRecord | None = None,
 ) -> Held:
     """A run held against its base and that one's history; ``name`` is what the base is called by, if it is
-    not found by that. What is no longer worse in ``again`` is flaky.
+    not found by that. What is no longer worse in ``again`` is flaky. A run is as it is: held against itself
+    it has no history.
 
     Raises ``UsageProblem`` without a base.
     """
@@ -118,7 +119,8 @@ async def hold(
         {which: judged for which, one in by_which.items() if (judged := seen(one)) is not None},
         {} if again is None else await samples(archive, again, norms),
     )
-    history = [] if terms.history == 0 else await _history(archive, base, terms.history - 1)
+    alone = terms.history == 0 or base.id == run.id
+    history = [] if alone else await _history(archive, base, terms.history - 1)
     past = Past(
         await samples(archive, base, norms), [await samples(archive, one, norms) for one in history], norms
     )
@@ -147,11 +149,15 @@ async def _history(archive: Archive, base: RunRecord, most: int) -> list[RunReco
 
 
 async def samples(archive: Archive, run: RunRecord, norms: Mapping[str, Norm] = NORMS) -> dict[Which, Sample]:
-    """Every cell of a run, as far as it was asked."""
+    """Every cell of a run; one that was left out has its verdict and nothing else."""
     verdicts = {}
     async for cell in archive.cells(run.id):
         verdicts[Which(cell.test, cell.type, cell.target, cell.agent_id)] = cell
-    found: dict[Which, Sample] = {}
+    found = {
+        which: sample_of(cell.verdict, (), norms=norms)
+        for which, cell in verdicts.items()
+        if cell.state is CellState.NOT_RUN
+    }
     for test in await archive.tests(run.id):
         spec = test.spec
         answers: dict[str, list[Answer]] = {}

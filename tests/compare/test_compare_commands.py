@@ -12,7 +12,7 @@ from command_line import CommandLine
 from compare_store import TARGETS, History
 
 from orchestrator.clock import LoopClock
-from orchestrator.model import Verdict
+from orchestrator.model import NotRun, Verdict
 from orchestrator.records import RunFacts, RunState
 from orchestrator.store.opening import open_store
 
@@ -103,6 +103,31 @@ async def test_too_little_in_common_cannot_be_judged_and_is_printed_all_the_same
     assert b"8 of 16 cells of the base can be compared, at least 80% are needed" in ended.out
     assert b"mail fails" in ended.out
     assert (await said("diff", "--min-cover", "50")).code == 1
+
+
+async def test_a_run_held_against_itself_is_the_same_in_every_cell(
+    said: CommandLine, history: History
+) -> None:
+    """Whatever was normal before it: the runs before it say nothing of what it is held against."""
+    slower = await history.add(slow)
+    for words in ((slower.id, slower.id), ("last", "last"), ("last", slower.id)):
+        ended = await said("diff", *words, "--format", "json")
+        assert ended.code == 0, str(ended)
+        cells = json.loads(ended.out)["cells"]
+        assert (cells["same"], sum(cells.values())) == (16, 32), "compared and same, and nothing else"
+    alone = await said("diff", "last")
+    assert alone.code == 2, "held against itself because nothing else was said"
+    assert b"last is the run itself" in alone.err
+
+
+async def test_cells_that_were_left_out_of_both_runs_are_unknown_and_not_new(
+    said: CommandLine, history: History
+) -> None:
+    left_out = [NotRun("web", "http-server", target, "4", "the agent is offline") for target in ("a", "b")]
+    await history.add(left_out=left_out)
+    await history.add(left_out=left_out)
+    cells = json.loads((await said("diff", "--format", "json")).out)["cells"]
+    assert (cells["compared"], cells["unknown"], cells["new"], cells["gone"]) == (16, 2, 0, 0)
 
 
 async def test_a_run_that_goes_on_cannot_be_judged(said: CommandLine, history: History) -> None:

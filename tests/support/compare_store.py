@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from builders import make_agent, make_answer, make_run, make_spec, make_tests
 
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import AnswerStatus, CellResult, CellState, Spec, Verdict
+from orchestrator.model import AnswerStatus, CellResult, CellState, NotRun, Spec, Verdict
 from orchestrator.records import RunFacts, RunRecord, RunState
 from orchestrator.store.base import Store
 from orchestrator.testtypes.layers import HTTP
@@ -37,7 +37,7 @@ class History:
     lot: random.Random = field(default_factory=lambda: random.Random(7))
     ids: list[str] = field(default_factory=list)
 
-    async def add(self, fate: Fate = well, **changes: object) -> RunRecord:
+    async def add(self, fate: Fate = well, left_out: Sequence[NotRun] = (), **changes: object) -> RunRecord:
         """The next run; what changes of its record, its specs or its state is named."""
         number = len(self.ids) + 1
         run = f"6500000{number}deadbeef"
@@ -53,7 +53,7 @@ class History:
             for target in self.targets
         ]
         record = make_run(run, plan=self.plan, started=1.7e9 + number * HOUR, **changes)
-        await self.store.create_run(record, make_tests(specs, run), (), AGENTS)
+        await self.store.create_run(record, make_tests(specs, run), left_out, AGENTS)
         verdicts = [verdict for spec in specs for verdict in await self._spec(run, spec, fate)]
         self.ids.append(run)
         if record.state is RunState.RUNNING:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 import click
+from click.core import ParameterSource
 
 from orchestrator.actions import compare as actions
 from orchestrator.actions.compare import Held, Terms
@@ -21,6 +22,7 @@ from orchestrator.cli.options import Gate
 from orchestrator.clock import LoopClock
 from orchestrator.compare.gate import Strictness
 from orchestrator.compare.values import Compared
+from orchestrator.errors import UsageProblem
 from orchestrator.files import replacing
 from orchestrator.near import folded
 from orchestrator.records import Baseline
@@ -74,6 +76,11 @@ def diff(base: str, run: str, plan: str | None, gate: Gate, wanted: Wanted, *, s
     """Compare two runs; ends with the code of the gate."""
     set_up_logging()
     terms = terms_of(gate)
+    given = click.get_current_context().get_parameter_source("run") is not ParameterSource.DEFAULT
+    if base == "last" and not given:
+        raise UsageProblem(
+            "last is the run itself", hint=f"compare with {actions.LAST_GOOD} or {actions.BEFORE}"
+        )
 
     async def work() -> Held:
         async with opened_store(store) as opened:
