@@ -75,7 +75,8 @@ class Explained:
 class Question:
     """What is to be explained, and how. ``insides``: the mask of each target, for the guard.
 
-    ``least`` is what an explanation has to gain, in bits.
+    ``least`` is what an explanation has to gain, in bits; ``traced`` is the mask of the cells whose hops are
+    known.
     """
 
     bad: int
@@ -87,6 +88,7 @@ class Question:
     levels: int = 1
     background: float = score.BACKGROUND
     least: float = score.MIN_BITS
+    traced: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +100,81 @@ class _Choice:
 
 def explain(question: Question) -> Explained:
     """What the bad cells share, the likeliest set of explanations; nothing bad gives nothing."""
-    bad, known = question.bad, question.known
+    bad = question.bad
     if bad.bit_count() < 2:
         return Explained((), bad, question.background)
     everything = merged(question)
     candidates = [one for one in pooled(everything, question) if passes_guard(one, question)]
+    while True:
+        best, background = _settled(candidates, question)
+        doubtful = _doubtful(best, candidates, question, background)
+        if not doubtful:
+            break
+        candidates = [one for position, one in enumerate(candidates) if position not in doubtful]
+    claims = _claims(best, candidates, everything, question, background)
+    return Explained(claims, bad & ~best.claimed, background)
+
+
+def _settled(candidates: Sequence[Candidate], question: Question) -> tuple[_Choice, float]:
+    """The best choice, with the background that it leaves."""
     background, best = question.background, _Choice()
     for _ in range(_ROUNDS):
         best = _search(candidates, question, background)
-        free = known & ~best.claimed
-        following = score.next_background((bad & free).bit_count(), free.bit_count())
+        free = question.known & ~best.claimed
+        following = score.next_background((question.bad & free).bit_count(), free.bit_count())
         if abs(following - background) < _SETTLED:
             break
         background = following
-    claims = _claims(best, candidates, everything, question, background)
-    return Explained(claims, bad & ~best.claimed, background)
+    return best, background
+
+
+def _doubtful(
+    best: _Choice, candidates: Sequence[Candidate], question: Question, background: float
+) -> frozenset[int]:
+    """What is chosen on the strength of cells whose hops are unknown, and may be a hop's too.
+
+    By the cells whose hops are known, it does not stand beside the hops that are chosen, or one hop explains
+    better what several others explain.
+    """
+    traced = question.known & question.traced
+    if traced == question.known:
+        return frozenset()
+    through = 0
+    others = []
+    for position in best.chosen:
+        if question.kinds[candidates[position].name.kind].path:
+            through |= candidates[position].mask
+        else:
+            others.append(position)
+    bad, known = question.bad & traced & ~through, traced & ~through
+    bits = {position: _bits(candidates[position], bad, known, background) for position in others}
+    if through:
+        return frozenset(position for position in others if bits[position] < question.least)
+    return _of_one_hop(bits, candidates, question, background)
+
+
+def _of_one_hop(
+    bits: Mapping[int, float], candidates: Sequence[Candidate], question: Question, background: float
+) -> frozenset[int]:
+    """Several that are chosen, if their bad cells with known hops all go through one, and it is likelier."""
+    bad, known = question.bad & question.traced, question.known & question.traced
+    for one in candidates:
+        if not question.kinds[one.name.kind].path:
+            continue
+        inside = [position for position in bits if not candidates[position].mask & bad & ~one.mask]
+        if len(inside) < 2:
+            continue
+        own = _bits(one, bad, known, background)
+        if own >= question.least and own > sum(max(0.0, bits[position]) for position in inside):
+            return frozenset(inside)
+    return frozenset()
+
+
+def _bits(one: Candidate, bad: int, known: int, background: float) -> float:
+    """The gain by these cells alone, below zero where they are no cause."""
+    k, n = one.counts(bad, known)
+    may = score.may_explain(k, n, one.floor, background)
+    return score.gain(k, n, one.cost, background) if may else -1.0
 
 
 def merged(question: Question) -> list[Candidate]:

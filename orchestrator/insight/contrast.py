@@ -42,10 +42,9 @@ def _others_pass(facts: Facts) -> Iterator[Sentence]:
     if (kind in _OF_TARGETS or KINDS[kind].pair) and passing:
         yield (f"the same agents pass elsewhere: {count(passing, 'cell')}",)
     if kind == "agent":
-        passing = facts.known - facts.bad
-        if passing:
-            verb = "passes" if passing == 1 else "pass"
-            yield (f"{count(passing, 'cell')} of it {verb}, so the agent is alive",)
+        if facts.passing:
+            verb = "passes" if facts.passing == 1 else "pass"
+            yield (f"{count(facts.passing, 'cell')} of it {verb}, so the agent is alive",)
         others, asked = facts.countrymen()
         if others:
             yield (f"other agents of its country pass: {others} of {count(asked, 'cell')}",)

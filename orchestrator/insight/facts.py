@@ -77,6 +77,11 @@ class Facts:
         """Bad cells of the group that are counted with another cause, or broke at another level."""
         return (self._whole & self.world.bad(self.cause.severity) & ~self.cause.bad).bit_count()
 
+    @cached_property
+    def passing(self) -> int:
+        """Cells of the group that pass, whatever they tell of its level."""
+        return sum(1 for cell in self.world.cells_of(self._whole) if cell.verdict is Verdict.PASS)
+
     @property
     def _whole(self) -> int:
         return self.world.masks.get(self.cause.group, self.cause.known)
@@ -115,8 +120,8 @@ class Facts:
         return sum(1 for cell in self.outside if cell.hops_known and cell.verdict is Verdict.PASS)
 
     def from_history(self) -> int:
-        """Of its bad cells, those whose hops are known from an earlier run only."""
-        return sum(1 for cell in self.bad_cells if cell.hops_known and not cell.hops_now)
+        """Of its bad cells, those that an earlier run only knows to be in the group."""
+        return sum(1 for cell in self.bad_cells if self.cause.group in cell.recalled)
 
     def losses(self) -> list[float]:
         """The packet loss of its bad cells, percent, where it was measured and is no artefact."""

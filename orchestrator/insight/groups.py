@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from orchestrator.insight.jumps import Jump, jumps
 from orchestrator.insight.kinds import NAME_SERVER
 from orchestrator.insight.phases import is_filtered, phase_of
-from orchestrator.insight.values import CellKey, Group, Observed, Phase, Seen
+from orchestrator.insight.values import LEVELS, CellKey, Group, Observed, Phase, Seen
 from orchestrator.model import Agent, Answer, AnswerStatus, Hop, Json, Spec, Verdict
 from orchestrator.near import folded
 from orchestrator.testtypes.layers import BY_SERVER, DETAILS, LAYERS, PACKETS, PATHS
@@ -30,6 +30,9 @@ _TOLD: Mapping[str, Mapping[str, str]] = {
     for layer in LAYERS.values()
 }
 _NOTHING: Mapping[str, str] = {}
+# Levels that a layer comes to which resolves names only, or sends nothing but probes.
+_OF_NAMES = (1, 5)
+_OF_PACKETS = (1, 2, 5)
 # A mapping's lines carry times to live and classes, which change by themselves.
 _NO_ANSWER_TEXT = re.compile(r"[0-9]+|IN|CH", re.IGNORECASE)
 _BLANKS = re.compile(r"[\s,;]+")
@@ -56,11 +59,30 @@ def seen(cell: Observed) -> Seen | None:
         hops_now=any(now),
         filtered=is_filtered(cell.rows),
         jumps=jumps_of(cell.rows) if bad else (),
+        tells=LEVELS if cell.spec is None else levels_of(cell.spec.layers),
+        recalled=_recalled(now, traces) if bad and cell.earlier else frozenset(),
     )
 
 
+def _recalled(now: Sequence[Sequence[Hop]], traces: Sequence[Sequence[Hop]]) -> frozenset[Group]:
+    seen_now = {group for trace in now for group in _of_trace(trace)}
+    return frozenset(group for trace in traces for group in _of_trace(trace)) - seen_now
+
+
+@lru_cache(maxsize=4096)
+def levels_of(layers: tuple[str, ...]) -> tuple[int, ...]:
+    """The levels that a test with these layers comes to: of names, of packets and their times, or all."""
+    told: set[int] = set()
+    for layer in (LAYERS.get(name) for name in layers):
+        resolves, packets = layer is not None and layer.resolves, layer is not None and layer.measures_network
+        told.update(_OF_NAMES if resolves else _OF_PACKETS if packets else LEVELS)
+    return tuple(sorted(told)) or LEVELS
+
+
 def groups_of(
-    cell: Observed, now: Sequence[Sequence[Hop]], traces: Sequence[Sequence[Hop]]
+    cell: Observed,
+    now: Sequence[Sequence[Hop]],
+    traces: Sequence[Sequence[Hop]],
 ) -> Iterator[Group]:
     """Every group of a cell; ``now`` are the traces of this run, ``traces`` also those of an earlier one."""
     record, target = cell.record, (cell.record.test, cell.record.target)

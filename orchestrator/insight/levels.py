@@ -1,7 +1,8 @@
 """The level rule: a cell that failed at one level got through those below, and never came to those above.
 
 So each level is explained alone: bad are the cells that failed there, good those that passed or failed
-higher; those that failed lower say nothing. A second pass looks at warnings that nothing covers.
+higher; those that failed lower say nothing, nor do those whose kind of test never comes to it. A second
+pass looks at warnings that nothing covers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from orchestrator.model import Verdict
 
 # Beyond it pairs and links, the most numerous kinds, are left out.
 MOST_CELLS = 200_000
+_ADDRESSES = frozenset({"hop", "link", "last-hop"})
 _MANY = frozenset({"link", *(name for name, kind in KINDS.items() if kind.pair)})
 # A hop is named only where at least this share of the cells that it explains is matched by good cells whose
 # hops are known too: hops of bad cells alone say nothing.
@@ -62,17 +64,20 @@ class World:
         return len(self.cells) > MOST_CELLS
 
     @cached_property
+    def _groups(self) -> frozenset[Group]:
+        return frozenset(group for cell in self.cells for group in cell.groups)
+
+    @cached_property
     def _left_out(self) -> frozenset[str]:
         """Kinds of groups that are not looked at."""
         # The one kind of test is no other claim than the run.
-        alone = len({group for cell in self.cells for group in cell.groups if group.kind == "block"}) == 1
+        alone = sum(1 for group in self._groups if group.kind == "block") == 1
         return (_MANY if self.reduced else frozenset()) | ({"block"} if alone else frozenset())
 
     @cached_property
     def sizes(self) -> Mapping[str, int]:
         """How many groups of each kind there are: so many times one could have been named by chance."""
-        every = {group for cell in self.cells for group in cell.groups}
-        return Counter(group.kind for group in every if group.kind not in self._left_out)
+        return Counter(group.kind for group in self._groups if group.kind not in self._left_out)
 
     @cached_property
     def masks(self) -> Mapping[Group, int]:
@@ -91,7 +96,9 @@ class World:
                 if found is not None and (not found or found[-1] != position):
                     found.append(position)
         size = len(self.cells)
-        return {group: mask_of(found, size) for group, found in members.items()}
+        masks = {group: mask_of(found, size) for group, found in members.items()}
+        _end_at_servers(masks, {group.value for group in self._groups if group.kind == "server-ip"})
+        return masks
 
     @cached_property
     def insides(self) -> tuple[int, ...]:
@@ -101,6 +108,16 @@ class World:
     @cached_property
     def with_hops(self) -> int:
         return self.where(lambda cell: cell.hops_known)
+
+    @cached_property
+    def _telling(self) -> Mapping[int, int]:
+        if all(cell.tells == LEVELS for cell in self.cells):
+            return dict.fromkeys(LEVELS, self.everything)
+        return {level: self.where(lambda cell, at=level: at in cell.tells) for level in LEVELS}  # type: ignore[misc]
+
+    def telling(self, level: int) -> int:
+        """The mask of the cells whose pass means that they got through a level."""
+        return self._telling[level]
 
     def cells_of(self, mask: int) -> tuple[Seen, ...]:
         """The cells of a mask."""
@@ -120,6 +137,17 @@ class World:
     def where(self, holds: Callable[[Seen], bool]) -> int:
         """The mask of the cells of which something holds."""
         return mask_of((n for n, cell in enumerate(self.cells) if holds(cell)), len(self.cells))
+
+
+def _end_at_servers(masks: dict[Group, int], servers: set[tuple[str, ...]]) -> None:
+    """The address of a target is no hop on the way to it: who has a path that ends there was given it."""
+    for group in [one for one in masks if one.kind in _ADDRESSES]:
+        if not any((address,) in servers for address in group.value):
+            continue
+        mask = masks.pop(group)
+        if group.kind == "hop":
+            own = Group("server-ip", group.value)
+            masks[own] = masks.get(own, 0) | mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +221,8 @@ def _pass(
     levels = sum(1 for mask in bad_levels.values() if mask & cells) or 1
     found: dict[Group, Cause] = {}
     backgrounds = []
-    for level, bad, known in judged_at(bad_levels, cells):
+    for level, bad, of in judged_at(bad_levels, cells):
+        known = of & (world.telling(level) | bad)
         answer = explain(_question(world, level, bad, known, levels, least))
         backgrounds.append(answer.background)
         for claim in answer.claims:
@@ -229,6 +258,7 @@ def _question(world: World, level: int, bad: int, known: int, levels: int, least
         levels=levels,
         background=BACKGROUND,
         least=least,
+        traced=world.with_hops,
     )
 
 

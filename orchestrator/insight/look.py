@@ -82,8 +82,8 @@ class Isolated:
 class Insight:
     """What is wrong with a run. ``bad`` counts failures, ``unjudged`` the cells that say nothing, by why.
 
-    ``phases`` has every bad cell. ``from_history`` are bad cells whose hops an earlier run knew; ``limits``
-    is what cannot be told.
+    ``phases`` has every bad cell. ``from_history`` are bad cells of whose hops an earlier run knew more;
+    ``limits`` is what cannot be told.
     """
 
     run: str
@@ -174,9 +174,7 @@ class Observations:
                 "partial": verdicts[Verdict.PARTIAL],
             },
             paths=paths,
-            from_history=sum(
-                1 for cell in world.cells if cell.phase and cell.hops_known and not cell.hops_now
-            ),
+            from_history=sum(1 for cell in world.cells if cell.recalled),
             limits=tuple(_limits(world, judged, verdicts, paths)),
             standing=_standing(verdicts, told, quiet, silent=silent, left_out=self.left_out),
             phases={cell.key: cell.phase for cell in world.cells if cell.phase is not None},

@@ -87,9 +87,11 @@ class Observed:
 class Seen:
     """A judged cell. ``phase`` is ``None`` unless it is bad; ``why`` are texts of what is wrong.
 
-    ``metrics`` has ``layer.metric`` of rows that measured something. ``hops_known``: a path of it is known,
-    now or (``hops_now`` is false) from an earlier run. ``filtered``: its probes are lost while HTTP answers.
-    ``jumps`` are those of its traces now, where it is bad.
+    ``recalled`` are the groups of paths that only an earlier run knows of it, kept of bad cells.
+    ``tells`` are the levels at which a pass of it means something: a name that is resolved says nothing of
+    connecting. ``metrics`` has ``layer.metric`` of rows that measured something. ``hops_known``: a path of it
+    is known, now or (``hops_now`` is false) from an earlier run. ``filtered``: its probes are lost while HTTP
+    answers. ``jumps`` are those of its traces now, where it is bad.
     """
 
     key: CellKey
@@ -103,3 +105,5 @@ class Seen:
     hops_now: bool = False
     filtered: bool = False
     jumps: tuple[Jump, ...] = ()
+    tells: tuple[int, ...] = LEVELS
+    recalled: frozenset[Group] = frozenset()

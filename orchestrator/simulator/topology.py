@@ -78,7 +78,7 @@ def way(
     if target is not None:
         return (*begin, *_to_agent(provider, agent, target, pair))
     place = number(seed, "hosting", host) % len(HOSTING)
-    side = (_asn(agent.network) // _PROVIDERS + place) % _WIDE
+    side = (_asn(agent.network) // _PROVIDERS + place + 1) % _WIDE
     edge = (number(0, "edge", host) + given) % _WIDE
     return (
         *begin,

@@ -27,7 +27,7 @@ def test_planted_culprits_are_found_and_little_else(
 
 
 def test_what_is_called_clear_is_right() -> None:
-    right, all_of_them = measured(120, 1, seed=13).sure["clear"]
+    right, _, all_of_them = measured(120, 1, seed=13).sure["clear"]
     assert all_of_them > 50
     assert right >= 0.98 * all_of_them
 
@@ -38,3 +38,23 @@ def test_every_kind_of_culprit_is_found_where_it_left_six_bad_cells(kind: str) -
     figures = measured(25, 1, seed=14, kinds=[kind] if kind != "block" else ["block", "target"])
     assert figures.large >= 5
     assert figures.recall_six >= 0.9, figures
+
+
+def test_a_hop_is_found_with_the_hops_of_half_of_the_cells_unknown_and_little_else() -> None:
+    figures = measured(100, 1, seed=20261131, kinds=["hop"], hide=0.5)
+    assert figures.claims >= 80
+    assert figures.fairness >= 0.97, figures
+    assert figures.recall_six >= 0.9, figures
+
+
+def test_no_hop_is_named_where_the_hops_of_good_cells_are_unknown() -> None:
+    assert measured(60, 1, seed=16, kinds=["hop"], good_hops=False).blind_hops == 0
+
+
+def test_words_of_certainty_are_right_as_often_as_they_say() -> None:
+    """A claim that says what it cannot be told from is right if that was planted."""
+    sure = measured(150, 1, seed=20261128).sure
+    for word, least in (("clear", 0.99), ("likely", 0.95), ("possible", 0.85)):
+        _, fair, every = sure[word]
+        assert every > 3
+        assert fair >= least * every, (word, sure)

@@ -7,6 +7,7 @@ cells as far as the world can tell (``same``); it is exact if the first name is 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -33,39 +34,73 @@ class Planted:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A world and what was planted in it."""
+    """A world and what was planted in it; ``whole`` are its cells before hops of ``cells`` were hidden."""
 
     cells: tuple[Seen, ...]
     planted: tuple[Planted, ...]
+    whole: tuple[Seen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """``large`` are culprits that left six bad cells and more; ``sure`` has right and all claims by word."""
+    """What came of some worlds.
+
+    ``right`` claims name a planted group, or one that covers the same cells; ``fair`` are those, and claims
+    that say themselves that they cannot be told from a planted group. ``firsts`` are worlds with a claim,
+    ``exact`` those whose first one is right. ``found`` of ``culprits`` were named, also by the least number
+    of bad cells that they left. ``sure`` has right, fair and all claims by their word.
+    """
 
     claims: int
     right: int
+    fair: int
+    firsts: int
+    exact: int
     culprits: int
     found: int
-    large: int
-    large_found: int
-    sure: Mapping[str, tuple[int, int]]
+    by_size: Mapping[int, tuple[int, int]]
+    sure: Mapping[str, tuple[int, int, int]]
+    worlds: int = 0
+    claiming: int = 0
+    blind_hops: int = 0
 
     @property
     def precision(self) -> float:
         return self.right / max(1, self.claims)
 
     @property
+    def fairness(self) -> float:
+        return self.fair / max(1, self.claims)
+
+    @property
+    def exactness(self) -> float:
+        return self.exact / max(1, self.firsts)
+
+    @property
     def recall(self) -> float:
         return self.found / max(1, self.culprits)
 
+    def recall_of(self, size: int) -> float:
+        """Recall of culprits that left so many bad cells and more."""
+        found, number = self.by_size[size]
+        return found / max(1, number)
+
     @property
     def recall_six(self) -> float:
-        return self.large_found / max(1, self.large)
+        return self.recall_of(6)
+
+    @property
+    def large(self) -> int:
+        return self.by_size[6][1]
 
 
-def world(lot: random.Random, culprits: int, kinds: Sequence[str] = KINDS) -> Made:
-    """6 to 40 agents, 2 to 20 targets, one or two blocks; flakes to 3 %, missing cells to 20 %."""
+def world(
+    lot: random.Random, culprits: int, kinds: Sequence[str] = KINDS, hide: float = 0.0, good_hops: bool = True
+) -> Made:
+    """6 to 40 agents, 2 to 20 targets, one or two blocks; flakes to 3 %, missing cells to 20 %.
+
+    Of a share ``hide`` of the cells the hops are not known, nor, without ``good_hops``, of those that pass.
+    """
     agents = [_agent(lot, number) for number in range(lot.randint(6, 40))]
     targets = [f"t{n}" for n in range(lot.randint(2, 20))]
     blocks = ["web", "deep"][: lot.randint(1, 2)]
@@ -78,7 +113,19 @@ def world(lot: random.Random, culprits: int, kinds: Sequence[str] = KINDS) -> Ma
         if lot.random() >= missing
     ]
     chosen = tuple(_planted(lot, cells, kinds) for _ in range(culprits))
-    return _broken(lot, cells, chosen, flakes)
+    made = _broken(lot, cells, chosen, flakes)
+    if not hide and good_hops:
+        return made
+    shown = (
+        _without_path(one) if lot.random() < hide or not (good_hops or one.phase) else one
+        for one in made.cells
+    )
+    return replace(made, cells=tuple(shown), whole=made.cells)
+
+
+def _without_path(seen: Seen) -> Seen:
+    groups = tuple(group for group in seen.groups if group.kind != "hop")
+    return replace(seen, groups=groups, hops_known=False, hops_now=False)
 
 
 def _agent(lot: random.Random, number: int) -> Agent:
@@ -133,35 +180,73 @@ def alike(world: World, group: Group, cause: Cause) -> bool:
     return group in names_of(cause) or (world.masks.get(group, -1) == of_cause)
 
 
-def measured(worlds: int, culprits: int, seed: int = 0, kinds: Sequence[str] = KINDS) -> Figures:
+def measured(
+    worlds: int,
+    culprits: int,
+    seed: int = 0,
+    kinds: Sequence[str] = KINDS,
+    hide: float = 0.0,
+    good_hops: bool = True,
+) -> Figures:
     """What the engine found in so many worlds."""
     lot = random.Random(seed)
-    claims = right = number = found = large = large_found = 0
-    sure: dict[str, list[int]] = {"clear": [0, 0], "likely": [0, 0], "possible": [0, 0]}
+    told: Counter[str] = Counter()
+    sizes: dict[int, list[int]] = {size: [0, 0] for size in (2, 3, 6)}
+    sure: dict[str, list[int]] = {word: [0, 0, 0] for word in ("clear", "likely", "possible")}
     for _ in range(worlds):
-        made = world(lot, culprits, kinds)
+        made = world(lot, culprits, kinds, hide, good_hops)
         seen = World.of(made.cells)
         causes = blame(seen).causes
-        for cause in causes:
-            hit = any(alike(seen, by.group, cause) for by in made.planted)
-            claims, right = claims + 1, right + hit
-            sure[cause.sure][0] += hit
-            sure[cause.sure][1] += 1
+        truth = World.of(made.whole or made.cells)
+        told["claiming"] += bool(causes)
+        for number, cause in enumerate(causes):
+            hit = any(alike(truth, by.group, cause) for by in made.planted)
+            fair = hit or any(near.group == by.group for near in cause.near for by in made.planted)
+            told.update(claims=1, right=hit, fair=fair, blind=_blind(seen, cause))
+            told.update(firsts=not number, exact=hit and not number)
+            sure[cause.sure] = [a + b for a, b in zip(sure[cause.sure], (hit, fair, 1), strict=True)]
         for by in _that_left_bad(made.planted):
-            named = any(alike(seen, by.group, cause) for cause in causes)
-            number, found = number + 1, found + named
-            large, large_found = large + (by.bad >= 6), large_found + (named and by.bad >= 6)
+            named = any(alike(truth, by.group, cause) for cause in causes)
+            for size, counted in sizes.items():
+                if by.bad >= size:
+                    counted[0], counted[1] = counted[0] + named, counted[1] + 1
     return Figures(
-        claims,
-        right,
-        number,
-        found,
-        large,
-        large_found,
-        {name: (a, b) for name, (a, b) in sure.items()},
+        told["claims"],
+        told["right"],
+        told["fair"],
+        told["firsts"],
+        told["exact"],
+        culprits=sizes[2][1],
+        found=sizes[2][0],
+        by_size={size: (found, number) for size, (found, number) in sizes.items()},
+        sure={word: (right, fair, every) for word, (right, fair, every) in sure.items()},
+        worlds=worlds,
+        claiming=told["claiming"],
+        blind_hops=told["blind"],
     )
+
+
+def _blind(seen: World, cause: Cause) -> bool:
+    """Whether a hop is named though of no cell that got past its level the hops are known."""
+    level = max(phase.level for phase in cause.phases)
+    past = (one for one in seen.cells if one.phase is None or one.phase.level > level)
+    return cause.group.kind == "hop" and not any(one.hops_known for one in past)
 
 
 def _that_left_bad(planted: Sequence[Planted]) -> Iterator[Planted]:
     """A culprit that left less than two bad cells cannot be told from a flake by anybody."""
     return (one for one in planted if one.bad >= 2)
+
+
+def big(lot: random.Random, size: int) -> tuple[Seen, ...]:
+    """A world of so many cells: a hundred agents, their hops, and a dead target, site and router."""
+    agents = [_agent(lot, number) for number in range(100)]
+    cells = tuple(
+        _with_path(cell(agent, f"t{n}"), agent, f"t{n}")
+        for n in range(max(1, size // 100))
+        for agent in agents
+    )
+    chosen = [Planted(Group(kind, value), Phase.CONNECT, 1.0) for kind, value in (
+        ("target", ("web", "t1")), ("agent", ("a07",)), ("hop", ("transit 3",)),
+    )]  # fmt: skip
+    return _broken(lot, cells, chosen, 0.01).cells
