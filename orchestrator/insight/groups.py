@@ -30,9 +30,8 @@ _TOLD: Mapping[str, Mapping[str, str]] = {
     for layer in LAYERS.values()
 }
 _NOTHING: Mapping[str, str] = {}
-# Levels that a layer comes to which resolves names only, or sends nothing but probes.
+# Levels that a layer comes to which resolves names only.
 _OF_NAMES = (1, 5)
-_OF_PACKETS = (1, 2, 5)
 # A mapping's lines carry times to live and classes, which change by themselves.
 _NO_ANSWER_TEXT = re.compile(r"[0-9]+|IN|CH", re.IGNORECASE)
 _BLANKS = re.compile(r"[\s,;]+")
@@ -71,11 +70,10 @@ def _recalled(now: Sequence[Sequence[Hop]], traces: Sequence[Sequence[Hop]]) -> 
 
 @lru_cache(maxsize=4096)
 def levels_of(layers: tuple[str, ...]) -> tuple[int, ...]:
-    """The levels that a test with these layers comes to: of names, of packets and their times, or all."""
+    """The levels that a test with these layers comes to: those of names, or all."""
     told: set[int] = set()
     for layer in (LAYERS.get(name) for name in layers):
-        resolves, packets = layer is not None and layer.resolves, layer is not None and layer.measures_network
-        told.update(_OF_NAMES if resolves else _OF_PACKETS if packets else LEVELS)
+        told.update(_OF_NAMES if layer is not None and layer.resolves else LEVELS)
     return tuple(sorted(told)) or LEVELS
 
 
