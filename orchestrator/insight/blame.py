@@ -147,7 +147,7 @@ def _doubtful(
         else:
             others.append(position)
     bad, known = question.bad & traced & ~through, traced & ~through
-    bits = {position: _bits(candidates[position], bad, known, background) for position in others}
+    bits = {position: _bits_by(candidates[position], bad, known, background) for position in others}
     if through:
         return frozenset(position for position in others if bits[position] < question.least)
     return _of_one_hop(bits, candidates, question, background)
@@ -164,13 +164,13 @@ def _of_one_hop(
         inside = [position for position in bits if not candidates[position].mask & bad & ~one.mask]
         if len(inside) < 2:
             continue
-        own = _bits(one, bad, known, background)
+        own = _bits_by(one, bad, known, background)
         if own >= question.least and own > sum(max(0.0, bits[position]) for position in inside):
             return frozenset(inside)
     return frozenset()
 
 
-def _bits(one: Candidate, bad: int, known: int, background: float) -> float:
+def _bits_by(one: Candidate, bad: int, known: int, background: float) -> float:
     """The gain by these cells alone, below zero where they are no cause."""
     k, n = one.counts(bad, known)
     may = score.may_explain(k, n, one.floor, background)

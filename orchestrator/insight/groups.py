@@ -30,8 +30,10 @@ _TOLD: Mapping[str, Mapping[str, str]] = {
     for layer in LAYERS.values()
 }
 _NOTHING: Mapping[str, str] = {}
-# Levels that a layer comes to which resolves names only.
+# Levels that a layer comes to which resolves names only, or sends nothing but probes: never to TLS. That of
+# answers is theirs too, since an error of no other kind is counted there.
 _OF_NAMES = (1, 5)
+_OF_PACKETS = (1, 2, 4, 5)
 # A mapping's lines carry times to live and classes, which change by themselves.
 _NO_ANSWER_TEXT = re.compile(r"[0-9]+|IN|CH", re.IGNORECASE)
 _BLANKS = re.compile(r"[\s,;]+")
@@ -70,10 +72,11 @@ def _recalled(now: Sequence[Sequence[Hop]], traces: Sequence[Sequence[Hop]]) -> 
 
 @lru_cache(maxsize=4096)
 def levels_of(layers: tuple[str, ...]) -> tuple[int, ...]:
-    """The levels that a test with these layers comes to: those of names, or all."""
+    """The levels that a test with these layers comes to: those of names, of packets, or all."""
     told: set[int] = set()
     for layer in (LAYERS.get(name) for name in layers):
-        told.update(_OF_NAMES if layer is not None and layer.resolves else LEVELS)
+        resolves, packets = layer is not None and layer.resolves, layer is not None and layer.measures_network
+        told.update(_OF_NAMES if resolves else _OF_PACKETS if packets else LEVELS)
     return tuple(sorted(told)) or LEVELS
 
 
