@@ -44,6 +44,8 @@ class RunSettings:
     nowhere. ``boxed``: by the estimate not all tests fit into the deadline. ``sets`` are the plan's
     variables as they were set on the command line. ``allow_missing`` is the share of the cells that may lack
     an answer before the run counts as incomplete. ``keep``: how many runs of the plan stay in the store.
+    ``partial``: it runs a part of another run's tests again, so that it stands for no run of the plan;
+    ``confirms``: those that were worse than before, to see whether they still are.
     """
 
     deadline: float = 1800.0
@@ -54,6 +56,8 @@ class RunSettings:
     boxed: bool = False
     allow_missing: float = 0.0
     sets: Mapping[str, str] = field(default_factory=dict)
+    partial: bool = False
+    confirms: bool = False
     keep: int | None = None
 
 

@@ -19,7 +19,7 @@ from orchestrator.insight.values import Observed
 from orchestrator.model import Answer, CellState, Json, Spec
 from orchestrator.records import Baseline, RunRecord, RunState
 from orchestrator.report.comparison import Held
-from orchestrator.store.base import Archive
+from orchestrator.store.base import Archive, Store
 from orchestrator.store.opening import Opened
 from orchestrator.testtypes.norms import NORMS, Norm
 from orchestrator.verdict.expect import newest
@@ -109,8 +109,12 @@ async def hold(
 
     Raises ``UsageProblem`` without a base.
     """
+    if run.settings.confirms and run.parent is not None:
+        run, again = await archive.run(run.parent), run
     if base is None:
         base = await base_of(archive, run, name)
+    if again is None:
+        again = await _confirming(archive, run)
     norms = {**NORMS, **terms.tolerances}
     found = await gathered(archive, run)
     by_which = {_which(one): one for one in found.cells}
@@ -133,6 +137,23 @@ async def hold(
         records={which: one.record for which, one in by_which.items()},
         options=tuple(await _options_changed(archive, base, run)),
     )
+
+
+async def _confirming(archive: Archive, run: RunRecord) -> RunRecord | None:
+    """The re-run that was made to confirm what got worse in a run, if there is one that has ended."""
+    for one in await archive.runs(_SEARCHED, run.plan):
+        if one.parent == run.id and one.settings.confirms and has_ended(one):
+            return one
+    return None
+
+
+async def record_judgement(store: Store, run: str, code: int) -> None:
+    """The exit code that a run ended with because of what it was held against: such a run is no good one."""
+    found = await store.run(run)
+    if found.exit_code != code:
+        await store.update_run(
+            run, state=found.state, finished=found.finished, exit_code=code, facts=found.facts
+        )
 
 
 async def _history(archive: Archive, base: RunRecord, most: int) -> list[RunRecord]:
@@ -326,6 +347,7 @@ __all__: Sequence[str] = (
     "known_base",
     "last_good",
     "pin",
+    "record_judgement",
     "samples",
     "suspicious",
     "tolerance",

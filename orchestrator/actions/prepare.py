@@ -155,6 +155,8 @@ async def store_rerun(
             in_order=wishes.in_order,
             urgent=wishes.urgent,
             simulated=session.simulated,
+            partial=failed or only is not None,
+            confirms=only is not None,
         ),
         facts=_facts(len(specs), sum(len(spec.agents) for spec in specs), units_of(specs, agents)),
     )

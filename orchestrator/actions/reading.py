@@ -26,6 +26,8 @@ from orchestrator.store.base import Archive
 from orchestrator.store.opening import Opened
 from orchestrator.testtypes import DETAILS, METRICS
 
+# Runs of a plan among which its last one is: those after it only confirm it.
+_LATEST = 5
 # Runs that are looked through for the names of plans.
 PLANS_SEARCHED = 1000
 # Runs of a list whose cells are counted, because nothing was said of them yet.
@@ -100,7 +102,7 @@ async def named(archive: Archive, name: str, plan: str | None = None) -> RunReco
     """
     if plan is None:
         return await archive.run(name)
-    newest = await archive.runs(1, plan)
+    newest = [one for one in await archive.runs(_LATEST, plan) if not one.settings.confirms]
     if not newest:
         raise UsageProblem(await no_run_of(archive, plan), hint="`orchestrator runs` lists them")
     if name == "last":

@@ -16,7 +16,7 @@ from orchestrator.compare.shifts import Members, could_have_seen
 from orchestrator.compare.values import Change, Compared, Sample, Which, Why
 from orchestrator.compare.words import told_in_words
 from orchestrator.insight.values import Seen
-from orchestrator.insight.words import Names, Sentence
+from orchestrator.insight.words import Names, Sentence, count
 from orchestrator.model import Verdict
 
 MIN_COVER = 0.8
@@ -24,6 +24,8 @@ MIN_COVER = 0.8
 RECOMMENDED = 3
 _COMPARED = frozenset({Change.BETTER, Change.SAME, Change.WORSE})
 _CERTAIN = 8.0
+_ONE = {"fail": "fails", "is": "is", "have": "has"}
+_MANY = {"fail": "fail", "is": "are", "have": "have"}
 # How often a cell is far out that nothing is wrong with, where no other was; how likely a coincidence may be.
 _RARE, _BY_CHANCE = 0.002, 0.01
 _JUDGED = frozenset({Verdict.PASS, Verdict.WARN, Verdict.FAIL})
@@ -182,23 +184,23 @@ def _confirmed(cells: Sequence[Compared], now: Now, past: Past) -> _Confirmed:
 def _findings(cells: Sequence[Compared], worse: RollUp, confirmed: _Confirmed) -> Iterator[Finding]:
     now_fail = sum(one.failing.bad.bit_count() for one in worse.told if one.failing is not None)
     moved = sum(one.moved.bad.bit_count() for one in worse.told if one.moved is not None)
-    shifted = [one for one in worse.told if one.shifts and one.failing is None and one.moved is None]
-    yield Finding(Kind.NOW_FAIL, now_fail, f"{now_fail} cells that passed fail now, together")
-    alone = len(worse.isolated)
-    yield Finding(Kind.NOW_FAIL_ALONE, alone, f"{alone} cells that passed fail now, each alone")
-    yield Finding(Kind.MOVED, moved, f"{moved} cells are worse by their metrics, together")
-    yield Finding(Kind.SHIFTED, len(shifted), f"{len(shifted)} groups of cells got worse as a whole")
+    shifted = sum(one.failing is None and one.moved is None for one in worse.told)
     strong = _not_by_chance(cells, worse.alone, confirmed)
-    if confirmed.cells:
-        yield Finding(Kind.PERSISTS, len(strong), f"{len(strong)} cells are worse, and were when run again")
-    left = len(worse.alone - strong)
-    yield Finding(Kind.MOVED_ALONE, left, f"{left} cells are worse by a metric, each alone")
-    warned = sum(1 for one in cells if one.warned)
-    yield Finding(Kind.WARNS, warned, f"{warned} cells that passed have warnings now")
-    ends = sum(1 for one in cells if one.ends is not None)
-    yield Finding(Kind.ENDS_EARLIER, ends, f"{ends} paths end before their target")
-    lost = sum(1 for one in cells if one.lost)
-    yield Finding(Kind.SILENT, lost, f"{lost} cells that answered before have no answer now")
+    told = (
+        (Kind.NOW_FAIL, now_fail, "passed and now {fail}, together"),
+        (Kind.NOW_FAIL_ALONE, len(worse.isolated), "passed and now {fail}, alone"),
+        (Kind.MOVED, moved, "{is} worse by metrics, together"),
+        (Kind.PERSISTS, len(strong), "{is} worse by a metric, and was when run again"),
+        (Kind.MOVED_ALONE, len(worse.alone - strong), "{is} worse by a metric, alone"),
+        (Kind.WARNS, sum(one.warned for one in cells), "passed and now {have} warnings"),
+        (Kind.SILENT, sum(one.lost for one in cells), "answered before and now {have} no answer"),
+    )
+    for kind, number, text in told:
+        forms = _ONE if number == 1 else _MANY
+        yield Finding(kind, number, f"{count(number, 'cell')} {text.format(**forms)}")
+    yield Finding(Kind.SHIFTED, shifted, f"{count(shifted, 'group')} of cells got worse as a whole")
+    ends = sum(one.ends is not None for one in cells)
+    yield Finding(Kind.ENDS_EARLIER, ends, f"{count(ends, 'path')} ended before the target")
 
 
 def _not_by_chance(

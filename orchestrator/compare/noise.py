@@ -23,6 +23,7 @@ PAIRS, ASSUMED = 20, 0.15
 # The noise of all cells weighs as much as so many runs of the cell itself.
 WEIGHT = 4
 CERTAIN = 4.0
+_ROUNDING = 1e-9
 
 
 def level(value: float, norm: Norm) -> float:
@@ -32,7 +33,9 @@ def level(value: float, norm: Norm) -> float:
 
 def value(found: float, norm: Norm) -> float:
     """The value that is at a place of the scale."""
-    return math.exp(found) - norm.absolute
+    told = math.exp(found) - norm.absolute
+    # Nothing stays nothing: what a logarithm leaves of it is no measurement.
+    return 0.0 if abs(told) < _ROUNDING * norm.absolute else told
 
 
 def deviation(values: Sequence[float]) -> float:

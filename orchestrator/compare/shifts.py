@@ -14,6 +14,7 @@ from statistics import median
 from orchestrator.compare.cells import Levels
 from orchestrator.compare.noise import WEIGHT, deviation, value
 from orchestrator.compare.values import Shift, Which
+from orchestrator.insight.kinds import KINDS as KINDS_OF_CLAIMS
 from orchestrator.insight.values import Group
 from orchestrator.testtypes.norms import Norm
 
@@ -193,11 +194,22 @@ class _Search:
         return Shift(group, self.metric, before, after, worse, alike, len(known), centre), centre
 
 
+def _smallest(cells: Levels, members: Members) -> dict[Group, list[Which]]:
+    """Of the groups with the same cells in this metric the smallest claim: one agent, not its network."""
+    found: dict[tuple[Which, ...], Group] = {}
+    for group in sorted(members, key=lambda one: (KINDS_OF_CLAIMS[one.kind].order, one.value)):
+        known = tuple(which for which in members[group] if which in cells)
+        if known:
+            found.setdefault(known, group)
+    return {group: [*known] for known, group in found.items()}
+
+
 def shifts(metric: str, cells: Levels, members: Members, norm: Norm) -> list[Shift]:
     """The groups that shifted in one metric, the whole run first, at most five; each is taken out of its
     cells before the next is looked for."""
     moves = moved(cells)
-    search = _Search(metric, cells, members, norm, moves, wander(cells, members, moves))
+    smallest = _smallest(cells, members)
+    search = _Search(metric, cells, smallest, norm, moves, wander(cells, members, moves))
     found: list[Shift] = []
     following = search.everything() or search.best(KINDS[1:])
     while following is not None:

@@ -16,6 +16,7 @@ from orchestrator.insight.words import Data, Names, Sentence, count
 from orchestrator.testtypes.layers import LAYERS, MS, PERCENT
 from orchestrator.testtypes.norms import NORMS
 
+_NEARLY = 0.9
 _AGENTS = frozenset({"target", "block", "run", "host"})
 
 
@@ -42,15 +43,15 @@ def _failing(cause: Cause, world: World, names: Names, *, worse: bool) -> Senten
     return (*_subject(cause.group, names), f" recovered: {bad} of {known} cells that failed pass")
 
 
-def _subject(group: Group, names: Names) -> Sentence:
+def _subject(group: Group, names: Names, what: str = "everything") -> Sentence:
     label = Data(names.of(group))
     if group.kind == "run":
-        return ("everything",)
+        return (what,)
     if group.kind in {"target", "agent", "host", "endpoint"}:
         return (label,)
     kind = KINDS[group.kind]
     if kind.agents and not kind.pair:
-        return ("everything from ", label)
+        return (f"{what} from ", label)
     if kind.pair:
         return (Data(names.target(group.value[1:])), " from ", Data(group.value[0]))
     if group.kind == "block":
@@ -88,8 +89,11 @@ def _moved(told: Told, cause: Cause, names: Names, compared: Mapping[Which, Comp
 
 def _shifted(told: Told, shift: Shift, names: Names, runs: int) -> Sentence:
     whole = _whole(shift, told.shifts)
+    # Where only some of its cells have the metric at all, it is their layer that moved.
+    layer = whole.metric.partition(".")[0]
+    what = "everything" if whole.of >= _NEARLY * len(told.cells) else layer
     return (
-        *_subject(told.group, names),
+        *_subject(told.group, names, what),
         f" {_does(whole.metric, worse=told.worse)} {since(runs)}: ",
         f"{whole.cells} of {whole.of} {'agents' if told.group.kind == 'target' else 'cells'}, ",
         f"{whole.metric} {amount(whole.metric, whole.before)} -> {amount(whole.metric, whole.after)}",

@@ -147,7 +147,7 @@ class Archive(Protocol):
     :meth:`answers` and :meth:`judged` raise ``UsageProblem`` then, and for a spec that is not there."""
 
     async def run(self, name: str) -> RunRecord:
-        """The run with this id or unambiguous prefix, or the ``last``.
+        """The run with this id or unambiguous prefix, or the ``last`` that does not only confirm another one.
 
         Raises :class:`orchestrator.errors.UsageProblem` if there is none or more than one.
         """

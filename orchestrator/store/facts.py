@@ -32,6 +32,8 @@ def load_settings(data: Mapping[str, Json]) -> RunSettings:
         boxed=data.get("boxed") is True,
         allow_missing=_number(data.get("allow_missing"), known.allow_missing),
         sets={name: str(value) for name, value in sets.items()} if isinstance(sets, dict) else {},
+        partial=data.get("partial") is True,
+        confirms=data.get("confirms") is True,
         keep=keep if isinstance(keep, int) and keep > 0 else None,
     )
 

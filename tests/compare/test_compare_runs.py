@@ -87,6 +87,17 @@ def test_what_is_worse_is_run_again_and_counts_if_it_persists(place: Workplace) 
     assert "confirming: 1 test with what is worse once more" in ended.stderr
     newest, judged, _ = stored(place)
     assert newest["rerun_of"] == judged["run"]
+    assert judged["exit_code"] == 1
+    shown = json.loads(place.sh("orchestrator show --json").stdout)
+    assert shown["run"] == judged["run"], "what only confirms is not the last run"
+    evidence = place.sh("orchestrator diff --format json")
+    assert (
+        json.loads(evidence.stdout)["gate"]
+        == json.loads(place.sh("orchestrator diff last-good last --format json").stdout)["gate"]
+    )
+    assert evidence.returncode == 1
+    again = ran(place, f"{BROKEN} --against last-good")
+    assert again.returncode == 1, "neither a condemned run nor what confirmed it is a good one"
 
 
 def test_rounds_are_runs_of_their_own_and_each_counts_its_own_requests(place: Workplace) -> None:
@@ -102,3 +113,23 @@ def test_rounds_are_runs_of_their_own_and_each_counts_its_own_requests(place: Wo
     assert place.sh("orchestrator baseline set pre-chg").returncode == 0
     held = ran(place, "--against pre-chg --json")
     assert json.loads(held.stdout)["gate"]["history"] == 3, "the rounds are the history"
+
+
+SLOW = "--culprit host=two.example.com:slow=x3"
+
+
+def test_a_run_that_only_got_slower_is_no_good_run_for_the_next_one(place: Workplace) -> None:
+    assert ran(place, "--rounds 3 --noise 1").returncode == 0
+    first = ran(place, f"--noise 4 --against last-good {SLOW}")
+    assert first.returncode == 1, first.stdout
+    assert stored(place)[0]["exit_code"] == 1
+    second = ran(place, f"--noise 5 --against last-good {SLOW}")
+    assert second.returncode == 1, second.stdout
+
+
+def test_rounds_are_not_compared_with_one_another(place: Workplace) -> None:
+    assert ran(place, "--rounds 3 --noise 1 -q").stderr == ""
+    good = stored(place)[0]["run"]
+    ended = ran(place, f"--rounds 2 --noise 2 --against last-good --json {SLOW}")
+    assert ended.returncode == 1, ended.stdout
+    assert json.loads(ended.stdout)["gate"]["base"]["run"] == good

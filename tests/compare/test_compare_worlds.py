@@ -77,7 +77,7 @@ def test_a_cell_that_fails_alone_is_isolated() -> None:
     )
     assert len(found.worse.isolated) == 1
     assert not found.worse.told
-    assert found.judgement.reasons == ("1 cells that passed fail now, each alone",)
+    assert found.judgement.reasons == ("1 cell passed and now fails, alone",)
 
 
 def test_what_does_not_persist_when_run_again_is_flaky() -> None:
@@ -130,7 +130,7 @@ def test_one_cell_that_is_far_worse_in_both_rounds_counts_and_in_one_it_does_not
     assert held(once, past, site.run()).judgement.exit_code == 0
     confirmed = held(once, past, site.run(one)).judgement
     assert confirmed.exit_code == 1
-    assert confirmed.reasons == ("1 cells are worse, and were when run again",)
+    assert confirmed.reasons == ("1 cell is worse by a metric, and was when run again",)
 
 
 def test_where_many_cells_are_far_out_one_that_is_twice_is_chance() -> None:

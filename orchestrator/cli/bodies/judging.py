@@ -44,35 +44,42 @@ async def against(session: Session, judged: Judged) -> Against | None:
     return Against(asked.against, base, terms, asked.confirm)
 
 
-async def rounds(outcome: Outcome, number: int, again: Again) -> Outcome:
+async def rounds(outcome: Outcome, number: int, again: Again, *, quiet: bool) -> Outcome:
     """The last of so many rounds; with the worst exit code of all of them."""
     worst = outcome.exit_code
     for done in range(1, number):
         if outcome.exit_code not in _ENDED:
             return outcome
-        say(f"round {done} of {number}: run {outcome.run.id}, exit {int(outcome.exit_code)}")
+        if not quiet:
+            say(f"round {done} of {number}: run {outcome.run.id}, exit {int(outcome.exit_code)}")
         outcome = await again(outcome.run, None)
         worst = max(worst, outcome.exit_code)
     return replace(outcome, exit_code=worst)
 
 
-async def held(session: Session, outcome: Outcome, asked: Against | None, again: Again) -> Held | None:
-    """The run held against its base; with ``confirm`` what is worse was run again. ``None`` without a base,
-    and for a run that came to no end."""
+async def held(
+    session: Session, first: RunRecord, outcome: Outcome, asked: Against | None, again: Again, *, quiet: bool
+) -> Held | None:
+    """The run held against its base, which is older than its ``first`` round; with ``confirm`` what is worse
+    was run again. ``None`` without a base, and for a run that came to no end."""
     if asked is None or outcome.exit_code not in _ENDED:
         return None
     store, run = session.doors.store, outcome.run
     try:
-        first = await actions.hold(store, run, asked.name, asked.terms, base=asked.base)
+        base = asked.base or await actions.base_of(store, first, asked.name)
     except NoBase as nothing:
         say(f"nothing to compare with yet: {nothing.message}")
         return None
-    only = actions.suspicious(first) if asked.confirm else []
-    if not only:
-        return first
-    say(f"confirming: {many(len(only), 'test')} with what is worse once more")
-    second = await again(run, only)
-    if second.exit_code not in _ENDED:
-        say("it could not be confirmed: what is worse counts as it was seen")
-        return first
-    return await actions.hold(store, run, asked.name, asked.terms, base=first.base, again=second.run)
+    found = await actions.hold(store, run, asked.name, asked.terms, base=base)
+    only = actions.suspicious(found) if asked.confirm else []
+    if only:
+        if not quiet:
+            say(f"confirming: {many(len(only), 'test')} with what is worse once more")
+        second = await again(run, only)
+        if second.exit_code in _ENDED:
+            found = await actions.hold(store, run, asked.name, asked.terms, base=base, again=second.run)
+        else:
+            say("it could not be confirmed: what is worse counts as it was seen")
+    code = actions.code_of(outcome.exit_code, found.comparison.judgement.exit_code)
+    await actions.record_judgement(store, run.id, code)
+    return found

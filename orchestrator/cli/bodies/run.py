@@ -52,8 +52,10 @@ def run(
                 attend=terminal.attend,
             )
             again = _again(opened, terminal, wishes)
-            outcome = await rounds(outcome, judged.rounds, again)
-            return await terminal.tell(opened, outcome, await held(opened, outcome, asked, again))
+            first, quiet = outcome.run, attending.quiet
+            outcome = await rounds(outcome, judged.rounds, again, quiet=quiet)
+            found = await held(opened, first, outcome, asked, again, quiet=quiet)
+            return await terminal.tell(opened, outcome, found)
 
     raise SystemExit(int(run_async(work)))
 
@@ -116,7 +118,8 @@ def rerun(
                 attend=terminal.attend,
             )
             again = _again(opened, terminal, wishes)
-            return await terminal.tell(opened, outcome, await held(opened, outcome, asked, again))
+            found = await held(opened, outcome.run, outcome, asked, again, quiet=attending.quiet)
+            return await terminal.tell(opened, outcome, found)
 
     raise SystemExit(int(run_async(work)))
 

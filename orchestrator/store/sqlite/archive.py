@@ -130,7 +130,8 @@ class SqliteArchive:
         def work(db: sqlite3.Connection) -> list[RunRecord]:
             if name == "last":
                 found = db.execute(
-                    f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE NOT condemned ORDER BY n DESC LIMIT 1"
+                    f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE NOT condemned "
+                    "AND NOT coalesce(json_extract(settings, '$.confirms'), 0) ORDER BY n DESC LIMIT 1"
                 )
             else:
                 found = db.execute(
@@ -174,7 +175,8 @@ class SqliteArchive:
                 "AND n < (SELECT n FROM runs WHERE id = ?) ORDER BY n DESC",
                 (rows.safe(run.plan), run.id),
             )
-            alike = (one for one in map(rows.run_record, found) if one.world == run.world)
+            good = map(rows.run_record, found)
+            alike = (one for one in good if one.world == run.world and not one.settings.partial)
             return list(itertools.islice(alike, most))
 
         return await self._read(work)
