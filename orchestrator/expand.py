@@ -131,6 +131,11 @@ class _World:
             what = "id" if one.isdecimal() else "name"
             message = f"{ref.name}: no agent has the {what} {quoted(one)}{nearest(one, known)}"
             self._problems.add(ref.selector.places.get(one, ref.place), message)
+        for one, (name, place) in ref.selector.called.items():
+            agent = self._by_id.get(one)
+            if agent is not None and folded(agent.name) != folded(name):
+                message = f"{ref.name}: the agent {one} is {quoted(agent.name)}, not {quoted(name)}"
+                self._problems.add(place, message)
         if not selection.agents and not selection.left_out and not selection.missing:
             why = explain_nothing(ref.selector, self._agents)
             self._problems.add(ref.place, f"{ref.name} matches no agent: {why}")

@@ -1,8 +1,8 @@
 """The package as a library: what the command line can do, as coroutines. See ``docs/library.md``.
 
-A run is named as on the command line: by its id, the beginning of one, or ``last``. Without ``credentials``
-the token is looked for where the command line looks; so is everything else that is not named. Raises the
-errors of :mod:`orchestrator.errors`; a failed test is none of them but a record in the result.
+A run is named as on the command line: by its id, its beginning, or ``last``; with ``plan``, one of that plan.
+What is not named (token, store, ...) is looked for where the command line looks. Raises the errors of
+:mod:`orchestrator.errors`; a failed test is a record in the result.
 """
 
 from __future__ import annotations
@@ -107,6 +107,7 @@ async def run_plan(
 async def resume(
     run: str = "last",
     *,
+    plan: str | None = None,
     unknown: str = "keep",
     credentials: Credentials | None = None,
     base_url: str | None = None,
@@ -121,7 +122,7 @@ async def resume(
     twice), or ``skip``. Raises ``UsageProblem``, also for a run of another origin and a simulated one;
     ``PlanBusy`` unless ``wait``, ``StoreProblem``.
     """
-    begun, settings = await _begun(run, _settings(base_url, account, store))
+    begun, settings = await _begun(run, plan, _settings(base_url, account, store))
     reserve = begun.settings.reserve
     async with _session(settings, credentials, reserve=reserve, listeners=listeners) as session:
         outcome = await running.resume(session, begun, unknown=unknown, waiting=Waiting(wait))
@@ -131,6 +132,7 @@ async def resume(
 async def rerun(
     run: str = "last",
     *,
+    plan: str | None = None,
     failed: bool = False,
     in_order: bool = False,
     credentials: Credentials | None = None,
@@ -147,7 +149,7 @@ async def rerun(
     ``PlanBusy`` unless ``wait``, ``StoreProblem``.
     """
     asked = _settings(base_url, account, store, urgent=urgent)
-    parent, settings = await _begun(run, asked, again=True)
+    parent, settings = await _begun(run, plan, asked, again=True)
     reserve, wishes = parent.settings.reserve, Wishes(in_order, urgent)
     async with _session(settings, credentials, reserve=reserve, listeners=listeners) as session:
         outcome = await running.rerun(session, parent, failed=failed, wishes=wishes, waiting=Waiting(wait))
@@ -230,15 +232,16 @@ async def runs(*, limit: int = 20, plan: str | None = None, store: Place = None)
         return await reading.runs(opened, limit=limit, plan=plan)
 
 
-async def show(run: str = "last", *, store: Place = None) -> Shown:
+async def show(run: str = "last", *, plan: str | None = None, store: Place = None) -> Shown:
     """What a run came to, also one that goes on. Raises ``UsageProblem``, ``StoreProblem``."""
     async with _stored(store) as opened:
-        return await reading.show(opened, run, now=LoopClock().wall())
+        return await reading.show(opened, run, now=LoopClock().wall(), plan=plan)
 
 
 async def results(
     run: str = "last",
     *,
+    plan: str | None = None,
     layers: Sequence[str] = (),
     verdicts: Sequence[Verdict] = (),
     statuses: Sequence[AnswerStatus] = (),
@@ -252,36 +255,42 @@ async def results(
     """
     keep = reading.keeping(layers, verdicts, statuses, agents, targets)
     async with _stored(store) as opened:
-        record = await reading.find(opened, run)
+        record = await reading.find(opened, run, plan)
         async for answer in opened.store.results(record.id):
             if keep.keeps(answer):
                 yield answer
 
 
-async def cells(run: str = "last", *, store: Place = None) -> AsyncIterator[CellRecord]:
+async def cells(
+    run: str = "last", *, plan: str | None = None, store: Place = None
+) -> AsyncIterator[CellRecord]:
     """The cells of a run in the order of the plan, read page by page. Raises as :func:`results`."""
     async with _stored(store) as opened:
-        record = await reading.find(opened, run)
+        record = await reading.find(opened, run, plan)
         async for cell in opened.store.cells(record.id):
             yield cell
 
 
-async def make_report(run: str = "last", *, form: str = "markdown", store: Place = None) -> bytes:
+async def make_report(
+    run: str = "last", *, form: str = "markdown", plan: str | None = None, store: Place = None
+) -> bytes:
     """A report of a run in one of the formats of ``orchestrator report``, as UTF-8.
 
     Raises ``UsageProblem``, ``StoreProblem``.
     """
     async with _stored(store) as opened:
-        return await reading.report(opened, run, form, now=LoopClock().wall())
+        return await reading.report(opened, run, form, now=LoopClock().wall(), plan=plan)
 
 
-async def explain(run: str, cell: str, *, agent: str | None = None, store: Place = None) -> Explained:
+async def explain(
+    run: str, cell: str, *, agent: str | None = None, plan: str | None = None, store: Place = None
+) -> Explained:
     """The story of a cell: a target's name or a part of it, a spec's key, or TARGET@AGENT.
 
     Raises ``UsageProblem``, also for a cell that the run does not have, ``StoreProblem``.
     """
     async with _stored(store) as opened:
-        return await explaining.explain(opened.store, await reading.find(opened, run), cell, agent)
+        return await explaining.explain(opened.store, await reading.find(opened, run, plan), cell, agent)
 
 
 async def prune(
@@ -314,16 +323,19 @@ async def reconcile(
     *,
     adopt: Mapping[str, str] | None = None,
     give_up: Sequence[str] = (),
+    again: Sequence[str] = (),
     store: Place = None,
 ) -> LostCreations:
     """Adopt lost creations whose tests were found (test ids by spec), give up others; returns what is left.
 
-    Raises ``UsageProblem`` if any of it is wrong, and then nothing is changed; ``PlanBusy`` while the run
-    goes on, ``StoreProblem``.
+    A :func:`resume` creates those of ``again`` once more: may pay twice. Raises ``UsageProblem`` if any of it
+    is wrong, and then nothing is changed; ``PlanBusy`` while the run goes on, ``StoreProblem``.
     """
     pairs = tuple((adopt or {}).items())
     async with _stored(store) as opened:
-        return await reconciling.reconcile(opened, run, LoopClock(), adopt=pairs, give_up=give_up)
+        return await reconciling.reconcile(
+            opened, run, LoopClock(), adopt=pairs, give_up=give_up, again=again
+        )
 
 
 async def diff(
@@ -400,9 +412,11 @@ def _settings(
     )
 
 
-async def _begun(run: str, settings: Settings, *, again: bool = False) -> tuple[RunRecord, Settings]:
+async def _begun(
+    run: str, plan: str | None, settings: Settings, *, again: bool = False
+) -> tuple[RunRecord, Settings]:
     async with _stored(settings.store) as opened:
-        record = await opened.store.run(run)
+        record = await reading.named(opened.store, run, plan)
     return record, running.as_begun(record, settings, again=again)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.actions.prepare import Prepared, prepare
+from orchestrator.actions.prepare import Prepared, prepare, refuse_the_token
 from orchestrator.actions.session import Session
 from orchestrator.errors import Exit
 from orchestrator.plan.model import Plan
@@ -52,6 +53,15 @@ class CheckedOffline:
 def check_offline(plan: Plan) -> CheckedOffline:
     """What can be said of a plan without token and network."""
     return CheckedOffline(plan, offline(plan))
+
+
+def refuse_token_in(plan: Plan, mask: Callable[[str], str]) -> None:
+    """Raise ``UsageProblem`` for a plan that holds the token, which ``mask`` takes out of a text."""
+    refuse_the_token(mask, plan.bundle())
+    for block in plan.tests:
+        refuse_the_token(mask, f"{block.fields} {block.raw}")
+        for target in block.targets:
+            refuse_the_token(mask, f"{target.name} {target.fields}")
 
 
 async def check(session: Session, plan: Plan, *, seed: int = 0) -> Checked:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from orchestrator.actions.session import Session
@@ -14,6 +15,7 @@ from orchestrator.model import Agent
 from orchestrator.plan.model import Plan
 from orchestrator.records import Planned, RunFacts, RunRecord, RunSettings, TestRecord
 from orchestrator.runner.journal import durably
+from orchestrator.store.base import Archive
 
 # Without a deadline of its own a run may take twice its estimate, at least this long (seconds).
 SHORTEST_DEADLINE = 1800.0
@@ -35,11 +37,11 @@ async def prepare(session: Session, plan: Plan, *, seed: int = 0) -> Prepared:
     Raises ``PlanInvalid`` for selectors and names that match nothing, ``Refused`` by the API, and
     ``UsageProblem`` for a plan that holds the token's value under any name.
     """
-    _refuse_the_token(session, plan.bundle())
+    refuse_the_token(session.mask, plan.bundle())
     agents = await session.agents(plan.api, labels=needs_labels(plan))
     expansion = expand(plan, agents, seed=seed)
     for spec in expansion.specs:
-        _refuse_the_token(session, f"{spec.target} {spec.fields} {spec.raw}")
+        refuse_the_token(session.mask, f"{spec.target} {spec.fields} {spec.raw}")
     view = session.doors.ledger.view(session.doors.clock.now())
     worth = estimate(
         plan,
@@ -51,9 +53,12 @@ async def prepare(session: Session, plan: Plan, *, seed: int = 0) -> Prepared:
     return Prepared(plan, agents, expansion, worth)
 
 
-def _refuse_the_token(session: Session, text: str) -> None:
-    """A plan is stored and shown, and its values are sent as parts of tests: the token must not be in it."""
-    if session.mask(text) != text:
+def refuse_the_token(mask: Callable[[str], str], text: str) -> None:
+    """A plan is stored and shown, and its values are sent as parts of tests: the token must not be in it.
+
+    Raises ``UsageProblem`` if ``mask`` finds it in the text.
+    """
+    if mask(text) != text:
         raise UsageProblem(
             "the plan holds the value of the API token",
             hint="take it out of the plan, its CSV files, --set and the variables that it uses",
@@ -172,7 +177,7 @@ async def _to_run_again(session: Session, parent: RunRecord, *, failed: bool) ->
     """The tests of ``parent`` that exist, or those of them that failed. None is an error: see the hints."""
     tests = [test for test in await session.doors.store.tests(parent.id) if test.test_id is not None]
     if failed:
-        wanted = await _failed_specs(session, parent)
+        wanted = await _failed_specs(session.doors.store, parent)
         if not wanted:
             raise NothingToDo(f"no test of run {parent.id} failed, so there is nothing to run again")
         tests = [test for test in tests if test.spec.key in wanted]
@@ -185,11 +190,19 @@ async def _to_run_again(session: Session, parent: RunRecord, *, failed: bool) ->
     return tests
 
 
-async def _failed_specs(session: Session, run: RunRecord) -> set[str]:
+async def never_created(archive: Archive, run: RunRecord, *, failed: bool) -> dict[SpecState, int]:
+    """How many specs of a run have no test that could be run again, by state: of all, or of those that
+    ``failed``."""
+    wanted = await _failed_specs(archive, run) if failed else None
+    tests = [test for test in await archive.tests(run.id) if test.test_id is None]
+    return Counter(test.state for test in tests if wanted is None or test.spec.key in wanted)
+
+
+async def _failed_specs(archive: Archive, run: RunRecord) -> set[str]:
     good = {"pass", "warn"}
     return {
         cell.spec
-        async for cell in session.doors.store.cells(run.id)
+        async for cell in archive.cells(run.id)
         if cell.spec is not None and (cell.verdict is None or cell.verdict.value not in good)
     }
 

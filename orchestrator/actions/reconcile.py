@@ -30,11 +30,15 @@ def is_test_id(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What became of one lost creation: its test is ``test_id``, or it was given up (``None``)."""
+    """What became of one lost creation: its test is ``test_id``, or it was given up (``None``).
+
+    ``again``: a resume creates it once more, which may pay twice.
+    """
 
     run: str
     spec: str
     test_id: str | None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +77,37 @@ async def reconcile(
     *,
     adopt: Sequence[tuple[str, str]] = (),
     give_up: Sequence[str] = (),
+    again: Sequence[str] = (),
     decided: Callable[[Decided], None] = lambda _: None,
 ) -> LostCreations:
-    """Adopt tests (pairs of a spec's key, or the beginning of one, and a test id), give up others.
+    """Adopt tests (pairs of a spec's key, or the beginning of one, and a test id), give up others, put
+    others back to be created ``again`` by a resume, which may pay twice.
 
     Returns what is still lost. ``decided`` hears each decision when it is stored. Nothing is changed if any
     of it is wrong: raises ``UsageProblem`` for a name that fits no lost creation or more than one, a spec
     that is named twice, a test that answers another creation; ``PlanBusy`` while the run goes on.
     """
     run = await opened.store.run(name)
-    if adopt and run.simulated:
+    if (adopt or again) and run.simulated:
         raise UsageProblem(
             f"run {run.id} was simulated, and its world has ended with it",
             hint="there is no test that could be adopted; nothing was changed",
         )
-    if adopt or give_up:
+    if adopt or give_up or again:
         # Not under the hands of a run that goes on.
         async with opened.lease.hold(run.plan, clock, wait=False, told=lambda _: None):
-            for decision in await _decisions(opened.store, run, adopt, give_up):
+            for decision in await _decisions(opened.store, run, adopt, give_up, again):
                 await _store(opened.store, decision, clock.wall())
                 decided(decision)
     return await lost(opened.store, run.id)
 
 
 async def _decisions(
-    archive: Archive, run: RunRecord, adopt: Sequence[tuple[str, str]], give_up: Sequence[str]
+    archive: Archive,
+    run: RunRecord,
+    adopt: Sequence[tuple[str, str]],
+    give_up: Sequence[str],
+    again: Sequence[str],
 ) -> list[Decided]:
     """All or nothing: a name that fits no creation is found out before anything is changed."""
     unknown = await _lost(archive, run.id)
@@ -109,6 +119,7 @@ async def _decisions(
     left = [_one(unknown, key) for key in give_up]
     decisions = [Decided(run.id, test.spec.key, test_id) for test, test_id in found]
     decisions += [Decided(run.id, test.spec.key, None) for test in left]
+    decisions += [Decided(run.id, _one(unknown, key).spec.key, None, again=True) for key in again]
     if len({one.spec for one in decisions}) < len(decisions):
         raise UsageProblem(
             "one lost creation is named twice", hint="name each spec once; nothing was changed"
@@ -117,7 +128,9 @@ async def _decisions(
 
 
 async def _store(store: Store, decision: Decided, at: float) -> None:
-    if decision.test_id is None:
+    if decision.again:
+        await durably(store.move(decision.run, decision.spec, SpecState.PLANNED, at))
+    elif decision.test_id is None:
         await durably(store.give_up(decision.run, decision.spec, at))
     else:
         await durably(store.adopt(decision.run, decision.spec, decision.test_id, at))

@@ -16,6 +16,7 @@ from orchestrator.actions.prepare import (
     SHORTEST_DEADLINE,
     Wishes,
     check_ceilings,
+    never_created,
     prepare,
     store_rerun,
     store_run,
@@ -24,6 +25,7 @@ from orchestrator.actions.prune import keep_to
 from orchestrator.actions.session import Session
 from orchestrator.errors import Exit, StoreProblem, UsageProblem, telling
 from orchestrator.events import Listener
+from orchestrator.lifecycle import SpecState
 from orchestrator.plan.model import Plan
 from orchestrator.records import UNKNOWN_POLICIES, RunRecord, RunState
 from orchestrator.runner.conductor import Conductor, Outcome
@@ -160,6 +162,25 @@ async def _kept(session: Session, outcome: Outcome, waiting: Waiting) -> Outcome
     return outcome
 
 
+async def left_behind(session: Session, parent: RunRecord, *, failed: bool) -> str | None:
+    """What a re-run of ``parent`` cannot run again because it was never created, and what to do; in words."""
+    states = await never_created(session.doors.store, parent, failed=failed)
+    lost = states.get(SpecState.UNKNOWN, 0) + states.get(SpecState.CREATING, 0)
+    never = sum(states.values()) - lost
+    told = []
+    if never:
+        told.append(f"{_tests(never)} never created: orchestrator resume {parent.id}")
+    if lost:
+        told.append(
+            f"{_tests(lost)} lost with the answer to the creation: orchestrator reconcile {parent.id}"
+        )
+    return f"not run again, for want of an id: {'; '.join(told)}" if told else None
+
+
+def _tests(count: int) -> str:
+    return "1 test was" if count == 1 else f"{count} tests were"
+
+
 def as_begun(
     run: RunRecord, settings: Settings, *, again: bool = False, account: str | None = None
 ) -> Settings:
@@ -270,6 +291,7 @@ __all__ = [
     "Wishes",
     "as_begun",
     "conduct",
+    "left_behind",
     "rerun",
     "resume",
     "run",

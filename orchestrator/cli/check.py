@@ -29,5 +29,5 @@ def check(plan: str, *, world: World, reading: Reading, offline: bool, as_json: 
     if offline and world.simulate:
         raise click.UsageError("--offline asks nobody, also not the simulator; give one of the two")
     if offline:
-        body.check_offline(plan, reading, as_json=as_json)
+        body.check_offline(plan, reading, access, as_json=as_json)
     body.check(plan, reading, world, access, as_json=as_json)

@@ -20,10 +20,18 @@ from orchestrator.cli.runnames import run_argument
 @click.option(
     "--give-up", "given_up", multiple=True, metavar="SPEC", help="SPEC stays unknown; say no more of it."
 )
+@click.option(
+    "--again", "again", multiple=True, metavar="SPEC", help="`resume` is to create SPEC again: may pay twice."
+)
 @json_option
 @store_option
 def reconcile(
-    run: str, adopted: tuple[str, ...], given_up: tuple[str, ...], as_json: bool, store: str | None
+    run: str,
+    adopted: tuple[str, ...],
+    given_up: tuple[str, ...],
+    again: tuple[str, ...],
+    as_json: bool,
+    store: str | None,
 ) -> None:
     """List the creations of RUN whose answer was lost; adopt those that were found, or give them up.
 
@@ -32,4 +40,4 @@ def reconcile(
     """
     from orchestrator.cli.bodies import reconcile as body  # noqa: PLC0415 - start-up stays light
 
-    body.reconcile(run, adopted, given_up, as_json=as_json, store=store)
+    body.reconcile(run, adopted, given_up, again, as_json=as_json, store=store)

@@ -95,6 +95,7 @@ def resume(run: str, plan: str | None, *, unknown: str, attending: Attending, ac
 
 @click.command()
 @run_argument
+@plan_option
 @click.option("--failed", is_flag=True, help="Only tests that failed or are incomplete.")
 @click.option("--in-order", is_flag=True, help="In the order of the plan.")
 @priority_option
@@ -103,6 +104,7 @@ def resume(run: str, plan: str | None, *, unknown: str, attending: Attending, ac
 @api_options
 def rerun(
     run: str,
+    plan: str | None,
     *,
     failed: bool,
     in_order: bool,
@@ -116,4 +118,4 @@ def rerun(
     from orchestrator.cli.bodies import run as body  # noqa: PLC0415 - start-up stays light
 
     judged = Judged(judging, gate)
-    body.rerun(run, access, attending, judged, failed=failed, in_order=in_order, urgent=priority)
+    body.rerun(run, plan, access, attending, judged, failed=failed, in_order=in_order, urgent=priority)

@@ -125,9 +125,13 @@ def _from_csv(node: Entries, what: str, csv: CsvFiles, problems: Problems) -> Se
         problems.add(table.place, f"{table.file} has no column 'id' or 'name' of agents for {what}; {has}")
         return None
     places: dict[str, Place] = {}
+    called: dict[str, tuple[str, Place]] = {}
     for row in table.rows:
-        cells = [row.take(column) for column in (*_ID_COLUMNS, *_NAME_COLUMNS) if column in table.columns]
-        cell = next((one for one in cells if one is not None), None)
+        ids, names = (
+            [cell for column in columns if column in table.columns and (cell := row.take(column)) is not None]
+            for columns in (_ID_COLUMNS, _NAME_COLUMNS)
+        )
+        cell = next(iter((*ids, *names)), None)
         if cell is None:
             problems.add(row.place, "this row has neither id nor name of an agent")
         elif cell.text in places:
@@ -135,7 +139,9 @@ def _from_csv(node: Entries, what: str, csv: CsvFiles, problems: Problems) -> Se
             problems.add(cell.place, f"{what} has the agent {quoted(cell.text)} twice, first in line {first}")
         else:
             places[cell.text] = cell.place
-    return Selector(listed=tuple(places), places=places) if places else None
+            if ids and names:
+                called[cell.text] = (names[0].text, names[0].place)
+    return Selector(listed=tuple(places), places=places, called=called) if places else None
 
 
 def _ids(node: Items, what: str, problems: Problems) -> Selector | None:

@@ -40,7 +40,8 @@ class Selector:
     Names, locations and labels are patterns (``*``, ``?``, ``[..]``), blind to case. Without ``states``
     agents that are offline or disabled are left out; with ``states`` only those states match, and an agent
     whose state the API does not tell (cloud agents) counts as online. ``listed`` has ids or whole names, each
-    of which must be there; ``places`` says where each is written.
+    of which must be there; ``places`` says where each is written, and ``called`` has the names that are
+    written beside ids, each with its place.
     """
 
     types: tuple[AgentType, ...] = ()
@@ -54,6 +55,7 @@ class Selector:
     exclude: tuple[Selector, ...] = ()
     sample: Sample | None = None
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    called: Mapping[str, tuple[str, Place]] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

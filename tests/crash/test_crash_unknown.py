@@ -111,6 +111,22 @@ def test_an_id_of_another_test_is_refused_and_one_that_was_a_mistake_is_put_righ
     assert creation["spec"] not in {other["spec"] for other in lost(world)}
 
 
+def test_one_lost_creation_is_created_again_and_the_others_stay_as_they_are(world: World) -> None:
+    killed(world)
+    assert world.do("resume").code == 3
+    first, *others = lost(world)
+    taken = {test["name"] for test in world.creations()}
+    done = world.do("reconcile", "--again", first["spec"][:8], "--json")
+    assert (done.code, done.document["unknown"]) == (0, others)
+    assert "orchestrator resume" in done.err
+    resumed = world.do("resume", "--json")
+    assert resumed.document["tests"]["unknown"] == len(others)
+    assert resumed.document["tests"]["complete"] == 4 - len(others)
+    assert sums(resumed.document) == []
+    # It was asked for by name: where the first one was taken, it was paid for twice.
+    assert set(world.duplicates()) == {first["name"]} & taken
+
+
 def test_a_creation_that_was_given_up_is_listed_no_more(world: World) -> None:
     killed(world)
     assert world.do("resume").code == 3
@@ -132,6 +148,7 @@ def test_a_creation_that_was_given_up_is_listed_no_more(world: World) -> None:
         (["--adopt", "nonsense"], "SPEC=TESTID"),
         (["--adopt", "abc=12x"], "SPEC=TESTID"),
         (["--give-up", "ffffffff"], "no unknown creation begins with"),
+        (["--again", "ffffffff"], "no unknown creation begins with"),
     ],
 )
 def test_a_wrong_name_changes_nothing(world: World, arguments: list[str], said: str) -> None:

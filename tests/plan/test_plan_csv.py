@@ -263,6 +263,17 @@ class TestAgents:
         assert [str(one).split(": ", 1)[0] for one in caught.value.problems] == ["a.csv:3:1", "a.csv:4:3"]
         assert "no agent has the name 'branhc-2', did you mean 'branch-2'?" in str(caught.value.problems[0])
 
+    def test_an_id_and_a_name_that_are_two_agents_are_told_at_the_name(
+        self, read: Read, agent: MakeAgent, tmp_path: Path
+    ) -> None:
+        (tmp_path / "a.csv").write_text("id,name\n1,Branch-1\n2,branch-1\n")
+        plan = read("", agents="{csv: a.csv}", targets="['https://a.example']")
+        with pytest.raises(PlanInvalid) as caught:
+            expand(plan, [agent("1", name="branch-1"), agent("2", name="branch-2")])
+        (problem,) = caught.value.problems
+        assert str(problem).startswith("a.csv:3:3: ")
+        assert str(problem).endswith("the agent 2 is 'branch-2', not 'branch-1'")
+
     def test_one_that_is_there_twice_is_told(self, refused: Refused, tmp_path: Path) -> None:
         (tmp_path / "a.csv").write_text("id\n1\n1\n")
         (problem,) = refused("", agents="{csv: a.csv}", targets="['https://a.example']")

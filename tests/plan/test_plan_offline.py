@@ -116,6 +116,35 @@ def test_columns_that_nobody_uses_are_said_once(
     assert done.err.splitlines() == [note]
 
 
+TOKEN = "sesame-0123456789abcdef-0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "holds",
+    [f"# {TOKEN}", f"options: {{headers: ['X-Any: {TOKEN}']}}", "options: {headers: ['X-Any: ${env:KEY}']}"],
+)
+def test_a_plan_that_holds_the_token_is_refused_where_one_is_configured(
+    holds: str, check: Callable[..., Done], one_test: OneTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", TOKEN)
+    assert check(one_test(holds)).code == 0, "nobody can know"
+    monkeypatch.setenv("TE_TOKEN", TOKEN)
+    done = check(one_test(holds))
+    assert done.code == 2
+    assert "the plan holds the value of the API token" in done.err
+    assert TOKEN not in done.err
+    assert check(one_test()).code == 0
+
+
+def test_a_token_file_that_was_named_is_read_and_its_mistakes_are_told(
+    check: Callable[..., Done], one_test: OneTest, tmp_path: Path
+) -> None:
+    assert check(one_test(), "--token-file", "nowhere").code == 2
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "token").chmod(0o600)
+    assert check(one_test(f"# {TOKEN}"), "--token-file", "token").code == 2
+
+
 def test_offline_and_simulated_are_two_things(check: Callable[..., Done], one_test: OneTest) -> None:
     done = check(one_test(), "--simulate")
     assert done.code == 2

@@ -48,11 +48,16 @@ def agents(
     """List the agents of a plan's selector, or of ``selector``."""
     set_up_logging()
     api, account = Api(reading.api or "v7"), None
+    if name and plan is None:
+        raise click.UsageError("--selector names a selector of a plan: give --plan too")
+    if plan is not None and selector != Selector():
+        raise click.UsageError(
+            "a selector of a plan has its own keys: give --plan and --selector, or --type, --name, "
+            "--country, --location, --label and --state"
+        )
     if plan is not None:
         loaded = read_plan(plan, reading)
         selector, api, account = listing.selector_of(loaded, name), loaded.api, loaded.account_group
-    elif name:
-        raise click.UsageError("--selector names a selector of a plan: give --plan too")
 
     async def work() -> Selection:
         settings = settings_of(access, plan_account=account)

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from orchestrator.actions import check as checking
 from orchestrator.cli.bodies.common import print_json, run_async, set_up_logging
-from orchestrator.cli.bodies.sessions import read_plan, session, settings_of
+from orchestrator.cli.bodies.sessions import read_plan, session, settings_of, token_mask
 from orchestrator.cli.options import Access, Reading, World
 from orchestrator.terminal.check import print_check, print_offline
 from orchestrator.terminal.console import make_console
@@ -41,10 +41,12 @@ def check(plan: str, reading: Reading, world: World, access: Access, *, as_json:
     raise SystemExit(int(checked.exit_code))
 
 
-def check_offline(plan: str, reading: Reading, *, as_json: bool) -> NoReturn:
+def check_offline(plan: str, reading: Reading, access: Access, *, as_json: bool) -> NoReturn:
     """Check what needs neither token nor network; ends with the exit code."""
     set_up_logging()
-    checked = checking.check_offline(read_plan(plan, reading))
+    loaded = read_plan(plan, reading)
+    checking.refuse_token_in(loaded, token_mask(access))
+    checked = checking.check_offline(loaded)
     if as_json:
         print_json(checked.document())
     else:

@@ -16,7 +16,13 @@ from orchestrator.terminal import console as consoles
 
 
 def reconcile(
-    run: str, adopted: tuple[str, ...], given_up: tuple[str, ...], *, as_json: bool, store: str | None
+    run: str,
+    adopted: tuple[str, ...],
+    given_up: tuple[str, ...],
+    again: tuple[str, ...],
+    *,
+    as_json: bool,
+    store: str | None,
 ) -> None:
     """Adopt, give up, and list what is still lost."""
     pairs = [_pair(pair) for pair in adopted]
@@ -25,7 +31,7 @@ def reconcile(
     async def work() -> LostCreations:
         async with opened_store(store) as opened:
             return await reconciling.reconcile(
-                opened, run, LoopClock(), adopt=pairs, give_up=given_up, decided=_tell_decision
+                opened, run, LoopClock(), adopt=pairs, give_up=given_up, again=again, decided=_tell_decision
             )
 
     lost = run_async(work)
@@ -45,7 +51,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _tell_decision(one: Decided) -> None:
-    if one.test_id is None:
+    if one.again:
+        say(f"to be created again: {one.spec}; go on with: orchestrator resume {one.run}")
+    elif one.test_id is None:
         say(f"gave up {one.spec}")
     else:
         say(f"adopted {one.test_id} for {one.spec}; go on with: orchestrator resume {one.run}")
@@ -67,4 +75,5 @@ def _tell(lost: LostCreations) -> None:
     example = lost.tests[0].spec.key
     say(f"found in the product:  orchestrator reconcile {run} --adopt {example}=TESTID")
     say(f"certainly not there:   orchestrator reconcile {run} --give-up {example}")
+    say(f"create it anew:        orchestrator reconcile {run} --again {example}  (may pay twice)")
     say(f"create them all anew:  orchestrator resume {run} --unknown retry")

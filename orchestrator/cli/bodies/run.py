@@ -8,7 +8,7 @@ from orchestrator.actions import run as actions
 from orchestrator.actions.reading import named
 from orchestrator.actions.run import Outcome, Wishes
 from orchestrator.actions.session import Session
-from orchestrator.cli.bodies.common import opened_store, run_async, set_up_logging
+from orchestrator.cli.bodies.common import opened_store, run_async, say, set_up_logging
 from orchestrator.cli.bodies.conducting import Terminal
 from orchestrator.cli.bodies.judging import Again, against, held, rounds
 from orchestrator.cli.bodies.outputs import check_outputs
@@ -91,6 +91,7 @@ def _again(opened: Session, terminal: Terminal, wishes: Wishes) -> Again:
 
 def rerun(
     name: str,
+    plan: str | None,
     access: Access,
     attending: Attending,
     judged: Judged,
@@ -105,10 +106,13 @@ def rerun(
     terminal = Terminal(attending)
 
     async def work() -> Exit:
-        record, settings = await _begun(name, access, again=True, urgent=urgent)
+        record, settings = await _begun(name, access, plan, again=True, urgent=urgent)
         async with session(settings, access, reserve=record.settings.reserve) as opened:
             terminal.warn(opened)
             asked, wishes = await against(opened, judged), Wishes(in_order, urgent)
+            left = None if attending.quiet else await actions.left_behind(opened, record, failed=failed)
+            if left is not None:
+                say(left)
             outcome = await actions.rerun(
                 opened,
                 record,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from orchestrator import app
 from orchestrator.actions.session import Session, resolve
 from orchestrator.cli.masking import add_mask
 from orchestrator.cli.options import Access, Breaking, Reading, World
-from orchestrator.credentials import Masker, find_credentials
+from orchestrator.credentials import Masker, find_credentials, mask_of
+from orchestrator.errors import UsageProblem
 from orchestrator.listeners.log import LogListener
 from orchestrator.model import Api
 from orchestrator.plan.load import load_plan
@@ -56,6 +57,18 @@ def settings_of(access: Access, *, plan_account: str | None = None, urgent: bool
         ca_file=access.ca_file,
         urgent=urgent,
     )
+
+
+def token_mask(access: Access) -> Callable[[str], str]:
+    """Takes the token out of a text, if there is one; who named a file for it means that there is."""
+    try:
+        credentials = find_credentials(os.environ, token_file=access.token_file, stdin=sys.stdin)
+    except UsageProblem:
+        if access.token_file is not None:
+            raise
+        return str
+    add_mask(Masker(credentials))
+    return mask_of(credentials)
 
 
 @asynccontextmanager
