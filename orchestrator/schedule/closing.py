@@ -3,9 +3,10 @@
 ::
 
     SENTINEL ──> EARLY ──> SIBLINGS    (EARLY is left out where the sentinel comes in time)
-    any of these ────────> SETTLED     (every layer is complete or was refused)
-    any of these four ───> CLOSING     (the deadline has come: a last poll of each layer that is missing)
-    any of these five ───> ENDED       (closed with what is there, once nothing is under way)
+    SIBLINGS <───────────> PARKED      (only silent agents are missing; back when one of them wakes up)
+    any of the first three > SETTLED   (every layer is complete or was refused)
+    any of these five ───> CLOSING     (the deadline has come: a last poll of each layer that is missing)
+    any of these six ────> ENDED       (closed with what is there, once nothing is under way)
 
 A table like that of :mod:`orchestrator.lifecycle`: any other move raises. Times are monotonic seconds.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -32,6 +33,9 @@ LAST_TRIES = 3
 CLOSING_GRACE = 120.0
 # Where only hop details are left, so long after the last detail of any test: ten windows without one.
 DETAILS_GRACE = 600.0
+# An agent without any row is late at so many times the age at which the others were complete, and so many
+# seconds after it. Agents of one test differ by less, and whoever is taken for silent wrongly wakes up.
+LATER, LATER_BY = 1.5, 10.0
 
 
 class Phase(Enum):
@@ -40,6 +44,7 @@ class Phase(Enum):
     SENTINEL = auto()  # one layer is polled, the one that tends to finish last
     EARLY = auto()  # it is late: the other layers were polled once, for what is there
     SIBLINGS = auto()  # it is complete: each other layer is polled until it is complete too
+    PARKED = auto()  # only silent agents are missing; nothing is polled until the end
     SETTLED = auto()  # every layer is complete or was refused; hop details may still come
     CLOSING = auto()  # the deadline has come: one last poll of each layer that is not complete
     ENDED = auto()  # it is closed with what is there as soon as nothing is under way
@@ -53,9 +58,11 @@ MOVES: frozenset[tuple[Phase, Phase]] = frozenset(
         (_P.SENTINEL, _P.EARLY),
         (_P.SENTINEL, _P.SIBLINGS),
         (_P.EARLY, _P.SIBLINGS),
+        (_P.SIBLINGS, _P.PARKED),
+        (_P.PARKED, _P.SIBLINGS),
         *((phase, _P.SETTLED) for phase in READING),
-        *((phase, _P.CLOSING) for phase in (*READING, _P.SETTLED)),
-        *((phase, _P.ENDED) for phase in (*READING, _P.SETTLED, _P.CLOSING)),
+        *((phase, _P.CLOSING) for phase in (*READING, _P.PARKED, _P.SETTLED)),
+        *((phase, _P.ENDED) for phase in (*READING, _P.PARKED, _P.SETTLED, _P.CLOSING)),
     }
 )
 
@@ -73,6 +80,10 @@ class OpenTest:
     phase: Phase = Phase.SENTINEL
     last_no: float = 0.0  # the age at which the sentinel was last seen incomplete
     failures: int = 0  # polls in a row that brought nothing
+    # The age at which all agents that had given any row were first seen complete in the sentinel, if some had not.
+    others_at: float | None = None
+    heard: set[str] = field(default_factory=set)  # agents that have given a row
+    aside: set[str] = field(default_factory=set)  # layers in which only silent agents are missing
     turn: int = 0  # of the other layers, while the sentinel explores
     lagging: dict[str, int] = field(default_factory=dict)  # polls of a layer since its sentinel is complete
     waits: dict[str, Wait] = field(
@@ -87,6 +98,13 @@ class OpenTest:
     def kind(self) -> str:
         """What its latencies are learned by."""
         return self.spec.type
+
+    @property
+    def patience(self) -> float | None:
+        """The age at which an agent without any row is late, if all others are complete."""
+        if self.others_at is None:
+            return None
+        return max(self.others_at * LATER, self.others_at + LATER_BY)
 
     @property
     def left(self) -> list[str]:
@@ -208,11 +226,18 @@ class Closing:
             test = self._tests.get(heapq.heappop(self._deadlines)[2])
             if test is None or test.phase in OVER:
                 continue
+            # Of silent agents one layer tells whether they have woken up.
+            layers = [test.sentinel] if test.phase is Phase.PARKED else test.left
             test.move(Phase.CLOSING)
             self._closing.append(test)
-            test.last_polls = set(test.left)
-            self._last.extend(Poll(test.spec.key, layer, Purpose.LAST) for layer in test.left)
+            self.last_polls_of(test, layers)
             self.check(test)
+
+    def last_polls_of(self, test: OpenTest, layers: Iterable[str]) -> None:
+        """Poll these layers of a test in its closing once more."""
+        wanted = [layer for layer in layers if layer not in test.last_polls and layer in test.left]
+        test.last_polls.update(wanted)
+        self._last.extend(Poll(test.spec.key, layer, Purpose.LAST) for layer in wanted)
 
     def _end_late(self, now: float) -> None:
         """A test is closed with what is there when its last polls could not be afforded in time.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from random import Random
@@ -26,6 +27,7 @@ from orchestrator.schedule.policy import lagging_poll
 from orchestrator.schedule.progress import Progress
 from orchestrator.schedule.quiet import QuietTimes, Wait
 from orchestrator.schedule.sentinels import Sentinels
+from orchestrator.schedule.silence import Silence
 from orchestrator.schedule.steps import Candidate, Detail, Poll, Purpose, Step
 from orchestrator.testtypes import LAYERS
 
@@ -46,6 +48,7 @@ class Polls:
         self.choices = Choices()
         self._closing = Closing(self._open, self.choices)
         self._sentinels = Sentinels(self._open, latencies, rng)
+        self._silence = Silence(self._open, self._closing, self._sentinels, self._ask)
         # Hops that the plan leaves to us: what else there is to read comes first.
         self._hops: _Heap = []
         self._ready: _Heap = []
@@ -104,6 +107,7 @@ class Polls:
         if test is None:
             return None
         del self._open[test.spec.key]
+        self._silence.closed(test)
         self.choices.over(test.spec.key)
         self._open_layers -= len(test.left)
         return test.spec.key
@@ -115,8 +119,21 @@ class Polls:
 
     @property
     def layers(self) -> int:
-        """Layers that are not read to the end."""
-        return self._open_layers
+        """Layers that are not read to the end, without those that wait for silent agents alone."""
+        return self._open_layers - self._silence.parked_layers
+
+    @property
+    def reading(self) -> int:
+        """Tests that do not wait for silent agents alone."""
+        return len(self._open) - self._silence.parked
+
+    def silent(self) -> dict[str, int]:
+        """See :meth:`orchestrator.schedule.silence.Silence.silent`."""
+        return self._silence.silent()
+
+    def end_parked(self, now: float) -> None:
+        """Nothing is to be created any more: see :meth:`orchestrator.schedule.silence.Silence.end`."""
+        self._silence.end(now)
 
     # -- choice -------------------------------------------------------------------------------------
 
@@ -170,6 +187,7 @@ class Polls:
         test = self._returned(poll)
         if test is None:
             return
+        self._silence.heard(came, now)
         self._want_details(test, came.details, now)
         test.failing = test.failing or came.failing
         test.failures = 0
@@ -182,7 +200,7 @@ class Polls:
             return
         elif test.progress.everyone(poll.layer):
             self._wait_for_quiet(test, came, now)
-        elif poll.purpose is not Purpose.LAST:
+        elif poll.purpose is not Purpose.LAST and not self._silence.set_aside(test, came, now):
             self._poll_again(test, came, now)
         if poll.purpose is Purpose.LAST:
             test.last_polls.discard(poll.layer)
@@ -288,7 +306,9 @@ class Polls:
         test = self._open.get(step.key)
         if test is None or isinstance(step, Detail):
             return test is None
-        return step.layer in test.read or (step.purpose is not Purpose.LAST and test.phase in OVER)
+        if step.layer in test.read or step.purpose is Purpose.LAST:
+            return step.layer in test.read
+        return step.layer in test.aside or test.phase in OVER
 
     def _layer_read(self, test: OpenTest, layer: str) -> bool:
         """A layer needs no more polls. Returns whether that is news."""
@@ -347,14 +367,17 @@ class Polls:
         for layer in test.left:
             # One that waits for further rows has its next poll planned.
             if layer != test.sentinel and layer not in test.waits:
-                self._later(now, Poll(test.spec.key, layer, Purpose.READY))
+                self._ask(test, layer, now)
+
+    def _ask(self, test: OpenTest, layer: str, now: float) -> None:
+        self._later(now, Poll(test.spec.key, layer, Purpose.READY))
 
     def _ask_in_turn(self, test: OpenTest, now: float) -> None:
         """Beside a sentinel that explores, one of the other layers: any of them may have the first answer."""
         others = [layer for layer in test.left if layer != test.sentinel and layer not in test.waits]
         if others:
             test.turn += 1
-            self._later(now, Poll(test.spec.key, others[test.turn % len(others)], Purpose.READY))
+            self._ask(test, others[test.turn % len(others)], now)
 
     def _poll_again(self, test: OpenTest, came: PageRead, now: float) -> None:
         poll, age = came.poll, came.asked - test.created
@@ -362,7 +385,7 @@ class Polls:
             self._sentinels.missed(test, age)
             # One agent that lags, or never answers, must not keep back what the others have: when most
             # tests of this type would be complete, read the other layers once with what is there.
-            late = self._latencies[test.kind].late_age()
+            late = min(self._latencies[test.kind].late_age(), test.patience or math.inf)
             if test.phase is Phase.SENTINEL and came.harvest.kept and age >= late:
                 test.move(Phase.EARLY)
                 self._ask_siblings(test, now)

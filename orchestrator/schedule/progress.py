@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.model import Answer, Spec
@@ -61,10 +61,20 @@ class Progress:
                 places.add(about)
         return Harvest(tuple(kept), fresh, strangers, stale)
 
-    def complete(self, layer: str) -> bool:
-        """Whether every agent has all rows that it can give in this layer."""
-        wanted = self._expected[layer]
-        return self._all(layer, wanted.all_there)
+    def complete(self, layer: str, but: Collection[str] = ()) -> bool:
+        """Whether every agent has all rows that it can give in this layer.
+
+        ``but`` are agents that are not waited for; there must be others.
+        """
+        there = self._expected[layer].all_there
+        if not but:
+            return self._all(layer, there)
+        others, seen = self._agents.difference(but), self._seen[layer]
+        return bool(others) and all(agent in seen and there(seen[agent]) for agent in others)
+
+    def quiet(self) -> frozenset[str]:
+        """Agents that have given no row at all, in any layer."""
+        return self._agents.difference(*self._seen.values())
 
     def everyone(self, layer: str) -> bool:
         """Whether every agent has the rows that are certain to come in this layer; more may come."""

@@ -117,11 +117,13 @@ class Schedule:
         now_pace = pace(
             load,
             to_create=creations.left,
-            open_tests=polls.tests + self.creations_under_way,
+            open_tests=polls.reading + self.creations_under_way,
             open_layers=polls.layers,
             layers_per_test=creations.layers_per_test,
         )
         polls.set_pace(now_pace, now, ending=not creations.left, coming=creations.next_kind)
+        if not creations.left and not self.creations_under_way:
+            polls.end_parked(now)
         yield from polls.urgent(now)
         yield from creations.candidates(now, allowed=polls.pace.may_create, set_aside=polls.pace.set_aside)
         yield from polls.candidates(now)
@@ -229,6 +231,10 @@ class Schedule:
     def details(self) -> int:
         """Hop details that are still to come."""
         return self._polls.details
+
+    def silent(self) -> dict[str, int]:
+        """How many closed tests each agent answered nothing in that is not waited for any more."""
+        return self._polls.silent()
 
     @property
     def idle(self) -> bool:

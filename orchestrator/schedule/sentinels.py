@@ -35,6 +35,9 @@ CHEAPER = 0.8
 TELLING = frozenset({1, 3, 8, 20})
 
 
+# A poll that waits for a certain age must not be early by a rounding error (seconds).
+SOONEST = 0.01
+
 Heap = list[tuple[float, int, Poll | Detail]]
 
 
@@ -83,6 +86,8 @@ class Sentinels:
         wanted = model.next_age(age, pace.risk, pace.longest_gap, self._price)
         if self.explores(test):
             wanted = min(wanted, exploring_age(age, max(SHORTEST_GAP, pace.spare.even_gap)))
+        if test.patience is not None and age < test.patience:
+            wanted = min(wanted, test.patience + SOONEST)
         return wanted
 
     def explores(self, test: OpenTest) -> bool:
@@ -97,7 +102,9 @@ class Sentinels:
 
     def missed(self, test: OpenTest, age: float) -> None:
         """The test was not complete at this age."""
-        self._latencies[test.kind].missed(test.last_no, age)
+        # That only agents are missing which have given nothing at all says nothing of how long answers take.
+        if test.others_at is None:
+            self._latencies[test.kind].missed(test.last_no, age)
         test.last_no = max(test.last_no, age)
 
     def seen(self, test: OpenTest, age: float, now: float) -> None:
