@@ -100,12 +100,22 @@ class BudgetSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class SilentAgent:
+    """An agent that was not waited for any more: it answered nothing in so many ``tests``."""
+
+    agent_id: str
+    agent: str
+    tests: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What a run's summary shows besides its counts; all of it may be missing (a run that was just begun).
 
     ``waits``: seconds by what creations waited for. ``units`` is an estimate. ``stopped``: why the run ended
     before its plan did, one line. ``seconds``: what its sessions took together, by a clock that never jumps.
     ``headline``: what was said first of it when it ended; data of others may stand in it.
+    ``silent_agents``: those that the last session ended without.
     """
 
     planned: Planned | None = None
@@ -117,6 +127,7 @@ class RunFacts:
     stopped: str | None = None
     seconds: float | None = None
     headline: str | None = None
+    silent_agents: tuple[SilentAgent, ...] = ()
 
     @property
     def budgets(self) -> dict[str, BudgetSeen | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Verdict
@@ -72,6 +72,16 @@ def groups(counts: Counts) -> dict[str, dict[str, int]]:
 def _open_apart(group: Mapping[str, int], silent: str, still_open: int, begun: int) -> dict[str, int]:
     partial = group["partial"] - begun
     return {**group, "partial": partial, silent: group[silent] - still_open + begun, "open": still_open}
+
+
+def silences(run: RunRecord, shown: Callable[[str], str]) -> list[str]:
+    """``branch-16-tokyo answered nothing in 42 tests``, for each agent that was not waited for to the end.
+
+    ``shown`` escapes the names, which are the API's.
+    """
+    return [
+        f"{shown(one.agent)} answered nothing in {many(one.tests, 'test')}" for one in run.facts.silent_agents
+    ]
 
 
 def ends(group: Mapping[str, int]) -> str:

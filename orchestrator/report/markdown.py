@@ -13,7 +13,7 @@ from orchestrator.insight.words import Data, Sentence, written
 from orchestrator.model import Verdict
 from orchestrator.report.commands import next_commands, repeat_command
 from orchestrator.report.digest import Group
-from orchestrator.report.headline import STATES, allowed, ends, groups, many
+from orchestrator.report.headline import STATES, allowed, ends, groups, many, silences
 from orchestrator.report.overview import BadCell, Overview, Point, Rest, phase_word
 from orchestrator.report.summary import summary
 from orchestrator.report.times import duration, people, span
@@ -96,6 +96,12 @@ def _numbers(found: Overview) -> Iterator[str]:
         f"about {found.run.facts.units:g} units",
     ]
     yield " · ".join(part for part in told if part)
+    told = silences(found.run, markdown)
+    if told:
+        yield ""
+        yield from (f"- {line}" for line in told[:UNKNOWN_LIMIT])
+    if len(told) > UNKNOWN_LIMIT:
+        yield f"- and {many(len(told) - UNKNOWN_LIMIT, 'silent agent')} more"
     if found.run.facts.stopped is not None:
         yield f"\nStopped: {markdown(found.run.facts.stopped, _WHAT_LIMIT)}"
 

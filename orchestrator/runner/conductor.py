@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.errors import Exit
 from orchestrator.events import Listener
 from orchestrator.insight.look import Insight
-from orchestrator.records import Counts, RunRecord, RunState
+from orchestrator.records import Counts, RunRecord, RunState, SilentAgent
 from orchestrator.runner.context import Before, Context, Stop
 from orchestrator.runner.dispatcher import Dispatcher, End
 from orchestrator.runner.doors import Doors, Interruption, Pacing
@@ -90,7 +90,8 @@ class Conductor:
         if not run.simulated:
             samples = {name: model.dump() for name, model in latencies.items() if len(model)}
             await durably(store.save_latencies(run.origin, samples | quiet.dump()))
-        return await self._outcome(end, context.stop)
+        silent = await self._silent(context)
+        return await self._outcome(end, context.stop, silent)
 
     def _context(self, latencies: dict[str, LatencyModel], quiet: QuietTimes) -> Context:
         doors, run = self._doors, self._run
@@ -106,7 +107,15 @@ class Conductor:
             before=self._before,
         )
 
-    async def _outcome(self, end: End, stop: Stop) -> Outcome:
+    async def _silent(self, context: Context) -> tuple[SilentAgent, ...]:
+        silent = context.schedule.silent()
+        if not silent:
+            return ()
+        agents = await context.store.agents(self._run.id)
+        named = {agent: agents[agent].name if agent in agents else agent for agent in silent}
+        return tuple(SilentAgent(agent, named[agent], tests) for agent, tests in silent.items())
+
+    async def _outcome(self, end: End, stop: Stop, silent: Sequence[SilentAgent]) -> Outcome:
         store, run = self._doors.store, self._run
         counts = await store.counts(run.id)
         code = exit_code(counts, run.settings.allow_missing)
@@ -114,10 +123,10 @@ class Conductor:
             code = Exit.REFUSED
         elif end is End.INTERRUPTED and code is Exit.INCOMPLETE:
             code = self._interruption.code or Exit.SIGINT
-        await self._end(code, stop.refused or stop.creating)
+        await self._end(code, stop.refused or stop.creating, silent)
         return Outcome(await store.run(run.id), counts, code, stop.refused, stop.hint)
 
-    async def _end(self, code: Exit, stopped: str | None) -> None:
+    async def _end(self, code: Exit, stopped: str | None, silent: Sequence[SilentAgent] = ()) -> None:
         clock, now = self._doors.clock, self._doors.clock.now()
         view = self._doors.ledger.view(now)
         await durably(
@@ -126,7 +135,9 @@ class Conductor:
                 state=end_state(code),
                 finished=clock.wall(),
                 exit_code=int(code),
-                facts=run_facts(self._run, self._before, self._telling.statistics, view, now, stopped),
+                facts=run_facts(
+                    self._run, self._before, self._telling.statistics, view, now, stopped, silent
+                ),
             )
         )
 

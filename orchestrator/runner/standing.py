@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator.budget.permits import BudgetView, LedgerView
@@ -10,7 +11,7 @@ from orchestrator.estimate import finish_seconds
 from orchestrator.events import BudgetStanding, Standing, Waiting
 from orchestrator.events.verdicts import JUDGED_AS
 from orchestrator.listeners.statistics import Statistics
-from orchestrator.records import BudgetSeen, RunFacts, RunRecord
+from orchestrator.records import BudgetSeen, RunFacts, RunRecord, SilentAgent
 from orchestrator.runner.context import Before, Context
 
 
@@ -40,9 +41,18 @@ def standing(context: Context, view: LedgerView, waiting_for: Waiting | None) ->
 
 
 def run_facts(
-    run: RunRecord, before: Before, counted: Statistics, view: LedgerView, now: float, stopped: str | None
+    run: RunRecord,
+    before: Before,
+    counted: Statistics,
+    view: LedgerView,
+    now: float,
+    stopped: str | None,
+    silent: Sequence[SilentAgent] = (),
 ) -> RunFacts:
-    """The facts of the run so far, ``now`` (monotonic); ``stopped`` says why it ends before its plan does."""
+    """The facts of the run so far, ``now`` (monotonic); ``stopped`` says why it ends before its plan does.
+
+    ``silent`` are the agents that it ends without.
+    """
     return replace(
         run.facts,
         requests=before.requests + counted.requests,
@@ -52,6 +62,7 @@ def run_facts(
         stopped=stopped,
         seconds=round(before.seconds + now - before.began, 3),
         headline=None,  # of an earlier session: no longer true
+        silent_agents=tuple(silent),
     )
 
 

@@ -33,9 +33,9 @@ LAST_TRIES = 3
 CLOSING_GRACE = 120.0
 # Where only hop details are left, so long after the last detail of any test: ten windows without one.
 DETAILS_GRACE = 600.0
-# An agent without any row is late at so many times the age at which the others were complete, and so many
-# seconds after it. Agents of one test differ by less, and whoever is taken for silent wrongly wakes up.
-LATER, LATER_BY = 1.5, 10.0
+# An agent without any row is late at so many times the age at which the others were complete (more where
+# there are few others, who tell less), and so many seconds after it.
+LATER, LATER_OF_ONE, LATER_BY = 1.4, 1.6, 15.0
 
 
 class Phase(Enum):
@@ -80,7 +80,7 @@ class OpenTest:
     phase: Phase = Phase.SENTINEL
     last_no: float = 0.0  # the age at which the sentinel was last seen incomplete
     failures: int = 0  # polls in a row that brought nothing
-    # The age at which all agents that had given any row were first seen complete in the sentinel, if some had not.
+    # The age at which the sentinel was first seen complete but for agents that had given no row at all.
     others_at: float | None = None
     heard: set[str] = field(default_factory=set)  # agents that have given a row
     aside: set[str] = field(default_factory=set)  # layers in which only silent agents are missing
@@ -104,7 +104,8 @@ class OpenTest:
         """The age at which an agent without any row is late, if all others are complete."""
         if self.others_at is None:
             return None
-        return max(self.others_at * LATER, self.others_at + LATER_BY)
+        times = LATER + LATER_OF_ONE / max(1, len(self.spec.agents) - 1)
+        return max(self.others_at * times, self.others_at + LATER_BY)
 
     @property
     def left(self) -> list[str]:

@@ -232,6 +232,11 @@ class Schedule:
         """Hop details that are still to come."""
         return self._polls.details
 
+    @property
+    def parked(self) -> int:
+        """Open tests that wait for silent agents alone."""
+        return self._polls.tests - self._polls.reading
+
     def silent(self) -> dict[str, int]:
         """How many closed tests each agent answered nothing in that is not waited for any more."""
         return self._polls.silent()

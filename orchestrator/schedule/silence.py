@@ -1,8 +1,8 @@
 """Agents that answer nothing are waited for once, not by every test. Pure; times are monotonic seconds.
 
 An agent that has answered nothing in :data:`TESTS` tests in a row whose other agents are complete, a good
-while after those, is *silent*. A test that waits for silent agents alone is *parked*: it is polled no more, and
-gets a last poll when nothing else is left to do, or at its deadline. A row of a silent agent, in whatever
+while after those, is *silent*. A test that waits for silent agents alone is *parked*: it is polled no more,
+and gets a last poll when nothing else is left to do, or at its deadline. A row of a silent agent, in whatever
 poll, wakes it up: it is waited for again, in every test.
 """
 

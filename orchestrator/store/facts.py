@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 
 from orchestrator.model import Json, JsonObject
-from orchestrator.records import BudgetSeen, Planned, Requests, RunFacts, RunSettings
+from orchestrator.records import BudgetSeen, Planned, Requests, RunFacts, RunSettings, SilentAgent
 
 
 def dump_settings(settings: RunSettings) -> JsonObject:
@@ -57,6 +57,8 @@ def dump_facts(facts: RunFacts) -> JsonObject:
         found["seconds"] = facts.seconds
     if facts.headline is not None:
         found["headline"] = facts.headline
+    if facts.silent_agents:
+        found["silent_agents"] = [dict(asdict(one)) for one in facts.silent_agents]
     return found
 
 
@@ -76,6 +78,14 @@ def load_facts(data: Mapping[str, Json]) -> RunFacts:
         stopped=stopped if isinstance(stopped, str) else None,
         seconds=_maybe(data.get("seconds")),
         headline=headline if isinstance(headline, str) else None,
+        silent_agents=_silent(data.get("silent_agents")),
+    )
+
+
+def _silent(data: Json) -> tuple[SilentAgent, ...]:
+    told = [one for one in data if isinstance(one, dict)] if isinstance(data, list) else []
+    return tuple(
+        SilentAgent(str(one.get("agent_id")), str(one.get("agent")), _count(one.get("tests"))) for one in told
     )
 
 

@@ -17,7 +17,7 @@ from orchestrator.model import Verdict
 from orchestrator.records import Requests, RunRecord, RunState, TestRecord
 from orchestrator.report.commands import next_commands
 from orchestrator.report.digest import Group
-from orchestrator.report.headline import STATES, allowed, ends, groups, many
+from orchestrator.report.headline import STATES, allowed, ends, groups, many, silences
 from orchestrator.report.overview import BadCell, Overview, Point, phase_word
 from orchestrator.report.summary import summary
 from orchestrator.report.times import clock_time, duration, people, span
@@ -39,6 +39,7 @@ _MARKS = {
     Mark.OPEN: "cyan",
     Mark.GOOD: "green",
 }
+_SILENT = 10
 _POINTS = 5
 _CELLS = 3
 _REASONS = 4
@@ -66,6 +67,10 @@ def print_summary(console: Console, found: Overview, *, verbose: bool = False, m
     _print_rests(console, found, mask)
     if found.run.facts.stopped is not None:
         tell(console, f"stopped: {terminal(mask(found.run.facts.stopped))}", "yellow", indent=2, hang=4)
+    told = silences(found.run, lambda name: terminal(mask(name)))
+    more = len(told) - _SILENT
+    for line in [*told[:_SILENT], *([f"and {many(more, 'silent agent')} more"] if more > 0 else [])]:
+        tell(console, line, "yellow", indent=2, hang=4)
     good = found.mark is Mark.GOOD and found.code == Exit.OK
     for line in _numbers(found, DOT if can_write(console, DOT) else ";", good=good, mask=mask):
         tell(console, line, indent=2, hang=4)

@@ -21,7 +21,8 @@ class Figures:
     """``ratio`` is over the bound in the order of creation, ``any_order`` over the clairvoyant one.
 
     ``looks`` per layer; ``delay`` is the mean of seconds from "the answer exists" to "it is stored";
-    ``others_refused`` is the share of the other users' requests that met a 429; ``real`` is seconds of CPU.
+    ``others_refused`` is the share of the other users' requests that met a 429; ``real`` is seconds of CPU;
+    ``first`` is the delay of the first answer of all.
     """
 
     client: str
@@ -36,6 +37,7 @@ class Figures:
     others_refused: float
     complete: int
     real: float
+    first: float = 0.0
 
 
 def measure(scenario: Scenario) -> Figures:
@@ -80,11 +82,13 @@ def figures(
     specs = {spec.key[:8]: spec for spec in scenario.specs()}
     witness = service.witness()
     keys = {str(made["test_id"]): str(made["name"])[-9:-1] for made in witness["creations"]}
+    answers: list[float] = []
     delays: list[float] = []
     latencies: list[float] = []
     for test in tests:
         spec = specs[keys[str(test.id)]]
         ready = [service.world.complete_at(test, layer, 1) or test.created for layer in spec.layers]
+        answers += ready
         latencies.append(max(ready) - test.created)
         delays += [
             stored[spec.key, layer] - at
@@ -117,4 +121,5 @@ def figures(
         others_refused=others["refused"] / taken if taken else 0.0,
         complete=len(stored),
         real=real,
+        first=min(stored.values(), default=began) - min(answers, default=began),
     )

@@ -12,6 +12,7 @@ from statistics import mean
 from tempfile import TemporaryDirectory
 
 from connections import shares
+from delays import answers
 from measure import Figures, measure
 from memory import AGENTS, measure_apart
 from overhead import LAYERS, overhead
@@ -435,9 +436,16 @@ def _books(each: Soaked) -> Iterable[tuple[str, str]]:
     yield "verdict", "sound" if each.sound else "NOT SOUND"
 
 
+def delay(bench: Bench) -> list[Table]:
+    """How soon what is there is seen."""
+    quick = bench.form is Form.QUICK
+    return answers(bench, large=500 if quick else 1_000, runs=2 if quick else 8)
+
+
 PARTS: Mapping[str, Callable[[Bench], list[Table]]] = {
     "limits": limits,
     "windows": lengths,
+    "delay": delay,
     "troubles": troubles,
     "peers": side_by_side,
     "overhead": cost,

@@ -17,12 +17,18 @@ LAYERS = {
 }
 MEDIANS = {"dns-server": 18.0, "http-server": 30.0, "page-load": 50.0}
 TURNED = {"dns-server": 50.0, "http-server": 30.0, "page-load": 18.0}
-AGENT = "3"
+# Cloud agents of the simulator, all of which answer.
+AGENTS = tuple(str(n) for n in range(3, 39))
+AGENT = AGENTS[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """N tests with k layers in a world. ``clock_off`` is the error of the client's clock in seconds."""
+    """N tests with k layers in a world. ``clock_off`` is the error of the client's clock in seconds.
+
+    ``latency`` is how many times slower than expected answers are; the first ``silent`` of ``agents`` never
+    answer.
+    """
 
     name: str
     tests: int
@@ -37,6 +43,10 @@ class Scenario:
     seed: int = 1
     prior_wrong: bool = False
     window: float = 60.0
+    latency: float = 1.0
+    silent: int = 0
+    agents: int = 1
+    deadline: float = 3600.0
 
     def world(self) -> Service:
         """A fresh world of this scenario."""
@@ -48,8 +58,9 @@ class Scenario:
             window=self.window,
             others=self.others,
             spread=0.0,
-            faults=self.faults,
+            faults=(*self.faults, *(Fault("silent-agent", target=one) for one in AGENTS[: self.silent])),
             all_online=True,
+            latency=self.latency,
         )
         return Service(
             replace(settings, medians={**settings.medians, **(TURNED if self.prior_wrong else MEDIANS)})
@@ -58,7 +69,11 @@ class Scenario:
     def specs(self) -> list[Spec]:
         """One agent each; the types in turn, so that the plan's order says nothing about latency."""
         kinds = list(LAYERS)
-        return [_spec(n, kinds[n % len(kinds)], self.layers) for n in range(self.tests)]
+        agents = AGENTS[: self.agents]
+        return [
+            replace(_spec(n, kinds[n % len(kinds)], self.layers), agents=agents, deadline=self.deadline)
+            for n in range(self.tests)
+        ]
 
 
 def _spec(n: int, kind: str, layers: int) -> Spec:

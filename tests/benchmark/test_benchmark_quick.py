@@ -10,8 +10,10 @@ from statistics import mean
 import pytest
 from bounds import lower_bound
 from connections import shares
+from delays import WRONG, best_delay, incident, phases, silent_agents
 from measure import Figures, measure
 from memory import measure_apart
+from optimum import GRID, arrived, optimum
 from overhead import overhead
 from parts import ERRORS, HOUR, LOST_CREATIONS, LOST_LOOKS, OTHERS, SLOW, sampled
 from peers import Limited, Peer, Sdk
@@ -72,6 +74,42 @@ def test_a_thousand_tests_end_within_three_percent_of_the_bound(layers: int, ali
     assert figures.delay <= 5.0, "answers were found late"
     if layers == 3:
         assert figures.looks <= 2.0, "too many looks per layer"
+
+
+def test_calls_that_nobody_needs_bring_the_delay_near_to_the_optimum() -> None:
+    figures = [measure(Scenario("delay", 300, 1, aligned=aligned)) for aligned in (True, False)]
+    held(figures, ratio=1.01)
+    best = best_delay(Scenario("delay", 300, 1))
+    assert 1.0 <= mean(each.delay for each in figures) / best <= 1.4
+
+
+def test_with_two_layers_idle_calls_shorten_the_delay_too() -> None:
+    figures = [measure(Scenario("delay", 150, 2, aligned=aligned)) for aligned in (True, False)]
+    held(figures, ratio=1.02)
+    assert mean(each.delay for each in figures) <= 3.0
+
+
+@pytest.mark.parametrize("latency", WRONG)
+def test_the_first_answer_of_six_tests_is_seen_soon_whatever_was_expected(latency: float) -> None:
+    figures = [measure(each) for each in phases(incident(1, latency), 4)]
+    assert mean(each.first for each in figures) <= 2.0
+    assert sum(each.own_429 for each in figures) == 0
+
+
+def test_silent_agents_hold_no_run_open() -> None:
+    with_all, without = (measure(silent_agents(silent, 12)) for silent in (0, 2))
+    assert without.makespan <= with_all.makespan + 15.0, "every test waited for its deadline"
+    assert without.complete == with_all.complete
+
+
+def test_the_optimum_is_what_no_schedule_of_looks_can_beat() -> None:
+    kinds = [arrived(median, 0.4, 8.0, 150.0, 1.5) for median in (18.0, 50.0)]
+    one, few, many = (optimum(kinds, looks) for looks in (1.0, 3.0, 8.0))
+    assert one.delay > few.delay > many.delay
+    assert few.looks == pytest.approx(3.0, rel=0.05)
+    # Uniform over ten seconds: looks at five and at ten are one and a half on average, and wait 2.5 s.
+    uniform = [min(1.0, step * GRID / 10.0) for step in range(round(20.0 / GRID) + 1)]
+    assert 2.0 < optimum([uniform], 1.5).delay <= 2.5
 
 
 def test_with_others_spending_a_third_hardly_anybody_meets_a_429() -> None:

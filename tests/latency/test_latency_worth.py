@@ -7,7 +7,7 @@ import random
 from bisect import bisect_right
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from optimum import arrived, optimum
 
@@ -28,13 +28,14 @@ def expected_wait(known: list[float], age: float, until: float) -> float:
         width = known[index] - low[index]
         return index + (max(0.0, at - low[index]) / width if width > 0 else 0.0)
 
-    steps = 4000
+    steps = 1000
     width = (until - age) / steps
     began = done(age)
     area = sum(done(age + (n + 0.5) * width) - began for n in range(steps)) * width
     return area / (len(known) + 1 - began)
 
 
+@settings(max_examples=50)
 @given(known=LATENCIES, age=st.floats(0.0, 150.0), price=st.floats(0.05, 20.0))
 def test_at_the_age_that_is_named_the_expected_wait_is_the_price(
     known: list[float], age: float, price: float

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 from builders import make_answer, make_spec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.schedule import sentinels
@@ -138,6 +138,7 @@ def test_who_explores_is_polled_again_at_some_distance(age: float, gap: float) -
     assert following <= max(FIRST_AGE, age + max(gap, 60.0))
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     latencies=st.lists(st.floats(1.0, 400.0), min_size=1, max_size=20),
     rooms=st.lists(st.sampled_from([0, 3, 30, 190]), min_size=1, max_size=8),
