@@ -16,10 +16,9 @@ from orchestrator.runner.journal import durably
 from orchestrator.runner.pacer import Pacer
 from orchestrator.runner.recover import recover
 from orchestrator.runner.standing import run_facts
-from orchestrator.schedule.latency import LatencyModel, models
+from orchestrator.schedule.kinds import Kinds, Latencies
 from orchestrator.schedule.quiet import QuietTimes
 from orchestrator.schedule.schedule import Schedule
-from orchestrator.testtypes import TEST_TYPES
 from orchestrator.thousandeyes.protocol import Dialect
 from orchestrator.verdict.counts import end_state, exit_code
 
@@ -76,9 +75,10 @@ class Conductor:
         if run.state is RunState.COMPLETE and run.exit_code is not None:
             return Outcome(run, await store.counts(run.id), Exit(run.exit_code))
         learned = await store.latencies(run.origin)
-        latencies, quiet = models(learned, TEST_TYPES), QuietTimes(learned)
-        context = self._context(latencies, quiet)
-        await recover(context, latencies, self._unknown)
+        latencies, quiet = Latencies(learned), QuietTimes(learned)
+        kinds = Kinds({agent.id: agent.type for agent in (await store.agents(run.id)).values()})
+        context = self._context(latencies, quiet, kinds)
+        await recover(context, latencies, kinds, self._unknown)
         dispatcher = Dispatcher(
             context,
             self._doors.ledger,
@@ -88,12 +88,11 @@ class Conductor:
         )
         end = await dispatcher.run()
         if not run.simulated:
-            samples = {name: model.dump() for name, model in latencies.items() if len(model)}
-            await durably(store.save_latencies(run.origin, samples | quiet.dump()))
+            await durably(store.save_latencies(run.origin, latencies.dump() | quiet.dump()))
         silent = await self._silent(context)
         return await self._outcome(end, context.stop, silent)
 
-    def _context(self, latencies: dict[str, LatencyModel], quiet: QuietTimes) -> Context:
+    def _context(self, latencies: Latencies, quiet: QuietTimes, kinds: Kinds) -> Context:
         doors, run = self._doors, self._run
         return Context(
             run=run,
@@ -101,7 +100,7 @@ class Conductor:
             dialect=self._dialect,
             wire=doors.wire.of(self._telling),
             clock=doors.clock,
-            schedule=Schedule(latencies, doors.rng, quiet=quiet, in_order=run.settings.in_order),
+            schedule=Schedule(latencies, doors.rng, quiet=quiet, kinds=kinds, in_order=run.settings.in_order),
             tests={},
             telling=self._telling,
             before=self._before,

@@ -20,6 +20,7 @@ from orchestrator.runner.hops import chosen_before
 from orchestrator.runner.journal import durably
 from orchestrator.runner.judge import keep_judged
 from orchestrator.runner.poll import owed_details, wanted_details
+from orchestrator.schedule.kinds import Kinds
 from orchestrator.schedule.latency import LatencyModel
 from orchestrator.schedule.order import creation_order
 from orchestrator.testtypes import TEST_TYPES
@@ -29,7 +30,9 @@ REOPENED = 200
 LOST = "its creation's answer was lost when an earlier session of this run ended"
 
 
-async def recover(context: Context, latencies: Mapping[str, LatencyModel], unknown: str) -> None:
+async def recover(
+    context: Context, latencies: Mapping[str, LatencyModel], kinds: Kinds, unknown: str
+) -> None:
     """Fill the schedule, and say in ``context.before`` what earlier sessions did.
 
     ``unknown`` is what to do with ambiguous creations, one of ``UNKNOWN_POLICIES``.
@@ -51,7 +54,7 @@ async def recover(context: Context, latencies: Mapping[str, LatencyModel], unkno
     waiting = [test for test in tests if test.state is SpecState.WAITING]
     for test in (*planned, *waiting):
         context.tests[test.spec.key] = InHand.of(test)
-    _fill(context, planned, latencies)
+    _fill(context, planned, latencies, kinds)
     chosen = await _chosen_before(context, waiting)
     for first in range(0, len(waiting), REOPENED):
         await _reopen(context, waiting[first : first + REOPENED], chosen)
@@ -120,11 +123,17 @@ def _moved(test: TestRecord, state: SpecState | None, wall: float) -> TestRecord
     return replace(test, state=state, created=created, closed=None, error=None)
 
 
-def _fill(context: Context, planned: Sequence[TestRecord], latencies: Mapping[str, LatencyModel]) -> None:
+def _fill(
+    context: Context, planned: Sequence[TestRecord], latencies: Mapping[str, LatencyModel], kinds: Kinds
+) -> None:
     run, by_key = context.run, {test.spec.key: test for test in planned}
+    # A type is as slow as the slowest kind of it.
+    medians: dict[str, float] = {}
+    for kind, test_type in {(kinds.of(test.spec), test.spec.type) for test in planned}:
+        medians[test_type] = max(medians.get(test_type, 0.0), latencies[kind].quantile(0.5))
     order = creation_order(
         [test.spec for test in planned],
-        lambda kind: latencies[kind].quantile(0.5),
+        medians.__getitem__,
         in_order=run.settings.in_order,
         boxed=run.settings.boxed,
     )

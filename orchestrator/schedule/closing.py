@@ -77,6 +77,7 @@ class OpenTest:
     deadline: float
     sentinel: str
     read: set[str]  # layers that are complete, or were refused for good
+    kind: str  # what its latencies are learned by
     phase: Phase = Phase.SENTINEL
     last_no: float = 0.0  # the age at which the sentinel was last seen incomplete
     failures: int = 0  # polls in a row that brought nothing
@@ -93,11 +94,6 @@ class OpenTest:
     failing: bool = False  # a cell of it fails
     under_way: int = 0  # polls and details that were sent and have not returned
     last_polls: set[str] = field(default_factory=set)  # layers whose last poll is still to be answered
-
-    @property
-    def kind(self) -> str:
-        """What its latencies are learned by."""
-        return self.spec.type
 
     @property
     def patience(self) -> float | None:

@@ -12,6 +12,7 @@ from orchestrator.model import Spec
 from orchestrator.schedule.backoff import backoff
 from orchestrator.schedule.breaker import Breaker, Circuit, Quarantine
 from orchestrator.schedule.feedback import BaselineRead, PageMissed
+from orchestrator.schedule.kinds import Kinds
 from orchestrator.schedule.lanes import Lanes
 from orchestrator.schedule.steps import Candidate, Create, Poll, Probe, Purpose, Step
 
@@ -25,13 +26,17 @@ class Creations:
     Types in quarantine are in the slow lane, unless the run is to create ``in_order``.
     """
 
-    def __init__(self, breaker: Breaker, rng: Random, *, in_order: bool = False) -> None:
+    def __init__(
+        self, breaker: Breaker, rng: Random, kinds: Kinds | None = None, *, in_order: bool = False
+    ) -> None:
+        self._kind_of = (kinds or Kinds()).of
         self._breaker = breaker
         self._rng = rng
         self._in_order = in_order
         self._quarantine = Quarantine()
         self._order = itertools.count()
         self._types: dict[str, str] = {}
+        self._kinds: dict[str, str] = {}
         self._queue: Lanes[str] = Lanes(lambda key: self._types.get(key) in self._quarantine)
         self._reruns: Lanes[Poll] = Lanes(lambda poll: self._types.get(poll.key) in self._quarantine)
         self._baselines: list[tuple[float, int, Poll]] = []
@@ -50,6 +55,7 @@ class Creations:
 
     def _count(self, spec: Spec) -> None:
         self._types[spec.key] = spec.type
+        self._kinds[spec.key] = self._kind_of(spec)
         self._specs += 1
         self._layers += len(spec.layers)
 
@@ -169,7 +175,7 @@ class Creations:
         """The kind of test that is created next, if that is known."""
         rerun = self._reruns.first
         key = self._queue.first or (rerun.key if rerun is not None else None)
-        return None if key is None else self._types.get(key)
+        return None if key is None else self._kinds.get(key)
 
     @property
     def layers_per_test(self) -> float:

@@ -21,6 +21,7 @@ from orchestrator.schedule.backoff import backoff
 from orchestrator.schedule.closing import LAST_TRIES, OVER, Closing, OpenTest, Phase
 from orchestrator.schedule.feedback import DetailEnded, HopsToRead, PageMissed, PageRead
 from orchestrator.schedule.hops import Choices
+from orchestrator.schedule.kinds import Kinds
 from orchestrator.schedule.latency import LatencyModel
 from orchestrator.schedule.pace import Pace
 from orchestrator.schedule.policy import lagging_poll
@@ -38,8 +39,13 @@ class Polls:
     """The open tests and the polls of their layers. The pace is set anew before every choice."""
 
     def __init__(
-        self, latencies: Mapping[str, LatencyModel], rng: Random, quiet: QuietTimes | None = None
+        self,
+        latencies: Mapping[str, LatencyModel],
+        rng: Random,
+        quiet: QuietTimes | None = None,
+        kinds: Kinds | None = None,
     ) -> None:
+        self._kinds = kinds or Kinds()
         self._latencies = latencies
         self._quiet = QuietTimes() if quiet is None else quiet
         self._rng = rng
@@ -77,7 +83,9 @@ class Polls:
         last = [layer for layer in left if LAYERS[layer].finishes_last]
         sentinel = (last or left or layers)[-1]
         # The time for the last poll counts from now if the deadline passed while nobody was there to poll.
-        test = OpenTest(spec, progress, created, max(deadline, now), sentinel, read, failing=failing)
+        test = OpenTest(
+            spec, progress, created, max(deadline, now), sentinel, read, self._kinds.of(spec), failing=failing
+        )
         if chosen:
             self.choices.over(spec.key)
         else:

@@ -22,6 +22,7 @@ from orchestrator.model import Spec
 from orchestrator.schedule import feedback
 from orchestrator.schedule.breaker import Breaker, Pause
 from orchestrator.schedule.creations import Creations
+from orchestrator.schedule.kinds import Kinds
 from orchestrator.schedule.latency import LatencyModel
 from orchestrator.schedule.pace import Load, pace
 from orchestrator.schedule.polls import Polls
@@ -31,7 +32,10 @@ from orchestrator.schedule.steps import Candidate, Purpose, Step
 
 
 class Schedule:
-    """What is to do, by due time. All times are monotonic seconds."""
+    """What is to do, by due time. All times are monotonic seconds.
+
+    ``latencies`` are those of the ``kinds`` of the tests; without these the kind of a test is its type.
+    """
 
     def __init__(
         self,
@@ -39,11 +43,13 @@ class Schedule:
         rng: Random,
         *,
         quiet: QuietTimes | None = None,
+        kinds: Kinds | None = None,
         in_order: bool = False,
     ) -> None:
+        kinds = kinds or Kinds()
         self._breaker = Breaker(rng)
-        self._creations = Creations(self._breaker, rng, in_order=in_order)
-        self._polls = Polls(latencies, rng, quiet)
+        self._creations = Creations(self._breaker, rng, kinds, in_order=in_order)
+        self._polls = Polls(latencies, rng, quiet, kinds)
 
     # -- what is to do ------------------------------------------------------------------------------
 

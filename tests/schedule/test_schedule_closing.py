@@ -209,7 +209,7 @@ def test_the_machine_fails_without_the_rule(mutant: type, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("new", closing.Phase)
 def test_a_move_that_the_table_does_not_have_raises(old: closing.Phase, new: closing.Phase) -> None:
     spec = make_spec("a")
-    test = OpenTest(spec, Progress(spec), 0.0, 180.0, "path-vis", set(), phase=old)
+    test = OpenTest(spec, Progress(spec), 0.0, 180.0, "path-vis", set(), "http-server", phase=old)
     if (old, new) in MOVES:
         test.move(new)
         assert test.phase is new
