@@ -54,8 +54,9 @@ def phases(scenario: Scenario, runs: int) -> list[Scenario]:
     ]
 
 
-def answers(bench: Groups, *, large: int, runs: int) -> list[Table]:
+def answers(bench: Groups, *, quick: bool) -> list[Table]:
     """Delay beside the optimum, a wrong prior in an incident, silent agents."""
+    large, runs = (500, 2) if quick else (1_000, 8)
     return [_beside_the_optimum(bench, large, runs), _incident(bench, runs), _silent(bench, runs)]
 
 

@@ -436,16 +436,10 @@ def _books(each: Soaked) -> Iterable[tuple[str, str]]:
     yield "verdict", "sound" if each.sound else "NOT SOUND"
 
 
-def delay(bench: Bench) -> list[Table]:
-    """How soon what is there is seen."""
-    quick = bench.form is Form.QUICK
-    return answers(bench, large=500 if quick else 1_000, runs=2 if quick else 8)
-
-
 PARTS: Mapping[str, Callable[[Bench], list[Table]]] = {
     "limits": limits,
     "windows": lengths,
-    "delay": delay,
+    "delay": lambda bench: answers(bench, quick=bench.form is Form.QUICK),
     "troubles": troubles,
     "peers": side_by_side,
     "overhead": cost,
