@@ -13,7 +13,7 @@ from orchestrator.schedule.latency import LONGEST_GAP, SHORTEST_GAP
 
 EAGEREST, FRUGALEST = 0.2, 0.7  # risk of a poll: 4 and 0.4 wasted polls per layer
 # Wasted polls that a layer, and a test, may cost us while there is still something to create.
-WASTED_PER_LAYER, WASTED_PER_TEST = 0.59, 1.77
+WASTED_PER_LAYER, WASTED_PER_TEST = 0.6, 1.85
 LAST_FEW = 3  # tests; below that, the end of the run is what counts
 CROWDED = 0.2  # reserve, as part of the limit, from which others are taken to spend in earnest
 HORIZON = 30.0  # seconds; about what an answer takes
