@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.records import RunState
+from orchestrator.records import RunState, world_of
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutline:
     """A run without its plan's text and its facts. ``raw_pruned``: when its raw rows were taken away, all of
-    them."""
+    them. ``partial`` as in :class:`orchestrator.records.RunSettings`."""
 
     id: str
     plan: str
@@ -24,6 +24,12 @@ class RunOutline:
     account: str | None
     simulated: bool
     raw_pruned: float | None = None
+    partial: bool = False
+
+    @property
+    def world(self) -> tuple[str, str | None]:
+        """As :attr:`orchestrator.records.RunRecord.world`."""
+        return world_of(self.origin, self.account, simulated=self.simulated)
 
 
 @dataclass(frozen=True, slots=True)

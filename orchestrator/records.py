@@ -166,11 +166,13 @@ class RunRecord:
 
     @property
     def world(self) -> tuple[str, str | None]:
-        """Which origin and account group it talked to; runs of different ones cannot be compared.
+        """Which origin and account group it talked to; runs of different ones cannot be compared."""
+        return world_of(self.origin, self.account, simulated=self.simulated)
 
-        The built-in simulator has another address at each start.
-        """
-        return ("simulated" if self.simulated else self.origin), self.account
+
+def world_of(origin: str, account: str | None, *, simulated: bool) -> tuple[str, str | None]:
+    """The world of a run. The built-in simulator has another address at each start."""
+    return ("simulated" if simulated else origin), account
 
 
 @dataclass(frozen=True, slots=True)

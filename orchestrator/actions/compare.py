@@ -16,7 +16,7 @@ from orchestrator.compare.values import Sample, Which
 from orchestrator.errors import NoBase, UsageProblem
 from orchestrator.insight.groups import seen
 from orchestrator.insight.values import Observed
-from orchestrator.model import Answer, CellState, Json, Spec
+from orchestrator.model import Answer, CellState, Json, Spec, Verdict
 from orchestrator.records import Baseline, RunRecord, RunState
 from orchestrator.report.comparison import Held
 from orchestrator.store.base import Archive, Store
@@ -125,8 +125,12 @@ async def hold(
     )
     alone = terms.history == 0 or base.id == run.id
     history = [] if alone else await _history(archive, base, terms.history - 1)
+    # What is left out now is no new cell where the base, a re-run, knows of its tests only.
+    left_out = {which: sample for which, sample in now.samples.items() if sample.verdict is Verdict.NOT_RUN}
     past = Past(
-        await samples(archive, base, norms), [await samples(archive, one, norms) for one in history], norms
+        left_out | await samples(archive, base, norms),
+        [await samples(archive, one, norms) for one in history],
+        norms,
     )
     return Held(
         run=run,

@@ -102,8 +102,8 @@ def _last_good(runs: Sequence[RunOutline]) -> set[str]:
     """The newest good run of each plan in each world: what the next one will be compared with."""
     found: dict[tuple[object, ...], str] = {}
     for run in runs:
-        if run.exit_code == 0:
-            found.setdefault((run.plan, run.origin, run.account, run.simulated), run.id)
+        if run.exit_code == 0 and not run.partial:
+            found.setdefault((run.plan, run.world), run.id)
     return set(found.values())
 
 

@@ -81,6 +81,16 @@ def test_the_last_good_run_of_a_plan_stays_in_each_place_it_ran_in() -> None:
     assert taken(runs, Rule(keep=0, raw=True)) == "r1 r2 r3 r4 r5", "only what the API sent goes"
 
 
+def test_the_built_in_simulator_is_one_place_whatever_its_address() -> None:
+    runs = [outline(n, exit_code=0, simulated=True, origin=f"http://127.0.0.1:{n}") for n in (1, 2, 3)]
+    assert taken(runs, Rule(keep=0)) == "r1 r2"
+
+
+def test_a_rerun_of_some_tests_is_not_the_last_good_run() -> None:
+    runs = [outline(1, exit_code=0), outline(2), outline(3, exit_code=0, parent="r2", partial=True)]
+    assert taken(runs, Rule(keep=0)) == "r2 r3"
+
+
 def test_a_pinned_run_stays_and_so_do_its_raw_rows() -> None:
     for raw in (True, False):
         assert taken(RUNS, Rule(keep=4, raw=raw), must_stay={"r1": "pinned"}) == "r2"

@@ -124,10 +124,10 @@ async def test_cells_that_were_left_out_of_both_runs_are_unknown_and_not_new(
     said: CommandLine, history: History
 ) -> None:
     left_out = [NotRun("web", "http-server", target, "4", "the agent is offline") for target in ("a", "b")]
-    await history.add(left_out=left_out)
-    await history.add(left_out=left_out)
-    cells = json.loads((await said("diff", "--format", "json")).out)["cells"]
-    assert (cells["compared"], cells["unknown"], cells["new"], cells["gone"]) == (16, 2, 0, 0)
+    for _ in range(2):  # the first time the base knows nothing of them, as a re-run of its tests does not
+        await history.add(left_out=left_out)
+        cells = json.loads((await said("diff", "--format", "json")).out)["cells"]
+        assert (cells["compared"], cells["unknown"], cells["new"], cells["gone"]) == (16, 2, 0, 0)
 
 
 async def test_a_run_that_goes_on_cannot_be_judged(said: CommandLine, history: History) -> None:

@@ -11,7 +11,7 @@ from stores import RUN, stored_run
 from orchestrator.errors import UsageProblem
 from orchestrator.events import Event, Intended
 from orchestrator.model import Answer
-from orchestrator.records import FINISHED, RunFacts, RunState
+from orchestrator.records import FINISHED, RunFacts, RunSettings, RunState
 from orchestrator.store.base import WholeStore
 from orchestrator.store.opening import Opened, open_store
 
@@ -40,9 +40,11 @@ async def answers_of(store: WholeStore, run: str) -> list[Answer]:
 
 async def test_outlines_are_those_of_all_runs_newest_first(store: WholeStore) -> None:
     assert await store.outlines() == []
-    await ended_run(store, OLD, plan="odd", started=1.0, parent="aa00", account="7")
+    settings = RunSettings(partial=True)
+    await ended_run(store, OLD, plan="odd", started=1.0, parent="aa00", account="7", settings=settings)
     await stored_run(store)
     found = await store.outlines()
+    assert [one.partial for one in found] == [False, True]
     assert [one.id for one in found] == [RUN, OLD]
     assert (found[0].state, found[0].exit_code, found[0].raw_pruned) == (RunState.RUNNING, None, None)
     old = found[1]

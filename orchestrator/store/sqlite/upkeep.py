@@ -35,7 +35,7 @@ _IS_PINNED = "n IN (SELECT run_n FROM baselines)"
 PINNED = "pinned as a baseline"
 _OUTLINE = (
     "id, plan, started, finished, state, exit_code, parent, origin, account, "
-    "json_extract(settings, '$.simulated'), raw_pruned, thinning"
+    "json_extract(settings, '$.simulated'), raw_pruned, thinning, json_extract(settings, '$.partial')"
 )
 
 
@@ -150,6 +150,7 @@ def _outline(row: rows.Row) -> RunOutline:
         account=row[8],
         simulated=bool(row[9]),
         raw_pruned=None if row[11] else row[10],
+        partial=bool(row[12]),
     )
 
 
