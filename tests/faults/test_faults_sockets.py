@@ -247,7 +247,8 @@ async def elsewhere() -> AsyncIterator[tuple[str, Service]]:
 @pytest.mark.parametrize("match", ["create", "read", "rerun"])
 async def test_the_token_never_follows_a_redirect(match: str, tmp_path: Path) -> None:
     async with elsewhere() as (origin, other):
-        world = World(faults=(Fault("redirect", match, first=4, target=origin),))
+        # More than are sent: early looks may be of any layer, and one odd answer does not end a layer.
+        world = World(faults=(Fault("redirect", match, first=500, target=origin),))
         async with over_sockets(world, store=tmp_path / "store.db") as simulated:
             ran = await simulated.run(PLAN)
             check_promises(ran)
