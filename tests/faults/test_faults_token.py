@@ -126,7 +126,7 @@ async def test_faults_and_refusals_do_not_show_the_token_at_any_level(tmp_path: 
 DEFECT = """
 import sys
 from orchestrator.thousandeyes.client import HttpTransport
-async def broken(self, request, stage, sent):
+async def broken(self, request, *rest):
     headers = self._headers(request)
     raise RuntimeError(f"a defect with {headers} and {self._credentials.token!r}")
 HttpTransport._exchange = broken
