@@ -87,4 +87,4 @@ def _address(css: Path, output: Path | None) -> str:
     if output is not None and css.absolute() == output.absolute():
         raise UsageProblem("the style and the report cannot be one file", hint="name two files")
     folder = output.absolute().parent if output is not None else Path.cwd()
-    return quote(Path(os.path.relpath(css.absolute(), folder)).as_posix())
+    return quote(os.fsencode(Path(os.path.relpath(css.absolute(), folder)).as_posix()))
