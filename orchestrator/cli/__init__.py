@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("reading", "List the runs in the store."),
     "show": ("reading", "Show what a run came to."),
     "results": ("reading", "Print the answers of a run as a table, JSON lines or CSV."),
-    "report": ("reading", "Write a report of a run: Markdown or JUnit."),
+    "report": ("reading", "Write a report of a run: Markdown, HTML, JUnit or JSON."),
     "explain": ("reading", "Tell the story of one cell: what it waited for, each look, what came of it."),
     "diff": ("compare", "Hold a run against an earlier one: what got better or worse."),
     "baseline": ("compare", "Name runs that later ones are compared with."),

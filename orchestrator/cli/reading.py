@@ -8,7 +8,7 @@ import click
 
 from orchestrator.cli.options import json_option, store_option, verbose_option
 from orchestrator.cli.runnames import plan_option, required_run_argument, run_argument
-from orchestrator.report.formats import REPORTS, RESULTS
+from orchestrator.report.formats import REPORTS, RESULTS, form_of
 from orchestrator.report.html.layout import CELLS, MOST_CELLS, Parts
 
 MOST_RUNS = 1_000_000
@@ -91,7 +91,12 @@ def results(
 @click.command()
 @run_argument
 @plan_option
-@click.option("--format", "form", type=click.Choice([*REPORTS]), default="markdown", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*REPORTS]),
+    help="What to write.  [default: by the ending of --output, else markdown]",
+)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
 @click.option(
     "--css",
@@ -117,7 +122,7 @@ def results(
 def report(
     run: str,
     plan: str | None,
-    form: str,
+    form: str | None,
     output: Path | None,
     css: Path | None,
     cells: int | None,
@@ -128,7 +133,7 @@ def report(
     """Write a report of RUN: Markdown for a ticket, HTML for a person, JUnit for a CI server."""
     from orchestrator.cli.bodies import reports as body  # noqa: PLC0415 - start-up stays light
 
-    wanted = body.Wanted(form, output, css, cells, part, columns)
+    wanted = body.Wanted(form or form_of(output), output, css, cells, part, columns)
     body.report(run, plan, wanted, store=store)
 
 

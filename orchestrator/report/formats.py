@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from types import MappingProxyType
 
 from orchestrator.insight.document import document
@@ -98,6 +99,14 @@ REPORTS = _named(
     ReportFormat("json", ".json", _json),
     ReportFormat("html", ".html", _html(Layout()), _html),
 )
+
+
+def form_of(file: PurePath | None) -> str:
+    """The report that a file's ending means; ``markdown`` for one that means none."""
+    suffix = "" if file is None else file.suffix.lower()
+    return next((one.name for one in REPORTS.values() if one.suffix == suffix), "markdown")
+
+
 # Besides these the command line has a table for people, which is drawn by the width of their terminal.
 RESULTS: Mapping[str, ResultFormat] = MappingProxyType(
     {one.name: one for one in (ResultFormat("jsonl", ".jsonl", _jsonl), ResultFormat("csv", ".csv", _csv))}

@@ -133,3 +133,17 @@ def test_rounds_are_not_compared_with_one_another(place: Workplace) -> None:
     ended = ran(place, f"--rounds 2 --noise 2 --against last-good --json {SLOW}")
     assert ended.returncode == 1, ended.stdout
     assert json.loads(ended.stdout)["gate"]["base"]["run"] == good
+
+
+def test_a_report_is_written_as_the_ending_of_its_file_says(place: Workplace) -> None:
+    assert ran(place, "-q").returncode == 0
+    assert (
+        place.sh(
+            "orchestrator report -o a.html && orchestrator report -o a.xml && orchestrator report -o a.txt"
+        ).returncode
+        == 0
+    )
+    begins = {name: (place.folder / name).read_text()[:20] for name in ("a.html", "a.xml", "a.txt")}
+    assert begins["a.html"].lower().startswith("<!doctype html")
+    assert begins["a.xml"].startswith("<?xml")
+    assert begins["a.txt"].startswith("# ")

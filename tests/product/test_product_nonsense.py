@@ -146,7 +146,13 @@ def takes_a_value(command: click.Command) -> list[click.Option]:
 
 
 def arguments(command: click.Command, **said: str) -> list[str]:
-    known = {"plan": "plan.yaml", "base": "last-good", "run": "last", "cell": "example", "shell": "bash"} | said
+    known = {
+        "plan": "plan.yaml",
+        "base": "last-good",
+        "run": "last",
+        "cell": "example",
+        "shell": "bash",
+    } | said
     return [known[str(one.name)] for one in command.params if isinstance(one, click.Argument)]
 
 
