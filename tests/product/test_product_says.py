@@ -177,7 +177,7 @@ def test_no_hint_after_a_simulated_run_names_a_command_that_cannot_work(ask: Ask
     assert "its world has ended with it" in str(refused)
 
 
-@pytest.mark.parametrize("ending", [".pdf", ".html", "", ".md.gz"])
+@pytest.mark.parametrize("ending", [".pdf", ".htm", "", ".md.gz"])
 def test_an_ending_that_means_no_report_is_refused_before_anything_is_sent(
     ask: Ask, tmp_path: Path, ending: str
 ) -> None:
