@@ -165,7 +165,10 @@ async def _history(archive: Archive, base: RunRecord, most: int) -> list[RunReco
     rounds: list[RunRecord] = []
     parent = base.parent
     while parent is not None and len(rounds) < most:
-        one = await archive.run(parent)
+        try:
+            one = await archive.run(parent)
+        except UsageProblem:
+            break  # it was pruned
         rounds.append(one)
         parent = one.parent
     known = {base.id, *(one.id for one in rounds)}

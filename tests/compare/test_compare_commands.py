@@ -120,6 +120,15 @@ async def test_a_run_held_against_itself_is_the_same_in_every_cell(
     assert b"last is the run itself" in alone.err
 
 
+async def test_a_base_whose_earlier_rounds_were_pruned_can_still_be_compared_with(
+    said: CommandLine, history: History
+) -> None:
+    base = await history.add(parent="65000000pruned")
+    await history.add()
+    ended = await said("diff", base.id)
+    assert ended.code == 0, str(ended)
+
+
 async def test_cells_that_were_left_out_of_both_runs_are_unknown_and_not_new(
     said: CommandLine, history: History
 ) -> None:

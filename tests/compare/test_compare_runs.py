@@ -78,6 +78,10 @@ def test_the_summary_document_has_the_gate(place: Workplace) -> None:
     assert document["gate"]["base"]["run"] == good["run"]
     assert document["gate"]["base"]["name"] == "last"
     assert document["gate"]["worse"]["now_fail"] > 0
+    slower = ran(place, f"--culprit host=two.example.com:slow=x9 --against {good['run']} --json")
+    document = json.loads(slower.stdout)
+    assert document["verdicts"]["fail"] == 0
+    assert slower.returncode == document["exit_code"] == document["gate"]["exit_code"] == 1
 
 
 def test_what_is_worse_is_run_again_and_counts_if_it_persists(place: Workplace) -> None:

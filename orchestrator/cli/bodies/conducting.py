@@ -86,8 +86,8 @@ class Terminal:
         Returns its exit code.
         """
         if held is not None:
-            gate = held.comparison.judgement.exit_code
-            outcome = replace(outcome, exit_code=Exit(code_of(outcome.exit_code, gate)))
+            code = Exit(code_of(outcome.exit_code, held.comparison.judgement.exit_code))
+            outcome = replace(outcome, exit_code=code, run=replace(outcome.run, exit_code=int(code)))
         await write_outputs(session, outcome.run.id, self.options.outputs)
         if outcome.left_at_once:
             say(f"left at once; {_go_on(outcome.run)}")
