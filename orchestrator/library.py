@@ -356,7 +356,7 @@ async def diff(
         raise UsageProblem(f"no gate is {gate!r}", hint=f"the gates are {', '.join(Strictness)}")
     terms = comparing.Terms(history, Strictness(gate), min_cover / 100)
     async with _stored(store) as opened:
-        return await comparing.hold(opened.store, await reading.find(opened, run), base, terms)
+        return await comparing.diff(opened, run, base, terms)
 
 
 async def pin(

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.actions.insight import gathered
-from orchestrator.actions.reading import proposed
+from orchestrator.actions.reading import find, proposed
 from orchestrator.compare.cells import Past
 from orchestrator.compare.gate import CANNOT_JUDGE, Strictness
 from orchestrator.compare.look import MIN_COVER, Now, compare
 from orchestrator.compare.samples import sample_of
-from orchestrator.compare.values import Sample, Which
+from orchestrator.compare.values import Change, Sample, Which
 from orchestrator.errors import NoBase, UsageProblem
 from orchestrator.insight.groups import seen
 from orchestrator.insight.values import Observed
@@ -141,6 +141,22 @@ async def hold(
         records={which: one.record for which, one in by_which.items()},
         options=tuple(await _options_changed(archive, base, run)),
     )
+
+
+async def diff(
+    opened: Opened, run: str, base: str, terms: Terms = DEFAULT_TERMS, plan: str | None = None
+) -> Held:
+    """A run held against another one, both by name.
+
+    Raises ``UsageProblem`` if there is no such run, or if they have no cell in common.
+    """
+    held = await hold(opened.store, await find(opened, run, plan), base, terms)
+    if {*held.comparison.counts} <= {Change.NEW, Change.GONE}:
+        raise UsageProblem(
+            f"runs {held.base.id} and {held.run.id} have no cell in common",
+            hint="compare runs of one plan: a cell is its test block, type, target and agent",
+        )
+    return held
 
 
 async def _confirming(archive: Archive, run: RunRecord) -> RunRecord | None:
@@ -349,6 +365,7 @@ __all__: Sequence[str] = (
     "base_of",
     "check_name",
     "code_of",
+    "diff",
     "has_ended",
     "hold",
     "known_base",

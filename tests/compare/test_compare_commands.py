@@ -178,6 +178,14 @@ async def test_nonsense_ends_with_2_and_says_what_is_wrong(
     assert told in ended.err.decode()
 
 
+async def test_runs_that_have_nothing_in_common_are_not_compared(said: CommandLine, history: History) -> None:
+    history.targets = ("somewhere else",)
+    await history.add()
+    ended = await said("diff")
+    assert ended.code == 2, str(ended)
+    assert b"have no cell in common" in ended.err
+
+
 async def test_the_first_run_of_a_plan_has_nothing_to_be_compared_with(said: CommandLine) -> None:
     said.store.parent.mkdir()
     async with open_store(str(said.store)) as opened:

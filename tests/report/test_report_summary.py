@@ -63,6 +63,7 @@ def test_the_document_has_exactly_the_documented_keys_and_values(make: Make) -> 
         },
         "units": {"estimated": 1.25},
         "paths": {"wanted": 4, "got": 3},
+        "silent_agents": [],
         "raw_pruned": None,
     }  # fmt: skip
 

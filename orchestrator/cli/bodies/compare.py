@@ -84,8 +84,7 @@ def diff(base: str, run: str, plan: str | None, gate: Gate, wanted: Wanted, *, s
 
     async def work() -> Held:
         async with opened_store(store) as opened:
-            record = await find(opened, run, plan)
-            return await actions.hold(opened.store, record, base, terms)
+            return await actions.diff(opened, run, base, terms, plan)
 
     held = run_async(work)
     code = held.comparison.judgement.exit_code
