@@ -153,7 +153,8 @@ def test_a_cell_is_judged_with_its_last_layer_and_every_count_is_true_meanwhile(
 def test_an_interrupted_run_says_what_is_bad_so_far_and_its_resume_judges_nothing_twice(
     watch: Watch, tmp_path: Path
 ) -> None:
-    """One agent never answers, so no test is over when the run is stopped."""
+    """One agent never answers, so no test is over at the stop; in three tests it would not be waited for."""
+    text = PLAN.format(api="v7").replace('"https://one.example.com", ', "")
     silent = str(next(iter(Service(WORLD).world.agents)))
     world = replace(WORLD, faults=(Fault("silent-agent", target=silent),))
     first, second = Told(), Told()
@@ -161,7 +162,7 @@ def test_an_interrupted_run_says_what_is_bad_so_far_and_its_resume_judges_nothin
     async def work() -> tuple[Shown, int, Outcome, Shown]:
         async with in_process(world, store=tmp_path / "runs.db") as simulated:
             session, clock = simulated.session, simulated.session.doors.clock
-            plan = parse_plan(PLAN.format(api="v7"), "plan.yaml", tmp_path, environ={})
+            plan = parse_plan(text, "plan.yaml", tmp_path, environ={})
 
             async def stops() -> AsyncIterator[Exit]:
                 await clock.sleep(110.0)
@@ -207,4 +208,4 @@ def test_an_interrupted_run_says_what_is_bad_so_far_and_its_resume_judges_nothin
     stored = Counter({verdict: number for verdict, number in last.counts.verdicts.items() if number})
     assert first.judged + second.judged == stored, "judged twice, or never"
     assert min(second.judged.values()) >= 0, "no verdict was changed: nothing new was known of those cells"
-    assert second.standings[-1].cells == 15
+    assert second.standings[-1].cells == 10
