@@ -25,12 +25,6 @@ UNKNOWN_LIMIT = 20
 _POINTS = 20
 _NAMES = 12
 _NAME, _WHAT_LIMIT = 100, 200
-_REST = {
-    Verdict.FAIL: "without a common cause",
-    Verdict.NO_ANSWER: "without an answer, without a common cause",
-    Verdict.PARTIAL: "with a part of the answer only",
-    Verdict.WARN: "with warnings, without a common cause",
-}
 
 
 def ticket(found: Overview) -> str:
@@ -69,7 +63,7 @@ def _points(found: Overview) -> Iterator[str]:
     if found.points and found.rest:
         yield ""
     for rest in found.rest:
-        yield f"- {many(rest.total, 'cell')} {_REST[rest.verdict]}"
+        yield f"- {many(rest.total, 'cell')} {rest.words}"
 
 
 def _text(sentence: Sentence) -> str:

@@ -25,8 +25,13 @@ from orchestrator.report.names import with_names
 from orchestrator.report.source import Source
 from orchestrator.verdict.counts import exit_code
 
-# Verdicts of cells that are told one by one where nothing explains them, in this order.
-_TOLD = (Verdict.FAIL, Verdict.NO_ANSWER, Verdict.PARTIAL, Verdict.WARN)
+# Verdicts of cells that are told one by one where nothing explains them, in this order, with what is said.
+_TOLD = {
+    Verdict.FAIL: "without a common cause",
+    Verdict.NO_ANSWER: "without an answer, without a common cause",
+    Verdict.PARTIAL: "with a part of the answer only",
+    Verdict.WARN: "with warnings, without a common cause",
+}
 AGENT_SIDE, OUR_SIDE = "agent side", "our side"
 _UPPER = frozenset({"dns", "tls"})
 
@@ -104,6 +109,11 @@ class Rest:
     verdict: Verdict
     cells: tuple[BadCell, ...]
     total: int
+
+    @property
+    def words(self) -> str:
+        """What is said of so many cells."""
+        return _TOLD[self.verdict]
 
 
 @dataclass(frozen=True, slots=True)

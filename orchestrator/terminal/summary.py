@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import Exit
 from orchestrator.insight.headline import Mark
 from orchestrator.insight.words import Data, Sentence, written
-from orchestrator.model import Verdict
 from orchestrator.records import Requests, RunRecord, RunState, TestRecord
 from orchestrator.report.commands import next_commands
 from orchestrator.report.digest import Group
@@ -47,12 +46,6 @@ _UNKNOWN = 20
 # A run of which a greater share was spent waiting is odd.
 _WAITED = 0.2
 _NAME, _WORDS = 60, 200
-_REST = {
-    Verdict.FAIL: "{} without a common cause",
-    Verdict.NO_ANSWER: "{} without an answer, without a common cause",
-    Verdict.PARTIAL: "{} with a part of the answer only",
-    Verdict.WARN: "{} with warnings, without a common cause",
-}
 
 
 def print_summary(console: Console, found: Overview, *, verbose: bool = False, mask: Mask = str) -> None:
@@ -154,11 +147,11 @@ def _print_rests(console: Console, found: Overview, mask: Mask) -> None:
         and_more = f" and {more} more" if more else ""
         if found.points:
             named = ", ".join(_cell(cell, mask) for cell in shown)
-            head = _REST[rest.verdict].format(f"{rest.total} more")
+            head = f"{rest.total} more {rest.words}"
             tell(console, f"{head}: {named}{and_more}", indent=2, hang=4)
             continue
         if len(found.rest) > 1:  # of one kind the headline tells
-            tell(console, f"{_REST[rest.verdict].format(rest.total)}:", indent=2)
+            tell(console, f"{rest.total} {rest.words}:", indent=2)
         for cell in shown:
             tell(console, f"{_cell(cell, mask)}{_reason(cell, mask)}", indent=2, hang=4)
         if more:
