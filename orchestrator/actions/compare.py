@@ -15,7 +15,7 @@ from orchestrator.compare.samples import sample_of
 from orchestrator.compare.values import Change, Sample, Which
 from orchestrator.errors import NoBase, UsageProblem
 from orchestrator.insight.groups import seen
-from orchestrator.insight.values import Observed
+from orchestrator.insight.values import Observed, Seen
 from orchestrator.model import Answer, CellState, Json, Spec, Verdict
 from orchestrator.records import Baseline, RunRecord, RunState
 from orchestrator.report.comparison import Held
@@ -55,24 +55,19 @@ async def base_of(archive: Archive, run: RunRecord, name: str = LAST_GOOD) -> Ru
     Raises ``UsageProblem`` if there is none.
     """
     if name == LAST_GOOD:
-        found = await last_good(archive, run)
-        if found is None:
+        good = await archive.good_runs(run.id)
+        if not good:
             raise NoBase(
                 f"plan {run.plan!r} has no good run before {run.id}",
                 hint="name a run to compare with: `orchestrator runs` lists them",
             )
-        return found
+        return good[0]
     if name == BEFORE:
         return await _before(archive, run)
     base = await known_base(archive, name)
     if base is None:
         raise UsageProblem(f"there is no run {name!r}", hint=f"compare with {LAST_GOOD} or {BEFORE}")
     return base
-
-
-async def last_good(archive: Archive, run: RunRecord) -> RunRecord | None:
-    """The newest good run of the same plan in the same world that is older than a run."""
-    return next(iter(await archive.good_runs(run.id)), None)
 
 
 async def _earlier(archive: Archive, run: RunRecord) -> list[RunRecord]:
@@ -118,9 +113,10 @@ async def hold(
     norms = {**NORMS, **terms.tolerances}
     found = await gathered(archive, run)
     by_which = {_which(one): one for one in found.cells}
+    judged = {which: looked for which, one in by_which.items() if (looked := seen(one)) is not None}
     now = Now(
-        {which: _sample(one, norms) for which, one in by_which.items()},
-        {which: judged for which, one in by_which.items() if (judged := seen(one)) is not None},
+        {which: _sample(one, judged.get(which), norms) for which, one in by_which.items()},
+        judged,
         {} if again is None else await samples(archive, again, norms),
     )
     alone = terms.history == 0 or base.id == run.id
@@ -221,8 +217,7 @@ def _which(one: Observed) -> Which:
     return Which(record.test, record.type, record.target, record.agent_id)
 
 
-def _sample(one: Observed, norms: Mapping[str, Norm]) -> Sample:
-    judged = seen(one)
+def _sample(one: Observed, judged: Seen | None, norms: Mapping[str, Norm]) -> Sample:
     phase = None if judged is None else judged.phase
     return sample_of(one.record.verdict, one.rows, phase, norms)
 
@@ -369,7 +364,6 @@ __all__: Sequence[str] = (
     "has_ended",
     "hold",
     "known_base",
-    "last_good",
     "pin",
     "record_judgement",
     "samples",

@@ -86,13 +86,14 @@ def compare(
     min_cover: float = MIN_COVER,
 ) -> Comparison:
     """Holds a run against its base and history."""
+    levels = levels_of(now.samples, past)
+    first = Judge(past, levels, noises(levels))
     steady = _steady(now, past)
-    levels = levels_of(steady, past)
-    noise = noises(levels_of(now.samples, past) if now.again else levels)
-    judge = Judge(past, levels, noise)
+    # Without a round that confirms, what persists is what was seen at first.
+    judge = replace(first, levels=levels_of(steady, past)) if now.again else first
     cells = [judge.compared(which, sample, now.seen.get(which)) for which, sample in sorted(steady.items())]
     cells += [gone(which, base) for which, base in sorted(past.base.items()) if which not in steady]
-    confirmed = _confirmed(cells, now, past)
+    confirmed = _confirmed(cells, now, first)
     members = members_of(cells)
     shifted = all_shifts(judge, members)
     worse = rolled_up(cells, judge, shifted, members, worse=True)
@@ -115,7 +116,7 @@ def compare(
         flaky=confirmed.flaky,
         persisting=confirmed.persisting,
         routes=dict(_routes(steady, past)),
-        could_have_seen=_seen_sizes(members, levels, past),
+        could_have_seen=_seen_sizes(members, judge.levels, past),
         texts=tuple(told_in_words(one, worse, names, by_which, runs) for one in worse.told),
         recovered=tuple(told_in_words(one, better, names, by_which, runs) for one in better.told),
     )
@@ -165,11 +166,8 @@ class _Confirmed:
     cells: int = 0
 
 
-def _confirmed(cells: Sequence[Compared], now: Now, past: Past) -> _Confirmed:
-    if not now.again:
-        return _Confirmed()
-    levels: Mapping[str, Levels] = levels_of(now.samples, past)
-    judge = Judge(past, levels, noises(levels))
+def _confirmed(cells: Sequence[Compared], now: Now, judge: Judge) -> _Confirmed:
+    """``judge`` is that of the first round."""
     first = [
         judge.compared(which, now.samples[which], now.seen.get(which))
         for which in now.again

@@ -101,10 +101,13 @@ REPORTS = _named(
 )
 
 
+# The report that a file's ending means.
+BY_SUFFIX = MappingProxyType({one.suffix: one.name for one in REPORTS.values()})
+
+
 def form_of(file: PurePath | None) -> str:
     """The report that a file's ending means; ``markdown`` for one that means none."""
-    suffix = "" if file is None else file.suffix.lower()
-    return next((one.name for one in REPORTS.values() if one.suffix == suffix), "markdown")
+    return BY_SUFFIX.get("" if file is None else file.suffix.lower(), "markdown")
 
 
 # Besides these the command line has a table for people, which is drawn by the width of their terminal.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TextIO
 
@@ -16,17 +15,16 @@ from orchestrator.actions import compare as actions
 from orchestrator.actions.compare import Held, Terms
 from orchestrator.actions.reading import find
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
-from orchestrator.cli.bodies.outputs import unwritable
+from orchestrator.cli.bodies.outputs import write_file
 from orchestrator.cli.masking import mask
 from orchestrator.cli.options import Gate
 from orchestrator.clock import LoopClock
 from orchestrator.compare.gate import Strictness
 from orchestrator.compare.values import Compared
 from orchestrator.errors import UsageProblem
-from orchestrator.files import replacing
-from orchestrator.near import folded
 from orchestrator.records import Baseline
 from orchestrator.report.comparison import COMPARISONS, chosen, what
+from orchestrator.report.results import named_like
 from orchestrator.report.times import people, utc
 from orchestrator.safe import terminal
 from orchestrator.terminal.comparison import comparison_lines
@@ -52,14 +50,10 @@ class Wanted:
     def _keeps(self, held: Held, one: Compared) -> bool:
         names = (one.which.agent_id, held.agent(one.which))
         return (
-            (not self.targets or _matches(one.which.target, self.targets))
-            and (not self.agents or any(_matches(name, self.agents) for name in names))
+            (not self.targets or named_like(one.which.target, self.targets))
+            and (not self.agents or any(named_like(name, self.agents) for name in names))
             and (not self.layers or any(metric.partition(".")[0] in self.layers for metric in one.metrics))
         )
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(folded(name), folded(pattern)) for pattern in patterns)
 
 
 def terms_of(gate: Gate) -> Terms:
@@ -126,11 +120,7 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         sys.stdout.buffer.write(content)
         return
-    try:
-        with replacing(output) as file:
-            file.write(content)
-    except (OSError, ValueError) as error:
-        raise unwritable(output, error) from error
+    write_file(output, lambda write: write(content))
 
 
 def pin(name: str, run: str, plan: str | None, note: str | None, *, force: bool, store: str | None) -> None:

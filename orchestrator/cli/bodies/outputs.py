@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,19 +13,17 @@ from orchestrator.cli.bodies.common import say
 from orchestrator.cli.streams import as_utf8, gathering
 from orchestrator.errors import UsageProblem
 from orchestrator.files import check_writable, replacing
-from orchestrator.report.formats import REPORTS
+from orchestrator.report.formats import BY_SUFFIX
 
 if TYPE_CHECKING:
     from orchestrator.actions.session import Session
-
-FORMATS = {one.suffix: one.name for one in REPORTS.values()}
 
 
 def check_outputs(paths: Sequence[Path]) -> None:
     """Raise ``UsageError`` for an ending that means no report, ``UsageProblem`` for no place to write to."""
     for path in paths:
-        if path.suffix.lower() not in FORMATS:
-            known = ", ".join(FORMATS)
+        if path.suffix.lower() not in BY_SUFFIX:
+            known = ", ".join(BY_SUFFIX)
             raise click.UsageError(f"-o takes files that end in {known}, not {path.name[:80]!r}")
         try:
             check_writable(path)
@@ -42,10 +40,22 @@ def unwritable(path: Path, error: OSError | ValueError) -> UsageProblem:
     )
 
 
+def write_file(path: Path, work: Callable[[Callable[[bytes], object]], object]) -> None:
+    """Write a file whole or not at all: ``work`` gets what writes to it.
+
+    Raises ``UsageProblem`` where it cannot be written.
+    """
+    try:
+        with replacing(path) as file:
+            work(file.write)
+    except (OSError, ValueError) as error:
+        raise unwritable(path, error) from error
+
+
 async def write_outputs(session: Session, run: str, paths: Sequence[Path]) -> None:
     """Write the reports of a run; one that cannot be written is told, and changes no exit code."""
     for path in paths:
-        form = FORMATS[path.suffix.lower()]
+        form = BY_SUFFIX[path.suffix.lower()]
         now = session.doors.clock.wall()
         try:
             with replacing(path) as file, gathering(as_utf8(file.write)) as out:

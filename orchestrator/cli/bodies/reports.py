@@ -13,11 +13,10 @@ import click
 
 from orchestrator.actions import reading
 from orchestrator.cli.bodies.common import opened_store, run_async, set_up_logging
-from orchestrator.cli.bodies.outputs import unwritable
+from orchestrator.cli.bodies.outputs import write_file
 from orchestrator.cli.streams import as_utf8, gathering
 from orchestrator.clock import LoopClock
 from orchestrator.errors import UsageProblem
-from orchestrator.files import replacing
 from orchestrator.report.html.layout import CELLS, By, Layout, Parts, Sheet, columns_of
 
 
@@ -53,17 +52,9 @@ def report(run: str, plan: str | None, wanted: Wanted, *, store: str | None) -> 
     if wanted.output is None:
         run_async(lambda: work(sys.stdout.buffer.write))
     else:
-        _write(wanted.output, lambda write: run_async(lambda: work(write)))
+        write_file(wanted.output, lambda write: run_async(lambda: work(write)))
     if wanted.css is not None:
-        _write(wanted.css, lambda write: write("".join(style).encode()))
-
-
-def _write(path: Path, work: Callable[[Callable[[bytes], object]], object]) -> None:
-    try:
-        with replacing(path) as file:
-            work(file.write)
-    except (OSError, ValueError) as error:
-        raise unwritable(path, error) from error
+        write_file(wanted.css, lambda write: write("".join(style).encode()))
 
 
 def _layout(wanted: Wanted, style: list[str]) -> Layout:
