@@ -33,28 +33,11 @@ if TYPE_CHECKING:
     from orchestrator.holdings import Holding, Holdings, RunOutline, Size
     from orchestrator.insight.look import Explanation, Insight
     from orchestrator.insight.silence import Silence
-    from orchestrator.library import (
-        FinishedRun,
-        agents,
-        baselines,
-        cells,
-        check,
-        diff,
-        doctor,
-        explain,
-        make_report,
-        pin,
-        prune,
-        reconcile,
-        rerun,
-        results,
-        resume,
-        run_plan,
-        runs,
-        show,
-        store_info,
-        unpin,
-    )
+    from orchestrator.library.comparing import baselines, diff, pin, unpin
+    from orchestrator.library.keeping import prune, reconcile, store_info
+    from orchestrator.library.preparing import agents, check, doctor
+    from orchestrator.library.reading import cells, explain, make_report, results, runs, show
+    from orchestrator.library.running import FinishedRun, rerun, resume, run_plan
     from orchestrator.model import Agent, AgentState, AgentType, Answer, AnswerStatus, Api, CellState, Verdict
     from orchestrator.plan.load import load_plan
     from orchestrator.plan.model import Plan
@@ -169,27 +152,35 @@ _HOMES = {
     "orchestrator.insight.look": ("Explanation", "Insight"),
     "orchestrator.insight.silence": ("Silence",),
     "orchestrator.holdings": ("Holding", "Holdings", "RunOutline", "Size"),
-    "orchestrator.library": (
-        "FinishedRun",
-        "agents",
-        "baselines",
-        "cells",
-        "check",
+    "orchestrator.library.comparing": (
         "diff",
-        "doctor",
-        "explain",
-        "make_report",
         "pin",
+        "unpin",
+        "baselines",
+    ),
+    "orchestrator.library.keeping": (
         "prune",
+        "store_info",
         "reconcile",
-        "rerun",
-        "results",
-        "resume",
-        "run_plan",
+    ),
+    "orchestrator.library.preparing": (
+        "check",
+        "agents",
+        "doctor",
+    ),
+    "orchestrator.library.reading": (
         "runs",
         "show",
-        "unpin",
-        "store_info",
+        "results",
+        "cells",
+        "make_report",
+        "explain",
+    ),
+    "orchestrator.library.running": (
+        "FinishedRun",
+        "run_plan",
+        "resume",
+        "rerun",
     ),
     "orchestrator.model": (
         "Agent",

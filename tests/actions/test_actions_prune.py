@@ -11,7 +11,7 @@ from kept_runs import DAY, ended_run, outline
 from simulated_run import in_process
 from virtual_time import run_virtual
 
-from orchestrator import library
+import orchestrator
 from orchestrator.actions import prune as pruning
 from orchestrator.actions.prune import Rule, choose
 from orchestrator.cli import cli
@@ -199,10 +199,10 @@ def test_where_there_is_no_store_nothing_is_made(tmp_path: Path) -> None:
 
 
 async def test_the_library_can_do_it_too(path: Path) -> None:
-    done = await library.prune(keep=1, dry_run=True, store=path)
+    done = await orchestrator.prune(keep=1, dry_run=True, store=path)
     assert len(done.taken) == 2
-    assert (await library.prune(older_than=60.0, store=path)).holds.runs == 3
-    assert (await library.store_info(store=path)).total.runs == 0
+    assert (await orchestrator.prune(older_than=60.0, store=path)).holds.runs == 3
+    assert (await orchestrator.store_info(store=path)).total.runs == 0
 
 
 @pytest.mark.parametrize(

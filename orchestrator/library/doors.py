@@ -1,0 +1,76 @@
+"""What every function of the library needs: the store, settings, a session.
+
+What is not named (token, store, ...) is looked for where the command line looks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from orchestrator.actions.session import Session, resolve
+from orchestrator.app import SIMULATED_SPEED, connect, simulate
+from orchestrator.credentials import Credentials, find_credentials
+from orchestrator.errors import telling
+from orchestrator.events import Listener
+from orchestrator.listeners.telling import Guarded
+from orchestrator.settings import Settings
+from orchestrator.store.opening import Opened, open_store, pick_store
+
+# Where runs are kept: a path, or a URL as ``--store`` takes it; ``None`` is the default place.
+Place = Path | str | None
+
+
+def place(store: Place) -> str:
+    """The URL of a store that a caller named, or of the default one. Raises ``UsageProblem``."""
+    return pick_store(None if store is None else str(store), os.environ)
+
+
+def stored(store: Place) -> AbstractAsyncContextManager[Opened]:
+    """A store that there is. Raises ``UsageProblem``, ``StoreProblem``."""
+    return open_store(place(store), make=False)
+
+
+def settings_of(
+    base_url: str | None,
+    account: str | None,
+    store: Place,
+    *,
+    plan_account: str | None = None,
+    urgent: bool = False,
+) -> Settings:
+    """What a run would use. Raises ``UsageProblem``."""
+    return resolve(
+        os.environ,
+        base_url=base_url,
+        account=account,
+        store=place(store),
+        plan_account=plan_account,
+        urgent=urgent,
+    )
+
+
+@asynccontextmanager
+async def session_of(
+    settings: Settings,
+    credentials: Credentials | None,
+    *,
+    reserve: float,
+    simulated: bool = False,
+    seed: int = 0,
+    listeners: Sequence[Listener] = (),
+) -> AsyncIterator[Session]:
+    """A session with the API, or with a simulated one; raises what went wrong as one error."""
+    guarded = [Guarded(listener) for listener in listeners]
+    if simulated:
+        opening = simulate(settings, reserve=reserve, listeners=guarded, speed=SIMULATED_SPEED, seed=seed)
+    else:
+        credentials = credentials or find_credentials(os.environ, token_file=None, stdin=None)
+        opening = connect(settings, credentials, reserve=reserve, listeners=guarded)
+    try:
+        async with opening as session:
+            yield session
+    except BaseExceptionGroup as group:
+        raise telling(group) from group
