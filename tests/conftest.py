@@ -1,11 +1,20 @@
 """For every test: nothing depends on how busy the machine is, so no made-up example has a time limit; nor on
 which modules another test has loaded, which hypothesis looks through for numbers to try.
+
+A test that asks for a ``database`` gets an empty one, on a PostgreSQL server that its process has started.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
+
+if TYPE_CHECKING:
+    from postgres_server import PostgresServer
 
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
@@ -13,3 +22,22 @@ settings.load_profile("steady")
 # There is no setting for it. Without it a repeatable test (``derandomize``) tries other examples in each
 # worker of a run.
 vars(providers)["_get_local_constants"] = vars(providers)["Constants"]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests of this process; they are skipped where there is none."""
+    from postgres_server import NO_SERVER, binaries, serving  # noqa: PLC0415 - most tests need none
+
+    if binaries() is None:
+        pytest.skip(NO_SERVER)
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    """The URL of an empty database that is gone after the test."""
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
