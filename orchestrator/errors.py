@@ -3,7 +3,8 @@
     OrchestratorError
     ├── UsageProblem        exit 2   wrong usage; nothing was sent
     │   ├── PlanInvalid     exit 2   the plan, with every problem and its place
-    │   └── NoBase          exit 2   there is no run to compare with yet
+    │   ├── NoBase          exit 2   there is no run to compare with yet
+    │   └── MissingExtra    exit 2   a library that only some installations have
     ├── NothingToDo         exit 0   what was asked for is so already
     ├── Refused             exit 4   the API refused us: authentication, permission, account group
     ├── Unanswered          exit 3   the API cannot be reached or gives no answer; nothing was created
@@ -78,6 +79,16 @@ class PlanInvalid(UsageProblem):
 
 class NoBase(UsageProblem):
     """There is no run to compare with yet."""
+
+
+class MissingExtra(UsageProblem):
+    """What was asked for needs a library of an extra that is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the extra '{extra}', which is not installed",
+            hint=f"pip install 'orchestrator[{extra}]'",
+        )
 
 
 class NothingToDo(OrchestratorError):

@@ -8,7 +8,7 @@ import click
 
 from orchestrator.cli.options import json_option, store_option, verbose_option
 from orchestrator.cli.runnames import plan_option, required_run_argument, run_argument
-from orchestrator.report.formats import REPORTS, RESULTS, form_of
+from orchestrator.report.formats import REPORTS, RESULTS, TABLES, form_of, results_form
 from orchestrator.report.html.layout import CELLS, MOST_CELLS, Parts
 
 MOST_RUNS = 1_000_000
@@ -48,7 +48,13 @@ def show(run: str, plan: str | None, verbose: bool, as_json: bool, store: str | 
 @click.command()
 @run_argument
 @plan_option
-@click.option("--format", "form", type=click.Choice(["table", *RESULTS]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", *RESULTS, *TABLES]),
+    help="What to write.  [default: by the ending of --output, else table]",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
 @click.option("--layer", "layers", multiple=True, help="Only this layer (repeatable).")
 @click.option("--verdict", "verdicts", multiple=True, help="Only cells with this verdict (repeatable).")
 @click.option("--status", "statuses", multiple=True, type=click.Choice(["ok", "error"]))
@@ -60,7 +66,8 @@ def show(run: str, plan: str | None, verbose: bool, as_json: bool, store: str | 
 def results(
     run: str,
     plan: str | None,
-    form: str,
+    form: str | None,
+    output: Path | None,
     layers: tuple[str, ...],
     verdicts: tuple[str, ...],
     statuses: tuple[str, ...],
@@ -76,7 +83,8 @@ def results(
     body.results(
         run,
         plan,
-        form,
+        form or results_form(output) or "table",
+        output,
         layers=layers,
         verdicts=verdicts,
         statuses=statuses,

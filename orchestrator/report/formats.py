@@ -47,6 +47,15 @@ class ResultFormat:
     write: Callable[[Source, Out, results.Filter], Awaitable[int]]
 
 
+@dataclass(frozen=True, slots=True)
+class TableFormat:
+    """The answers of a run as a file for programs: bytes."""
+
+    name: str
+    suffix: str
+    write: Callable[[Source, Callable[[bytes], object], results.Filter], Awaitable[int]]
+
+
 async def _markdown(source: Source, out: Out) -> None:
     out(ticket(await overview(source, most=CELLS, links=LINKS)))
 
@@ -78,6 +87,12 @@ async def _jsonl(source: Source, out: Out, keep: results.Filter) -> int:
 
 async def _csv(source: Source, out: Out, keep: results.Filter) -> int:
     return await results.write_csv(source.run.id, source.results, out, keep, names=source.metric_names)
+
+
+async def _parquet(source: Source, out: Callable[[bytes], object], keep: results.Filter) -> int:
+    from orchestrator.report.parquet import write_parquet  # noqa: PLC0415 - start-up stays light
+
+    return await write_parquet(source.run.id, source.results, out, keep)
 
 
 def _html(layout: Layout) -> Writer:
@@ -114,3 +129,13 @@ def form_of(file: PurePath | None) -> str:
 RESULTS: Mapping[str, ResultFormat] = MappingProxyType(
     {one.name: one for one in (ResultFormat("jsonl", ".jsonl", _jsonl), ResultFormat("csv", ".csv", _csv))}
 )
+# Those that are no text.
+TABLES: Mapping[str, TableFormat] = MappingProxyType(
+    {one.name: one for one in (TableFormat("parquet", ".parquet", _parquet),)}
+)
+
+
+def results_form(file: PurePath | None) -> str | None:
+    """The format of answers that a file's ending means."""
+    known = {one.suffix: name for formats in (RESULTS, TABLES) for name, one in formats.items()}
+    return known.get("" if file is None else file.suffix.lower())

@@ -181,7 +181,7 @@ async def write_csv(
     cell, written = _Cells(), 0
     async for row in kept(rows, keep):
         line = blank.copy()
-        line[: len(FIXED)] = [cell[value] for value in _fixed(run, row)]
+        line[: len(FIXED)] = [cell[value] for value in fixed(run, row)]
         for name, value in row.answer.metrics.items():
             if (at := place.get(name)) is not None:
                 line[at] = value if type(value) is int else csv_cell(value)
@@ -216,7 +216,8 @@ async def _metric_names(rows: Rows, keep: Filter) -> set[str]:
     return names
 
 
-def _fixed(run: str, row: StoredAnswer) -> tuple[str | int | None, ...]:
+def fixed(run: str, row: StoredAnswer) -> tuple[str | int | None, ...]:
+    """What stands in the columns of :data:`FIXED`."""
     answer = row.answer
     came = bool(answer.layer)
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -12,15 +13,16 @@ import click
 from orchestrator.actions import reading
 from orchestrator.actions.reading import Shown
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
+from orchestrator.cli.bodies.outputs import write_file
 from orchestrator.cli.masking import mask
-from orchestrator.cli.streams import gathering
+from orchestrator.cli.streams import as_utf8, gathering
 from orchestrator.clock import LoopClock
 from orchestrator.errors import OrchestratorError
 from orchestrator.insight.document import document
 from orchestrator.model import AnswerStatus, Verdict
 from orchestrator.records import RunRecord
 from orchestrator.report.cells import CELL_FORMATS, Cells, judged
-from orchestrator.report.formats import RESULTS
+from orchestrator.report.formats import RESULTS, TABLES
 from orchestrator.report.results import Filter
 from orchestrator.report.runs import runs_document
 from orchestrator.report.source import Source
@@ -98,6 +100,7 @@ def results(
     run: str,
     plan: str | None,
     form: str,
+    output: Path | None = None,
     *,
     layers: Sequence[str],
     verdicts: Sequence[str],
@@ -108,7 +111,7 @@ def results(
     cells: bool,
     store: str | None,
 ) -> None:
-    """Print the answers of a run, or its cells."""
+    """Print the answers of a run, or its cells; or write them to a file."""
     set_up_logging()
     _check_choice("--verdict", verdicts, [*Verdict])
     _check_choice("--layer", layers, [*METRICS, DETAILS])
@@ -118,14 +121,22 @@ def results(
         layers, [Verdict(one) for one in verdicts], [AnswerStatus(one) for one in statuses], agents, targets
     )
 
-    async def work() -> None:
+    if cells and form in TABLES:
+        raise click.UsageError(f"--cells is not written as {form}")
+    if form in TABLES and output is None and sys.stdout.isatty():
+        raise click.UsageError(f"{form} is nothing for a terminal: name a file with -o")
+
+    async def work(write: Callable[[bytes], object] | None) -> None:
         async with opened_store(store) as opened:
             source = await reading.source(opened, run, now=LoopClock().wall(), plan=plan)
             for sentence in await reading.unmatched(source, keep):
                 say(sentence)
             explained = source if cause is None else await reading.explained_by(source, cause)
             source = explained if cells else reading.with_silent(explained, keep, always=cause is not None)
-            with gathering(sys.stdout.write) as out:
+            if form in TABLES:
+                await TABLES[form].write(source, write or sys.stdout.buffer.write, keep)
+                return
+            with gathering(sys.stdout.write if write is None else as_utf8(write)) as out:
                 if cells:
                     await _write_cells(source, form, out, lambda: judged(source, keep))
                 elif form in RESULTS:
@@ -133,7 +144,10 @@ def results(
                 else:
                     await _write_table(source, out, keep)
 
-    run_async(work)
+    if output is None:
+        run_async(lambda: work(None))
+    else:
+        write_file(output, lambda write: run_async(lambda: work(write)))
 
 
 def _check_choice(option: str, given: Sequence[str], known: Sequence[str]) -> None:
