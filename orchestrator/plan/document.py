@@ -123,11 +123,13 @@ def _keys_of_type(value: object) -> object:
     return value
 
 
-class _Document(BaseModel):
+class Document(BaseModel):
+    """A mapping that people write; a key that it does not have is a mistake."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SampleDocument(_Document):
+class SampleDocument(Document):
     """A sample of the agents that a selector matches."""
 
     count: Count
@@ -135,7 +137,7 @@ class SampleDocument(_Document):
     seed: Annotated[StrictInt, BeforeValidator(_typed)] | None = None
 
 
-class SelectorDocument(_Document):
+class SelectorDocument(Document):
     """A selector; ``exclude`` is told apart by ``agentrefs``."""
 
     type: Types = ()
@@ -150,7 +152,7 @@ class SelectorDocument(_Document):
     sample: SampleDocument | None = None
 
 
-class BudgetDocument(_Document):
+class BudgetDocument(Document):
     """The share to leave to others, and the ceilings."""
 
     reserve: Annotated[float, BeforeValidator(share)] = 0.10
@@ -159,7 +161,7 @@ class BudgetDocument(_Document):
     max_duration: Duration | None = None
 
 
-class TestDocument(_Document):
+class TestDocument(Document):
     """A test block."""
 
     name: Name
@@ -176,7 +178,7 @@ class TestDocument(_Document):
     agents_per_test: Count | None = None
 
 
-class PlanDocument(_Document):
+class PlanDocument(Document):
     """The whole; what refers to each other is checked after it."""
 
     version: Annotated[Literal[1], BeforeValidator(_typed)]
@@ -193,7 +195,7 @@ class PlanDocument(_Document):
     vars: Any = None
 
 
-Checked = TypeVar("Checked", bound=_Document)
+Checked = TypeVar("Checked", bound=Document)
 
 
 def check(model: type[Checked], node: Node, what: str, problems: Problems) -> Checked | None:

@@ -32,6 +32,7 @@ PURE = (
         "report",
         "insight",
         "compare",
+        "queueing",
     ),
     *("events", "records", "safe", "near", "model", "lifecycle", "errors"),
 )
@@ -181,6 +182,14 @@ RULES: tuple[Rule, ...] = (
         "the engine of causes does not know what it is compared with",
         ("insight",),
         ("compare",),
+    ),
+    Rule(
+        "what is decided of waiting runs knows plans, and nobody who asks it",
+        ("queueing",),
+        (
+            *("cli", "library", "app", "terminal", "actions", "report", "insight", "compare"),
+            *("runner", "schedule", "verdict", "budget", "thousandeyes", "store", "listeners", "simulator"),
+        ),
     ),
     Rule(
         "the ground stands on nothing but itself",
