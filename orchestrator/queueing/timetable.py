@@ -15,41 +15,12 @@ from orchestrator.plan.document import Document, Duration, Id, Name, check
 from orchestrator.plan.model import Plan
 from orchestrator.plan.problems import Place, Problems, quoted
 from orchestrator.plan.source import MAX_BYTES, Entries, Items, Node, decode, find, read_yaml
-from orchestrator.queueing.slots import CatchUp, Overlap, Timing, check_cron, shift_of
+from orchestrator.queueing.slots import CatchUp, Overlap, check_cron
+from orchestrator.queueing.values import Schedule
 
 # More than this in one file is a mistake of whoever wrote it.
 MOST_SCHEDULES = 10_000
 _PRIORITIES = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """A plan that runs by itself. ``plan`` is its name, ``bundle`` all that it is made of.
-
-    ``jitter`` and ``expires`` are seconds: within the one it fires always by the same shift, after the other
-    a run that nobody began is skipped. ``priority``: higher goes first. An organization has one schedule of
-    a name.
-    """
-
-    name: str
-    organization: str
-    plan: str
-    bundle: str
-    cron: str
-    timezone: str = "UTC"
-    jitter: float = 0.0
-    overlap: Overlap = Overlap.QUEUE
-    catch_up: CatchUp = CatchUp.LATEST
-    within: float = 6 * 3600.0
-    priority: int = 0
-    expires: float | None = None
-    paused: bool = False
-
-    @property
-    def timing(self) -> Timing:
-        """When it fires."""
-        shift = shift_of(self.organization, self.name, self.jitter)
-        return Timing(self.cron, self.timezone, shift, self.catch_up, self.within)
 
 
 def _texts(value: object) -> object:

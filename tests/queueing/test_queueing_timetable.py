@@ -12,7 +12,8 @@ from orchestrator.errors import PlanInvalid
 from orchestrator.plan.load import load_plan
 from orchestrator.plan.model import Plan
 from orchestrator.queueing.slots import CatchUp, Overlap
-from orchestrator.queueing.timetable import Schedule, load_timetable
+from orchestrator.queueing.timetable import load_timetable
+from orchestrator.queueing.values import Schedule
 
 NOW = 1_780_000_000.0
 
