@@ -90,7 +90,7 @@ async def open_store(
     :class:`orchestrator.errors.StoreProblem` where it cannot be opened.
     """
     from orchestrator.store.sqlite.lease import FileLease  # noqa: PLC0415 - start-up stays light
-    from orchestrator.store.sqlite.upkeep import SqliteUpkeep  # noqa: PLC0415 - as above
+    from orchestrator.store.sqlite.store import SqliteStore  # noqa: PLC0415 - as above
 
     path = _file(url)
     if not make and not _is_there(path):
@@ -98,7 +98,7 @@ async def open_store(
             f"there is no store at {path}, so there is no run yet",
             hint="run a plan, or name another store with --store",
         )
-    store = await SqliteUpkeep.open(path, make=make, virtual=virtual, busy=busy)
+    store = await SqliteStore.open(path, make=make, virtual=virtual, busy=busy)
     try:
         yield Opened(url, store, partial(_shared_ledger, path), FileLease(path))
     finally:

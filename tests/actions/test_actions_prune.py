@@ -251,5 +251,5 @@ def test_old_runs_that_cannot_be_taken_away_change_nothing_of_the_run(
     async def full(*_: object) -> None:
         raise StoreProblem("the disk is full")
 
-    monkeypatch.setattr("orchestrator.store.sqlite.upkeep.SqliteUpkeep.condemn", full)
+    monkeypatch.setattr("orchestrator.store.sqlite.store.SqliteStore.condemn", full)
     assert len(runs_after(tmp_path / "o.db", ["keep: 1"] * 2)) == 2

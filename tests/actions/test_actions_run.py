@@ -20,7 +20,7 @@ from orchestrator.plan.load import parse_plan
 from orchestrator.records import RunRecord, RunState
 from orchestrator.settings import Settings
 from orchestrator.simulator.settings import Settings as World
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.sqlite.store import SqliteStore
 
 # Two windows of creations, so that there is something left to create when a stop comes.
 SITES = "\n".join(f"      - https://site-{n}.example" for n in range(40))

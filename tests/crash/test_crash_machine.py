@@ -38,7 +38,7 @@ from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Wire
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.sqlite.store import SqliteStore
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.verdict.expect import judge_cell, parsed
 
@@ -135,7 +135,7 @@ class Lives(RuleBasedStateMachine):
 
     def _open(self) -> None:
         self.store = self._do(SqliteStore.open(self.path, virtual=True))
-        connection = self.store._database.connection
+        connection = self.store._engine.connection
         # Durability is tested elsewhere; here a sync for each of thousands of commits is only slow.
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("CREATE TEMP TABLE moves (key TEXT, old TEXT, new TEXT)")
@@ -219,7 +219,7 @@ class Lives(RuleBasedStateMachine):
         assert self.store is not None
         assert self.session is not None
         self._note_moves()
-        dead = self.store._database
+        dead = self.store._engine
         # SQLite refuses everything on a closed connection, so nothing is written any more.
         dead.connection.close()
         self.session.cancel()
@@ -238,12 +238,12 @@ class Lives(RuleBasedStateMachine):
 
     def states(self) -> dict[str, str]:
         assert self.store is not None
-        rows = self.store._database.connection.execute("SELECT key, state FROM specs ORDER BY position")
+        rows = self.store._engine.connection.execute("SELECT key, state FROM specs ORDER BY position")
         return dict(rows.fetchall())
 
     def _note_moves(self) -> None:
         assert self.store is not None
-        connection = self.store._database.connection
+        connection = self.store._engine.connection
         self.moves += connection.execute("SELECT key, old, new FROM moves").fetchall()
         connection.execute("DELETE FROM moves")
 
@@ -330,7 +330,7 @@ class Lives(RuleBasedStateMachine):
         if self.store is None:
             return
         stored = Counter(
-            self.store._database.connection.execute(
+            self.store._engine.connection.execute(
                 "SELECT key FROM answers JOIN specs ON specs.n = spec_n WHERE layer <> 'path-vis-detail'"
             ).fetchall()
         )
@@ -351,7 +351,7 @@ class Lives(RuleBasedStateMachine):
                 self.session.cancel()
                 self._do(_settled(self.session))
             if self.store is not None:
-                self.store._database.connection.close()
+                self.store._engine.connection.close()
             self.loop.close()
             self.folder.cleanup()
 

@@ -25,7 +25,7 @@ from orchestrator.plan.load import parse_plan
 from orchestrator.records import RunRecord
 from orchestrator.settings import Settings
 from orchestrator.store.sqlite.database import journal_mode
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.sqlite.store import SqliteStore
 from orchestrator.thousandeyes.client import HttpTransport
 from orchestrator.thousandeyes.protocol import Reply, Request
 
@@ -68,7 +68,7 @@ async def test_every_intention_is_committed_before_its_post_is_handed_to_the_net
 
     def trace(session: Session) -> None:
         assert isinstance(session.doors.store, SqliteStore)
-        connection = session.doors.store._database.connection
+        connection = session.doors.store._engine.connection
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == FULL
         connection.set_trace_callback(trail.append)
 
@@ -97,7 +97,7 @@ async def test_nothing_is_sent_when_the_intention_cannot_be_committed(
 
     def fill(session: Session) -> None:
         assert isinstance(session.doors.store, SqliteStore)
-        connection = session.doors.store._database.connection
+        connection = session.doors.store._engine.connection
         # Fails in the commit of an intention, after its statements have succeeded.
         connection.executescript(
             "CREATE TEMP TRIGGER no AFTER UPDATE OF state ON main.specs WHEN NEW.state = 'creating' "

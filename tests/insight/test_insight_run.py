@@ -224,7 +224,7 @@ async def test_where_nothing_is_bad_counts_tell_as_much_as_the_cells(
 async def test_each_cell_is_seen_with_its_own_rows_also_where_specs_before_it_have_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.store.sqlite.archive.PAGE", 2)
+    monkeypatch.setattr("orchestrator.store.sql.archive.PAGE", 2)
     specs = [make_spec(f"k{n}", target=f"t{n}", expect=("http-server.totalTime < 100",)) for n in range(4)]
     async with open_store(str(tmp_path / "o.db")) as opened:
         store, run = opened.store, make_run()

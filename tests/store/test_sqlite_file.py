@@ -20,7 +20,7 @@ from orchestrator.lifecycle import SpecState
 from orchestrator.store.opening import open_store
 from orchestrator.store.sqlite import database
 from orchestrator.store.sqlite.database import Database, journal_mode, migrations
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.sqlite.store import SqliteStore
 
 
 async def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
@@ -28,14 +28,6 @@ async def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
         pass
     mode = stat.S_IMODE((tmp_path / "store" / "orchestrator.db").stat().st_mode)
     assert mode == 0o600
-
-
-async def test_plain_text_may_hold_a_nul(tmp_path: Path) -> None:
-    async with open_store(str(tmp_path / "o.db")) as opened:
-        await stored_run(opened.store)
-        await opened.store.add_answers(RUN, "k0", [make_answer(agent="a\x00\u202eb")])
-        [kept] = await opened.store.answers(RUN, "k0")
-    assert kept.agent == "a\x00\u202eb"
 
 
 async def test_two_names_of_one_file_are_one_store_to_a_lease(tmp_path: Path) -> None:

@@ -15,13 +15,13 @@ from virtual_time import run_virtual
 from orchestrator.errors import StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.store.opening import open_store
-from orchestrator.store.sqlite.archive import in_place
+from orchestrator.store.sql.engine import Db, in_place
+from orchestrator.store.sql.group import GroupCommit
 from orchestrator.store.sqlite.database import Database
-from orchestrator.store.sqlite.group import GroupCommit
 
 
-def insert(number: int) -> Callable[[sqlite3.Connection], int]:
-    def work(db: sqlite3.Connection) -> int:
+def insert(number: int) -> Callable[[Db], int]:
+    def work(db: Db) -> int:
         db.execute("INSERT INTO latencies (origin, type, samples) VALUES (?, 'x', '[]')", (str(number),))
         return number
 
@@ -184,13 +184,13 @@ async def test_a_write_that_fails_takes_no_other_with_it(tmp_path: Path) -> None
     group = GroupCommit(database, gate)
     outcomes: dict[int, object] = {}
 
-    async def write(number: int, work: Callable[[sqlite3.Connection], int]) -> None:
+    async def write(number: int, work: Callable[[Db], int]) -> None:
         try:
             outcomes[number] = await group.write(work)
         except ValueError as error:
             outcomes[number] = str(error)
 
-    def fails(db: sqlite3.Connection) -> int:
+    def fails(db: Db) -> int:
         insert(9)(db)
         raise ValueError("no")
 

@@ -64,7 +64,7 @@ async def test_a_file_that_somebody_uses_is_not_written_anew_and_nobody_is_kept_
 
 
 async def test_a_large_file_is_not_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.store.sqlite.upkeep.REBUILT", 1000)
+    monkeypatch.setattr("orchestrator.store.sqlite.store.REBUILT", 1000)
     path = tmp_path / "o.db"
     await filled(path, earlier=True)
     async with open_store(str(path)) as opened:

@@ -18,7 +18,7 @@ from orchestrator.store.base import Store
 from orchestrator.store.opening import open_store
 
 ORIGIN = "https://api.thousandeyes.com"
-# Text that is hard to keep. A NUL is not among it: some stores have none in plain text.
+# Text that is hard to keep. A NUL is not among it: some databases have none in plain text.
 NASTY = "<b>\x1b[31m=cmd()\u202e|`'\";--%_?" + "\u00e9\U0001f600" * 1000
 
 
@@ -363,6 +363,19 @@ async def test_text_that_is_no_unicode_is_kept_in_escapes(store: Store) -> None:
     await store.move(RUN, "k0", SpecState.PLANNED, 2.0, "c\udfffd")
     test = await store.test(RUN, "k0")
     assert (test.name, test.error) == ("a\\ud800b", "c\\udfffd")
+
+
+async def test_a_nul_is_kept_in_json_and_in_escapes_elsewhere(store: Store) -> None:
+    await stored_run(store)
+    answer = make_answer(agent="a\0\u202eb", metrics={"a\0b": "c\0d"}, raw="{\0}")
+    await store.add_answers(RUN, "k0", [answer])
+    assert await store.answers(RUN, "k0") == [replace(answer, agent="a\\x00\u202eb", raw="{\\x00}")]
+    await store.intend(RUN, "k0", "a\0b", 1.0)
+    assert (await store.test(RUN, "k0")).name == "a\\x00b"
+    with pytest.raises(UsageProblem):
+        await store.test(RUN, "k\0")
+    with pytest.raises(UsageProblem):
+        await store.run("65\0")
 
 
 # -- events and what was learned ----------------------------------------------------------------------------

@@ -94,7 +94,7 @@ async def test_a_condemned_run_is_gone_for_everybody_before_it_is_cleared(store:
 async def test_what_a_condemned_run_holds_goes_step_by_step_and_nothing_else_does(
     store: WholeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.store.sqlite.upkeep.ROWS", 5)
+    monkeypatch.setattr("orchestrator.store.sql.upkeep.ROWS", 5)
     await ended_run(store, OLD, specs=6)
     await ended_run(store, NEW)
     await store.add_events(OLD, [Event(1.0, OLD, "k0", Intended("n")) for _ in range(12)])
@@ -113,7 +113,7 @@ async def test_what_a_condemned_run_holds_goes_step_by_step_and_nothing_else_doe
 async def test_raw_rows_go_and_everything_else_of_a_run_stays(
     store: WholeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.store.sqlite.upkeep.ROWS", 5)
+    monkeypatch.setattr("orchestrator.store.sql.upkeep.ROWS", 5)
     await ended_run(store, OLD, specs=4)
     await ended_run(store, NEW)
     before, counts = await answers_of(store, OLD), await store.counts(OLD)

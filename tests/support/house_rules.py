@@ -94,7 +94,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "the runner never reaches a report, a terminal or a store's inside",
         ("runner",),
-        ("report", "terminal", "store.sqlite", "store.postgres", "rich", "sqlite3"),
+        ("report", "terminal", "store.sql", "store.sqlite", "store.postgres", "rich", "sqlite3", "psycopg"),
     ),
     Rule(
         "actions never reach click, sys, a terminal or the command line",
@@ -111,7 +111,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "only the opening reaches what a store is made of",
         ("",),
-        ("store.sqlite", "store.postgres"),
+        ("store.sql", "store.sqlite", "store.postgres"),
         but=("store",),
         through_others=False,
     ),
@@ -121,6 +121,11 @@ RULES: tuple[Rule, ...] = (
         ("store.sqlite", "store.postgres"),
         but=("store.opening", "store.sqlite", "store.postgres"),
         through_others=False,
+    ),
+    Rule(
+        "what stores have in common knows none of them",
+        ("store.sql",),
+        ("store.sqlite", "store.postgres", "store.opening", "sqlite3", "psycopg"),
     ),
     Rule(
         "nobody outside a store knows a database",

@@ -24,7 +24,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -35,7 +34,9 @@ from process_clock import VARIABLE, Pace, ProcessClock
 from orchestrator import app
 from orchestrator.runner.doors import Pacing
 from orchestrator.schedule.backoff import Patience
-from orchestrator.store.sqlite import database, journal
+from orchestrator.store.sql.engine import Db
+from orchestrator.store.sql.journal import SqlJournal
+from orchestrator.store.sqlite import database
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.protocol import Reply, Request
 
@@ -77,12 +78,12 @@ class Countdown:
 
 
 def wrap_store(countdown: Countdown) -> None:
-    write = journal.SqliteStore._write
+    write = SqlJournal._write
 
-    async def counted(self: journal.SqliteStore, work: Callable[[sqlite3.Connection], Any]) -> Any:
+    async def counted(self: SqlJournal, work: Callable[[Db], Any]) -> Any:
         method = work.__qualname__.split(".")[1]
 
-        def inside(db: sqlite3.Connection) -> Any:
+        def inside(db: Db) -> Any:
             result = work(db)
             countdown.hit(f"{method}.inside", "write.inside")
             if countdown.hits("commit.during"):
@@ -96,7 +97,7 @@ def wrap_store(countdown: Countdown) -> None:
         countdown.hit(f"{method}.after", "write.after")
         return result
 
-    replace(journal.SqliteStore, "_write", counted)
+    replace(SqlJournal, "_write", counted)
 
 
 def wrap_transport(countdown: Countdown) -> None:

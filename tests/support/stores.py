@@ -37,7 +37,7 @@ KINDS: tuple[Kind, ...] = (
         "sqlite",
         url=lambda folder: f"sqlite:///{folder / 'store' / 'orchestrator.db'}",
         cell=lambda folder, key: SqliteCell(folder / "store" / "budget.db", key),
-        page="orchestrator.store.sqlite.archive.PAGE",
+        page="orchestrator.store.sql.archive.PAGE",
     ),
 )
 

@@ -24,7 +24,7 @@ from orchestrator.runner.wire import Wire
 from orchestrator.simulator.inprocess import InProcess
 from orchestrator.simulator.messages import SimRequest
 from orchestrator.simulator.service import Service
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.sqlite.store import SqliteStore
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.protocol import NoAnswer, Reply, Request, Transport, head_tells_enough
 

@@ -29,7 +29,7 @@ from orchestrator.report.headline import headline
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Fault
 from orchestrator.simulator.settings import Settings as World
-from orchestrator.store.sqlite.journal import SqliteStore
+from orchestrator.store.sqlite.store import SqliteStore
 from orchestrator.verdict.expect import judge_cell, parsed
 
 PLAN = """

@@ -9,12 +9,14 @@ paid test that nobody knows of.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
 from orchestrator.errors import StoreProblem
+from orchestrator.store.sql.engine import Db, marks
+from orchestrator.store.sql.rows import Row
 from orchestrator.store.sqlite.files import denied, make_file, owner, real_file, writable
 
 # "orch" in ASCII: tells our files from other SQLite databases.
@@ -67,11 +69,14 @@ def is_locked(problem: StoreProblem) -> bool:
 
 
 class Database:
-    """A connection for one thread at a time. Raises :class:`StoreProblem` only."""
+    """A connection for one thread at a time; implements :class:`orchestrator.store.sql.engine.Engine`.
+
+    Raises :class:`StoreProblem` only.
+    """
 
     def __init__(self, path: Path, *, make: bool = True) -> None:
         """Open a file, or ``make`` it; without ``make`` one that may not be written is opened for reading."""
-        self.path = path
+        self.path, self.place = path, str(path)
         with explained(path):
             real = real_file(path)
             self.read_only = not make and real.exists() and not writable(real)
@@ -137,7 +142,7 @@ class Database:
         known = migrations()
         if self._applied() == [name for name, _ in known]:
             return
-        with self.transaction():
+        with self.transaction(wait=True):
             # Read again under the lock: two starting processes must not both migrate.
             applied = self._applied()
             self._refuse_newer(applied, [name for name, _ in known])
@@ -158,16 +163,16 @@ class Database:
         return [row[0] for row in self.connection.execute("SELECT name FROM migrations ORDER BY name")]
 
     @contextmanager
-    def transaction(self, *, at_once: bool = False) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, wait: bool = False) -> Iterator[sqlite3.Connection]:
         """A write transaction. It takes the lock at once: a read that turns into a write could deadlock.
 
-        Where somebody else has the lock it waits ``BUSY_SECONDS``, or raises ``at_once``.
+        Where somebody else has the lock it raises, or may ``wait`` for ``BUSY_SECONDS``.
         """
         with explained(self.path):
-            self._wait_for_locks(0.0 if at_once else BUSY_SECONDS)
+            self._wait_for_locks(BUSY_SECONDS if wait else 0.0)
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
-                self._wait_for_locks(READERS_SECONDS if at_once else BUSY_SECONDS)
+                self._wait_for_locks(BUSY_SECONDS if wait else READERS_SECONDS)
                 yield self.connection
                 self.connection.execute("COMMIT")
             except BaseException:
@@ -189,6 +194,47 @@ class Database:
         """A place for SELECT statements."""
         with explained(self.path):
             yield self.connection
+
+    @property
+    def kind(self) -> str:
+        """For people: the library, and how it writes."""
+        return f"SQLite {sqlite3.sqlite_version}, journal mode {journal_mode()}"
+
+    @property
+    def schema(self) -> str:
+        """The newest migration that this version knows."""
+        return migrations()[-1][0]
+
+    @property
+    def patience(self) -> float:
+        """How long a write waits for the lock of another process (seconds)."""
+        return BUSY_SECONDS
+
+    def passing(self, problem: StoreProblem) -> bool:
+        """Whether another process had the lock: nothing was written, and it can be tried again."""
+        return is_locked(problem)
+
+    def run_number(self, db: Db, run: str) -> int | None:
+        """The number of a run. Who may write a run of this host is a matter of the lease on its plan."""
+        row = db.execute("SELECT n FROM runs WHERE id = ?", (run,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def load(self, db: Db, table: str, columns: str, rows: Iterable[Row]) -> None:
+        """Insert rows."""
+        db.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks(columns.split(','))})", rows)
+
+    def add_answers(self, db: Db, columns: str, rows: Sequence[Row]) -> int:
+        """Insert those answers that are not there yet; how many there were."""
+        if not rows:
+            return 0
+        values = marks(columns.split(","))
+        sql = f"INSERT INTO answers ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"
+        return db.executemany(sql, rows).rowcount
+
+    def prove_writable(self, db: Db) -> None:
+        """Write to the disk and take it back."""
+        db.execute("CREATE TABLE probe (x)")
+        db.execute("DROP TABLE probe")
 
     def close(self) -> None:
         """Release the file."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from orchestrator.records import Baseline
-from orchestrator.store.sqlite.rows import safe
+from orchestrator.store.sql.engine import Db
+from orchestrator.store.sql.rows import safe
 
 
-def baselines(db: sqlite3.Connection) -> dict[str, Baseline]:
+def baselines(db: Db) -> dict[str, Baseline]:
     """Every baseline, by its name, in the order of names."""
     found = db.execute(
         "SELECT name, runs.id, note, pinned, runs.plan FROM baselines "
@@ -17,7 +16,7 @@ def baselines(db: sqlite3.Connection) -> dict[str, Baseline]:
     return {row[0]: Baseline(*row) for row in found}
 
 
-def pin(db: sqlite3.Connection, name: str, run_n: int, note: str | None, at: float) -> None:
+def pin(db: Db, name: str, run_n: int, note: str | None, at: float) -> None:
     """Name a run; a name that there is already moves to it."""
     db.execute(
         "INSERT INTO baselines (name, run_n, note, pinned) VALUES (?, ?, ?, ?) ON CONFLICT (name) "
@@ -26,6 +25,6 @@ def pin(db: sqlite3.Connection, name: str, run_n: int, note: str | None, at: flo
     )
 
 
-def unpin(db: sqlite3.Connection, name: str) -> bool:
+def unpin(db: Db, name: str) -> bool:
     """Forget a name; whether there was one."""
     return db.execute("DELETE FROM baselines WHERE name = ?", (safe(name),)).rowcount > 0

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from orchestrator.events import KINDS, HopsChosen
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import AnswerStatus, CellState, Verdict
 from orchestrator.records import Counts, Paths
-from orchestrator.store.sqlite import rows
+from orchestrator.store.sql import rows
+from orchestrator.store.sql.engine import Db
 from orchestrator.testtypes import DETAILS, PATHS
 
 OF_RUN = "run_n = (SELECT n FROM runs WHERE id = ?)"
 
 
-def counts(db: sqlite3.Connection, run: str) -> Counts:
+def counts(db: Db, run: str) -> Counts:
     """Counts by state, from what is stored."""
     tests = db.execute(
         f"SELECT state, count(*), count(created) FROM specs WHERE {OF_RUN} GROUP BY state", (run,)
@@ -25,7 +24,7 @@ def counts(db: sqlite3.Connection, run: str) -> Counts:
     sent = (SpecState.CREATING.value, SpecState.WAITING.value, SpecState.UNKNOWN.value)
     pending_sent = 0
     for state, verdict, count, of_sent in db.execute(
-        "SELECT cells.state, verdict, count(*), sum(specs.state IN (?, ?, ?)) FROM cells "
+        "SELECT cells.state, verdict, count(*), count(*) FILTER (WHERE specs.state IN (?, ?, ?)) FROM cells "
         f"JOIN specs ON specs.n = spec_n WHERE {OF_RUN} GROUP BY 1, 2",
         (*sent, run),
     ):
@@ -49,10 +48,10 @@ def counts(db: sqlite3.Connection, run: str) -> Counts:
     )
 
 
-def _begun(db: sqlite3.Connection, run: str) -> dict[str, int]:
+def _begun(db: Db, run: str) -> dict[str, int]:
     """Open cells of which something has come, and the open tests of which something has."""
     tests, cells = db.execute(
-        "SELECT count(DISTINCT specs.n), coalesce(sum(cells.state = ?), 0) FROM specs "
+        "SELECT count(DISTINCT specs.n), count(*) FILTER (WHERE cells.state = ?) FROM specs "
         "JOIN cells ON cells.spec_n = specs.n "
         f"WHERE {OF_RUN} AND specs.state = ? AND EXISTS (SELECT 1 FROM answers "
         "WHERE answers.spec_n = specs.n AND answers.agent_id = cells.agent_id)",
@@ -61,13 +60,15 @@ def _begun(db: sqlite3.Connection, run: str) -> dict[str, int]:
     return {"begun_tests": tests, "begun_cells": cells}
 
 
-def _paths(db: sqlite3.Connection, run: str) -> Paths:
+def _paths(db: Db, run: str) -> Paths:
     """Counted per spec: where no spec wants details, no answer is looked at."""
-    specs = db.execute(
-        "SELECT n, key, json_extract(content, '$.path_details') FROM specs "
-        f"WHERE {OF_RUN} AND json_extract(content, '$.path_details') <> 0",
+    # The key is the last one of the object: this leaves out most of those that want none, unread.
+    found = db.execute(
+        f"SELECT n, key, content FROM specs WHERE {OF_RUN} AND content NOT LIKE '%\"path_details\":false}}'",
         (run,),
-    ).fetchall()
+    )
+    wanting = ((spec_n, key, rows.load(content)["path_details"]) for spec_n, key, content in found)
+    specs = [one for one in wanting if one[2] is not False]
     chosen = _chosen(db, run) if any(whose == "auto" for _, _, whose in specs) else {}
     wanted = got = 0
     for spec_n, key, whose in specs:
@@ -83,7 +84,7 @@ def _paths(db: sqlite3.Connection, run: str) -> Paths:
     return Paths(wanted, got)
 
 
-def _chosen(db: sqlite3.Connection, run: str) -> dict[str, set[tuple[str, int]]]:
+def _chosen(db: Db, run: str) -> dict[str, set[tuple[str, int]]]:
     """By spec the paths whose hops were found worth a read."""
     found: dict[str, set[tuple[str, int]]] = {}
     told = db.execute(

@@ -1,12 +1,9 @@
-"""The store in one SQLite file: each write is one transaction that is on the disk when the call returns."""
+"""The writes of a store in SQL: each is one transaction that is on the disk when the call returns."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext
-from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import anyio
 
@@ -15,29 +12,20 @@ from orchestrator.lifecycle import MOVES, SpecState, check_move
 from orchestrator.model import COLLECTED, Agent, Answer, CellResult, CellState, NotRun
 from orchestrator.records import RunFacts, RunRecord, RunState, TestEnd, TestRecord
 from orchestrator.store.facts import dump_facts
-from orchestrator.store.sqlite import pinned, rows
-from orchestrator.store.sqlite.archive import (
-    Busy,
-    InThread,
-    Offload,
-    SqliteArchive,
-    in_place,
-    run_number,
-    spec_number,
-)
-from orchestrator.store.sqlite.database import Database
-from orchestrator.store.sqlite.group import GroupCommit
+from orchestrator.store.sql import pinned, rows
+from orchestrator.store.sql.archive import SqlArchive, no_run, no_spec
+from orchestrator.store.sql.engine import Db, Engine, Offload, marks
+from orchestrator.store.sql.group import GroupCommit, Pause
 
 T = TypeVar("T")
 
 
-def _move(db: sqlite3.Connection, spec_n: int, state: SpecState, columns: Mapping[str, object]) -> None:
+def _move(db: Db, spec_n: int, state: SpecState, columns: Mapping[str, object]) -> None:
     """Change the state by the table of moves, whatever other process may have done meanwhile."""
     legal = [old.value for old, new in MOVES if new is state]
     assignments = "".join(f", {name} = ?" for name in columns)
-    marks = ",".join("?" * len(legal))
     changed = db.execute(
-        f"UPDATE specs SET state = ?{assignments} WHERE n = ? AND state IN ({marks})",
+        f"UPDATE specs SET state = ?{assignments} WHERE n = ? AND state IN ({marks(legal)})",
         (state.value, *columns.values(), spec_n, *legal),
     )
     if changed.rowcount != 1:
@@ -45,7 +33,7 @@ def _move(db: sqlite3.Connection, spec_n: int, state: SpecState, columns: Mappin
         check_move(SpecState(current), state)
 
 
-def _move_back(db: sqlite3.Connection, spec_n: int, state: SpecState, error: str | None = None) -> None:
+def _move_back(db: Db, spec_n: int, state: SpecState, error: str | None = None) -> None:
     """A move that is no end, with what it means for the cells."""
     _move(db, spec_n, state, {"closed": None, "error": rows.safe(error)})
     if state is SpecState.PLANNED:
@@ -54,38 +42,45 @@ def _move_back(db: sqlite3.Connection, spec_n: int, state: SpecState, error: str
         _reopen_cells(db, spec_n, but=COLLECTED)
 
 
-def _close(db: sqlite3.Connection, run: str, end: TestEnd, at: float) -> None:
-    spec_n, _ = spec_number(db, run, end.key)
+def _spec_number(db: Db, run_n: int, run: str, key: str) -> int:
+    row = db.execute("SELECT n FROM specs WHERE run_n = ? AND key = ?", (run_n, key)).fetchone()
+    if row is None:
+        raise no_spec(run, key)
+    return int(row[0])
+
+
+def _close(db: Db, spec_n: int, end: TestEnd, at: float) -> None:
     _move(db, spec_n, end.state, {"closed": at, "error": rows.safe(end.error)})
     _set_cells(db, spec_n, end.cells)
 
 
-def _reopen_cells(db: sqlite3.Connection, spec_n: int, *, but: Collection[CellState] = ()) -> None:
-    marks = ",".join("?" * len(but))
+def _reopen_cells(db: Db, spec_n: int, *, but: Collection[CellState] = ()) -> None:
+    kept = [state.value for state in but]
+    others = f" AND state NOT IN ({marks(kept)})" if kept else ""
     db.execute(
-        "UPDATE cells SET state = 'pending', verdict = NULL, reasons = NULL "
-        f"WHERE spec_n = ? AND state NOT IN ({marks})",
-        (spec_n, *(state.value for state in but)),
+        f"UPDATE cells SET state = 'pending', verdict = NULL, reasons = NULL WHERE spec_n = ?{others}",
+        (spec_n, *kept),
     )
 
 
-def _set_cells(db: sqlite3.Connection, spec_n: int, cells: Iterable[CellResult]) -> None:
-    db.executemany(
-        "UPDATE cells SET state = ?, verdict = ?, reasons = ? WHERE spec_n = ? AND agent_id = ?",
+def _set_cells(db: Db, spec_n: int, cells: Iterable[CellResult]) -> None:
+    changed = [
         (
-            (
-                cell.state.value,
-                cell.verdict.value,
-                rows.dump(cell.reasons) if cell.reasons else None,
-                spec_n,
-                cell.agent_id,
-            )
-            for cell in cells
-        ),
-    )
+            cell.state.value,
+            cell.verdict.value,
+            rows.dump(cell.reasons) if cell.reasons else None,
+            spec_n,
+            cell.agent_id,
+        )
+        for cell in cells
+    ]
+    if changed:
+        db.executemany(
+            "UPDATE cells SET state = ?, verdict = ?, reasons = ? WHERE spec_n = ? AND agent_id = ?", changed
+        )
 
 
-def _add_events(db: sqlite3.Connection, run_n: int, events: Sequence[Event]) -> None:
+def _add_events(db: Db, run_n: int, events: Sequence[Event]) -> None:
     if events:
         db.executemany(
             "INSERT INTO events (run_n, spec, at, kind, facts) VALUES (?, ?, ?, ?, ?)",
@@ -93,68 +88,72 @@ def _add_events(db: sqlite3.Connection, run_n: int, events: Sequence[Event]) -> 
         )
 
 
-class SqliteStore(SqliteArchive):
+class SqlJournal(SqlArchive):
     """Implements :class:`orchestrator.store.base.Store`; what the methods promise is said there."""
 
     def __init__(
-        self, database: Database, offload: Offload[object] | None = None, busy: Busy = nullcontext
+        self, engine: Engine, offload: Offload, *, writes: Offload | None = None, pause: Pause = anyio.sleep
     ) -> None:
-        super().__init__(database, offload)
+        """``writes`` carries out what writes, where that is not what reads; ``pause`` waits for so many
+        seconds."""
+        super().__init__(engine, offload, pause)
+        self._group = GroupCommit(engine, writes or offload, pause)
 
-        async def pause(seconds: float) -> None:
-            with busy():
-                await anyio.sleep(seconds)
-
-        self._group = GroupCommit(database, self._do, pause)
-
-    @classmethod
-    async def open(
-        cls, path: Path, *, make: bool = True, virtual: bool = False, busy: Busy = nullcontext
-    ) -> Self:
-        """Open the store, or ``make`` it; without ``make`` reading is enough.
-
-        ``busy`` is entered while its thread works. Raises ``StoreProblem``.
-        """
-        if virtual:
-            database = Database(path, make=make)
-            # Virtual time has no power cuts; waiting for a real disk would only make it slow.
-            database.connection.execute("PRAGMA synchronous = OFF")
-            return cls(database, offload=in_place)
-        offload = InThread(busy)
-        return cls(await offload(lambda: Database(path, make=make)), offload=offload, busy=busy)
-
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _write(self, work: Callable[[Db], T]) -> T:
         return await self._group.write(work)
+
+    def _run(self, db: Db, run: str) -> int:
+        """The number of a run that is written now."""
+        run_n = self._engine.run_number(db, run)
+        if run_n is None:
+            raise no_run(run)
+        return run_n
+
+    def _spec(self, db: Db, run: str, key: str) -> tuple[int, int]:
+        """The numbers of a spec that is written now, and of its run."""
+        run_n = self._engine.run_number(db, run)
+        if run_n is None:
+            raise no_spec(run, key)
+        return _spec_number(db, run_n, run, key), run_n
 
     async def create_run(
         self, run: RunRecord, specs: Sequence[TestRecord], not_run: Sequence[NotRun], agents: Sequence[Agent]
     ) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            marks = ",".join("?" * len(rows.run_row(run)))
-            run_n = db.execute(
-                f"INSERT INTO runs ({rows.RUN_COLUMNS}) VALUES ({marks})",
-                rows.run_row(run),
-            ).lastrowid
-            db.executemany(
-                f"INSERT INTO agents (run_n, {rows.AGENT_COLUMNS}) VALUES (?{',?' * 12})",
-                ((run_n, *rows.agent_row(agent)) for agent in agents),
-            )
-            for test in specs:
-                spec_n = db.execute(
-                    f"INSERT INTO specs (run_n, {rows.TEST_COLUMNS}) VALUES (?{',?' * 16})",
-                    (run_n, *rows.test_row(test)),
-                ).lastrowid
-                db.executemany(
-                    "INSERT INTO cells (spec_n, agent_id) VALUES (?, ?)",
-                    ((spec_n, agent_id) for agent_id in test.spec.agents),
-                )
-            db.executemany(
-                "INSERT INTO left_out (run_n, test, type, target, agent_id, reason) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                ((run_n, *map(rows.safe, (n.test, n.type, n.target, n.agent, n.reason))) for n in not_run),
-            )
+        def work(db: Db) -> None:
+            self._insert_run(db, run, specs, not_run, agents)
 
         await self._write(work)
+
+    def _insert_run(
+        self,
+        db: Db,
+        run: RunRecord,
+        specs: Sequence[TestRecord],
+        not_run: Sequence[NotRun],
+        agents: Sequence[Agent],
+    ) -> None:
+        row, load = rows.run_row(run), self._engine.load
+        db.execute(f"INSERT INTO runs ({rows.RUN_COLUMNS}) VALUES ({marks(row)})", row)
+        run_n = db.execute("SELECT n FROM runs WHERE id = ?", (run.id,)).fetchone()[0]
+        load(
+            db,
+            "agents",
+            f"run_n, {rows.AGENT_COLUMNS}",
+            ((run_n, *rows.agent_row(agent)) for agent in agents),
+        )
+        load(db, "specs", f"run_n, {rows.TEST_COLUMNS}", ((run_n, *rows.test_row(test)) for test in specs))
+        numbers = dict(db.execute("SELECT key, n FROM specs WHERE run_n = ?", (run_n,)))
+        cells = (
+            (numbers[test.spec.key], agent_id, "pending") for test in specs for agent_id in test.spec.agents
+        )
+        load(db, "cells", "spec_n, agent_id, state", cells)
+        left_out = ((n.test, n.type, n.target, n.agent, n.reason) for n in not_run)
+        load(
+            db,
+            "left_out",
+            "run_n, test, type, target, agent_id, reason",
+            ((run_n, *map(rows.safe, one)) for one in left_out),
+        )
 
     async def update_run(
         self,
@@ -165,17 +164,17 @@ class SqliteStore(SqliteArchive):
         exit_code: int | None,
         facts: RunFacts,
     ) -> None:
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: Db) -> None:
             db.execute(
                 "UPDATE runs SET state = ?, finished = ?, exit_code = ?, facts = ? WHERE n = ?",
-                (state.value, finished, exit_code, rows.dump(dump_facts(facts)), run_number(db, run)),
+                (state.value, finished, exit_code, rows.dump(dump_facts(facts)), self._run(db, run)),
             )
 
         await self._write(work)
 
     async def intend(self, run: str, key: str, name: str, at: float, events: Sequence[Event] = ()) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            spec_n, run_n = spec_number(db, run, key)
+        def work(db: Db) -> None:
+            spec_n, run_n = self._spec(db, run, key)
             _move(db, spec_n, SpecState.CREATING, {"name": rows.safe(name), "intended": at, "error": None})
             _add_events(db, run_n, events)
 
@@ -190,8 +189,8 @@ class SqliteStore(SqliteArchive):
         at: float,
         events: Sequence[Event] = (),
     ) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            spec_n, run_n = spec_number(db, run, key)
+        def work(db: Db) -> None:
+            spec_n, run_n = self._spec(db, run, key)
             columns = {"test_id": test_id, "links": rows.dump(dict(links)), "created": at, "error": None}
             _move(db, spec_n, SpecState.WAITING, columns)
             _add_events(db, run_n, events)
@@ -207,23 +206,24 @@ class SqliteStore(SqliteArchive):
         error: str | None = None,
         events: Sequence[Event] = (),
     ) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            spec_n, run_n = spec_number(db, run, key)
+        def work(db: Db) -> None:
+            spec_n, run_n = self._spec(db, run, key)
             _move_back(db, spec_n, state, error)
             _add_events(db, run_n, events)
 
         await self._write(work)
 
     async def move_all(self, run: str, keys: Sequence[str], state: SpecState) -> None:
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: Db) -> None:
+            run_n = self._run(db, run)
             for key in keys:
-                _move_back(db, spec_number(db, run, key)[0], state)
+                _move_back(db, _spec_number(db, run_n, run, key), state)
 
         await self._write(work)
 
     async def adopt(self, run: str, key: str, test_id: str, at: float) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            spec_n, run_n = spec_number(db, run, key)
+        def work(db: Db) -> None:
+            spec_n, run_n = self._spec(db, run, key)
             sent, state = db.execute("SELECT intended, state FROM specs WHERE n = ?", (spec_n,)).fetchone()
             # Its deadline counts from when it was sent: the resume has one poll, not a new deadline.
             columns = {"test_id": test_id, "created": sent, "closed": None, "error": None}
@@ -237,16 +237,16 @@ class SqliteStore(SqliteArchive):
         await self._write(work)
 
     async def give_up(self, run: str, key: str, at: float) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            spec_n, run_n = spec_number(db, run, key)
-            db.execute("UPDATE specs SET given_up = 1 WHERE n = ?", (spec_n,))
+        def work(db: Db) -> None:
+            spec_n, run_n = self._spec(db, run, key)
+            db.execute("UPDATE specs SET given_up = TRUE WHERE n = ?", (spec_n,))
             _add_events(db, run_n, [Event(at, run, key, GivenUp())])
 
         await self._write(work)
 
     async def set_baseline(self, run: str, key: str, baseline: Mapping[str, int]) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            spec_n, _ = spec_number(db, run, key)
+        def work(db: Db) -> None:
+            spec_n, _ = self._spec(db, run, key)
             db.execute("UPDATE specs SET baseline = ? WHERE n = ?", (rows.dump(dict(baseline)), spec_n))
 
         await self._write(work)
@@ -261,19 +261,21 @@ class SqliteStore(SqliteArchive):
         error: str | None = None,
         events: Sequence[Event] = (),
     ) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            _close(db, run, TestEnd(key, state, tuple(cells), error), at)
-            _add_events(db, run_number(db, run), events)
+        def work(db: Db) -> None:
+            spec_n, run_n = self._spec(db, run, key)
+            _close(db, spec_n, TestEnd(key, state, tuple(cells), error), at)
+            _add_events(db, run_n, events)
 
         await self._write(work)
 
     async def close_tests(
         self, run: str, ends: Sequence[TestEnd], at: float, events: Sequence[Event] = ()
     ) -> None:
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: Db) -> None:
+            run_n = self._run(db, run)
             for end in ends:
-                _close(db, run, end, at)
-            _add_events(db, run_number(db, run), events)
+                _close(db, _spec_number(db, run_n, run, end.key), end, at)
+            _add_events(db, run_n, events)
 
         await self._write(work)
 
@@ -285,15 +287,13 @@ class SqliteStore(SqliteArchive):
         events: Sequence[Event] = (),
         cells: Sequence[CellResult] = (),
     ) -> int:
-        def work(db: sqlite3.Connection) -> int:
-            spec_n, run_n = spec_number(db, run, key)
-            before = db.total_changes
-            db.executemany(
-                f"INSERT INTO answers (spec_n, {rows.ANSWER_COLUMNS}) VALUES (?{',?' * 15}) "
-                "ON CONFLICT DO NOTHING",
-                ((spec_n, *rows.answer_row(answer)) for answer in answers),
+        def work(db: Db) -> int:
+            spec_n, run_n = self._spec(db, run, key)
+            added = self._engine.add_answers(
+                db,
+                f"spec_n, {rows.ANSWER_COLUMNS}",
+                [(spec_n, *rows.answer_row(answer)) for answer in answers],
             )
-            added = db.total_changes - before
             _set_cells(db, spec_n, cells)
             _add_events(db, run_n, events)
             return added
@@ -301,19 +301,19 @@ class SqliteStore(SqliteArchive):
         return await self._write(work)
 
     async def pin(self, name: str, run: str, note: str | None, at: float) -> None:
-        await self._write(lambda db: pinned.pin(db, name, run_number(db, run), note, at))
+        await self._write(lambda db: pinned.pin(db, name, self._run(db, run), note, at))
 
     async def unpin(self, name: str) -> bool:
         return await self._write(lambda db: pinned.unpin(db, name))
 
     async def add_events(self, run: str, events: Sequence[Event]) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            _add_events(db, run_number(db, run), events)
+        def work(db: Db) -> None:
+            _add_events(db, self._run(db, run), events)
 
         await self._write(work)
 
     async def save_latencies(self, origin: str, samples: Mapping[str, Sequence[float]]) -> None:
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: Db) -> None:
             db.executemany(
                 "INSERT INTO latencies (origin, type, samples) VALUES (?, ?, ?) "
                 "ON CONFLICT (origin, type) DO UPDATE SET samples = excluded.samples",
@@ -328,11 +328,8 @@ class SqliteStore(SqliteArchive):
     async def probe(self) -> None:
         """Write to the disk and take it back. Raises :class:`StoreProblem` where a run could not write."""
 
-        def work(db: sqlite3.Connection) -> None:
-            db.execute("CREATE TABLE probe (x)")
-            db.execute("DROP TABLE probe")
-
-        await self._write(work)
+        await self._write(self._engine.prove_writable)
 
     async def close(self) -> None:
-        await self._do(self._database.close)
+        """Let go of the database."""
+        await self._offload(self._engine.close)

@@ -1,24 +1,19 @@
-"""What is read from the store in one SQLite file.
+"""What is read from a store that speaks SQL: statements that every engine understands.
 
-Every call runs its SQL in a worker thread, one at a time. Under a virtual clock the work runs in place
-(``offload=in_place``), because a clock that jumps while a thread works would be wrong.
+Every call runs its SQL where its offload says: in a worker thread, one at a time.
 """
 
 from __future__ import annotations
 
 import itertools
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import anyio
-import anyio.to_thread
 
 from orchestrator.errors import StoreProblem, UsageProblem
 from orchestrator.events import Event
-from orchestrator.exposed import caution
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, CellResult
 from orchestrator.records import (
@@ -31,49 +26,29 @@ from orchestrator.records import (
     TestRecord,
 )
 from orchestrator.store.base import About
-from orchestrator.store.sqlite import counting, pinned, rows
-from orchestrator.store.sqlite.counting import OF_RUN
-from orchestrator.store.sqlite.database import Database, journal_mode
+from orchestrator.store.sql import counting, pinned, rows
+from orchestrator.store.sql.counting import OF_RUN
+from orchestrator.store.sql.engine import Db, Engine, Offload, Pause, marks
 from orchestrator.testtypes import DETAILS
 
 T = TypeVar("T")
-Offload = Callable[[Callable[[], T]], Awaitable[T]]
-Busy = Callable[[], AbstractContextManager[None]]
 
 # Rows read at once: a long report must not hold writers back, nor fill the memory.
 PAGE = 500
-# Specs whose answers are gone through at once, for the same reason.
+# What could not be read because the database is away is asked for again after so many seconds.
+RETRIED = 0.25
+# Specs whose cells and answers are gone through at once, for the same reason; and what a database must sort.
 SPECS = 20
 
 
-async def in_place(work: Callable[[], T]) -> T:
-    """Do the work at once, in the event loop."""
-    return work()
-
-
-class InThread:
-    """Do the work in a thread, one at a time: SQLite connections are not for two threads at once.
-
-    ``busy`` is entered while it waits and works: a clock may be held.
-    """
-
-    def __init__(self, busy: Busy = nullcontext) -> None:
-        self._one = anyio.CapacityLimiter(1)
-        self._busy = busy
-
-    async def __call__(self, work: Callable[[], T]) -> T:
-        with self._busy():
-            return await anyio.to_thread.run_sync(work, limiter=self._one)
-
-
 class Damaged(Exception):
-    """What is stored is no JSON, or no state of ours: SQLite has no checksums."""
+    """What is stored is no JSON, or no state of ours: not every database has checksums."""
 
-    def told(self, path: Path) -> StoreProblem:
+    def told(self, place: str) -> StoreProblem:
         """In words for people."""
         return StoreProblem(
-            f"store {path}: what is stored cannot be understood ({self})",
-            hint="the file is damaged: move it away, or use another --store",
+            f"store {place}: what is stored cannot be understood ({self})",
+            hint="it is damaged: move it away, or use another --store",
         )
 
 
@@ -86,58 +61,68 @@ def decoding() -> Iterator[None]:
         raise Damaged(str(error)) from error
 
 
-def spec_number(db: sqlite3.Connection, run: str, key: str) -> tuple[int, int]:
-    """The row numbers of a spec and of its run. Raises ``UsageProblem`` if there is no such spec."""
+def spec_number(db: Db, run: str, key: str) -> int:
+    """The row number of a spec. Raises ``UsageProblem`` if there is no such spec."""
     row = db.execute(
-        "SELECT specs.n, run_n FROM specs JOIN runs ON runs.n = run_n WHERE runs.id = ? AND key = ?",
+        "SELECT specs.n FROM specs JOIN runs ON runs.n = run_n WHERE runs.id = ? AND key = ?",
         (run, key),
     ).fetchone()
     if row is None:
-        raise UsageProblem(f"run {run} has no spec {key}")
-    return row[0], row[1]
-
-
-def run_number(db: sqlite3.Connection, run: str) -> int:
-    """The row number of a run. Raises ``UsageProblem`` if there is no such run."""
-    row = db.execute("SELECT n FROM runs WHERE id = ?", (run,)).fetchone()
-    if row is None:
-        raise UsageProblem(f"there is no run {run!r}", hint="`orchestrator runs` lists them")
+        raise no_spec(run, key)
     return int(row[0])
 
 
-class SqliteArchive:
+def no_spec(run: str, key: str) -> UsageProblem:
+    """A run has no such spec."""
+    return UsageProblem(f"run {run} has no spec {key}")
+
+
+def no_run(run: str) -> UsageProblem:
+    """There is no such run."""
+    return UsageProblem(f"there is no run {run!r}", hint="`orchestrator runs` lists them")
+
+
+class SqlArchive:
     """Implements :class:`orchestrator.store.base.Archive`; what the methods promise is said there."""
 
-    def __init__(self, database: Database, offload: Offload[object] | None = None) -> None:
-        self._database = database
-        self._offload = offload or InThread()
+    def __init__(self, engine: Engine, offload: Offload, pause: Pause = anyio.sleep) -> None:
+        self._engine = engine
+        self._offload = offload
+        self._pause = pause
 
-    async def _do(self, work: Callable[[], T]) -> T:
-        offload: Offload[T] = self._offload  # type: ignore[assignment] # one callable for every T
-        return await offload(work)
-
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _read(self, work: Callable[[Db], T]) -> T:
         def reading() -> T:
-            with self._database.reading() as db, decoding():
+            with self._engine.reading() as db, decoding():
                 return work(db)
 
-        try:
-            return await self._do(reading)
-        except Damaged as error:
-            raise error.told(self._database.path) from error
+        until: float | None = None
+        while True:
+            try:
+                return await self._offload(reading)
+            except Damaged as error:
+                raise error.told(self._engine.place) from error
+            except StoreProblem as problem:
+                if not self._engine.passing(problem):
+                    raise
+                until = until or anyio.current_time() + self._engine.patience
+                if anyio.current_time() >= until:
+                    raise
+            await self._pause(RETRIED)
 
     async def run(self, name: str) -> RunRecord:
-        def work(db: sqlite3.Connection) -> list[RunRecord]:
+        def work(db: Db) -> list[RunRecord]:
             if name == "last":
                 found = db.execute(
+                    # Compact JSON; in a value of a user's its quotes would be escaped.
                     f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE NOT condemned "
-                    "AND NOT coalesce(json_extract(settings, '$.confirms'), 0) ORDER BY n DESC LIMIT 1"
+                    """AND settings NOT LIKE '%"confirms":true%' ORDER BY n DESC LIMIT 1"""
                 )
             else:
                 found = db.execute(
-                    f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE substr(id, 1, ?) = ? AND NOT condemned "
+                    # Ids are hexadecimal: nothing that begins so goes behind it, and an index can be used.
+                    f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE id >= ? AND id < ? AND NOT condemned "
                     "ORDER BY n DESC LIMIT 2",
-                    (len(name), name),
+                    (rows.safe(name), f"{rows.safe(name)}g"),
                 )
             return [rows.run_record(row) for row in found]
 
@@ -153,18 +138,19 @@ class SqliteArchive:
         )
 
     async def runs(self, limit: int = 50, plan: str | None = None) -> list[RunRecord]:
-        def work(db: sqlite3.Connection) -> list[RunRecord]:
+        which, of_plan = ("", ()) if plan is None else ("plan = ? AND ", (rows.safe(plan),))
+
+        def work(db: Db) -> list[RunRecord]:
             found = db.execute(
-                f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE (?1 IS NULL OR plan = ?1) AND NOT condemned "
-                "ORDER BY n DESC LIMIT ?2",
-                (plan, limit),
+                f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE {which}NOT condemned ORDER BY n DESC LIMIT ?",
+                (*of_plan, limit),
             )
             return [rows.run_record(row) for row in found]
 
         return await self._read(work)
 
     async def good_runs(self, before: str, most: int = 1) -> list[RunRecord]:
-        def work(db: sqlite3.Connection) -> list[RunRecord]:
+        def work(db: Db) -> list[RunRecord]:
             columns = rows.RUN_COLUMNS
             row = db.execute(f"SELECT {columns} FROM runs WHERE id = ?", (before,)).fetchone()
             if row is None:
@@ -182,7 +168,7 @@ class SqliteArchive:
         return await self._read(work)
 
     async def agents(self, run: str) -> dict[str, Agent]:
-        def work(db: sqlite3.Connection) -> dict[str, Agent]:
+        def work(db: Db) -> dict[str, Agent]:
             found = db.execute(
                 f"SELECT {rows.AGENT_COLUMNS} FROM agents WHERE run_n = (SELECT n FROM runs WHERE id = ?)",
                 (run,),
@@ -198,11 +184,11 @@ class SqliteArchive:
         self, run: str, states: Sequence[SpecState] | None = None
     ) -> AsyncIterator[TestRecord]:
         wanted = None if states is None else [state.value for state in states]
-        which = OF_RUN if wanted is None else f"{OF_RUN} AND state IN ({','.join('?' * len(wanted))})"
+        which = OF_RUN if wanted is None else f"{OF_RUN} AND state IN ({marks(wanted)})"
         after = -1
         while True:
 
-            def page(db: sqlite3.Connection, after: int = after) -> list[TestRecord]:
+            def page(db: Db, after: int = after) -> list[TestRecord]:
                 found = db.execute(
                     f"SELECT {rows.TEST_COLUMNS} FROM specs WHERE {which} AND position > ? "
                     "ORDER BY position LIMIT ?",
@@ -218,15 +204,15 @@ class SqliteArchive:
             after = tests[-1].position
 
     async def test(self, run: str, key: str) -> TestRecord:
-        def work(db: sqlite3.Connection) -> TestRecord:
-            spec_n, _ = spec_number(db, run, key)
+        def work(db: Db) -> TestRecord:
+            spec_n = spec_number(db, run, key)
             row = db.execute(f"SELECT {rows.TEST_COLUMNS} FROM specs WHERE n = ?", (spec_n,)).fetchone()
             return rows.test_record(run, row)
 
         return await self._read(work)
 
     async def spec_names(self, run: str) -> list[SpecName]:
-        def work(db: sqlite3.Connection) -> list[SpecName]:
+        def work(db: Db) -> list[SpecName]:
             found = db.execute(
                 f"SELECT key, test, target FROM specs WHERE {OF_RUN} ORDER BY position", (run,)
             )
@@ -235,7 +221,7 @@ class SqliteArchive:
         return await self._read(work)
 
     async def newest_rounds(self, origin: str, test_id: str) -> dict[str, int]:
-        def work(db: sqlite3.Connection) -> dict[str, int]:
+        def work(db: Db) -> dict[str, int]:
             found = db.execute(
                 "SELECT agent_id, max(round_id) FROM answers JOIN specs ON specs.n = spec_n "
                 "JOIN runs ON runs.n = run_n WHERE test_id = ? AND origin = ? GROUP BY agent_id",
@@ -246,8 +232,8 @@ class SqliteArchive:
         return await self._read(work)
 
     async def answers(self, run: str, key: str) -> list[Answer]:
-        def work(db: sqlite3.Connection) -> list[Answer]:
-            spec_n, _ = spec_number(db, run, key)
+        def work(db: Db) -> list[Answer]:
+            spec_n = spec_number(db, run, key)
             found = db.execute(
                 f"SELECT {rows.ANSWER_COLUMNS} FROM answers WHERE spec_n = ? "
                 "ORDER BY agent_id, layer, server, direction, round_id",
@@ -258,8 +244,8 @@ class SqliteArchive:
         return await self._read(work)
 
     async def judged(self, run: str, key: str) -> list[CellResult]:
-        def work(db: sqlite3.Connection) -> list[CellResult]:
-            spec_n, _ = spec_number(db, run, key)
+        def work(db: Db) -> list[CellResult]:
+            spec_n = spec_number(db, run, key)
             found = db.execute(
                 "SELECT agent_id, state, verdict, reasons FROM cells "
                 "WHERE spec_n = ? AND verdict IS NOT NULL ORDER BY agent_id",
@@ -272,24 +258,24 @@ class SqliteArchive:
     async def open_answers(
         self, run: str, keys: Sequence[str]
     ) -> dict[str, tuple[list[Answer], list[CellResult]]]:
-        def work(db: sqlite3.Connection) -> dict[str, tuple[list[Answer], list[CellResult]]]:
-            marks = ",".join("?" * len(keys))
-            which = f"FROM specs WHERE {OF_RUN} AND key IN ({marks})"
-            numbers = dict(db.execute(f"SELECT n, key {which}", (run, *keys)))
+        def work(db: Db) -> dict[str, tuple[list[Answer], list[CellResult]]]:
+            which = f"{OF_RUN} AND key IN ({marks(keys)})"
+            numbers = dict(db.execute(f"SELECT n, key FROM specs WHERE {which}", (run, *keys)))
             found: dict[str, tuple[list[Answer], list[CellResult]]] = {
                 key: ([], []) for key in numbers.values()
             }
+            # By their numbers: where they lie in parts, only the parts that hold them are looked at.
+            some = tuple(numbers)
             for row in db.execute(
-                f"SELECT {rows.ANSWER_COLUMNS}, spec_n FROM answers WHERE spec_n IN (SELECT n {which}) "
+                f"SELECT {rows.ANSWER_COLUMNS}, spec_n FROM answers WHERE spec_n IN ({marks(some)}) "
                 "ORDER BY spec_n, agent_id, layer, server, direction, round_id",
-                (run, *keys),
+                some,
             ):
                 found[numbers[row[-1]]][0].append(rows.answer_record(row))
             for row in db.execute(
                 "SELECT agent_id, state, verdict, reasons, spec_n FROM cells "
-                f"WHERE spec_n IN (SELECT n {which}) "
-                "AND verdict IS NOT NULL ORDER BY spec_n, agent_id",
-                (run, *keys),
+                f"WHERE spec_n IN ({marks(some)}) AND verdict IS NOT NULL ORDER BY spec_n, agent_id",
+                some,
             ):
                 found[numbers[row[-1]]][1].append(rows.cell_result(row))
             return found
@@ -297,7 +283,7 @@ class SqliteArchive:
         return await self._read(work)
 
     async def told(self, run: str, kind: str) -> int:
-        def work(db: sqlite3.Connection) -> int:
+        def work(db: Db) -> int:
             found = db.execute(f"SELECT count(*) FROM events WHERE {OF_RUN} AND kind = ?", (run, kind))
             return int(found.fetchone()[0])
 
@@ -308,7 +294,7 @@ class SqliteArchive:
         asked = [(name, value) for name, value in (("spec", spec), ("kind", kind)) if value is not None]
         which = "".join(f" AND {name} = ?" for name, _ in asked)
 
-        def work(db: sqlite3.Connection) -> list[Event]:
+        def work(db: Db) -> list[Event]:
             found = db.execute(
                 f"SELECT spec, at, kind, facts FROM events WHERE {OF_RUN}{which} ORDER BY n",
                 (run, *(value for _, value in asked)),
@@ -322,7 +308,8 @@ class SqliteArchive:
 
     async def cells(self, run: str) -> AsyncIterator[CellRecord]:
         agents = await self.agents(run)
-        async for cell in self._pages(_CELLS, run, (-1, ""), lambda row: rows.cell_record(row, agents)):
+        start: rows.Row = (-1, "")
+        async for cell in self._of_specs(_CELLS, run, start, lambda row: rows.cell_record(row, agents)):
             yield cell
         async for cell in self.left_out(run):
             yield cell
@@ -331,7 +318,7 @@ class SqliteArchive:
         agents = await self.agents(run)
         for key in keys:
 
-            def of_spec(db: sqlite3.Connection, key: str = key) -> list[CellRecord]:
+            def of_spec(db: Db, key: str = key) -> list[CellRecord]:
                 return [rows.cell_record(row, agents) for row in db.execute(_CELLS_OF, (run, key))]
 
             for cell in await self._read(of_spec):
@@ -343,26 +330,44 @@ class SqliteArchive:
         def decoded(row: rows.Row) -> CellRecord:
             return rows.cell_record((*row[:7], rows.dump([row[7]])), agents)
 
-        async for cell in self._pages(_LEFT_OUT, run, (-1,), decoded):
+        async for cell in self._pages(_LEFT_OUT, (run,), (-1,), decoded):
             yield cell
 
     async def results(self, run: str) -> AsyncIterator[StoredAnswer]:
-        async for row in self._pages(_RESULTS, run, (-1, "", "", "", "", -1), rows.stored_answer):
+        async for row in self._of_specs(_RESULTS, run, (-1, "", "", "", "", -1), rows.stored_answer):
             yield row
 
     async def traced(self, run: str) -> AsyncIterator[StoredAnswer]:
-        async for row in self._pages(_TRACED, run, (-1, "", "", "", "", -1), rows.stored_answer):
+        async for row in self._of_specs(_TRACED, run, (-1, "", "", "", "", -1), rows.stored_answer):
             yield row
 
+    async def _spec_numbers(self, run: str) -> list[tuple[int, ...]]:
+        """The numbers of the specs of a run in the order of the plan, so many at once."""
+
+        def work(db: Db) -> list[int]:
+            found = db.execute(f"SELECT n FROM specs WHERE {OF_RUN} ORDER BY position", (run,))
+            return [row[0] for row in found]
+
+        every = await self._read(work)
+        return [tuple(every[first : first + SPECS]) for first in range(0, len(every), SPECS)]
+
+    async def _of_specs(
+        self, sql: str, run: str, start: rows.Row, decoded: Callable[[rows.Row], T]
+    ) -> AsyncIterator[T]:
+        """All rows of a query over the specs of a run, decoded, a few specs at once."""
+        for some in await self._spec_numbers(run):
+            async for value in self._pages(sql.format(specs=marks(some)), some, start, decoded):
+                yield value
+
     async def _pages(
-        self, sql: str, run: str, start: tuple[object, ...], decoded: Callable[[rows.Row], T]
+        self, sql: str, which: Sequence[object], start: rows.Row, decoded: Callable[[rows.Row], T]
     ) -> AsyncIterator[T]:
         """All rows of a query, decoded; their last columns are the key to go on after."""
         after = start
         while True:
 
-            def page(db: sqlite3.Connection, after: tuple[object, ...] = after) -> tuple[list[T], rows.Row]:
-                found = db.execute(sql, (run, after[0], *after, PAGE)).fetchall()
+            def page(db: Db, after: rows.Row = after) -> tuple[list[T], rows.Row]:
+                found = db.execute(sql, (*which, *after, PAGE)).fetchall()
                 return [decoded(row) for row in found], found[-1][-len(start) :] if found else ()
 
             found, last = await self._read(page)
@@ -373,23 +378,20 @@ class SqliteArchive:
             after = last
 
     async def metric_names(self, run: str) -> set[str]:
-        def specs(db: sqlite3.Connection) -> list[int]:
-            return [row[0] for row in db.execute(f"SELECT n FROM specs WHERE {OF_RUN}", (run,))]
-
         names: set[str] = set()
-        every = await self._read(specs)
-        for first in range(0, len(every), SPECS):
+        for some in await self._spec_numbers(run):
 
-            def names_of(db: sqlite3.Connection, some: Sequence[int] = every[first : first + SPECS]) -> None:
-                marks = ",".join("?" * len(some))
-                for (text,) in db.execute(f"SELECT metrics FROM answers WHERE spec_n IN ({marks})", some):
+            def names_of(db: Db, some: Sequence[int] = some) -> None:
+                for (text,) in db.execute(
+                    f"SELECT metrics FROM answers WHERE spec_n IN ({marks(some)})", some
+                ):
                     names.update(rows.load(text))
 
             await self._read(names_of)
         return names
 
     async def latencies(self, origin: str) -> dict[str, list[float]]:
-        def work(db: sqlite3.Connection) -> dict[str, list[float]]:
+        def work(db: Db) -> dict[str, list[float]]:
             found = db.execute("SELECT type, samples FROM latencies WHERE origin = ?", (origin,))
             return {row[0]: [float(value) for value in rows.load(row[1])] for row in found}
 
@@ -399,16 +401,13 @@ class SqliteArchive:
         return await self._read(pinned.baselines)
 
     async def about(self) -> About:
-        path, mode = self._database.path, journal_mode()
-        engine = f"SQLite {sqlite3.sqlite_version}, journal mode {mode}"
-        return About(str(path), engine, caution(path))
+        return About(self._engine.place, self._engine.kind)
 
 
-# The first condition on the key lets the index on it be used; a comparison of rows across two tables cannot.
-_CELLS = f"""
+_CELLS = """
     SELECT key, test, type, target, agent_id, cells.state, verdict, reasons, position, agent_id
     FROM specs JOIN cells ON spec_n = specs.n
-    WHERE {OF_RUN} AND position >= ? AND (position, agent_id) > (?, ?)
+    WHERE cells.spec_n IN ({specs}) AND (position, agent_id) > (?, ?)
     ORDER BY position, agent_id LIMIT ?
 """
 _CELLS_OF = f"""
@@ -417,15 +416,15 @@ _CELLS_OF = f"""
 """
 _LEFT_OUT = f"""
     SELECT NULL, test, type, target, agent_id, 'not_run', 'not-run', reason, n
-    FROM left_out WHERE {OF_RUN} AND n >= ? AND n > ? ORDER BY n LIMIT ?
+    FROM left_out WHERE {OF_RUN} AND n > ? ORDER BY n LIMIT ?
 """
 _ANSWER = ", ".join(f"answers.{column.strip()}" for column in rows.ANSWER_COLUMNS.split(","))
 _KEY = "position, answers.agent_id, layer, server, direction, round_id"
 _RESULTS = f"""
     SELECT key, test, test_id, type, target, verdict, {_ANSWER}, {_KEY}
     FROM specs JOIN answers ON answers.spec_n = specs.n
-    LEFT JOIN cells ON cells.spec_n = specs.n AND cells.agent_id = answers.agent_id
-    WHERE {OF_RUN} AND position >= ? AND ({_KEY}) > (?, ?, ?, ?, ?, ?)
+    LEFT JOIN cells ON cells.spec_n = answers.spec_n AND cells.agent_id = answers.agent_id
+    WHERE answers.spec_n IN ({{specs}}) AND ({_KEY}) > (?, ?, ?, ?, ?, ?)
     ORDER BY {_KEY} LIMIT ?
 """
 _TRACED = _RESULTS.replace("WHERE ", f"WHERE layer = '{DETAILS}' AND ")

@@ -26,7 +26,7 @@ from orchestrator.model import (
     Spec,
     Verdict,
 )
-from orchestrator.records import CellRecord, RunRecord, RunState, StoredAnswer, TestRecord
+from orchestrator.records import CellRecord, RunRecord, RunSettings, RunState, StoredAnswer, TestRecord
 from orchestrator.store import events
 from orchestrator.store.facts import dump_facts, dump_settings, load_facts, load_settings
 
@@ -51,8 +51,12 @@ def _object(text: str) -> JsonObject:
 
 
 def safe(text: str | None) -> str | None:
-    """SQLite stores UTF-8 only: lone surrogates are kept as their JSON escapes."""
-    if text is None or text.isascii():
+    """What text cannot hold everywhere is kept in escapes: lone surrogates as in JSON, a NUL as ``\\x00``."""
+    if text is None:
+        return text
+    if "\0" in text:
+        text = text.replace("\0", "\\x00")
+    if text.isascii():
         return text
     try:
         text.encode()
@@ -89,6 +93,11 @@ def run_row(run: RunRecord) -> Row:
     )
 
 
+def settings(text: str) -> RunSettings:
+    """What a run was started with."""
+    return load_settings(_object(text))
+
+
 def run_record(row: Row) -> RunRecord:
     """From the order of ``RUN_COLUMNS``."""
     return RunRecord(
@@ -105,7 +114,7 @@ def run_record(row: Row) -> RunRecord:
         finished=row[10],
         state=RunState(row[11]),
         exit_code=row[12],
-        settings=load_settings(_object(row[13])),
+        settings=settings(row[13]),
         facts=load_facts(_object(row[14])),
         raw_pruned=row[15],
     )
@@ -126,7 +135,7 @@ def agent_row(agent: Agent) -> Row:
         safe(agent.location),
         agent.state.value,
         dump(agent.labels),
-        int(agent.target_only),
+        agent.target_only,
         safe(agent.network),
         safe(agent.prefix),
         agent.latitude,
@@ -178,14 +187,14 @@ def test_row(test: TestRecord) -> Row:
         dump(content),
         test.state.value,
         safe(test.name),
-        test.test_id,
+        safe(test.test_id),
         dump(dict(test.links)),
         None if test.baseline is None else dump(dict(test.baseline)),
         test.intended,
         test.created,
         test.closed,
         safe(test.error),
-        int(test.given_up),
+        test.given_up,
     )
 
 

@@ -3,15 +3,15 @@
 Each caller still returns only when its own write is on the disk. A commit costs the same for one write as
 for twenty, in time (the disk's sync) and in CPU (the thread, the journal), so a burst of answers pays once.
 
-Another process's lock is waited for here, in the event loop, and not by SQLite: who waits can leave, writes
-that come meanwhile join, and reads go on. A write waits for ``BUSY_SECONDS`` from when it was asked for.
+What passes (another process has the lock, the database is away) is waited for here, in the event loop, and
+not by the database: who waits can leave, writes that come meanwhile join, and reads go on. A write waits for
+the engine's patience, from when it was asked for.
 **What its caller does not see written is never written**: an intention that were committed later, when
 nobody sends its request any more, would be a creation that is lost for ever.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -19,11 +19,10 @@ from typing import Any, TypeVar
 import anyio
 
 from orchestrator.errors import StoreProblem
-from orchestrator.store.sqlite import database as databases
-from orchestrator.store.sqlite.database import Database, is_locked
+from orchestrator.store.sql.engine import Db, Engine, Pause
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], T]
+Work = Callable[[Db], T]
 
 # Between two attempts to take the lock: the first and the longest (seconds). A commit takes milliseconds.
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.1
@@ -58,11 +57,11 @@ class GroupCommit:
 
     def __init__(
         self,
-        database: Database,
+        engine: Engine,
         offload: Callable[[Callable[[], None]], Awaitable[None]],
-        pause: Callable[[float], Awaitable[None]] = anyio.sleep,
+        pause: Pause = anyio.sleep,
     ) -> None:
-        self._database = database
+        self._engine = engine
         self._offload = offload
         self._pause = pause
         self._waiting: list[_Write] = []
@@ -77,7 +76,7 @@ class GroupCommit:
 
         ``work`` may be done more than once, and only the last time counts.
         """
-        mine = _Write(work, anyio.current_time() + databases.BUSY_SECONDS)
+        mine = _Write(work, anyio.current_time() + self._engine.patience)
         self._waiting.append(mine)
         try:
             async with self._turn:
@@ -171,7 +170,7 @@ class GroupCommit:
     def _transact(self, together: list[_Write]) -> list[_Write]:
         """Those whose callers are still there, in one transaction."""
         taken: list[_Write] = []
-        with self._database.transaction(at_once=True) as db:
+        with self._engine.transaction() as db:
             self._locked = None
             for each in together:
                 with self._handing:
@@ -182,7 +181,7 @@ class GroupCommit:
         return taken
 
     def _failed(self, together: list[_Write], problem: StoreProblem) -> None:
-        if is_locked(problem):
+        if self._engine.passing(problem):
             self._locked = problem
         else:
             for each in together:
@@ -193,4 +192,4 @@ class GroupCommit:
             each.taken = False
 
 
-__all__ = ["GroupCommit"]
+__all__ = ["GroupCommit", "Pause"]

@@ -1,0 +1,1 @@
+"""Journal, archive and upkeep in portable SQL, over a small engine that each database implements."""
