@@ -19,6 +19,7 @@ from orchestrator.model import Agent, Answer, CellResult, NotRun
 from orchestrator.records import (
     Baseline,
     CellRecord,
+    Collected,
     Counts,
     RunFacts,
     RunRecord,
@@ -209,6 +210,10 @@ class Archive(Protocol):
 
     def results(self, run: str) -> AsyncIterator[StoredAnswer]:
         """Every answer of a run, in a stable order, page by page."""
+
+    def collected(self, run: str) -> AsyncIterator[Collected]:
+        """Every test of a run in the order of the plan, page by page, each with its cells and its answers
+        (in the order of :meth:`answers`), which lack their raw rows; for whoever goes through all of them."""
 
     def traced(self, run: str) -> AsyncIterator[StoredAnswer]:
         """Every answer of a run that has hops, in the order of :meth:`results`."""
