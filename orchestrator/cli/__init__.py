@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "agents": ("agents", "List agents, or those that a plan's selector matches."),
     "doctor": ("doctor", "Check token, origin, account group, clock, limits and store."),
     "store": ("store", "Tell what the store holds; prune old runs."),
+    "serve": ("serve", "Serve the runs as web pages, for reading."),
     "schema": ("schema", "Print the JSON Schema of plans, for editors."),
     "simulator": ("simulator_command", "Serve the simulated API on loopback."),
     "completion": ("completion", "Print the shell completion script."),

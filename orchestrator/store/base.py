@@ -29,6 +29,7 @@ from orchestrator.records import (
     TestEnd,
     TestRecord,
 )
+from orchestrator.store.listing import Listing
 
 
 class About(NamedTuple):
@@ -276,7 +277,7 @@ class Store(Journal, Archive, Protocol):
     """What one who conducts a run needs of a store."""
 
 
-class WholeStore(Store, Upkeep, Protocol):
+class WholeStore(Store, Upkeep, Listing, Protocol):
     """All of it."""
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
+import anyio.to_thread
 
 from orchestrator.errors import UsageProblem
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.budget.permits import Ledger
     from orchestrator.events import Tell
     from orchestrator.store.base import Lease, WholeStore
+    from orchestrator.store.listing import Agenda
 
 # Beside the store; all runs whose stores are in one folder share it.
 SHARED_BUDGET = "budget.db"
@@ -40,6 +42,23 @@ class MakeLedger(Protocol):
     ) -> Ledger: ...
 
 
+class Peek(Protocol):
+    """A look at the budgets of an origin and organization, which changes nothing.
+
+    Gives what :meth:`orchestrator.budget.ledger.LocalLedger.dump` and the holders' gave, as JSON text, and
+    the time by the clock of those values, whose time on this host is ``now`` (monotonic seconds); ``None``
+    where nobody shares such budgets, or they cannot be read just now.
+    """
+
+    async def __call__(self, origin: str, organization: str, now: float) -> tuple[str, float] | None: ...
+
+
+async def nothing_shared(origin: str, organization: str, now: float) -> tuple[str, float] | None:
+    """A store whose budgets cannot be looked at."""
+    del origin, organization, now
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """What a run needs of its store. Whoever makes a ledger closes it."""
@@ -48,6 +67,8 @@ class Opened:
     store: WholeStore
     ledger: MakeLedger
     lease: Lease
+    peek: Peek = nothing_shared
+    agenda: Agenda | None = None  # only where several hosts share the store
 
 
 def pick_store(flag: str | None, environ: Mapping[str, str]) -> str:
@@ -100,7 +121,8 @@ async def open_store(
         )
     store = await SqliteStore.open(path, make=make, virtual=virtual, busy=busy)
     try:
-        yield Opened(url, store, partial(_shared_ledger, path), FileLease(path))
+        ledger, peek = partial(_shared_ledger, path), partial(_peek, path)
+        yield Opened(url, store, ledger, FileLease(path), peek)
     finally:
         with anyio.CancelScope(shield=True):
             await store.close()
@@ -115,6 +137,15 @@ def _shared_ledger(
     cell = SqliteCell(path.parent / SHARED_BUDGET, budget_key(origin, organization), tell=tell)
     later = asyncio.get_running_loop().call_later
     return SharedLedger(cell, urgent=urgent, reserve=reserve, rng=rng, tell=tell, later=later)
+
+
+async def _peek(path: Path, origin: str, organization: str, now: float) -> tuple[str, float] | None:
+    from orchestrator.budget.shared import budget_key  # noqa: PLC0415 - start-up stays light
+    from orchestrator.store.sqlite.peek import peek  # noqa: PLC0415 - as above
+
+    shared, key = path.parent / SHARED_BUDGET, budget_key(origin, organization)
+    found = await anyio.to_thread.run_sync(peek, shared, key)
+    return None if found is None else (found, now)
 
 
 def _file(url: str) -> Path:

@@ -20,6 +20,7 @@ NOT_RUN = {
     ".ci/run": "runs these tests",
     ".venv/bin/python tests/benchmark/benchmark.py": "takes long; its quick form is a test of its own",
     ".venv/bin/python tests/campaign/campaign.py": "takes long; its short form is a test of its own",
+    "orchestrator serve": "serves until it is ended; tests of its own start it",
     "export ": "the token and the rest of the environment are set already",
 }
 # In an incident something is wrong, so expectations may fail; a run that reports it is what is wanted.

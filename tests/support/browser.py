@@ -1,4 +1,5 @@
-"""A real browser for tests: headless Chromium, spoken to over its DevTools protocol. It loads files only.
+"""A real browser for tests: headless Chromium, spoken to over its DevTools protocol. It loads files,
+and pages of servers of ours on loopback.
 
 One process serves all tests of a session; each test opens pages of its own.
 """
@@ -132,10 +133,14 @@ class Page:
             case "Page.loadEventFired":
                 self.loaded += 1
 
-    async def open(self, file: Path) -> None:
-        """Open a file, until it has loaded."""
+    async def open(self, what: Path | str) -> None:
+        """Open a file, or an address, until it has loaded."""
         before = self.loaded
-        await self.call("Page.navigate", url=file.as_uri())
+        await self.call("Page.navigate", url=what if isinstance(what, str) else what.as_uri())
+        await self.until_loaded(before)
+
+    async def until_loaded(self, before: int) -> None:
+        """Until more pages have loaded than so many."""
         if self.loaded == before:
             await self._until(lambda _: self.loaded > before)
 

@@ -34,11 +34,12 @@ PURE = (
         "compare",
         "queueing",
     ),
-    *("events", "records", "safe", "near", "model", "lifecycle", "errors"),
+    *("events", "records", "catalogue", "safe", "near", "model", "lifecycle", "errors"),
 )
 ENTRANCES = ("cli", "library", "worker", "web")
 GROUND = (
     "records",
+    "catalogue",
     "events",
     "safe",
     "near",
@@ -135,10 +136,10 @@ RULES: tuple[Rule, ...] = (
         through_others=False,
     ),
     Rule(
-        "HTTP is spoken behind two doors: the client's, and the simulator's server",
+        "HTTP is spoken behind three doors: the client's, the simulator's server, and that of the pages",
         ("",),
         ("aiohttp",),
-        but=("thousandeyes.client", "thousandeyes.faults", "simulator.server"),
+        but=("thousandeyes.client", "thousandeyes.faults", "simulator.server", "web.server"),
         through_others=False,
     ),
     Rule(
@@ -146,6 +147,11 @@ RULES: tuple[Rule, ...] = (
         ("thousandeyes",),
         tuple(sorted(IO_LIBRARIES)),
         but=("thousandeyes.client", "thousandeyes.faults", "thousandeyes.held", "thousandeyes.watch"),
+    ),
+    Rule(
+        "what the web entrance decides is pure",
+        ("web.guard", "web.asking"),
+        (*sorted(IO_LIBRARIES), "store", "actions"),
     ),
     Rule("listeners never reach the runner", ("listeners",), ("runner",)),
     Rule(

@@ -40,14 +40,29 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page stands on a site.
+
+    ``links`` are the site's pages (a word, an address, and whether this is that page), ``more`` what belongs
+    to this page. ``alive`` says that the page asks for itself again, and where it does not: a sentence, a
+    word, an address.
+    """
+
+    links: tuple[tuple[str, str, bool], ...]
+    more: tuple[tuple[str, str], ...] = ()
+    alive: tuple[str, str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """What was asked for. ``columns`` is what the matrix groups agents by: a :class:`By`, or
-    ``label:KEY``."""
+    ``label:KEY``. ``place`` is that of a report on a site; one that is a file has none."""
 
     columns: str = By.COUNTRY
     cells: int = CELLS
     part: Parts = Parts.ALL
     sheet: Sheet | None = None
+    place: Place | None = None
 
 
 def columns_of(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from orchestrator.report.html.layout import Layout, Parts
 from orchestrator.report.html.view import Page
@@ -13,14 +13,15 @@ from orchestrator.safe import visible
 
 def render(page: Page, layout: Layout) -> str:
     """The page as one document; a sheet that was asked for is handed out before."""
-    environment = _environment()
+    templates = environment()
     if layout.part is Parts.SUMMARY:
-        return environment.get_template("summary.html").render(page=page)
-    style = environment.get_template("style.css").render(matrix=page.matrix)
+        return templates.get_template("summary.html").render(page=page)
+    style = templates.get_template("style.css").render(matrix=page.matrix)
+    whole = templates.get_template("page.html")
     if layout.sheet is not None:
         layout.sheet.out(style)
-        return environment.get_template("page.html").render(page=page, style=None, sheet=layout.sheet.href)
-    return environment.get_template("page.html").render(page=page, style=_Style(style), sheet=None)
+        return whole.render(page=page, style=None, sheet=layout.sheet.href, place=layout.place)
+    return whole.render(page=page, style=_Style(style), sheet=None, place=layout.place)
 
 
 class _Style(str):
@@ -33,9 +34,11 @@ class _Style(str):
 
 
 @cache
-def _environment() -> Environment:
+def environment(room: str | None = None) -> Environment:
+    """The templates of this room, and before them those of another ``room`` (a package) that uses them."""
+    rooms = [__package__] if room is None else [room, __package__]
     return Environment(
-        loader=PackageLoader(__package__, "templates"),
+        loader=ChoiceLoader([PackageLoader(one, "templates") for one in rooms]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_seen,

@@ -15,6 +15,7 @@ from orchestrator.records import FINISHED, RunState
 from orchestrator.store.sql import rows
 from orchestrator.store.sql.engine import Db, marks
 from orchestrator.store.sql.journal import SqlJournal
+from orchestrator.store.sql.listing import SqlListing
 
 # Rows of one transaction: some ten milliseconds of work, a few megabytes at most.
 ROWS = 2000
@@ -37,7 +38,7 @@ class _Spec(NamedTuple):
     position: int
 
 
-class SqlUpkeep(SqlJournal):
+class SqlUpkeep(SqlJournal, SqlListing):
     """Implements most of :class:`orchestrator.store.base.WholeStore`; what the methods promise is said there.
 
     How large a store is and how its space is given back is each database's own.

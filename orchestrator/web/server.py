@@ -1,0 +1,222 @@
+"""The door to HTTP: requests become values, pages become answers, and nothing that goes wrong reaches a
+stranger."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.safe import terminal
+from orchestrator.web.asking import NotFound, loggable, wanted, wants_json
+from orchestrator.web.guard import Asked, Refusal, Terms, refusal
+from orchestrator.web.shelf import Crowded, Page
+from orchestrator.web.site import Site
+
+# Connections at once, and seconds until the first request on one must be there: whoever is slow is let go.
+MOST_CONNECTIONS: Final = 500
+FIRST_WORDS: Final = 15.0
+IDLE: Final = 30.0
+
+_log = structlog.get_logger("orchestrator.web")
+# aiohttp tells of every client that leaves in the middle or speaks no HTTP.
+_QUIET: Final = logging.getLogger("orchestrator.web.connections")
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
+
+POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS: Final[Mapping[str, str]] = {
+    "Server": "orchestrator",
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Robots-Tag": "noindex, nofollow",
+    # Kept by nobody but the browser that asked, which asks whether it is still so.
+    "Cache-Control": "private, no-cache",
+}
+
+
+class Door:
+    """Answers requests from a site, for those who may ask by the terms."""
+
+    def __init__(self, site: Site, terms: Terms) -> None:
+        self._site, self._terms = site, terms
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request; whatever goes wrong is an answer without a reason."""
+        if isinstance(request.protocol, _Connection):
+            request.protocol.spoke()
+        try:
+            return await self._answer(request)
+        except OrchestratorError as problem:
+            _log.warning("page failed", address=_address(request), why=terminal(problem.message))
+        except Exception as error:
+            # Whoever asks learns nothing of it, and the server goes on; the log has it.
+            _log.exception("defect", address=_address(request), error=type(error).__name__)
+        return _plain(500, "This page could not be made.\n")
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        refused = refusal(self._terms, _asked(request))
+        if refused is not None:
+            return _refused(request, refused)
+        if request.method not in ("GET", "HEAD"):
+            return _refused(request, Refusal(405, "a method that no page has", {"Allow": "GET, HEAD"}))
+        try:
+            asked = wanted(request.raw_path)
+        except NotFound as problem:
+            return _refused(request, Refusal(404, str(problem)))
+        try:
+            page = await self._site.answer(asked, as_json=wants_json(request.headers.get("Accept")))
+        except Crowded:
+            _log.warning("crowded", address=_address(request))
+            return _plain(503, "Too many large pages are being made.\n", {"Retry-After": "5"})
+        return _sent(request, page)
+
+
+def _asked(request: web.BaseRequest) -> Asked:
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers.items():
+        headers.setdefault(name.lower(), []).append(value)
+    return Asked(request.remote, headers)
+
+
+def _address(request: web.BaseRequest) -> str:
+    return terminal(loggable(request.raw_path))
+
+
+_WORDS: Final[Mapping[int, str]] = {
+    401: "Who asks? A token is wanted.\n",
+    403: "Not for you.\n",
+    404: "There is no such page.\n",
+    405: "No page changes anything: only GET.\n",
+    421: "Ask by an address, or by a name of this server.\n",
+}
+
+
+def _refused(request: web.BaseRequest, refused: Refusal) -> web.Response:
+    # Whoever is not let in is worth a line; an address that there is not is asked for all day.
+    tell = _log.warning if refused.status in (401, 403, 421) else _log.info
+    tell(
+        "refused",
+        status=refused.status,
+        why=refused.why,
+        method=terminal(request.method, 20),
+        address=_address(request),
+        peer=terminal(request.remote or "-"),
+    )
+    return _plain(refused.status, _WORDS[refused.status], refused.headers)
+
+
+def _plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(
+        status=status, text=text, content_type="text/plain", headers={**HEADERS, **(headers or {})}
+    )
+
+
+def _sent(request: web.BaseRequest, page: Page) -> web.Response:
+    headers = {**HEADERS, "Vary": "Accept, Authorization"}
+    if page.goes_to is not None:
+        return web.Response(status=page.status, headers={**headers, "Location": page.goes_to})
+    if page.again is not None:
+        # A header, and no element: the page can be kept, and be asked for once more without it.
+        headers["Refresh"] = str(page.again)
+    if page.tag is not None:
+        headers["ETag"] = f'"{page.tag}"'
+        if f'"{page.tag}"' in request.headers.get("If-None-Match", ""):
+            return web.Response(status=304, headers=headers)
+    return web.Response(
+        status=page.status, body=page.body, content_type=page.kind, charset="utf-8", headers=headers
+    )
+
+
+class _Connection(RequestHandler):
+    """A connection that is let go if no request comes, or if there are too many; what is no HTTP is refused
+    in our words."""
+
+    __slots__ = ("_first", "_others")
+
+    def __init__(self, server: _Server, others: set[RequestHandler]) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            logger=_QUIET,
+            access_log=None,  # type: ignore[arg-type] # as AppRunner takes it: none
+            keepalive_timeout=IDLE,
+            lingering_time=2.0,
+            tcp_keepalive=False,
+        )
+        self._others = others
+        self._first: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._others.add(self)
+        if len(self._others) > MOST_CONNECTIONS:
+            self.force_close()
+            return
+        self._first = asyncio.get_running_loop().call_later(FIRST_WORDS, self.force_close)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.spoke()
+        self._others.discard(self)
+        super().connection_lost(exc)
+
+    def spoke(self) -> None:
+        """The whole head of a request has come."""
+        if self._first is not None:
+            self._first.cancel()
+            self._first = None
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        del exc, message  # they tell of the inside
+        why = "no HTTP that is understood here"
+        _log.info("refused", status=status, why=why, peer=terminal(request.remote or "-"))
+        self.keep_alive(False)
+        return _plain(status if status in (400, 413, 431) else 400, "This is no request.\n")
+
+
+class _Server(web.Server):
+    """Makes the connections of ours."""
+
+    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        super().__init__(handler)
+        self._open: set[RequestHandler] = set()
+
+    def __call__(self) -> RequestHandler:
+        return _Connection(self, self._open)
+
+
+@asynccontextmanager
+async def serving(site: Site, terms: Terms, host: str, port: int) -> AsyncIterator[str]:
+    """Listen while the context lasts; gives the origin, as ``http://127.0.0.1:PORT``.
+
+    Raises ``OSError`` where the port cannot be had.
+    """
+    runner = web.ServerRunner(_Server(Door(site, terms).handle), shutdown_timeout=2.0)
+    await runner.setup()
+    try:
+        tcp = web.TCPSite(runner, host, port)
+        await tcp.start()
+        bound = runner.addresses[0][1]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,122 @@
+"""`orchestrator serve` as people start it: what it refuses to be, how it ends, and a token that is never
+shown."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from web_site import furnish
+
+from orchestrator.store.opening import open_store
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+_ORIGIN = re.compile(rb"pages on (http://\S+), Ctrl-C ends it")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> Path:
+    """A store with runs."""
+    file = tmp_path / "runs.db"
+    async with open_store(str(file)) as opened:
+        await furnish(opened.store)
+    return file
+
+
+async def _started(store: Path, *words: str) -> asyncio.subprocess.Process:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(store.parent), "ORCHESTRATOR_STORE": str(store)}
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "orchestrator", "serve", *words),
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def _refused(store: Path, *words: str) -> str:
+    process = await _started(store, *words)
+    out, err = await asyncio.wait_for(process.communicate(), 120)
+    assert (process.returncode, out) == (2, b""), err
+    assert b"Traceback" not in err
+    return err.decode()
+
+
+@asynccontextmanager
+async def _serving(store: Path, *words: str) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    process = await _started(store, "--port", "0", *words)
+    assert process.stderr is not None
+    try:
+        line = await asyncio.wait_for(process.stderr.readline(), 120)
+        found = _ORIGIN.search(line)
+        assert found is not None, line + await process.stderr.read()
+        yield found[1].decode(), process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_it_serves_until_a_signal_comes_and_ends_with_0(store: Path) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        async with _serving(store) as (origin, process), aiohttp.ClientSession() as client:
+            async with client.get(f"{origin}/runs/aa02") as answer:
+                assert answer.status == 200
+            process.send_signal(number)
+            out, err = await asyncio.wait_for(process.communicate(), 120)
+            assert (process.returncode, out, err) == (0, b"", b"")
+
+
+async def test_a_token_of_a_file_is_asked_for_and_never_shown(store: Path) -> None:
+    file = store.with_name("token")
+    file.write_text(f"{TOKEN}\n")
+    async with _serving(store, "--token-file", str(file)) as (origin, process):
+        async with aiohttp.ClientSession() as client:
+            async with client.get(origin) as answer:
+                assert answer.status == 401
+            async with client.get(origin, headers={"Authorization": "Bearer wrong"}) as answer:
+                assert answer.status == 401
+            basic = base64.b64encode(f"me:{TOKEN}".encode()).decode()
+            async with client.get(origin, headers={"Authorization": f"Basic {basic}"}) as answer:
+                assert answer.status == 200
+                assert TOKEN not in await answer.text()
+        process.terminate()
+        _, err = await asyncio.wait_for(process.communicate(), 120)
+        assert TOKEN.encode() not in err
+        assert b"a wrong token" in err
+    text = await _refused(store, "--token-file", str(store.with_name(TOKEN)))
+    assert TOKEN not in text
+
+
+async def test_it_does_not_open_the_runs_to_everybody(store: Path) -> None:
+    everywhere = "0.0.0.0"  # noqa: S104 - refused here
+    assert "everybody would read every run" in await _refused(store, "--host", everywhere, "--port", "0")
+    file = store.with_name("token")
+    file.write_text("short")
+    assert "has 5 characters" in await _refused(store, "--token-file", str(file))
+
+
+async def test_nonsense_is_told_in_one_line(store: Path) -> None:
+    assert "no store at" in await _refused(store.with_name("none.db"))
+    async with _serving(store) as (origin, _):
+        port = origin.rpartition(":")[2]
+        assert "choose another --port" in await _refused(store, "--port", port)
+    assert "cannot listen" in await _refused(
+        store, "--host", "127.0.0.300", "--token-file", str(_token(store))
+    )
+
+
+def _token(store: Path) -> Path:
+    file = store.with_name("token")
+    file.write_text(TOKEN)
+    return file
