@@ -24,13 +24,12 @@ CELLS = 60_000
 class Listed:
     """A page of runs, newest first; ``older`` is the id to go on ``before``, if there are more.
 
-    ``plans`` and ``worlds`` are those that a page can be asked for.
+    ``plans`` are those that a page can be asked for.
     """
 
     runs: tuple[RunRecord, ...]
     older: str | None
     plans: tuple[PlanSeen, ...]
-    worlds: tuple[tuple[str, str | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ async def listed(opened: Opened, which: Which, before: str | None = None, most: 
     runs = [run for run in standing if not which.states or run.state in which.states]
     bare = [run.id for run in runs if run.facts.headline is None][:COUNTED]
     told = [await _counted(opened, run) if run.id in bare else run for run in runs]
-    return Listed(tuple(told), older, tuple(plans), tuple(await store.worlds()))
+    return Listed(tuple(told), older, tuple(plans))
 
 
 def _stored(states: Sequence[RunState]) -> tuple[RunState, ...]:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -106,6 +106,22 @@ class Shelf:
         while self._size > self._most and self._kept:
             _, (_, gone) = self._kept.popitem(last=False)
             self._size -= gone.size
+
+
+class Recent(Generic[T]):
+    """What is read seldom, since it hardly changes and takes long: at most so many seconds old."""
+
+    def __init__(self, now: Callable[[], float], seconds: float, read: Callable[[], Awaitable[T]]) -> None:
+        self._now, self._seconds, self._read = now, seconds, read
+        self._kept: tuple[float, T] | None = None
+        self._one = anyio.Lock()
+
+    async def get(self) -> T:
+        """The value."""
+        async with self._one:
+            if self._kept is None or self._now() - self._kept[0] > self._seconds:
+                self._kept = self._now(), await self._read()
+            return self._kept[1]
 
 
 class Drawer:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from orchestrator.actions import compare as comparing
 from orchestrator.actions import reading
@@ -44,11 +44,13 @@ from orchestrator.report.site.standing import (
 from orchestrator.report.site.view import Frame, TableView, Told
 from orchestrator.store.opening import Opened
 from orchestrator.web.asking import Comparison, Plan, Report, Runs, Simple, Wanted
-from orchestrator.web.shelf import Drawer, Page, Shelf
+from orchestrator.web.shelf import Drawer, Page, Recent, Shelf
 
 HTML, JSON, CSS, TEXT = "text/html", "application/json", "text/css", "text/plain"
 # Seconds that a page may be old: lists, the report of a run that goes on, what cannot change any more.
 LIST, LIVE, ENDED = 1.0, 5.0, 3600.0
+# And the worlds that a filter offers, which are read through all runs.
+WORLDS = 30.0
 # Seconds after which the page of a run that goes on, of budgets or of the queue asks for itself again.
 REFRESH = 10
 
@@ -69,6 +71,11 @@ class Site:
     clock: Clock
     mask: Callable[[str], str] = str
     organizations: tuple[str, ...] = ()
+
+    @cached_property
+    def worlds(self) -> Recent[list[tuple[str, str | None]]]:
+        """The worlds of the store."""
+        return Recent(self.clock.now, WORLDS, self.opened.store.worlds)
 
     async def answer(self, wanted: Wanted, *, as_json: bool) -> Page:
         """The page, or its document. What is not there is a page that says so.
@@ -134,7 +141,7 @@ class Site:
         return page if still else replace(page, again=REFRESH)
 
     async def _runs(self, wanted: Runs, as_json: bool) -> Page:
-        worlds = {label_of(world): world for world in await self.opened.store.worlds()}
+        worlds = {label_of(world): world for world in await self.worlds.get()}
         states = () if wanted.state is None else (wanted.state,)
         origin, account = worlds.get(wanted.organization or "", (None, None))
         if wanted.organization is not None and origin is None:
@@ -149,7 +156,7 @@ class Site:
             found.runs,
             now=self.clock.wall(),
             plans=found.plans,
-            worlds=found.worlds,
+            worlds=worlds.values(),
             plan=wanted.plan,
             state=wanted.state,
             organization=wanted.organization,
