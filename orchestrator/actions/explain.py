@@ -28,9 +28,9 @@ async def explain(archive: Archive, run: RunRecord, cell: str, agent: str | None
     """
     planned = await archive.spec_names(run.id)
     names = {one.id: one.name for one in (await archive.agents(run.id)).values()}
-    target, agent = _parted(cell, agent, planned)
+    target, agent = parted(cell, agent, planned)
     meant = specs_meant(target, planned)
-    agents = None if agent is None else _agents_meant(agent, names)
+    agents = None if agent is None else agents_meant(agent, names)
     all_cells = [one async for one in archive.cells_of(run.id, [spec.key for spec in meant])]
     all_cells += [one async for one in archive.left_out(run.id) if _is_of(one, target)]
     cells = [one for one in all_cells if agents is None or one.agent_id in agents]
@@ -116,13 +116,13 @@ def specs_meant(target: str, planned: Sequence[SpecName]) -> list[SpecName]:
     return exact or by_target or [spec for spec in planned if _has(spec.test, target)]
 
 
-def _agents_meant(agent: str, names: Mapping[str, str]) -> set[str]:
+def agents_meant(agent: str, names: Mapping[str, str]) -> set[str]:
     """The ids of the agents with this id or name, else of those that have it in their name."""
     exact = {key for key, name in names.items() if key == agent or folded(name) == folded(agent)}
     return exact or {key for key, name in names.items() if _has(name, agent)}
 
 
-def _parted(cell: str, agent: str | None, planned: Sequence[SpecName]) -> tuple[str, str | None]:
+def parted(cell: str, agent: str | None, planned: Sequence[SpecName]) -> tuple[str, str | None]:
     """Target and agent. A target may have an @ of its own."""
     target, sign, name = cell.rpartition("@")
     if sign and agent is None and name and cell not in {spec.target for spec in planned}:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("reading", "Tell the story of one cell: what it waited for, each look, what came of it."),
     "diff": ("compare", "Hold a run against an earlier one: what got better or worse."),
     "baseline": ("compare", "Name runs that later ones are compared with."),
+    "promote": ("promote", "Make scheduled tests of instant ones, as JSON or Terraform."),
     "agents": ("agents", "List agents, or those that a plan's selector matches."),
     "doctor": ("doctor", "Check token, origin, account group, clock, limits and store."),
     "store": ("store", "Tell what the store holds; prune old runs."),

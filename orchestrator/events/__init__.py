@@ -24,6 +24,7 @@ from orchestrator.events.limits import (
     WindowOpened,
     WindowProbed,
 )
+from orchestrator.events.promotions import Promoted, PromotionFact, PromotionIntended, PromotionRefused
 from orchestrator.events.verdicts import Judged
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Json
@@ -336,7 +337,7 @@ RunFact: TypeAlias = (
     | Standing
 )
 RequestFact: TypeAlias = RequestSent | RequestAnswered | RequestFailed
-Fact: TypeAlias = RunFact | RequestFact | BudgetFact | Unknown
+Fact: TypeAlias = RunFact | RequestFact | BudgetFact | PromotionFact | Unknown
 
 # The one name of each fact, in the store and in the log. Names are stored; do not change them.
 KINDS: Mapping[type[Fact], str] = {
@@ -373,6 +374,9 @@ KINDS: Mapping[type[Fact], str] = {
     BudgetReset: "budget.reset",
     BudgetRecreated: "budget.recreated",
     BudgetAlone: "budget.alone",
+    PromotionIntended: "promotion.intended",
+    Promoted: "promotion.created",
+    PromotionRefused: "promotion.refused",
 }
 _NAMES: Mapping[type, tuple[str, ...]] = {
     kind: tuple(one.name for one in fields(kind)) for kind in (*KINDS, EndedWindow, BudgetStanding)

@@ -47,6 +47,7 @@ from orchestrator.events.limits import (
     WindowOpened,
     WindowProbed,
 )
+from orchestrator.events.promotions import Promoted, PromotionFact, PromotionIntended, PromotionRefused
 from orchestrator.events.verdicts import Judged, verdicts_in
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Answer, AnswerStatus, Json, Path
@@ -74,7 +75,9 @@ _SILENT = 12
 # Kinds of metrics whose unit is not said.
 _BARE = frozenset({PLAIN, COUNT, TEXT, BOOL})
 # What is not of one test.
-_OfTheWhole: TypeAlias = CircuitOpened | Probed | WaitEnded | Standing | RequestFact | BudgetFact | Unknown
+_OfTheWhole: TypeAlias = (
+    CircuitOpened | Probed | WaitEnded | Standing | RequestFact | BudgetFact | PromotionFact | Unknown
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +262,22 @@ def _told_of_the_whole(fact: _OfTheWhole) -> str:  # noqa: PLR0911 - as above
             return f"a {what.value} was not answered: {terminal(error)}"
         case Unknown(kind, facts):
             return f"{terminal(kind)}{_rest(facts)}"
+        case PromotionIntended() | Promoted() | PromotionRefused():
+            return _told_of_a_promotion(fact)
         case _:
             return _told_of_a_limit(fact)
+
+
+def _told_of_a_promotion(fact: PromotionFact) -> str:
+    match fact:
+        case PromotionIntended(_, name):
+            return f"the creation of a scheduled test is sent, named {terminal(name)}"
+        case Promoted(_, test_id):
+            return f"scheduled as test {terminal(test_id)}"
+        case PromotionRefused(_, detail):
+            return f"not scheduled: {terminal(detail)}"
+        case _:
+            assert_never(fact)
 
 
 def _told_of_a_limit(fact: BudgetFact) -> str:  # noqa: PLR0911 - as above

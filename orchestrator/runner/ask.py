@@ -39,13 +39,13 @@ async def ask(
     give_up = clock.now() + LONGEST_WAIT
     failures, hint = 0, REACH_HINT
     while True:
-        permit = await _permit(ledger, clock, give_up)
+        permit = await permit_for(ledger, clock, give_up)
         try:
             reply = await wire.send(permit, request)
             outcome = read_outcome(reply.status, age=float("inf"))
             if outcome is ReadOutcome.ROWS:
                 return read(reply.body), reply
-            problem = _problem(dialect, request, reply)
+            problem = problem_of(dialect, request, reply)
         except (TransportError, BadAnswer) as error:
             problem, outcome = str(error), ReadOutcome.AGAIN
             hint = getattr(error, "hint", None) or REACH_HINT
@@ -60,7 +60,7 @@ async def ask(
         await clock.sleep(backoff(failures, jitter()) / 4)
 
 
-def _problem(dialect: Dialect, request: Request, reply: Reply) -> str:
+def problem_of(dialect: Dialect, request: Request, reply: Reply) -> str:
     """What an answer that is none says. Raises ``Refused`` where asking again is no use, or harms."""
     problem = dialect.problem(reply.status, reply.headers, reply.body)
     if reply.status == 401:
@@ -73,7 +73,8 @@ def _problem(dialect: Dialect, request: Request, reply: Reply) -> str:
     return f"status {reply.status}: {problem}"
 
 
-async def _permit(ledger: Ledger, clock: Clock, give_up: float) -> Permit:
+async def permit_for(ledger: Ledger, clock: Clock, give_up: float) -> Permit:
+    """A permit for one call of the organization's. Raises ``Unanswered`` if there is none by ``give_up``."""
     while True:
         now = clock.now()
         permit = ledger.try_reserve(now, instant=False)

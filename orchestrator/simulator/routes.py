@@ -20,12 +20,14 @@ from orchestrator.simulator.world import Row, SimTest, World
 # Where links of the fault "foreign-links" lead: a name that cannot exist (RFC 2606).
 FOREIGN: Final = "http://foreign.invalid"
 _WINDOW: Final = re.compile(r"([0-9]{1,9})([smhdw]?)")
+# Far from the ids of instant tests.
+_FIRST_SCHEDULED: Final = 900_001
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that was recognized. ``kind`` is create, rerun, read, agents or other."""
+    """A request that was recognized. ``kind`` is create, rerun, read, agents, schedule or other."""
 
     kind: str
     run: Callable[..., Made]
@@ -45,8 +47,11 @@ class Version(Protocol):
 
     prefix: str
 
-    def classify(self, path: str) -> tuple[Call, str] | None:
-        """The call behind a path below the prefix and the method that it wants; None is a 404."""
+    def classify(self, path: str, method: str) -> tuple[Call, str] | None:
+        """The call behind a path below the prefix and the method that it wants; None is a 404.
+
+        ``method`` tells apart what lies at one path.
+        """
 
     def problem(self, refusal: Refusal, path: str) -> Made:
         """An error in this version's own form."""
@@ -58,6 +63,7 @@ class Record:
 
     creations: list[JsonObject] = field(default_factory=list)
     reruns: list[JsonObject] = field(default_factory=list)
+    scheduled: list[JsonObject] = field(default_factory=list)
     unknown_fields: list[str] = field(default_factory=list)
 
 
@@ -128,6 +134,14 @@ class Context:
         test = self.world.rerun(test_id, self.now)
         self.record.reruns.append({"test_id": test_id, "at": self.now, "round": len(test.rounds)})
         return test
+
+    def schedule(self, type_name: str, body: JsonObject) -> int:
+        """A scheduled test: it is there, and never runs. Returns its id."""
+        test_id = _FIRST_SCHEDULED + len(self.record.scheduled)
+        self.record.scheduled.append(
+            {"test_id": str(test_id), "name": body.get("testName"), "type": type_name, "at": self.now}
+        )
+        return test_id
 
     def note_unknown(self, names: list[str]) -> None:
         """Remember fields that no document knows; the API's reaction to them is not documented."""

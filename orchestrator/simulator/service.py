@@ -99,6 +99,7 @@ class Service:
         told: JsonObject = {
             "creations": list(self._record.creations),
             "reruns": list(self._record.reruns),
+            "scheduled": list(self._record.scheduled),
             "requests": dict(self._requests),
             "refused_429": {"own": self._refused.total(), **self._refused, "others": self._others_refused},
             "others": {"taken": self._limits.others.taken, "refused": self._limits.others.refused},
@@ -122,7 +123,7 @@ class Service:
         version = self._versions.get(prefix)
         if version is None:
             return self._elsewhere(request, prefix, rest, date)
-        call, method = version.classify(rest) or (Call("other", _nothing), request.method)
+        call, method = version.classify(rest, request.method) or (Call("other", _nothing), request.method)
         self._requests[call.kind] += 1
         faults = self._faults.hit(call.kind, call.layer, self._type_of(call))
         early = next((fault for fault in faults if KINDS[fault.kind][0] is When.BEFORE), None)

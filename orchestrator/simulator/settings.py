@@ -29,7 +29,7 @@ MEDIANS: Mapping[str, float] = MappingProxyType(
 )
 
 # Calls that a fault can be aimed at. "agents" is every look at agents, labels and account groups.
-MATCHES = ("any", "create", "rerun", "read", "agents")
+MATCHES = ("any", "create", "rerun", "read", "agents", "schedule")
 
 
 @dataclass(frozen=True, slots=True)

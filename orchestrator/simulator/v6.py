@@ -83,7 +83,7 @@ class V6:
         headers = {"Allow": refusal.allow} if refusal.allow else {}
         return Made(refusal.status, {"errorMessage": message}, headers)
 
-    def classify(self, path: str) -> tuple[Call, str] | None:
+    def classify(self, path: str, method: str) -> tuple[Call, str] | None:
         """The call behind a path and the method that it wants; None is a 404."""
         parts = path.removesuffix(".json").split("/")
         match parts:

@@ -35,6 +35,14 @@ _DETAIL: Final = re.compile(
     r"test-results/([^/]+)/(path-vis|page-load|web-transactions|api)/agent/([^/]+)/round/([^/]+)"
 )
 _DIRECTIONS: Final = ("to-target", "from-target", "bidirectional")
+_INTERVALS: Final = (60, 120, 300, 600, 900, 1800, 3600)
+# The fields that a scheduled test has beside those of an instant one.
+_SCHEDULING: Final = frozenset(
+    {
+        *("interval", "subinterval", "httpInterval", "enabled"),
+        *("alertsEnabled", "alertRules", "bgpMeasurements", "monitors", "usePublicBgp"),
+    }
+)
 _TYPES: Final = ("cloud", "enterprise", "enterprise-cluster")
 
 
@@ -81,10 +89,12 @@ class V7:
         headers = {"Allow": refusal.allow} if refusal.allow else {}
         return Made(refusal.status, body, headers, PROBLEM)
 
-    def classify(self, path: str) -> tuple[Call, str] | None:
+    def classify(self, path: str, method: str) -> tuple[Call, str] | None:
         """The call behind a path and the method that it wants; None is a 404."""
         parts = path.split("/")
         match parts:
+            case ["tests", kind] if method == "POST" and kind in LAYERS:
+                return Call("schedule", self._schedule, (kind,), type_name=kind), "POST"
             case ["tests", *rest] if len(rest) <= 2:
                 return self._classify_tests(rest)
             case ["test-results", test_id, layer, *rest] if layer in ERROR_FIELDS:
@@ -200,6 +210,42 @@ class V7:
         agents = "agent" in request.query.get("expand", "").split(",")
         location = context.href(f"tests/{type_name}/{test.id}")
         return Made(201, test_shape(context, test, agents=agents), {"Location": location}, HAL)
+
+    def _schedule(self, context: Context, request: SimRequest, type_name: str) -> Made:
+        """A scheduled test: the fields of an instant one, and when it runs."""
+        body = context.json_body(request)
+        wrong = [(name, f"{name} is required") for name in ("interval",) if name not in body]
+        if "interval" in body and body["interval"] not in _INTERVALS:
+            wrong.append(("interval", "unknown interval"))
+        wrong += [
+            (name, "must be a boolean")
+            for name in ("alertsEnabled", "enabled")
+            if not isinstance(body.get(name, True), bool)
+        ]
+        if wrong:
+            raise Refusal(400, "Your request object contains invalid fields.", tuple(wrong))
+        of_instant = {name: value for name, value in body.items() if name not in _SCHEDULING}
+        settings = context.settings
+        check(
+            type_name,
+            of_instant,
+            WIRE,
+            context.world.agents,
+            read_only=True,
+            refuse_unknown=settings.refuse_unknown_fields,
+            refuse_disabled=settings.refuse_disabled,
+        )
+        test_id = context.schedule(type_name, body)
+        location = context.href(f"tests/{type_name}/{test_id}")
+        shown: JsonObject = {
+            **_echo(type_name, of_instant),
+            **{name: body[name] for name in _SCHEDULING if name in body},
+            "testId": str(test_id),
+            "testName": body.get("testName"),
+            "type": type_name,
+            "_links": {"self": {"href": location}},
+        }
+        return Made(201, shown, {"Location": location}, HAL)
 
     def _rerun(self, context: Context, _request: SimRequest, test_id: str) -> Made:
         context.rerun(test_id)

@@ -32,6 +32,12 @@ _RESULTS = re.compile(r"/v7/test-results/([^/]+)/([^/]+)\Z")
 _PLACE = re.compile(r"/v7/test-results/[^/]+/[^/]+\Z")
 
 
+def body_of(spec: Spec, name: str) -> JsonObject:
+    """The fields of a test. The plan's have v7 names already; ``raw`` has the last word."""
+    agents: list[Json] = [{"agentId": agent} for agent in spec.agents]
+    return {"testName": name, "agents": agents, **spec.fields, **spec.raw}
+
+
 class V7:
     """The dialect of version 7."""
 
@@ -68,14 +74,9 @@ class V7:
         return listing.read_account_groups(body)
 
     def create(self, spec: Spec, name: str, aid: str | None) -> Request:
-        """Create a test. The plan's fields have v7 names already; ``raw`` has the last word."""
-        body: JsonObject = {
-            "testName": name,
-            "agents": [{"agentId": agent} for agent in spec.agents],
-            **spec.fields,
-            **spec.raw,
-        }
-        return Request("POST", f"/v7/tests/{quoted(spec.type)}/instant", with_aid(aid), body, instant=True)
+        """Create a test."""
+        path = f"/v7/tests/{quoted(spec.type)}/instant"
+        return Request("POST", path, with_aid(aid), body_of(spec, name), instant=True)
 
     def read_created(self, body: bytes, headers: Mapping[str, str]) -> Created:
         """Return the test's id and its result links."""
