@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.errors import (
         CeilingExceeded,
         Exit,
+        MissingExtra,
         NoBase,
         NothingToDo,
         OrchestratorError,
@@ -74,6 +75,7 @@ __all__ = [
     "Insight",
     "Listener",
     "LostCreations",
+    "MissingExtra",
     "NoBase",
     "NothingToDo",
     "OrchestratorError",
@@ -134,6 +136,7 @@ _HOMES = {
     "orchestrator.errors": (
         "CeilingExceeded",
         "Exit",
+        "MissingExtra",
         "NoBase",
         "NothingToDo",
         "OrchestratorError",
