@@ -64,12 +64,18 @@ class Rule:
     but: tuple[str, ...] = ()
     through_others: bool = True
 
-    def broken_by(self, imports: Iterable[Import], known: Mapping[str, Path]) -> set[str]:
-        """Every breach, as a way from module to module that a reader can follow."""
+    def broken_by(
+        self, imports: Iterable[Import], known: Mapping[str, Path], among: Iterable[str] | None = None
+    ) -> set[str]:
+        """Every breach, as a way from module to module that a reader can follow.
+
+        ``among``: only those that begin in one of these modules.
+        """
         edges: dict[str, list[Import]] = {}
         for one in imports:
             edges.setdefault(one.module, []).append(one)
-        starts = [name for name in {*edges, *known} if inside(name, self.who) and not inside(name, self.but)]
+        all_of_them = {*edges, *known} if among is None else among
+        starts = [name for name in all_of_them if inside(name, self.who) and not inside(name, self.but)]
         return {way for start in starts for way in self._from(start, edges, dict(known))}
 
     def _from(self, start: str, edges: Mapping[str, list[Import]], known: dict[str, Path]) -> Iterator[str]:
