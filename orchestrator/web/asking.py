@@ -13,6 +13,7 @@ from orchestrator.records import RunState
 LONGEST = 2_000  # characters of an address
 _RUN = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
 _BASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_HOOK = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 LAST = "last"
 
 
@@ -103,6 +104,15 @@ def wanted(target: str) -> Wanted:
     if parts[0] == "runs" and len(parts) == 3 and parts[2] == "style.css":
         return Report(_run(parts[1]), style=True)
     raise NotFound("no page has this address")
+
+
+def hook_of(target: str) -> str | None:
+    """The name of the hook that a request is for; ``None`` if it is for a page."""
+    path = target.partition("?")[0]
+    if not path.startswith("/hooks/"):
+        return None
+    name = path.removeprefix("/hooks/")
+    return name if _HOOK.fullmatch(name) else "-"
 
 
 def _runs(asked: Mapping[str, Sequence[str]]) -> Runs:

@@ -62,15 +62,23 @@ _WHO = {"WWW-Authenticate": 'Basic realm="orchestrator", charset="UTF-8"'}
 
 def refusal(terms: Terms, asked: Asked) -> Refusal | None:
     """Why this request is not answered; ``None`` if it may be."""
-    hosts = asked.headers.get("host", ())
-    if len(hosts) != 1 or not known_host(hosts[0], terms.names):
-        return Refusal(421, "the Host header is missing, doubled, or a name that is not ours")
+    strange = strange_host(terms, asked)
+    if strange is not None:
+        return strange
     if terms.user_header is not None:
         return _by_user(terms, terms.user_header, asked)
     if terms.token is not None and not _has_token(terms.token, asked.headers.get("authorization", ())):
         given = asked.headers.get("authorization")
         return Refusal(401, "a wrong token" if given else "no token", _WHO)
     return None
+
+
+def strange_host(terms: Terms, asked: Asked) -> Refusal | None:
+    """Why a request is not meant for us; ``None`` if it is."""
+    hosts = asked.headers.get("host", ())
+    if len(hosts) == 1 and known_host(hosts[0], terms.names):
+        return None
+    return Refusal(421, "the Host header is missing, doubled, or a name that is not ours")
 
 
 def _by_user(terms: Terms, header: str, asked: Asked) -> Refusal | None:

@@ -5,18 +5,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
+import anyio
 import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from orchestrator.alerts.take import MOST_BYTES
+from orchestrator.alerts.values import Received
 from orchestrator.errors import OrchestratorError
 from orchestrator.safe import terminal
-from orchestrator.web.asking import NotFound, loggable, wanted, wants_json
-from orchestrator.web.guard import Asked, Refusal, Terms, refusal
+from orchestrator.web.asking import NotFound, hook_of, loggable, wanted, wants_json
+from orchestrator.web.defects import defect
+from orchestrator.web.guard import Asked, Refusal, Terms, refusal, strange_host
+from orchestrator.web.hooks import Alerts
 from orchestrator.web.shelf import Crowded, Page
 from orchestrator.web.site import Site
 
@@ -24,6 +30,9 @@ from orchestrator.web.site import Site
 MOST_CONNECTIONS: Final = 500
 FIRST_WORDS: Final = 15.0
 IDLE: Final = 30.0
+# Bodies that are read at once, and seconds within which one must be there.
+MOST_BODIES: Final = 16
+BODY_WITHIN: Final = 10.0
 
 _log = structlog.get_logger("orchestrator.web")
 # aiohttp tells of every client that leaves in the middle or speaks no HTTP.
@@ -50,10 +59,12 @@ HEADERS: Final[Mapping[str, str]] = {
 
 
 class Door:
-    """Answers requests from a site, for those who may ask by the terms."""
+    """Answers requests from a site, for those who may ask by the terms; and takes alerts, if there are
+    hooks."""
 
-    def __init__(self, site: Site, terms: Terms) -> None:
-        self._site, self._terms = site, terms
+    def __init__(self, site: Site, terms: Terms, alerts: Alerts | None = None) -> None:
+        self._site, self._terms, self._alerts = site, terms, alerts
+        self._reading = anyio.CapacityLimiter(MOST_BODIES)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request; whatever goes wrong is an answer without a reason."""
@@ -65,10 +76,13 @@ class Door:
             _log.warning("page failed", address=_address(request), why=terminal(problem.message))
         except Exception as error:
             # Whoever asks learns nothing of it, and the server goes on; the log has it.
-            _log.exception("defect", address=_address(request), error=type(error).__name__)
+            _log.error("defect", address=_address(request), **defect(error))
         return _plain(500, "This page could not be made.\n")
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        hook = hook_of(request.raw_path)
+        if hook is not None:
+            return await self._hook(request, hook)
         refused = refusal(self._terms, _asked(request))
         if refused is not None:
             return _refused(request, refused)
@@ -85,6 +99,40 @@ class Door:
             return _plain(503, "Too many large pages are being made.\n", {"Retry-After": "5"})
         return _sent(request, page)
 
+    async def _hook(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
+        """An alert: its sender proves itself by the hook's secret, and learns nothing but a status."""
+        refused = strange_host(self._terms, _asked(request))
+        if refused is None and request.method != "POST":
+            refused = Refusal(405, "alerts are posted", {"Allow": "POST"})
+        if refused is None and (self._alerts is None or not self._alerts.has(name)):
+            refused = Refusal(404, "there is no such hook")
+        if refused is not None or self._alerts is None:
+            return _refused(request, refused or Refusal(404, "there are no hooks"))
+        body = await self._body(request)
+        if isinstance(body, Refusal):
+            return _refused(request, body)
+        verdict = self._alerts.take(name, Received(_asked(request).headers, body))
+        headers = {} if verdict.again is None else {"Retry-After": str(math.ceil(verdict.again))}
+        return _plain(verdict.status, _WORDS.get(verdict.status, "Not taken.\n"), headers)
+
+    async def _body(self, request: web.BaseRequest) -> bytes | Refusal:
+        if request.content_length is not None and request.content_length > MOST_BYTES:
+            return Refusal(413, f"a body of {request.content_length} bytes", _CLOSE)
+        if self._reading.available_tokens < 1:
+            return Refusal(503, "too many bodies are being read", {"Retry-After": "5", **_CLOSE})
+        async with self._reading:
+            body = bytearray()
+            with anyio.move_on_after(BODY_WITHIN):
+                async for piece in request.content.iter_any():
+                    body += piece
+                    if len(body) > MOST_BYTES:
+                        return Refusal(413, f"a body of more than {MOST_BYTES} bytes", _CLOSE)
+                return bytes(body)
+        return Refusal(408, f"its body did not come within {BODY_WITHIN:.0f} s", _CLOSE)
+
+
+_CLOSE: Final[Mapping[str, str]] = {"Connection": "close"}
+
 
 def _asked(request: web.BaseRequest) -> Asked:
     headers: dict[str, list[str]] = {}
@@ -98,17 +146,26 @@ def _address(request: web.BaseRequest) -> str:
 
 
 _WORDS: Final[Mapping[int, str]] = {
+    200: "Heard.\n",
+    202: "Taken.\n",
+    400: "This is no alert.\n",
     401: "Who asks? A token is wanted.\n",
     403: "Not for you.\n",
     404: "There is no such page.\n",
-    405: "No page changes anything: only GET.\n",
+    405: "Not by this method.\n",
+    408: "Too slow.\n",
+    413: "Too much.\n",
+    422: "Not for this.\n",
+    429: "Not now.\n",
+    503: "Not now.\n",
     421: "Ask by an address, or by a name of this server.\n",
 }
 
 
 def _refused(request: web.BaseRequest, refused: Refusal) -> web.Response:
-    # Whoever is not let in is worth a line; an address that there is not is asked for all day.
-    tell = _log.warning if refused.status in (401, 403, 421) else _log.info
+    # Whoever is not let in is worth a line; a page that there is not is asked for all day.
+    usual = refused.status in (404, 405) and hook_of(request.raw_path) is None
+    tell = _log.info if usual else _log.warning
     tell(
         "refused",
         status=refused.status,
@@ -206,12 +263,14 @@ class _Server(web.Server):
 
 
 @asynccontextmanager
-async def serving(site: Site, terms: Terms, host: str, port: int) -> AsyncIterator[str]:
+async def serving(
+    site: Site, terms: Terms, host: str, port: int, alerts: Alerts | None = None
+) -> AsyncIterator[str]:
     """Listen while the context lasts; gives the origin, as ``http://127.0.0.1:PORT``.
 
     Raises ``OSError`` where the port cannot be had.
     """
-    runner = web.ServerRunner(_Server(Door(site, terms).handle), shutdown_timeout=2.0)
+    runner = web.ServerRunner(_Server(Door(site, terms, alerts).handle), shutdown_timeout=2.0)
     await runner.setup()
     try:
         tcp = web.TCPSite(runner, host, port)

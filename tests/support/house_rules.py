@@ -22,6 +22,7 @@ IO_LIBRARIES = frozenset(
 )
 PURE = (
     *(
+        "alerts",
         "schedule",
         "budget",
         "verdict",
@@ -153,6 +154,11 @@ RULES: tuple[Rule, ...] = (
         ("thousandeyes",),
         tuple(sorted(IO_LIBRARIES)),
         but=("thousandeyes.client", "thousandeyes.faults", "thousandeyes.held", "thousandeyes.watch"),
+    ),
+    Rule(
+        "what is decided of an alert knows no store, no action and nobody who starts something",
+        ("alerts",),
+        ("store", "actions", "runner", "app", "web", "thousandeyes"),
     ),
     Rule(
         "what the web entrance decides is pure",

@@ -16,6 +16,7 @@ from orchestrator.records import BudgetSeen, Planned, RunFacts, RunSettings, Run
 from orchestrator.store.base import Store
 from orchestrator.store.opening import open_store
 from orchestrator.web.guard import Terms
+from orchestrator.web.hooks import Alerts
 from orchestrator.web.server import serving
 from orchestrator.web.shelf import Drawer, Shelf
 from orchestrator.web.site import Site
@@ -86,7 +87,7 @@ def _nobody(_: str) -> None:
 
 @asynccontextmanager
 async def site_over(
-    folder: Path, terms: Terms | None = None, *, furnished: bool = True
+    folder: Path, terms: Terms | None = None, *, furnished: bool = True, alerts: Alerts | None = None
 ) -> AsyncIterator[str]:
     """A site that is served on loopback; gives its origin. The run that goes on is held by this process."""
     url, clock = str(folder / "runs.db"), LoopClock()
@@ -96,6 +97,6 @@ async def site_over(
         site = Site(opened, Drawer(url), Shelf(clock.now), clock)
         async with (
             opened.lease.hold("going", clock, wait=False, told=_nobody),
-            serving(site, terms or Terms(), "127.0.0.1", 0) as origin,
+            serving(site, terms or Terms(), "127.0.0.1", 0, alerts) as origin,
         ):
             yield origin

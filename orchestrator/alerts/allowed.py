@@ -1,0 +1,69 @@
+"""Whether a hook may have a target diagnosed: what it is, and its host held against the hook's patterns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+_PLAIN = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,500}", re.ASCII)
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,252})", re.ASCII)
+_SIX = re.compile(r"[0-9a-f:.]{2,45}", re.ASCII)
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+
+
+def host_of(target: str) -> str | None:
+    """The host that a target names, in lower case: of a URL (http, https), of ``host:port``, or itself.
+
+    ``None`` for what may be something else: a blank, a user before the host, another scheme, a sign that some
+    parsers read otherwise than others.
+    """
+    if not _PLAIN.fullmatch(target) or "@" in target or "\\" in target:
+        return None
+    if "://" not in target:
+        # Nothing but a host and a port: no path in which another host could hide.
+        return _without_port(target.lower())
+    try:
+        parts = urlsplit(target)
+        if parts.scheme.lower() not in ("http", "https"):
+            return None
+        return _without_port(parts.netloc.lower())
+    except ValueError:
+        return None
+
+
+def _without_port(text: str) -> str | None:
+    if text.startswith("["):
+        address, sign, rest = text[1:].partition("]")
+        port = rest.removeprefix(":")
+        if not sign or (rest and (not rest.startswith(":") or not _PORT.fullmatch(port))):
+            return None
+        return address if _SIX.fullmatch(address) else None
+    host, sign, port = text.partition(":")
+    if sign and not _PORT.fullmatch(port):
+        return text if _SIX.fullmatch(text) else None
+    return host if _HOST.fullmatch(host) else None
+
+
+def is_allowed(target: str, patterns: Iterable[str]) -> bool:
+    """Whether the host of a target matches one of the patterns (``shop.example.com``, ``*.example.com``).
+
+    A pattern that ends with a wildcard (``10.0.0.*``) is one of addresses: a name could go on behind it.
+    """
+    host = host_of(target)
+    return host is not None and any(_matches(host.rstrip("."), one.lower().rstrip(".")) for one in patterns)
+
+
+def _matches(host: str, pattern: str) -> bool:
+    last = pattern.rpartition(".")[2]
+    return fnmatchcase(host, pattern) and (not set("*?[") & set(last) or _is_address(host))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
