@@ -50,7 +50,9 @@ async def connect(
     telling = Telling(clock.wall, listeners)
     rng = Random(secrets.randbits(64) if seed is None else seed)  # noqa: S311 - jitter, no secret
     async with AsyncExitStack() as stack:
-        opened = await stack.enter_async_context(open_store(settings.store))
+        opened = await stack.enter_async_context(
+            open_store(settings.store, organization=settings.organization)
+        )
         transport = await stack.enter_async_context(
             HttpTransport(
                 settings.origin,
@@ -100,7 +102,9 @@ async def simulate(
     telling = Telling(clock.wall, listeners)
     rng = Random(seed)  # noqa: S311 - repeatable on purpose
     async with AsyncExitStack() as stack:
-        opened = await stack.enter_async_context(open_store(settings.store, busy=clock.hold))
+        opened = await stack.enter_async_context(
+            open_store(settings.store, organization=settings.organization, busy=clock.hold)
+        )
         origin = await stack.enter_async_context(serve_world(world, clock.wall, clock.rest))
         client = await stack.enter_async_context(
             HttpTransport(origin, Credentials(SIMULATED_TOKEN), now=clock.now)

@@ -11,6 +11,7 @@
     ├── PlanBusy            exit 5   another run of this plan is going on
     ├── CeilingExceeded     exit 6   tests, units or duration; nothing was created
     └── StoreProblem        exit 3   the journal cannot be trusted or written; the run cannot go on
+        └── LostRun         exit 5   another process goes on with the run
 
 A failed test, poll or answer is a record in the store, never one of these.
 """
@@ -121,6 +122,12 @@ class CeilingExceeded(OrchestratorError):
 
 class StoreProblem(OrchestratorError):
     """The store cannot be opened, read or written."""
+
+
+class LostRun(StoreProblem):
+    """Another process has taken the run over, and goes on with it: this one may write nothing more of it."""
+
+    exit_code = Exit.BUSY
 
 
 def telling(group: BaseExceptionGroup[BaseException]) -> BaseException:

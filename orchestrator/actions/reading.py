@@ -76,7 +76,7 @@ class Shown:
 
 async def as_it_stands(opened: Opened, run: RunRecord) -> RunRecord:
     """A run that is said to go on, while nobody holds its lease, was killed: it is interrupted."""
-    if run.state is RunState.RUNNING and not await opened.lease.is_held(run.plan):
+    if run.state is RunState.RUNNING and not await opened.store.goes_on(run):
         return replace(run, state=RunState.INTERRUPTED)
     return run
 

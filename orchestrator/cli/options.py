@@ -15,7 +15,11 @@ from orchestrator.model import Api
 
 Command = Callable[..., None]
 
-store_option = click.option("--store", metavar="PATH", help="Where runs are kept [env: ORCHESTRATOR_STORE].")
+store_option = click.option(
+    "--store",
+    metavar="PATH",
+    help="Where runs are kept, a file or postgresql://HOST/DATABASE [env: ORCHESTRATOR_STORE].",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 verbose_option = click.option(
     "-v", "--verbose", is_flag=True, help="Tell requests, budgets, waits and every reason too."

@@ -45,6 +45,30 @@ def info(as_json: bool, store: str | None) -> None:
 
 
 @store.command()
+@store_option
+def migrate(store: str | None) -> None:
+    """Make the tables of a database, or bring them to this version.
+
+    As the role that owns them, before a new version of orchestrator is used. A file needs it not.
+    """
+    from orchestrator.cli.bodies import store as body  # noqa: PLC0415 - start-up stays light
+
+    body.migrate(store)
+
+
+@store.command()
+@store_option
+def maintain(store: str | None) -> None:
+    """Make the parts of a database's tables for the next 14 days.
+
+    Once a day, as the role that owns them. A file needs it not.
+    """
+    from orchestrator.cli.bodies import store as body  # noqa: PLC0415 - start-up stays light
+
+    body.maintain(store)
+
+
+@store.command()
 @click.option(
     "--keep", type=click.IntRange(0, MOST_KEPT), metavar="N", help="The newest N runs of each plan stay."
 )

@@ -7,7 +7,7 @@ Whatever a method returned from is durable. Times are epoch seconds (wall clock)
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
@@ -273,8 +273,62 @@ class Upkeep(Protocol):
         """What the whole store holds."""
 
 
-class Store(Journal, Archive, Protocol):
-    """What one who conducts a run needs of a store."""
+class LateTest(NamedTuple):
+    """The id of a paid test that came when its run was another process's already. ``at`` is epoch seconds."""
+
+    run: str
+    key: str
+    test_id: str
+    links: Mapping[str, str]
+    at: float
+    adopted: bool = False
+
+
+class Tenure(Protocol):
+    """Whose a run is. Who has claimed it may write it until its lease has ended and somebody else claims it;
+    from then on every write of a run raises :class:`orchestrator.errors.LostRun`, and changes nothing.
+
+    A store of one host has no claims: there the lease on the plan is enough, and a claim is always granted.
+    """
+
+    @property
+    def tenure(self) -> float:
+        """How long a claim lasts that is not renewed (seconds, by the store's clock)."""
+
+    async def claim(self, run: str, owner: str) -> bool:
+        """Take a run that nobody holds, for one execution of it; whether it is ours now.
+
+        ``owner`` is for people. Not even its holder can claim what is held.
+        """
+
+    async def renew(self, runs: Collection[str]) -> Mapping[str, bool]:
+        """Hold these runs longer. Those that are still ours, each with whether its end was asked for."""
+
+    async def let_go(self, run: str) -> None:
+        """Hold a run no longer, so that others may claim it at once; nothing if it is not ours any more."""
+
+    async def goes_on(self, run: RunRecord) -> bool:
+        """Whether somebody, this process too, goes on with a run that has not ended."""
+
+    async def late(self, run: str, key: str, test_id: str, links: Mapping[str, str], at: float) -> None:
+        """Keep the id of a test that was created, though the run is not ours any more."""
+
+    async def late_tests(self, run: str) -> list[LateTest]:
+        """Ids that came late and that nobody has adopted."""
+
+    async def adopt_late(self, run: str) -> list[LateTest]:
+        """Give lost creations of a run that is ours the ids that came late, as :meth:`Journal.adopt` does;
+        those that were taken. What was found otherwise meanwhile stays as it is."""
+
+
+class Store(Journal, Archive, Tenure, Protocol):
+    """What one who conducts a run needs of a store.
+
+    ``patience``: how many seconds a write waits, at most, for a store that is away or locked.
+    """
+
+    @property
+    def patience(self) -> float: ...
 
 
 class WholeStore(Store, Upkeep, Listing, Protocol):

@@ -1,13 +1,15 @@
 """Where runs are kept, by a URL: opens the store, the budgets that its runs share, and the lease on a plan.
 
-The only place that knows which kinds of store there are. Today a URL is ``sqlite:///path`` or a plain path.
+The only place that knows which kinds of store there are: ``sqlite:///path`` or a plain path is a file, and
+``postgresql://host/database`` a database that several hosts share.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 # Beside the store; all runs whose stores are in one folder share it.
 SHARED_BUDGET = "budget.db"
 _URL = "sqlite:///"
+_SERVERS = ("postgresql", "postgres")
 
 
 class MakeLedger(Protocol):
@@ -74,9 +77,14 @@ class Opened:
 def pick_store(flag: str | None, environ: Mapping[str, str]) -> str:
     """The URL of the store: from a flag, the environment, or the default.
 
-    Raises :class:`UsageProblem` for a database that is no file.
+    Raises :class:`UsageProblem` for what can be no store.
     """
     text = flag or environ.get("ORCHESTRATOR_STORE") or ""
+    if is_server(text):
+        from orchestrator.store.postgres.address import address  # noqa: PLC0415 - start-up stays light
+
+        address(text, environ)
+        return text.strip()
     if not text:
         import platformdirs  # noqa: PLC0415 - start-up stays light
 
@@ -89,9 +97,18 @@ def pick_store(flag: str | None, environ: Mapping[str, str]) -> str:
     return str(_file(text))
 
 
+def is_server(url: str) -> bool:
+    """Whether a URL is that of a database server, and no file."""
+    scheme, colon, _ = url.strip().partition("://")
+    return bool(colon) and scheme.lower() in _SERVERS
+
+
 async def store_exists(url: str) -> bool:
-    """Whether there is a store. It makes none. Raises :class:`UsageProblem` for a URL that means none."""
-    return _is_there(_file(url))
+    """Whether there is a store. It makes none. Raises :class:`UsageProblem` for a URL that means none.
+
+    A database is never made by opening it, so one that is named is there.
+    """
+    return is_server(url) or _is_there(_file(url))
 
 
 @asynccontextmanager
@@ -99,17 +116,25 @@ async def open_store(
     url: str,
     *,
     make: bool = True,
+    organization: str = "",
     virtual: bool = False,
     busy: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> AsyncIterator[Opened]:
     """Open a store, and close it at the end of the block.
 
     Without ``make`` there must be one already; where it may not be written it can still be read, and its
-    writes raise :class:`orchestrator.errors.StoreProblem`. ``virtual``: for a clock that jumps while a thread
+    writes raise :class:`orchestrator.errors.StoreProblem`. A database must have its tables: ``orchestrator
+    store migrate``.
+
+    ``organization``: whose the runs are that begin now. ``virtual``: for a clock that jumps while a thread
     works, so the work is done in the event loop. ``busy``: for a clock that can be held, entered while the
     store works. Raises :class:`UsageProblem` for a URL that means no store, or one that is not there, and
     :class:`orchestrator.errors.StoreProblem` where it cannot be opened.
     """
+    if is_server(url):
+        async with _database(url, organization=organization, virtual=virtual, busy=busy) as opened:
+            yield opened
+        return
     from orchestrator.store.sqlite.lease import FileLease  # noqa: PLC0415 - start-up stays light
     from orchestrator.store.sqlite.store import SqliteStore  # noqa: PLC0415 - as above
 
@@ -126,6 +151,89 @@ async def open_store(
     finally:
         with anyio.CancelScope(shield=True):
             await store.close()
+
+
+async def migrate_store(url: str) -> list[str]:
+    """Make the tables of a database, or bring them to this version; the names of what was made.
+
+    Files are brought up to date when they are opened. Raises as :func:`open_store`.
+    """
+    return await _prepare(url, tables=True)
+
+
+async def maintain_store(url: str) -> list[str]:
+    """Make the parts of a database's tables for the next days; the names of what was made."""
+    return await _prepare(url, tables=False)
+
+
+async def _prepare(url: str, *, tables: bool) -> list[str]:
+    if not is_server(url):
+        async with open_store(url):
+            return []
+    with _driver():
+        from orchestrator.store.postgres import upkeep  # noqa: PLC0415 - its driver is an extra
+    return await anyio.to_thread.run_sync(partial(upkeep.prepare, url, tables=tables))
+
+
+@contextmanager
+def _driver() -> Iterator[None]:
+    """Say which extra has the driver, where it is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("psycopg"):
+            raise
+        raise UsageProblem(
+            "a store in PostgreSQL needs its driver", hint="pip install 'orchestrator[postgres]'"
+        ) from error
+
+
+@asynccontextmanager
+async def _database(
+    url: str, *, organization: str, virtual: bool, busy: Callable[[], AbstractContextManager[None]]
+) -> AsyncIterator[Opened]:
+    with _driver():
+        from orchestrator.store.postgres.lease import PostgresLease  # noqa: PLC0415 - its driver is an extra
+        from orchestrator.store.postgres.store import PostgresStore  # noqa: PLC0415 - as above
+    from orchestrator.store.postgres.address import address  # noqa: PLC0415 - as below
+
+    store = await PostgresStore.open(
+        address(url, os.environ),
+        organization=organization,
+        patience=_seconds("ORCHESTRATOR_STORE_PATIENCE"),
+        tenure=_seconds("ORCHESTRATOR_STORE_TENURE"),
+        virtual=virtual,
+        busy=busy,
+    )
+    try:
+        yield Opened(url, store, _own_ledger, PostgresLease(store))
+    finally:
+        with anyio.CancelScope(shield=True):
+            await store.close()
+
+
+def _seconds(name: str) -> float | None:
+    """A number of seconds that the environment names, if it does. Raises :class:`UsageProblem`."""
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds < 1e6:
+        raise UsageProblem(f"{name} is {text!r}, and no number of seconds", hint="leave it out, or give one")
+    return seconds
+
+
+def _own_ledger(
+    origin: str, organization: str, *, rng: Random, reserve: float, urgent: bool, tell: Tell
+) -> Ledger:
+    """Each process counts for itself."""
+    from orchestrator.budget.ledger import LocalLedger  # noqa: PLC0415 - start-up stays light
+
+    del origin, organization, urgent
+    return LocalLedger(reserve=reserve, rng=rng, tell=tell)
 
 
 def _shared_ledger(
@@ -180,7 +288,7 @@ def _path_of(url: str) -> str:
     if ":memory:" in plain or "mode=memory" in plain:
         refused = f"store {url}: what is only in memory is gone when the command ends"
     elif "://" in plain and not plain.startswith((_URL, "file:")):
-        refused = f"store {plain.partition('://')[0]}://…: only a file is supported in this version"
+        refused = f"store {plain.partition('://')[0]}://…: only a file or postgresql:// is supported"
     elif plain.startswith(("file:", "sqlite:")) and not plain.startswith(_URL):
         refused = f"store {url}: a URL of this kind would be taken for the name of a file"
     elif plain.startswith(_URL) and "?" in asked:
@@ -189,4 +297,4 @@ def _path_of(url: str) -> str:
         refused = f"store {url!r}: this names no file"
     else:
         return asked
-    raise UsageProblem(refused, hint="give a path, or sqlite:///path")
+    raise UsageProblem(refused, hint="give a path, sqlite:///path or postgresql://host/database")

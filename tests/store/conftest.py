@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from open_folders import open_folder_for_all
-from stores import KINDS, Kind
+from stores import KINDS, Kind, new_place
 
 from orchestrator.budget.cell import Cell
 from orchestrator.store.base import Lease, Store
@@ -24,9 +24,9 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture
-def url(kind: Kind, tmp_path: Path) -> str:
-    """Where there is no store yet."""
-    return kind.url(tmp_path)
+def url(kind: Kind, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where there is no run yet."""
+    yield from new_place(kind, request)
 
 
 @pytest.fixture
@@ -48,13 +48,13 @@ def lease(opened: Opened) -> Lease:
     return opened.lease
 
 
-@pytest.fixture
-def make_cell(kind: Kind, tmp_path: Path) -> Iterator[MakeCell]:
+@pytest.fixture(params=[kind for kind in KINDS if kind.cell is not None], ids=lambda kind: kind.name)
+def make_cell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeCell]:
     """Makes the cell of a key; each is as if another process had it."""
     made: list[Cell] = []
 
     def make(key: str = "key") -> Cell:
-        made.append(kind.cell(tmp_path, key))
+        made.append(request.param.cell(tmp_path, key))
         return made[-1]
 
     yield make

@@ -11,6 +11,7 @@ from kept_runs import ended_run
 
 from orchestrator.actions.prune import Rule, prune
 from orchestrator.clock import LoopClock
+from orchestrator.store.base import WholeStore
 from orchestrator.store.opening import open_store
 
 RULE = Rule(keep=1)
@@ -35,6 +36,26 @@ def auto_vacuum(path: Path) -> int:
 async def test_a_new_file_can_give_back_pages_one_by_one(tmp_path: Path) -> None:
     await filled(tmp_path / "o.db", earlier=False)
     assert auto_vacuum(tmp_path / "o.db") == 2
+
+
+async def test_space_is_given_back(tmp_path: Path) -> None:
+    async with open_store(str(tmp_path / "o.db")) as opened:
+        await given_back(opened.store)
+
+
+async def given_back(store: WholeStore) -> None:
+    for number in range(10):
+        await ended_run(store, f"aa0{number}", specs=20)
+    before = await store.size()
+    await store.condemn([f"aa0{number}" for number in range(9)])
+    while await store.clear():
+        pass
+    while await store.give_back():
+        pass
+    after = await store.size()
+    assert after.bytes < before.bytes / 3
+    assert after.free == 0
+    assert len([row async for row in store.results("aa09")]) == 80
 
 
 async def test_a_file_of_an_earlier_version_is_written_anew_once(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from builders import make_agent, make_answer, make_run, make_spec, make_tests
-from stores import RUN, Kind, answered, brought_to, sent, stored_run
+from stores import PAGE, RUN, answered, brought_to, sent, stored_run
 
 from orchestrator.errors import UsageProblem
 from orchestrator.events import Event, GivenUp, Intended
@@ -20,8 +20,8 @@ ORIGIN = "https://api.thousandeyes.com"
 
 
 @pytest.fixture(params=[2, 3, 500], ids="{} rows at once".format)
-def page(request: pytest.FixtureRequest, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kind.page, request.param)
+def page(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PAGE, request.param)
 
 
 async def test_a_run_is_found_by_prefix_and_by_last_but_not_by_an_ambiguous_one(store: Store) -> None:
@@ -265,9 +265,9 @@ async def test_a_cell_names_its_agent_as_far_as_it_is_known(store: Store) -> Non
 
 
 async def test_what_is_written_while_results_are_read_disturbs_nobody(
-    store: Store, kind: Kind, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kind.page, 2)
+    monkeypatch.setattr(PAGE, 2)
     await stored_run(store, count=3)
     for n in range(3):
         await store.add_answers(RUN, f"k{n}", [make_answer(round_id=number) for number in range(3)])

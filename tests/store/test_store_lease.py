@@ -135,7 +135,10 @@ async def test_who_reads_whether_a_plan_is_held_is_no_run_of_it(opened: Opened, 
                 assert await other.lease.is_held("sweep")
 
 
-async def test_a_killed_holder_holds_no_longer(lease: Lease, url: str) -> None:
+async def test_a_killed_holder_holds_no_longer(
+    lease: Lease, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_STORE_TENURE", "3")  # where its death is not seen, the time decides
     async with await anyio.open_process([sys.executable, "-c", HOLDER, url, "sweep"], stderr=None) as holder:
         assert holder.stdout is not None
         assert await BufferedByteReceiveStream(holder.stdout).receive_until(b"\n", 80) == b"held"

@@ -134,20 +134,6 @@ async def test_raw_rows_go_and_everything_else_of_a_run_stays(
     assert await store.add_answers(OLD, "k0", [make_answer("network", "1")]) == 0
 
 
-async def test_space_is_given_back(store: WholeStore) -> None:
-    for number in range(10):
-        await ended_run(store, f"aa0{number}", specs=20)
-    before = await store.size()
-    await store.condemn([f"aa0{number}" for number in range(9)])
-    await cleared(store)
-    while await store.give_back():
-        pass
-    after = await store.size()
-    assert after.bytes < before.bytes / 3
-    assert after.free == 0
-    assert len(await answers_of(store, "aa09")) == 80
-
-
 async def test_what_is_held_is_counted_and_shared_out_by_plan(store: WholeStore) -> None:
     await ended_run(store, OLD, plan="large", specs=40, started=10.0)
     await ended_run(store, NEW, plan="large", specs=40, started=20.0)

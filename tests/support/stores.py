@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 from builders import make_agent, make_run, make_spec, make_tests
 
 from orchestrator.budget.cell import Cell
@@ -14,32 +16,54 @@ from orchestrator.model import CellResult, CellState, NotRun, Verdict
 from orchestrator.store.base import Journal
 from orchestrator.store.sqlite.cell import SqliteCell
 
+if TYPE_CHECKING:
+    from postgres_server import PostgresServer
+
 RUN = "65000000deadbeef"
 ENDS = (SpecState.COMPLETE, SpecState.PARTIAL, SpecState.TIMED_OUT)
 
 
+# How many rows are read at once.
+PAGE = "orchestrator.store.sql.archive.PAGE"
+SQLITE, POSTGRES = "sqlite", "postgres"
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of store. A new one is a new row in ``KINDS``, and nothing else.
+    """One kind of store. A new one is a new row in ``KINDS``, and what makes its place in ``new_place``.
 
-    ``url`` names a store in an empty place of its own; ``cell`` makes the cell of a key in that place;
-    ``page`` is the name of the constant that says how many rows are read at once.
+    ``server``: it needs one, and its place is a database there; else its place is a folder.
+    ``cell`` makes the cell of a key in a folder, for those that keep it there.
     """
 
     name: str
-    url: Callable[[Path], str]
-    cell: Callable[[Path, str], Cell]
-    page: str
+    server: bool
+    cell: Callable[[Path, str], Cell] | None
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind(
-        "sqlite",
-        url=lambda folder: f"sqlite:///{folder / 'store' / 'orchestrator.db'}",
-        cell=lambda folder, key: SqliteCell(folder / "store" / "budget.db", key),
-        page="orchestrator.store.sql.archive.PAGE",
-    ),
+    Kind(SQLITE, server=False, cell=lambda folder, key: SqliteCell(folder / "store" / "budget.db", key)),
+    Kind(POSTGRES, server=True, cell=None),
 )
+
+
+def migrated(url: str) -> None:
+    """Make the tables of a database."""
+    from orchestrator.store.postgres.upkeep import prepare  # noqa: PLC0415 - only where there is a server
+
+    prepare(url)
+
+
+def new_place(kind: Kind, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a store in an empty place of its own. Of a server it is one that has its tables already."""
+    if kind.server:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        url = server.create(migrated, named="store")
+        yield url
+        server.drop(url)
+    else:
+        folder: Path = request.getfixturevalue("tmp_path")
+        yield f"sqlite:///{folder / 'store' / 'orchestrator.db'}"
 
 
 async def stored_run(store: Journal, count: int = 2, run: str = RUN) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Awaitable, Callable
 
 import click
 
@@ -14,6 +16,7 @@ from orchestrator.errors import UsageProblem
 from orchestrator.holdings import Holdings
 from orchestrator.report.upkeep import Pruned, holdings_document
 from orchestrator.safe import terminal
+from orchestrator.store.opening import maintain_store, migrate_store, pick_store
 from orchestrator.terminal.console import make_console, say
 from orchestrator.terminal.upkeep import print_holdings
 
@@ -31,6 +34,30 @@ def info(*, as_json: bool, store: str | None) -> None:
         print_json(holdings_document(holds))
     else:
         print_holdings(make_console(sys.stdout), holds)
+
+
+def migrate(store: str | None) -> None:
+    """Make or change tables, and tell which."""
+    _prepared(store, migrate_store)
+
+
+def maintain(store: str | None) -> None:
+    """Make parts of tables, and tell which."""
+    _prepared(store, maintain_store)
+
+
+def _prepared(store: str | None, prepare: Callable[[str], Awaitable[list[str]]]) -> None:
+    set_up_logging()
+    url = pick_store(store, os.environ)
+
+    async def work() -> list[str]:
+        return await prepare(url)
+
+    made = run_async(work)
+    for name in made:
+        click.echo(f"made {name}")
+    if not made:
+        click.echo("nothing to do")
 
 
 def prune(

@@ -99,6 +99,11 @@ class SqlJournal(SqlArchive):
         super().__init__(engine, offload, pause)
         self._group = GroupCommit(engine, writes or offload, pause)
 
+    @property
+    def patience(self) -> float:
+        """How many seconds a write waits for a store that is away or locked."""
+        return self._engine.patience
+
     async def _write(self, work: Callable[[Db], T]) -> T:
         return await self._group.write(work)
 
@@ -134,7 +139,7 @@ class SqlJournal(SqlArchive):
     ) -> None:
         row, load = rows.run_row(run), self._engine.load
         db.execute(f"INSERT INTO runs ({rows.RUN_COLUMNS}) VALUES ({marks(row)})", row)
-        run_n = db.execute("SELECT n FROM runs WHERE id = ?", (run.id,)).fetchone()[0]
+        run_n = self._number_of_new(db, run)
         load(
             db,
             "agents",
@@ -154,6 +159,9 @@ class SqlJournal(SqlArchive):
             "run_n, test, type, target, agent_id, reason",
             ((run_n, *map(rows.safe, one)) for one in left_out),
         )
+
+    def _number_of_new(self, db: Db, run: RunRecord) -> int:
+        return int(db.execute("SELECT n FROM runs WHERE id = ?", (run.id,)).fetchone()[0])
 
     async def update_run(
         self,
@@ -225,16 +233,27 @@ class SqlJournal(SqlArchive):
         def work(db: Db) -> None:
             spec_n, run_n = self._spec(db, run, key)
             sent, state = db.execute("SELECT intended, state FROM specs WHERE n = ?", (spec_n,)).fetchone()
-            # Its deadline counts from when it was sent: the resume has one poll, not a new deadline.
-            columns = {"test_id": test_id, "created": sent, "closed": None, "error": None}
             if state == SpecState.WAITING.value:  # adopted before, under an id that was wrong
                 db.execute("UPDATE specs SET test_id = ? WHERE n = ?", (test_id, spec_n))
+                _reopen_cells(db, spec_n)
             else:
-                _move(db, spec_n, SpecState.WAITING, columns)
-            _reopen_cells(db, spec_n)
+                self._adopt(db, spec_n, test_id, None, sent)
             _add_events(db, run_n, [Event(at, run, key, Adopted(test_id))])
 
         await self._write(work)
+
+    def _adopt(
+        self, db: Db, spec_n: int, test_id: str, links: Mapping[str, str] | None, sent: float | None
+    ) -> None:
+        # Its deadline counts from when it was sent: the resume has one poll, not a new deadline.
+        columns: dict[str, object] = {"test_id": test_id, "created": sent, "closed": None, "error": None}
+        if links is not None:
+            columns["links"] = rows.dump(dict(links))
+        _move(db, spec_n, SpecState.WAITING, columns)
+        _reopen_cells(db, spec_n)
+
+    def _tell(self, db: Db, run_n: int, events: Sequence[Event]) -> None:
+        _add_events(db, run_n, events)
 
     async def give_up(self, run: str, key: str, at: float) -> None:
         def work(db: Db) -> None:

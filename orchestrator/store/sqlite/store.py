@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Self
@@ -11,10 +13,12 @@ import anyio
 from orchestrator.errors import StoreProblem
 from orchestrator.exposed import caution
 from orchestrator.holdings import Size
-from orchestrator.store.base import About
+from orchestrator.records import RunRecord
+from orchestrator.store.base import About, LateTest
 from orchestrator.store.sql.engine import Busy, Db, InThread, in_place
 from orchestrator.store.sql.upkeep import SqlUpkeep
 from orchestrator.store.sqlite.database import Database, explained
+from orchestrator.store.sqlite.lease import FileLease
 
 # Pages of one transaction: some ten milliseconds of work, a few megabytes at most.
 PAGES = 1000
@@ -47,6 +51,44 @@ class SqliteStore(SqlUpkeep):
                 await anyio.sleep(seconds)
 
         return cls(await offload(lambda: Database(path, make=make)), offload, pause=pause)
+
+    # -- whose a run is: on one host the lease on its plan says so -------------------------------------
+
+    @property
+    def tenure(self) -> float:
+        """A claim ends with its process."""
+        return math.inf
+
+    async def claim(self, run: str, owner: str) -> bool:
+        """Always granted."""
+        del run, owner
+        return True
+
+    async def renew(self, runs: Collection[str]) -> Mapping[str, bool]:
+        """All are still ours."""
+        return dict.fromkeys(runs, False)
+
+    async def let_go(self, run: str) -> None:
+        """Nothing was held."""
+
+    async def goes_on(self, run: RunRecord) -> bool:
+        """Whether a run of its plan is alive on this host."""
+        return await FileLease(self._engine.path).is_held(run.plan)
+
+    async def late(self, run: str, key: str, test_id: str, links: Mapping[str, str], at: float) -> None:
+        """Nobody takes a run over, so nothing comes late."""
+
+    async def late_tests(self, run: str) -> list[LateTest]:
+        """None."""
+        del run
+        return []
+
+    async def adopt_late(self, run: str) -> list[LateTest]:
+        """None."""
+        del run
+        return []
+
+    # -- space ------------------------------------------------------------------------------------------
 
     async def about(self) -> About:
         """What this store is."""

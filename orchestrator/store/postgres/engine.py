@@ -1,0 +1,186 @@
+"""PostgreSQL under the shared statements: transactions that survive an outage, fencing, migrations known.
+
+A write is never done blindly a second time. Where the answer to a COMMIT is lost, the server is asked what
+became of that transaction, by its number, before anything else; only one that left nothing is done again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import psycopg
+
+from orchestrator.errors import LostRun, StoreProblem
+from orchestrator.store.postgres.address import Address
+from orchestrator.store.postgres.link import Away, Link, Session
+from orchestrator.store.postgres.schema import migrations
+from orchestrator.store.sql.engine import Db
+from orchestrator.store.sql.rows import Row
+
+# While it is not known what became of a transaction, the server is asked so often (seconds).
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+# What fences a run in: with it nobody takes the run over while this transaction is under way. A weaker lock
+# (KEY SHARE) would let them.
+_FENCE = "SELECT n, epoch, leased_until > clock_timestamp(), owner FROM runs WHERE id = ? FOR SHARE"
+
+
+class PostgresEngine:
+    """Implements :class:`orchestrator.store.sql.engine.Engine`: one thread may write and another one read."""
+
+    def __init__(self, where: Address, patience: float) -> None:
+        self.place = where.place
+        self.patience = patience
+        self.writer, self.reader = Link(where.url, where.place), Link(where.url, where.place)
+        # The epochs of the runs that this process holds.
+        self.epochs: dict[str, int] = {}
+        self._version = ""
+        self._pause = threading.Event()
+
+    @property
+    def kind(self) -> str:
+        """For people."""
+        return f"PostgreSQL {self._version}".strip()
+
+    @property
+    def schema(self) -> str:
+        """The newest migration that this version knows."""
+        return migrations()[-1].name
+
+    def knows(self, version: str) -> None:
+        """Of which version the server is."""
+        self._version = version
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A write transaction, as the protocol says. An outage before its COMMIT raises :class:`Away`."""
+        session = self.writer.session()
+        with self.writer.explained():
+            number = _begin(session.raw)
+            try:
+                yield session
+            except BaseException:
+                with suppress(psycopg.Error):
+                    session.raw.execute("ROLLBACK")
+                raise
+            ended = self._commit(session.raw)
+        if not ended:
+            self._find_out(number)
+
+    def _commit(self, raw: psycopg.Connection) -> bool:
+        """Whether the transaction is certainly kept; raises where it certainly is not."""
+        try:
+            done = raw.execute("COMMIT")
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            if raw.closed or raw.broken:
+                return False
+            raise
+        if done.statusmessage != "COMMIT":
+            raise StoreProblem(f"store {self.place}: the transaction was rolled back by the server")
+        return True
+
+    def _find_out(self, number: str) -> None:
+        """Ask what became of a transaction whose COMMIT has no answer; :class:`Away` if it left nothing.
+
+        Until that is known nothing else is written, and nobody may leave.
+        """
+        waited, pause = 0.0, FIRST_PAUSE
+        while waited <= self.patience:
+            try:
+                state = self._state_of(number)
+            except Away:
+                pass
+            else:
+                if state == "committed":
+                    return
+                if state != "in progress":
+                    raise Away(f"store {self.place}: the connection broke, and the transaction left nothing")
+            self._pause.wait(pause)
+            waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE)
+        raise StoreProblem(
+            f"store {self.place}: nobody said for {self.patience:.0f} s whether a transaction was kept",
+            hint="see that the database runs and can be reached, then go on with `orchestrator resume`",
+        )
+
+    def _state_of(self, number: str) -> str:
+        """``aborted`` also where the server knows no such transaction: another one, after a failover, that
+        never saw it."""
+        session = self.writer.session()
+        with self.writer.explained():
+            try:
+                found = session.execute("SELECT pg_xact_status(CAST(? AS xid8))", (number,)).fetchone()
+            except psycopg.errors.InvalidParameterValue:
+                return "aborted"
+        return str(found[0] or "aborted")
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A place for SELECT statements."""
+        session = self.reader.session()
+        with self.reader.explained():
+            yield session
+
+    def passing(self, problem: StoreProblem) -> bool:
+        """Whether nothing was written or read, and the same may succeed in a moment."""
+        return isinstance(problem, Away)
+
+    def run_number(self, db: Db, run: str) -> int | None:
+        """The number of a run; from here to the end of the transaction nobody can take it over.
+
+        Raises :class:`LostRun` where its epoch is not ours any more, and where it is not ours and somebody
+        else's lease on it has not ended.
+        """
+        session = _session(db)
+        if run in session.fenced:
+            return session.fenced[run]
+        row = session.execute(_FENCE, (run,)).fetchone()
+        if row is None:
+            return None
+        number, epoch, leased, owner = row
+        mine = self.epochs.get(run)
+        if epoch != mine and (mine is not None or leased):
+            raise lost(run, owner)
+        session.fenced[run] = int(number)
+        return int(number)
+
+    def load(self, db: Db, table: str, columns: str, rows: Iterable[Row]) -> None:
+        """Insert rows: copied where they are many."""
+        _session(db).load(table, columns, rows)
+
+    def add_answers(self, db: Db, columns: str, rows: Sequence[Row]) -> int:
+        """Insert those answers that are not there yet; how many there were."""
+        return _session(db).add_answers(columns, rows)
+
+    def prove_writable(self, db: Db) -> None:
+        """Write a row and take it back."""
+        db.execute("INSERT INTO probe (x) VALUES (1)")
+        db.execute("DELETE FROM probe")
+
+    def close(self) -> None:
+        """Let go of both connections."""
+        self.writer.drop()
+        self.reader.drop()
+
+
+def lost(run: str, owner: str | None) -> LostRun:
+    """Somebody else goes on with a run."""
+    who = f" ({owner})" if owner else ""
+    return LostRun(
+        f"run {run} was taken over: another process goes on with it{who}",
+        hint=f"`orchestrator show {run}` says how it stands",
+    )
+
+
+def _begin(raw: psycopg.Connection) -> str:
+    """Begin a transaction; its number, by which the server can say later what became of it."""
+    cursor = raw.execute("BEGIN; SELECT pg_current_xact_id()::text")
+    cursor.nextset()
+    found = cursor.fetchone()
+    assert found is not None  # noqa: S101 - this SELECT has a row
+    return str(found[0])
+
+
+def _session(db: Db) -> Session:
+    assert isinstance(db, Session)  # noqa: S101 - each engine is given its own
+    return db

@@ -1,0 +1,233 @@
+"""The tables of the database: migrations, and the parts of tables for the days to come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from orchestrator.errors import StoreProblem
+from orchestrator.store.postgres.link import SCHEMA, Session
+
+# Numbers of rows begin with a day; a part of a table takes those of so many days.
+PARTS = {"answers": 1, "events": 1, "cells": 7}
+DAY_BITS = 40
+# Parts are made for so many days to come; who writes is told when fewer than the second number are left.
+DAYS_AHEAD, FEW_DAYS = 14, 2
+# The oldest server whose statements these are: parts are detached beside others who write.
+OLDEST = 140000
+_OUTSIDE = "-- outside a transaction"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('orchestrator.migrations'))"
+_KEPT = f"""
+    CREATE TABLE IF NOT EXISTS {SCHEMA}.migrations (
+        name text COLLATE "C" PRIMARY KEY,
+        min_reader text COLLATE "C" NOT NULL,
+        applied timestamptz NOT NULL DEFAULT now()
+    )
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """``min_reader`` is the newest migration that a version must know to use a database that has this one."""
+
+    name: str
+    script: str
+    min_reader: str
+    transactional: bool
+
+
+@cache
+def migrations() -> tuple[Migration, ...]:
+    """All migrations, in the order in which they are applied."""
+    folder = resources.files("orchestrator.store.postgres") / "migrations"
+    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda e: e.name)
+    return tuple(_migration(entry.name.removesuffix(".sql"), entry.read_text("utf-8")) for entry in files)
+
+
+def _migration(name: str, script: str) -> Migration:
+    found = re.search(r"^-- min reader: (\S+)$", script, re.MULTILINE)
+    first = script.partition("\n")[0]
+    return Migration(name, script, found[1] if found else "0001_journal", first.strip() != _OUTSIDE)
+
+
+def applied(db: Session) -> dict[str, str]:
+    """The migrations that a database has, each with its least reader; none where there is no store."""
+    there = db.execute("SELECT to_regclass(?)", (f"{SCHEMA}.migrations",)).fetchone()
+    if there is None or there[0] is None:
+        return {}
+    return dict(db.execute(f"SELECT name, min_reader FROM {SCHEMA}.migrations ORDER BY name"))
+
+
+def check(db: Session, place: str) -> None:
+    """Raise :class:`StoreProblem` unless this version can use the database as it is."""
+    has, known = applied(db), [one.name for one in migrations()]
+    missing = [name for name in known if name not in has]
+    if missing:
+        what = "holds no store yet" if not has else f"lacks {missing[0]}, which this version needs"
+        raise StoreProblem(
+            f"store {place}: the database {what}",
+            hint="run `orchestrator store migrate --store URL` once, as the role that owns the tables",
+        )
+    newer = max((least for name, least in has.items() if name not in known), default="")
+    if newer > known[-1]:
+        raise StoreProblem(
+            f"store {place}: written by a newer version of orchestrator ({newer})",
+            hint="upgrade orchestrator, or use another --store",
+        )
+
+
+def migrate(db: Session) -> list[str]:
+    """Bring a database to this version, all or nothing; the names of what was applied.
+
+    Several may do so at once: one does, the others wait and find nothing left to do.
+    """
+    done: list[str] = []
+    with db.raw.transaction():
+        db.execute(_LOCK)
+        db.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        db.execute(_KEPT)
+        has = applied(db)
+        for one in migrations():
+            if one.name not in has and one.transactional:
+                db.raw.execute(one.script.encode())
+                done.append(_remember(db, one))
+    has = applied(db)
+    for one in migrations():
+        if one.name not in has:
+            for statement in statements(one.script):
+                db.raw.execute(statement.encode())
+            done.append(_remember(db, one))
+    return done
+
+
+def _remember(db: Session, one: Migration) -> str:
+    sql = f"INSERT INTO {SCHEMA}.migrations (name, min_reader) VALUES (?, ?) ON CONFLICT DO NOTHING"
+    db.execute(sql, (one.name, one.min_reader))
+    return one.name
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script whose lines end with ``;`` where one ends."""
+    part = ""
+    for line in script.splitlines(keepends=True):
+        if not line.startswith("--"):
+            part += line
+        if line.rstrip().endswith(";"):
+            yield part
+            part = ""
+
+
+def is_owner(db: Session) -> bool:
+    """Whether this role may make parts of tables."""
+    sql = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(?)"
+    found = db.execute(sql, (f"{SCHEMA}.answers",)).fetchone()
+    return found is not None and bool(found[0])
+
+
+def today(db: Session) -> int:
+    """The day by the database's clock, counted from 1970."""
+    return int(db.execute("SELECT day_today()").fetchone()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a table, for the days from ``first`` up to ``end``."""
+
+    table: str
+    name: str
+    first: int
+    end: int
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The numbers of rows in it: from, and up to."""
+        return self.first << DAY_BITS, self.end << DAY_BITS
+
+
+def part(table: str, day: int) -> Part:
+    """The part of a table that holds a day."""
+    days = PARTS[table]
+    first = day - day % days
+    return Part(table, f"{table}_{first}", first, first + days)
+
+
+def parts(db: Session, tables: Sequence[str] = tuple(PARTS)) -> list[Part]:
+    """The parts that there are, oldest first."""
+    found = db.execute(
+        "SELECT parent.relname, child.relname FROM pg_inherits "
+        "JOIN pg_class parent ON parent.oid = inhparent JOIN pg_class child ON child.oid = inhrelid "
+        "JOIN pg_namespace ON pg_namespace.oid = parent.relnamespace WHERE nspname = ? "
+        "AND child.relkind = 'r'",
+        (SCHEMA,),
+    )
+    known = [
+        part(table, int(name.rpartition("_")[2]))
+        for table, name in found
+        if table in tables and name.rpartition("_")[2].isdigit()
+    ]
+    return sorted(known, key=lambda one: (one.first, one.table))
+
+
+def maintain(db: Session, ahead: int = DAYS_AHEAD) -> list[str]:
+    """Make the parts that are missing from today on; their names."""
+    made: list[str] = []
+    with db.raw.transaction():
+        db.execute("SELECT pg_advisory_xact_lock(hashtext('orchestrator.parts'))")
+        there = {one.name for one in parts(db)}
+        day = today(db)
+        wanted = {part(table, day + n) for table in PARTS for n in range(ahead + 1)}
+        for one in sorted(wanted, key=lambda one: (one.first, one.table)):
+            if one.name not in there:
+                low, high = one.bounds
+                db.execute(
+                    f"CREATE TABLE {one.name} PARTITION OF {one.table} FOR VALUES FROM ({low}) TO ({high})"
+                )
+                made.append(one.name)
+    return made
+
+
+def days_ahead(db: Session) -> int:
+    """For how many days after today every table has a part; -1 where today's is missing."""
+    there, day = {one.name for one in parts(db)}, today(db)
+    n = 0
+    while all(part(table, day + n).name in there for table in PARTS):
+        n += 1
+    return n - 1
+
+
+def drop_one(db: Session) -> bool:
+    """Take away the oldest part of a past day in which all rows are of condemned runs; whether there was one.
+
+    Detached first, beside others who write: nobody has to wait for it. A kill between the two leaves a table
+    that is no part of any other; the next call takes it away.
+    """
+    left = db.execute(
+        "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+        "WHERE nspname = ? AND relkind = 'r' AND NOT relispartition AND relname ~ ?",
+        (SCHEMA, f"^({'|'.join(PARTS)})_[0-9]+$"),
+    ).fetchone()
+    if left is not None:
+        db.execute(f"DROP TABLE {left[0]}")
+        return True
+    if db.execute("SELECT 1 FROM runs WHERE condemned LIMIT 1").fetchone() is None:
+        return False
+    day = today(db)
+    for one in parts(db):
+        if one.end <= day and _is_droppable(db, one):
+            db.execute(f"ALTER TABLE {one.table} DETACH PARTITION {one.name} CONCURRENTLY")
+            db.execute(f"DROP TABLE {one.name}")
+            return True
+    return False
+
+
+def _is_droppable(db: Session, one: Part) -> bool:
+    """Whether all that is in it, or may still come, is of condemned runs."""
+    key = "runs.n" if one.table == "events" else "specs.n"
+    source = "runs" if one.table == "events" else "specs JOIN runs ON runs.n = specs.run_n"
+    kept = db.execute(
+        f"SELECT 1 FROM {source} WHERE {key} >= ? AND {key} < ? AND NOT runs.condemned LIMIT 1", one.bounds
+    )
+    return kept.fetchone() is None

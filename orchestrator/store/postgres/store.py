@@ -1,0 +1,263 @@
+"""The store in a PostgreSQL database: the shared statements, whose a run is, and what only a server has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
+from typing import Self, TypeVar
+
+import anyio
+
+from orchestrator.events import Adopted, Event
+from orchestrator.holdings import Size
+from orchestrator.lifecycle import SpecState
+from orchestrator.records import RunRecord
+from orchestrator.store.base import LateTest
+from orchestrator.store.postgres import schema
+from orchestrator.store.postgres.address import Address
+from orchestrator.store.postgres.engine import PostgresEngine
+from orchestrator.store.postgres.link import SCHEMA, Link
+from orchestrator.store.sql import rows
+from orchestrator.store.sql.engine import Busy, Db, InThread, Offload, in_place
+from orchestrator.store.sql.upkeep import SqlUpkeep
+
+T = TypeVar("T")
+
+# Work that has not gone on for so long is cut off: more than the longest statement may take (seconds).
+HANGS = 25.0
+LOOKED = 1.0
+# How long a claim lasts, and how long a write waits for a database that is away (seconds).
+TENURE, PATIENCE = 30.0, 300.0
+
+# Free is what nobody holds. What was held when the server started is not, until its holder could renew it.
+FREE = (
+    "(leased_until IS NULL OR (leased_until < clock_timestamp() "
+    "AND clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => ?)))"
+)
+_CLAIM = f"""
+    UPDATE runs SET epoch = epoch + 1, owner = ?, leased_until = clock_timestamp() + make_interval(secs => ?)
+    WHERE id = ? AND {FREE} RETURNING epoch
+"""
+_RENEW = """
+    UPDATE runs SET leased_until = clock_timestamp() + make_interval(secs => ?)
+    WHERE id = ? AND epoch = ? RETURNING cancel_asked
+"""
+_LET_GO = "UPDATE runs SET leased_until = NULL, owner = NULL WHERE id = ? AND epoch = ?"
+
+
+class Watched(InThread):
+    """Work in a thread that is cut off from the server when it hangs."""
+
+    def __init__(self, busy: Busy, link: Link) -> None:
+        super().__init__(busy)
+        self._link = link
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        """What the work returned."""
+        loop = asyncio.get_running_loop()
+        seen, since = self._link.turns, anyio.current_time()
+        timer: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal seen, since, timer
+            if self._link.turns != seen:
+                seen, since = self._link.turns, anyio.current_time()
+            elif anyio.current_time() - since >= HANGS:
+                since = anyio.current_time()
+                self._link.cut()
+            timer = loop.call_later(LOOKED, look)
+
+        timer = loop.call_later(LOOKED, look)
+        try:
+            return await super().__call__(work)
+        finally:
+            timer.cancel()
+
+
+class PostgresStore(SqlUpkeep):
+    """Implements :class:`orchestrator.store.base.WholeStore`; what the methods promise is said there."""
+
+    _engine: PostgresEngine
+
+    def __init__(
+        self,
+        engine: PostgresEngine,
+        reads: Offload,
+        writes: Offload,
+        *,
+        organization: str = "",
+        tenure: float = TENURE,
+        busy: Busy = nullcontext,
+    ) -> None:
+        async def pause(seconds: float) -> None:
+            with busy():
+                await anyio.sleep(seconds)
+
+        super().__init__(engine, reads, writes=writes, pause=pause)
+        self.organization = organization
+        self._tenure = tenure
+
+    @classmethod
+    async def open(
+        cls,
+        where: Address,
+        *,
+        organization: str = "",
+        patience: float | None = None,
+        tenure: float | None = None,
+        virtual: bool = False,
+        busy: Busy = nullcontext,
+    ) -> Self:
+        """Open the store; whoever owns its tables makes the parts for the next days.
+
+        Raises ``StoreProblem`` where there is none, or one that this version cannot use.
+        """
+        engine = PostgresEngine(where, patience or PATIENCE)
+        reads: Offload = in_place if virtual else Watched(busy, engine.reader)
+        writes: Offload = in_place if virtual else Watched(busy, engine.writer)
+
+        def check() -> None:
+            with engine.reading() as db:
+                engine.knows(version_of(db.raw.info.server_version))
+                schema.check(db, where.place)
+                if schema.days_ahead(db) < schema.FEW_DAYS and schema.is_owner(db):
+                    schema.maintain(db)
+
+        try:
+            await reads(check)
+        except BaseException:
+            engine.close()
+            raise
+        return cls(engine, reads, writes, organization=organization, tenure=tenure or TENURE, busy=busy)
+
+    async def write(self, work: Callable[[Db], T]) -> T:
+        """Carry out other writes of this folder, with those of the journal."""
+        return await self._write(work)
+
+    async def read(self, work: Callable[[Db], T]) -> T:
+        """Carry out other reads of this folder."""
+        return await self._read(work)
+
+    # -- whose a run is -------------------------------------------------------------------------------
+
+    @property
+    def tenure(self) -> float:
+        """How long a claim lasts that is not renewed."""
+        return self._tenure
+
+    async def claim(self, run: str, owner: str) -> bool:
+        """Take a run that nobody holds."""
+
+        def work(db: Db) -> int | None:
+            found = db.execute(_CLAIM, (owner, self._tenure, run, self._tenure)).fetchone()
+            return None if found is None else int(found[0])
+
+        epoch = await self._write(work)
+        if epoch is not None:
+            self._engine.epochs[run] = epoch
+        return epoch is not None
+
+    async def renew(self, runs: Collection[str]) -> Mapping[str, bool]:
+        """Hold these runs longer."""
+        epochs = self._engine.epochs
+        held = sorted((run, epochs[run]) for run in runs if run in epochs)
+
+        def work(db: Db) -> dict[str, bool]:
+            found = {run: db.execute(_RENEW, (self._tenure, run, epoch)).fetchone() for run, epoch in held}
+            return {run: bool(row[0]) for run, row in found.items() if row is not None}
+
+        return await self._write(work) if held else {}
+
+    async def let_go(self, run: str) -> None:
+        """Hold a run no longer."""
+        epoch = self._engine.epochs.pop(run, None)
+        if epoch is not None:
+            await self._write(lambda db: db.execute(_LET_GO, (run, epoch)).rowcount)
+
+    async def goes_on(self, run: RunRecord) -> bool:
+        """Whether somebody goes on with a run."""
+        sql = "SELECT leased_until > clock_timestamp() FROM runs WHERE id = ?"
+
+        def work(db: Db) -> bool:
+            found = db.execute(sql, (run.id,)).fetchone()
+            return found is not None and bool(found[0])
+
+        return await self._read(work)
+
+    async def late(self, run: str, key: str, test_id: str, links: Mapping[str, str], at: float) -> None:
+        """Keep the id of a paid test; it is no change of the run, so it is not fenced."""
+        kept = (key, rows.safe(test_id), rows.dump(dict(links)), at, run)
+        sql = "INSERT INTO late (run_n, key, test_id, links, at) SELECT n, ?, ?, ?, ? FROM runs WHERE id = ?"
+        await self._write(lambda db: db.execute(sql, kept).rowcount)
+
+    async def late_tests(self, run: str) -> list[LateTest]:
+        """Ids that came late and that nobody has adopted."""
+        return await self._read(lambda db: [one for _, one in _late(db, run)])
+
+    async def adopt_late(self, run: str) -> list[LateTest]:
+        """Give lost creations the ids that came late."""
+
+        def work(db: Db) -> list[LateTest]:
+            adopted: list[LateTest] = []
+            for n, one in _late(db, run):
+                spec_n, run_n = self._spec(db, run, one.key)
+                state, sent = db.execute(
+                    "SELECT state, intended FROM specs WHERE n = ?", (spec_n,)
+                ).fetchone()
+                db.execute("UPDATE late SET adopted = TRUE WHERE n = ?", (n,))
+                if state == SpecState.UNKNOWN.value:
+                    self._adopt(db, spec_n, one.test_id, one.links, sent)
+                    self._tell(db, run_n, [Event(one.at, run, one.key, Adopted(one.test_id))])
+                    adopted.append(one._replace(adopted=True))
+            return adopted
+
+        return await self._write(work)
+
+    def _number_of_new(self, db: Db, run: RunRecord) -> int:
+        """Runs of this process are its organization's."""
+        db.execute("UPDATE runs SET organization = ? WHERE id = ?", (rows.safe(self.organization), run.id))
+        return super()._number_of_new(db, run)
+
+    # -- space ------------------------------------------------------------------------------------------
+
+    async def give_back(self) -> bool:
+        """The server takes back what is free by itself."""
+        return False
+
+    async def rebuild(self) -> bool:
+        """Nothing that others could go on beside."""
+        return False
+
+    async def size(self) -> Size:
+        """How large the tables are, with their indexes."""
+        sql = (
+            "SELECT coalesce(sum(pg_total_relation_size(pg_class.oid)), 0) FROM pg_class "
+            "JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = ? AND relkind = 'r'"
+        )
+        return await self._read(lambda db: Size(int(db.execute(sql, (SCHEMA,)).fetchone()[0]), 0))
+
+    async def clear(self) -> bool:
+        """Take away some of what condemned runs hold: a whole part of a table, where nobody else has rows."""
+        return await self._drop_a_part() or await super().clear()
+
+    async def _drop_a_part(self) -> bool:
+        def work() -> bool:
+            with self._engine.reading() as db:
+                return schema.is_owner(db) and schema.drop_one(db)
+
+        return await self._offload(work)
+
+
+def version_of(number: int) -> str:
+    """180001 is 18.1."""
+    return f"{number // 10000}.{number % 10000}"
+
+
+def _late(db: Db, run: str) -> list[tuple[int, LateTest]]:
+    found = db.execute(
+        "SELECT late.n, key, test_id, links, at FROM late JOIN runs ON runs.n = run_n "
+        "WHERE runs.id = ? AND NOT adopted ORDER BY late.n",
+        (run,),
+    )
+    return [(row[0], LateTest(run, row[1], row[2], rows.load(row[3]), row[4])) for row in found]
