@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -74,7 +76,16 @@ async def connect(
         doors = _doors(opened.store, transport, ledger, clock, rng, telling)
         mask = mask_of(credentials)
         cautions = await _cautions(opened.store, credentials)
-        yield Session(settings, opened, doors, Pacing(), secrets.token_hex, mask=mask, cautions=cautions)
+        yield Session(
+            settings,
+            opened,
+            doors,
+            Pacing(),
+            secrets.token_hex,
+            mask=mask,
+            owner=_owner(),
+            cautions=cautions,
+        )
 
 
 @asynccontextmanager
@@ -115,7 +126,11 @@ async def simulate(
         settings = replace(settings, origin=origin)
         # The gap between requests follows the event loop: kept there, it would be time that the clock counts.
         pacing = Pacing(Gaps(wire=0.0), speed)
-        yield Session(settings, opened, doors, pacing, secrets.token_hex, simulated=True)
+        yield Session(settings, opened, doors, pacing, secrets.token_hex, simulated=True, owner=_owner())
+
+
+def _owner() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def _world(seed: int, culprits: Sequence[str], noise: int | None) -> World:

@@ -113,7 +113,8 @@ async def store_run(session: Session, prepared: Prepared, wishes: Wishes) -> Run
         facts=_facts(len(specs), cells, prepared.estimate.units),
     )
     tests = [TestRecord(run.id, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
-    await durably(doors.store.create_run(run, tests, prepared.expansion.not_run, prepared.agents))
+    made = doors.store.create_run(run, tests, prepared.expansion.not_run, prepared.agents)
+    await durably(made, doors.store)
     return run
 
 
@@ -169,7 +170,7 @@ async def store_rerun(
         TestRecord(run.id, n, test.spec, SpecState.PLANNED, test_id=test.test_id, links=test.links)
         for n, test in enumerate(tests)
     ]
-    await durably(doors.store.create_run(run, again, (), agents))
+    await durably(doors.store.create_run(run, again, (), agents), doors.store)
     return run
 
 

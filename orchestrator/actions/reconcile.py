@@ -129,11 +129,11 @@ async def _decisions(
 
 async def _store(store: Store, decision: Decided, at: float) -> None:
     if decision.again:
-        await durably(store.move(decision.run, decision.spec, SpecState.PLANNED, at))
+        await durably(store.move(decision.run, decision.spec, SpecState.PLANNED, at), store)
     elif decision.test_id is None:
-        await durably(store.give_up(decision.run, decision.spec, at))
+        await durably(store.give_up(decision.run, decision.spec, at), store)
     else:
-        await durably(store.adopt(decision.run, decision.spec, decision.test_id, at))
+        await durably(store.adopt(decision.run, decision.spec, decision.test_id, at), store)
 
 
 async def _check_unclaimed(archive: Archive, run: RunRecord, found: Sequence[tuple[TestRecord, str]]) -> None:

@@ -5,6 +5,7 @@ A resume and a re-run join it where they come in. Whoever starts one may attend 
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from orchestrator.actions.prepare import (
 )
 from orchestrator.actions.prune import keep_to
 from orchestrator.actions.session import Session
-from orchestrator.errors import Exit, StoreProblem, UsageProblem, telling
+from orchestrator.errors import Exit, LostRun, StoreProblem, UsageProblem, telling
 from orchestrator.events import Listener
 from orchestrator.lifecycle import SpecState
 from orchestrator.plan.model import Plan
@@ -31,11 +32,14 @@ from orchestrator.records import UNKNOWN_POLICIES, RunRecord, RunState
 from orchestrator.runner.conductor import Conductor, Outcome
 from orchestrator.runner.journal import durably
 from orchestrator.settings import Settings
+from orchestrator.store.base import Store
 
 # After the first stop: how long what is paid for is still collected (seconds).
 GRACE = 30.0
 # What a run may take before and after its deadline: its agents are listed, its last polls come in (seconds).
 AFTER_DEADLINE = 180.0
+# A claim on a run is renewed so often in the time that it lasts.
+RENEWALS = 4
 # A resumed run need not be the newest one of its plan.
 RUNS_ASKED = 20
 
@@ -210,32 +214,102 @@ def as_begun(
 
 
 async def conduct(
-    session: Session, run: RunRecord, *, unknown: str = "keep", attend: Attend = unattended
+    session: Session,
+    run: RunRecord,
+    *,
+    unknown: str = "keep",
+    attend: Attend = unattended,
+    claimed: bool = False,
 ) -> Outcome:
-    """Conduct a stored run whose lease is held. Raises what makes the run impossible."""
+    """Conduct a stored run whose lease is held. Raises what makes the run impossible.
+
+    The run is claimed meanwhile, unless the caller has ``claimed`` it, and renews the claim: raises
+    :class:`orchestrator.errors.LostRun` where another process goes on with it.
+    """
+    store = session.doors.store
+    if claimed:
+        return await _conduct(session, run, unknown, attend, renewing=False)
+    if not await _claimed(store, run.id, session.owner):
+        raise LostRun(
+            f"another process goes on with run {run.id}",
+            hint=f"`orchestrator show {run.id}` says how it stands",
+        )
+    try:
+        return await _conduct(session, run, unknown, attend, renewing=math.isfinite(store.tenure))
+    finally:
+        # Where the store is away by now, the claim ends by itself.
+        with anyio.CancelScope(shield=True), suppress(StoreProblem):
+            await durably(store.let_go(run.id), store)
+
+
+async def _claimed(store: Store, run: str, owner: str) -> bool:
+    """Whether the run is ours. Its plan is: whoever still has a claim on it has died, or is about to end."""
+    until = anyio.current_time() + 2.0 * store.tenure
+    while not await durably(store.claim(run, owner), store):
+        if anyio.current_time() > until:
+            return False
+        await anyio.sleep(store.tenure / (2 * RENEWALS))
+    return True
+
+
+async def _conduct(
+    session: Session, run: RunRecord, unknown: str, attend: Attend, *, renewing: bool
+) -> Outcome:
+    store = session.doors.store
+    with attend(run) as attendance:
+        while True:
+            outcome = await _execute(session, run, unknown, attendance, renewing=renewing)
+            # Ids that came from whoever had the run before, when this session had begun: it goes on.
+            if outcome.exit_code is not Exit.INCOMPLETE or not await store.late_tests(run.id):
+                break
+            run = await store.run(run.id)
+    return outcome if outcome.left_at_once else await _with_headline(session, outcome)
+
+
+async def _execute(
+    session: Session, run: RunRecord, unknown: str, attendance: Attendance, *, renewing: bool
+) -> Outcome:
     outcome: Outcome | None = None
     stops: list[Exit] = []
-    with attend(run) as attendance:
-        conductor = Conductor(
-            session.doors,
-            session.dialect(run.api),
-            run,
-            pacing=session.pacing,
-            listeners=attendance.listeners,
-            unknown=unknown,
-        )
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_heed, attendance, conductor, stops, tasks.cancel_scope)
-                outcome = await conductor.run()
-                tasks.cancel_scope.cancel()
-        except BaseExceptionGroup as group:
-            raise telling(group) from group
+    conductor = Conductor(
+        session.doors,
+        session.dialect(run.api),
+        run,
+        pacing=session.pacing,
+        listeners=attendance.listeners,
+        unknown=unknown,
+    )
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_heed, attendance, conductor, stops, tasks.cancel_scope)
+            if renewing:
+                tasks.start_soon(_renew, session.doors.store, run.id, conductor, attendance.grace)
+            outcome = await conductor.run()
+            tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise telling(group) from group
     if outcome is None:
         await conductor.abandon(stops[0])
         left = await session.doors.store.run(run.id)
         return Outcome(left, await session.doors.store.counts(run.id), stops[0], left_at_once=True)
-    return await _with_headline(session, outcome)
+    return outcome
+
+
+async def _renew(store: Store, run: str, conductor: Conductor, grace: float) -> None:
+    """Renew the claim on a run until it is lost; heed the end that was asked for from elsewhere."""
+    asked = False
+    while True:
+        await anyio.sleep(store.tenure / RENEWALS)
+        try:
+            held = await store.renew([run])
+        except StoreProblem:
+            continue  # what the run writes next tells the same
+        if run not in held:
+            conductor.lose(f"another process has taken run {run} over")
+            return
+        if held[run] and not asked:
+            asked = True
+            conductor.interrupt(Exit.SIGINT, grace)
 
 
 async def _with_headline(session: Session, outcome: Outcome) -> Outcome:
@@ -251,7 +325,7 @@ async def _with_headline(session: Session, outcome: Outcome) -> Outcome:
         ended = store.update_run(
             run.id, state=run.state, finished=run.finished, exit_code=run.exit_code, facts=facts
         )
-        await durably(ended)
+        await durably(ended, store)
         return replace(outcome, run=replace(run, facts=facts), insight=found)
     return outcome
 

@@ -38,6 +38,8 @@ class Session:
     random_hex: Callable[[int], str]
     simulated: bool = False
     mask: Callable[[str], str] = str
+    # Who conducts runs here, for people elsewhere.
+    owner: str = ""
     # What should be put right, by what it is about: "token", "store".
     cautions: Mapping[str, str] = field(default_factory=dict)
 

@@ -39,6 +39,7 @@ class Waiting(StrEnum):
     OPEN_TESTS = "wip"
     CIRCUIT = "circuit"
     AMBIGUOUS = "doubt"
+    STORE = "store"
 
 
 class Sending(StrEnum):

@@ -14,6 +14,7 @@ _WORDS: Mapping[Waiting, str] = {
     Waiting.OPEN_TESTS: "open tests to finish",
     Waiting.CIRCUIT: "the API to answer again",
     Waiting.AMBIGUOUS: "creations to be answered again",
+    Waiting.STORE: "the store to answer",
 }
 WAITS: Mapping[str, str] = {reason.value: words for reason, words in _WORDS.items()}
 

@@ -12,7 +12,7 @@ from orchestrator.records import Counts, RunRecord, RunState, SilentAgent
 from orchestrator.runner.context import Before, Context, Stop
 from orchestrator.runner.dispatcher import Dispatcher, End
 from orchestrator.runner.doors import Doors, Interruption, Pacing
-from orchestrator.runner.journal import durably
+from orchestrator.runner.journal import Writes, durably
 from orchestrator.runner.pacer import Pacer
 from orchestrator.runner.recover import recover
 from orchestrator.runner.standing import run_facts
@@ -65,6 +65,10 @@ class Conductor:
         """Create no more, collect what is paid for during ``grace`` seconds, then leave with ``code``."""
         self._interruption.give(code, grace)
 
+    def lose(self, why: str) -> None:
+        """The run is another process's now: send nothing more, at once. What was sent gets its answer."""
+        self._interruption.lose(why)
+
     async def abandon(self, code: Exit) -> None:
         """Left at once, in the middle: the run is marked as interrupted; everything else is for a resume."""
         await self._end(code, "left at once")
@@ -88,7 +92,7 @@ class Conductor:
         )
         end = await dispatcher.run()
         if not run.simulated:
-            await durably(store.save_latencies(run.origin, latencies.dump() | quiet.dump()))
+            await durably(store.save_latencies(run.origin, latencies.dump() | quiet.dump()), store)
         silent = await self._silent(context)
         return await self._outcome(end, context.stop, silent)
 
@@ -104,6 +108,7 @@ class Conductor:
             tests={},
             telling=self._telling,
             before=self._before,
+            writes=Writes(doors.store.patience),
         )
 
     async def _silent(self, context: Context) -> tuple[SilentAgent, ...]:
@@ -127,9 +132,9 @@ class Conductor:
 
     async def _end(self, code: Exit, stopped: str | None, silent: Sequence[SilentAgent] = ()) -> None:
         clock, now = self._doors.clock, self._doors.clock.now()
-        view = self._doors.ledger.view(now)
+        view, store = self._doors.ledger.view(now), self._doors.store
         await durably(
-            self._doors.store.update_run(
+            store.update_run(
                 self._run.id,
                 state=end_state(code),
                 finished=clock.wall(),
@@ -137,7 +142,8 @@ class Conductor:
                 facts=run_facts(
                     self._run, self._before, self._telling.statistics, view, now, stopped, silent
                 ),
-            )
+            ),
+            store,
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from orchestrator import events
 from orchestrator.budget.permits import Permit
-from orchestrator.errors import StoreProblem
+from orchestrator.errors import LostRun, StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import CellResult, CellState, Verdict
 from orchestrator.records import TestEnd
@@ -130,13 +130,14 @@ async def _open(context: Context, test: InHand, made: Created) -> None:
         await context.durably(
             context.store.created(context.run.id, spec.key, made.test_id, made.links, wall, told)
         )
+    except LostRun as error:
+        # Paid for, for a run that is another process's now: whoever goes on with it finds the id.
+        if not await _kept(context, spec.key, made, wall):
+            raise _told(context, spec.key, made, error) from error
+        raise
     except StoreProblem as error:
         # Paid for, and about to be forgotten: the id is told, so that a person can hand it back.
-        adopt = f"orchestrator reconcile {context.run.id} --adopt {spec.key}={made.test_id}"
-        raise StoreProblem(
-            f"{error.message}; test {made.test_id} exists, and its id could not be stored",
-            hint=f"{error.hint}; first say which test it was: {adopt}",
-        ) from error
+        raise _told(context, spec.key, made, error) from error
     test.record = replace(
         record, test_id=made.test_id, links=made.links, created=wall, state=SpecState.WAITING
     )
@@ -146,6 +147,22 @@ async def _open(context: Context, test: InHand, made: Created) -> None:
     context.last_creation = now
     test.progress = Progress(spec, record.baseline)
     context.schedule.opened(spec, test.progress, created=now, deadline=now + spec.deadline, now=now)
+
+
+async def _kept(context: Context, key: str, made: Created, wall: float) -> bool:
+    try:
+        await context.durably(context.store.late(context.run.id, key, made.test_id, made.links, wall))
+    except StoreProblem:
+        return False
+    return True
+
+
+def _told(context: Context, key: str, made: Created, error: StoreProblem) -> StoreProblem:
+    adopt = f"orchestrator reconcile {context.run.id} --adopt {key}={made.test_id}"
+    return type(error)(
+        f"{error.message}; test {made.test_id} exists, and its id could not be stored",
+        hint=f"{error.hint}; first say which test it was: {adopt}",
+    )
 
 
 async def _not_created(context: Context, key: str, error: str | None, *, unreached: bool = False) -> None:

@@ -15,7 +15,7 @@ import anyio
 
 from orchestrator.budget.permits import Ledger
 from orchestrator.budget.readings import ORGANIZATION_LIMIT
-from orchestrator.errors import StoreProblem
+from orchestrator.errors import LostRun, StoreProblem
 from orchestrator.events import CircuitOpened, Waited, WaitEnded, Waiting
 from orchestrator.lifecycle import SpecState
 from orchestrator.records import RunState
@@ -158,6 +158,8 @@ class Dispatcher:
 
     async def _heed_stops(self, now: float) -> None:
         context = self._context
+        if self._interruption.lost is not None:
+            context.stop.sending = context.stop.sending or self._interruption.lost
         if self._interruption.code is not None and self._leave_at is None:
             context.stop.creating = context.stop.creating or "interrupted"
             self._leave_at = now + self._interruption.grace
@@ -202,7 +204,9 @@ class Dispatcher:
             until = min(until, self._deadline)
         stopped = self._context.stop.sending is not None or self._leaving(now)
         # What a store that does not answer could not keep is not asked for; above all nothing is paid for.
-        if stopped or self._in_flight >= MAX_IN_FLIGHT or self._context.writes.overdue():
+        if not stopped and self._context.writes.overdue():
+            return Wait(until, Waiting.STORE)
+        if stopped or self._in_flight >= MAX_IN_FLIGHT:
             return Wait(until)
         if self._leave_at is not None:
             until = min(until, self._leave_at)
@@ -298,8 +302,10 @@ class Dispatcher:
 def _told_together(problems: Sequence[StoreProblem]) -> StoreProblem:
     """The first message and every hint: each may name a test whose id could not be stored."""
     hints = dict.fromkeys(problem.hint for problem in problems if problem.hint)
-    told = StoreProblem(problems[0].message, hint="; ".join(hints) or None)
-    told.__cause__ = problems[0]
+    first = next((problem for problem in problems if isinstance(problem, LostRun)), problems[0])
+    kind = LostRun if isinstance(first, LostRun) else StoreProblem
+    told = kind(first.message, hint="; ".join(hints) or None)
+    told.__cause__ = first
     return told
 
 

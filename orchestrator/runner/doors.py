@@ -45,11 +45,17 @@ class Interruption:
     def __init__(self) -> None:
         self.code: Exit | None = None
         self.grace = 0.0
+        self.lost: str | None = None
         self._wake: Callable[[], None] = _nobody
 
     def give(self, code: Exit, grace: float) -> None:
         """Collect what is paid for during ``grace`` seconds, then leave with ``code``."""
         self.code, self.grace = code, grace
+        self._wake()
+
+    def lose(self, why: str) -> None:
+        """Send nothing more: the run is another process's."""
+        self.lost = why
         self._wake()
 
     def wakes(self, wake: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import anyio
 
@@ -12,30 +12,43 @@ from orchestrator.errors import StoreProblem
 
 T = TypeVar("T")
 
-# A backstop for a store that hangs. A store gives up by itself before, and says why; what it has given up it
-# never writes.
-LIMIT = 40.0
+# A backstop for a store that hangs: so much later than its own patience ends (seconds). A store gives up by
+# itself before, and says why; what it has given up it never writes.
+BEYOND = 10.0
+PATIENCE = 30.0
 # A write that has not returned after this waits for somebody: a commit takes milliseconds (real seconds).
 OVERDUE = 2.0
 
 
-async def durably(write: Awaitable[T]) -> T:
-    """Await a write of the store under a shield. Raises :class:`StoreProblem` when it takes too long."""
-    with anyio.CancelScope(deadline=anyio.current_time() + LIMIT, shield=True):
+class Patient(Protocol):
+    """A store, as far as this room asks: how many seconds it waits by itself."""
+
+    @property
+    def patience(self) -> float: ...
+
+
+async def durably(write: Awaitable[T], store: Patient | None = None) -> T:
+    """Await a write of a store under a shield. Raises :class:`StoreProblem` when it takes too long."""
+    limit = BEYOND + (PATIENCE if store is None else store.patience)
+    with anyio.CancelScope(deadline=anyio.current_time() + limit, shield=True):
         return await write
-    raise _hangs()
+    raise _hangs(limit)
 
 
-def _hangs() -> StoreProblem:
+def _hangs(limit: float) -> StoreProblem:
     return StoreProblem(
-        f"the store did not answer for {LIMIT:.0f} s", hint="check its disk; the run can be resumed"
+        f"the store did not answer for {limit:.0f} s", hint="see what keeps it; the run can be resumed"
     )
 
 
 class Writes:
-    """The writes of a run that are under way. One timer looks after all of them: they take milliseconds."""
+    """The writes of a run that are under way. One timer looks after all of them: they take milliseconds.
 
-    def __init__(self) -> None:
+    ``patience`` is that of the store.
+    """
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._limit = patience + BEYOND
         self._began: dict[anyio.CancelScope, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -44,12 +57,12 @@ class Writes:
         with anyio.CancelScope(shield=True) as scope:
             self._began[scope] = anyio.current_time()
             if self._timer is None:
-                self._look_again(LIMIT)
+                self._look_again(self._limit)
             try:
                 return await write
             finally:
                 del self._began[scope]
-        raise _hangs()
+        raise _hangs(self._limit)
 
     def overdue(self) -> bool:
         """Whether one has not returned for so long that what comes next could not be kept either."""
@@ -64,7 +77,7 @@ class Writes:
         """End those that have taken too long; while any is under way there is a timer."""
         self._timer, now = None, anyio.current_time()
         for scope, began in self._began.items():
-            if now - began >= LIMIT:
+            if now - began >= self._limit:
                 scope.cancel()
             elif self._timer is None:
-                self._look_again(began + LIMIT - now)
+                self._look_again(began + self._limit - now)

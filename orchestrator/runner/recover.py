@@ -17,7 +17,6 @@ from orchestrator.records import TestRecord
 from orchestrator.runner.context import Context, InHand
 from orchestrator.runner.create import end_all_uncreated
 from orchestrator.runner.hops import chosen_before
-from orchestrator.runner.journal import durably
 from orchestrator.runner.judge import keep_judged
 from orchestrator.runner.poll import owed_details, wanted_details
 from orchestrator.schedule.kinds import Kinds
@@ -38,6 +37,7 @@ async def recover(
     ``unknown`` is what to do with ambiguous creations, one of ``UNKNOWN_POLICIES``.
     """
     store, run, before = context.store, context.run, context.before
+    await context.durably(store.adopt_late(run.id))
     tests = await store.tests(run.id)
     before.planned = len(tests)
     context.owners.update({one.test_id: one.spec.key for one in tests if one.test_id is not None})
@@ -79,7 +79,7 @@ async def _put_in_order(context: Context, tests: Sequence[TestRecord], unknown: 
     for state in (SpecState.PLANNED, SpecState.WAITING):
         keys = [test.spec.key for test in now if goes[test.spec.key] is state and test.state in _MOVED]
         if keys:
-            await durably(context.store.move_all(context.run.id, keys, state))
+            await context.durably(context.store.move_all(context.run.id, keys, state))
     wall = context.clock.wall()
     return [_moved(test, goes[test.spec.key], wall) for test in now]
 
@@ -97,11 +97,11 @@ def _can_be_seen(context: Context, test: TestRecord) -> bool:
 async def _seen_as_created(context: Context, test: TestRecord) -> None:
     assert test.test_id is not None  # noqa: S101 - that is why it can be seen
     at = context.clock.wall()
-    await durably(context.store.created(context.run.id, test.spec.key, test.test_id, test.links, at))
+    await context.durably(context.store.created(context.run.id, test.spec.key, test.test_id, test.links, at))
 
 
 async def _given_up(context: Context, test: TestRecord) -> None:
-    await durably(context.store.give_up(context.run.id, test.spec.key, context.clock.wall()))
+    await context.durably(context.store.give_up(context.run.id, test.spec.key, context.clock.wall()))
 
 
 def _goes_to(test: TestRecord, unknown: str) -> SpecState | None:

@@ -20,6 +20,9 @@ from orchestrator.thousandeyes.protocol import (
 )
 from orchestrator.thousandeyes.watch import Limit, Watch
 
+# A permit whose request has not left for so long: whoever else counts with it may have given it up (seconds).
+STALE = 80.0
+
 
 class Wire:
     """The transport and the ledger joined; what is sent and what comes of it is told."""
@@ -51,8 +54,12 @@ class Wire:
         answer that makes progress has longer, up to ``most``. The transport has its own time-outs.
 
         A read whose idle connection was closed goes out once more if there is a permit for it: it is one
-        request more on the wire. Raises ``NotSent`` or ``NoAnswer``.
+        request more on the wire. Raises ``NotSent``, also for a permit that is so old that it may have
+        expired, or ``NoAnswer``.
         """
+        if self._clock.now() - permit.sent > STALE:
+            self._ledger.release(permit, self._clock.now())
+            raise NotSent(f"its permit had waited for more than {STALE:.0f} s")
         try:
             return await self._once(permit, request, what, spec, patience, most)
         except GoneIdle:

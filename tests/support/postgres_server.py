@@ -151,6 +151,10 @@ class PostgresServer:
             self._process.wait(PATIENCE)
             self._process = None
 
+    def crash(self) -> None:
+        """End it as a power cut does: what was not synced is gone."""
+        self.stop(signal.SIGQUIT)
+
     def close(self) -> None:
         """End it and remove everything."""
         self.stop(signal.SIGQUIT)
