@@ -24,7 +24,7 @@ from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Wire
 from orchestrator.settings import Settings
 from orchestrator.store.base import Store
-from orchestrator.store.opening import open_store
+from orchestrator.store.opening import Opened, open_store
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.held import HeldTransport
 from orchestrator.thousandeyes.protocol import Transport
@@ -46,15 +46,20 @@ async def connect(
     reserve: float,
     listeners: Sequence[Listener] = (),
     seed: int | None = None,
+    opened: Opened | None = None,
 ) -> AsyncIterator[Session]:
-    """A session with the real API, or with a simulator that runs elsewhere."""
+    """A session with the real API, or with a simulator that runs elsewhere.
+
+    ``opened``: a store that several sessions of this process share, and that its opener closes.
+    """
     clock = LoopClock()
     telling = Telling(clock.wall, listeners)
     rng = Random(secrets.randbits(64) if seed is None else seed)  # noqa: S311 - jitter, no secret
     async with AsyncExitStack() as stack:
-        opened = await stack.enter_async_context(
-            open_store(settings.store, organization=settings.organization)
-        )
+        if opened is None:
+            opened = await stack.enter_async_context(
+                open_store(settings.store, organization=settings.organization)
+            )
         transport = await stack.enter_async_context(
             HttpTransport(
                 settings.origin,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
@@ -172,14 +172,6 @@ class Answer:
     link: str | None = None
     error_type: str | None = None
     paths: tuple[Path, ...] | None = None
-
-
-def by_agent(answers: Iterable[Answer]) -> dict[str, list[Answer]]:
-    """The answers of each agent, by its id, in the order in which they come."""
-    found: dict[str, list[Answer]] = {}
-    for answer in answers:
-        found.setdefault(answer.agent_id, []).append(answer)
-    return found
 
 
 class Verdict(StrEnum):

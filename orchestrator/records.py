@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -22,17 +22,22 @@ UNKNOWN_POLICIES = ("keep", "retry", "skip")
 
 
 class RunState(StrEnum):
-    """State of a run in documents and in the store."""
+    """State of a run in documents and in the store.
 
+    ``queued``: it waits for a worker, and has no tests yet; ``skipped``: it never began.
+    """
+
+    QUEUED = "queued"
     RUNNING = "running"
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"
     INTERRUPTED = "interrupted"
     REFUSED = "refused"
+    SKIPPED = "skipped"
 
 
 # States of runs that have ended and that nobody goes on with.
-FINISHED = (RunState.COMPLETE, RunState.INCOMPLETE, RunState.REFUSED)
+FINISHED = (RunState.COMPLETE, RunState.INCOMPLETE, RunState.REFUSED, RunState.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,15 +252,6 @@ class StoredAnswer:
     target: str
     answer: Answer
     verdict: Verdict | None
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """A test with its cells, by agent id, and its answers of each agent."""
-
-    test: TestRecord
-    cells: tuple[CellRecord, ...]
-    answers: Mapping[str, Sequence[Answer]]
 
 
 @dataclass(frozen=True, slots=True)

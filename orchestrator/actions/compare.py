@@ -16,13 +16,13 @@ from orchestrator.compare.values import Change, Sample, Which
 from orchestrator.errors import NoBase, UsageProblem
 from orchestrator.insight.groups import seen
 from orchestrator.insight.values import Observed, Seen
-from orchestrator.model import Json, Spec, Verdict
-from orchestrator.records import Baseline, CellRecord, RunRecord, RunState
+from orchestrator.model import Answer, CellState, Json, Spec, Verdict
+from orchestrator.records import Baseline, RunRecord, RunState
 from orchestrator.report.comparison import Held
 from orchestrator.store.base import Archive, Store
 from orchestrator.store.opening import Opened
 from orchestrator.testtypes.norms import NORMS, Norm
-from orchestrator.verdict.expect import newest, newest_details
+from orchestrator.verdict.expect import newest
 
 LAST_GOOD, BEFORE = "last-good", "before"
 RESERVED = frozenset({LAST_GOOD, BEFORE, "last"})
@@ -112,7 +112,7 @@ async def hold(
         again = await _confirming(archive, run)
     norms = {**NORMS, **terms.tolerances}
     found = await gathered(archive, run)
-    by_which = {_which(one.record): one for one in found.cells}
+    by_which = {_which(one): one for one in found.cells}
     judged = {which: looked for which, one in by_which.items() if (looked := seen(one)) is not None}
     now = Now(
         {which: _sample(one, judged.get(which), norms) for which, one in by_which.items()},
@@ -190,18 +190,30 @@ async def _history(archive: Archive, base: RunRecord, most: int) -> list[RunReco
 
 async def samples(archive: Archive, run: RunRecord, norms: Mapping[str, Norm] = NORMS) -> dict[Which, Sample]:
     """Every cell of a run; one that was left out has its verdict and nothing else."""
-    found: dict[Which, Sample] = {}
-    async for one in archive.collected(run.id):
-        for cell in one.cells:
-            answers = one.answers.get(cell.agent_id, ())
-            rows = (*newest(one.test.spec, cell.agent_id, answers), *newest_details(answers))
-            found[_which(cell)] = sample_of(cell.verdict, rows, norms=norms)
-    async for cell in archive.left_out(run.id):
-        found.setdefault(_which(cell), sample_of(cell.verdict, (), norms=norms))
+    verdicts = {}
+    async for cell in archive.cells(run.id):
+        verdicts[Which(cell.test, cell.type, cell.target, cell.agent_id)] = cell
+    found = {
+        which: sample_of(cell.verdict, (), norms=norms)
+        for which, cell in verdicts.items()
+        if cell.state is CellState.NOT_RUN
+    }
+    for test in await archive.tests(run.id):
+        spec = test.spec
+        answers: dict[str, list[Answer]] = {}
+        for answer in await archive.answers(run.id, spec.key):
+            answers.setdefault(answer.agent_id, []).append(answer)
+        for agent_id in spec.agents:
+            which = Which(spec.test, spec.type, spec.target, agent_id)
+            record = verdicts.get(which)
+            if record is not None:
+                rows = newest(spec, agent_id, answers.get(agent_id, ()))
+                found[which] = sample_of(record.verdict, rows, norms=norms)
     return found
 
 
-def _which(record: CellRecord) -> Which:
+def _which(one: Observed) -> Which:
+    record = one.record
     return Which(record.test, record.type, record.target, record.agent_id)
 
 

@@ -83,15 +83,20 @@ class Wishes:
     path: str | None = None
 
 
-async def store_run(session: Session, prepared: Prepared, wishes: Wishes) -> RunRecord:
-    """Write the run with its specs and cells; from here on everything is in the store."""
+async def store_run(
+    session: Session, prepared: Prepared, wishes: Wishes, queued: RunRecord | None = None
+) -> RunRecord:
+    """Write the run with its specs and cells; from here on everything is in the store.
+
+    A run that was ``queued`` keeps its id.
+    """
     plan, doors = prepared.plan, session.doors
     specs = prepared.expansion.specs
     cells = sum(len(spec.agents) for spec in specs) + len(prepared.expansion.not_run)
     run = RunRecord(
-        id=session.run_id(),
+        id=session.run_id() if queued is None else queued.id,
         plan=plan.name,
-        plan_path=wishes.path,
+        plan_path=wishes.path if queued is None else queued.plan_path,
         plan_text=plan.bundle(),
         plan_hash=plan.hash,
         api=plan.api,
@@ -113,8 +118,8 @@ async def store_run(session: Session, prepared: Prepared, wishes: Wishes) -> Run
         facts=_facts(len(specs), cells, prepared.estimate.units),
     )
     tests = [TestRecord(run.id, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
-    made = doors.store.create_run(run, tests, prepared.expansion.not_run, prepared.agents)
-    await durably(made, doors.store)
+    write = doors.store.create_run if queued is None else doors.store.begin_run
+    await durably(write(run, tests, prepared.expansion.not_run, prepared.agents), doors.store)
     return run
 
 

@@ -103,11 +103,29 @@ async def run(
     return await _kept(session, outcome, waiting)
 
 
-async def _begun(session: Session, plan: Plan, wishes: Wishes, seed: int) -> RunRecord:
+async def begin(
+    session: Session,
+    queued: RunRecord,
+    plan: Plan,
+    *,
+    wishes: Wishes = NO_WISHES,
+    waiting: Waiting = AT_ONCE,
+    attend: Attend = unattended,
+) -> Outcome:
+    """The same for a run that waits in the store under its id, with its ``plan``. Raises as :func:`run`."""
+    async with _held(session, plan.name, waiting):
+        begun = await _begun(session, plan, wishes, 0, queued)
+        outcome = await conduct(session, begun, attend=attend)
+    return await _kept(session, outcome, waiting)
+
+
+async def _begun(
+    session: Session, plan: Plan, wishes: Wishes, seed: int, queued: RunRecord | None = None
+) -> RunRecord:
     """The run, ready and stored. What was prepared is not kept in memory while the run goes on."""
     prepared = await prepare(session, plan, seed=seed)
     check_ceilings(prepared)
-    return await store_run(session, prepared, wishes)
+    return await store_run(session, prepared, wishes, queued)
 
 
 async def resume(
@@ -364,6 +382,7 @@ __all__ = [
     "Waiting",
     "Wishes",
     "as_begun",
+    "begin",
     "conduct",
     "left_behind",
     "rerun",

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from orchestrator.errors import PlanInvalid, PlanProblem
 from orchestrator.files import read_file
@@ -19,6 +20,8 @@ from orchestrator.plan.rows import CsvFiles, refuse_misplaced
 from orchestrator.plan.source import MAX_BYTES, Entries, decode, read_yaml
 from orchestrator.plan.targets import read_groups
 from orchestrator.plan.variables import read_vars, substitute
+
+_UNREADABLE = PlanProblem("stored plan", 1, 1, "the stored plan cannot be read")
 
 
 def load_plan(
@@ -97,6 +100,26 @@ def parse_plan(
     )
 
 
+class Outline(NamedTuple):
+    """What a bundle says of its plan before it is read as one."""
+
+    file: str
+    api: Api
+    hash: str
+    sets: Mapping[str, str]
+
+
+def outline(bundle: str) -> Outline:
+    """What :meth:`Plan.bundle` stored, without checking the plan. Raises :class:`PlanInvalid`."""
+    try:
+        stored = json.loads(bundle)
+        sets = {str(name): str(value) for name, value in stored["sets"].items()}
+        whole = _hash(str(stored["text"]), stored["attachments"], sets)
+        return Outline(str(stored["file"]), Api(stored["api"]), whole, sets)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise PlanInvalid((_UNREADABLE,)) from error
+
+
 def parse_bundle(bundle: str, *, environ: Mapping[str, str]) -> Plan:
     """The plan that :meth:`Plan.bundle` stored. Raises :class:`PlanInvalid`."""
     try:
@@ -111,8 +134,7 @@ def parse_bundle(bundle: str, *, environ: Mapping[str, str]) -> Plan:
             api=Api(stored["api"]),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        problem = PlanProblem("stored plan", 1, 1, "the stored plan cannot be read")
-        raise PlanInvalid((problem,)) from error
+        raise PlanInvalid((_UNREADABLE,)) from error
 
 
 def _read(path: Path, problems: Problems) -> str:

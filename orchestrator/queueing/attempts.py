@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from orchestrator.errors import Exit
+from orchestrator.records import RunState
 
 # So many attempts in which no spec changed its state, and a run is given up.
 MOST_ATTEMPTS = 5
@@ -49,6 +50,22 @@ class Attempts:
     def wait(self) -> float:
         """Seconds to wait after an attempt that came to nothing."""
         return float(min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** max(0, self.count - 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What became of a run that a worker carried out.
+
+    ``wait``: seconds before anybody goes on with it. ``state``: how its record is to end, where it has not
+    ended by itself. ``lost``: another worker had taken it over, and says what becomes of it.
+    """
+
+    next: Next
+    code: Exit
+    reason: str | None = None
+    wait: float = 0.0
+    state: RunState | None = None
+    lost: bool = False
 
 
 def after_end(code: Exit, *, asked: bool) -> Next:

@@ -10,11 +10,13 @@ from orchestrator.records import Counts, RunRecord, RunState
 from orchestrator.verdict.counts import cells_group, lacking, tests_group, verdicts_group, within
 
 STATES = {
+    RunState.QUEUED: "waits for a worker",
     RunState.RUNNING: "still running",
     RunState.COMPLETE: "complete",
     RunState.INCOMPLETE: "incomplete",
     RunState.INTERRUPTED: "interrupted",
     RunState.REFUSED: "refused by the API",
+    RunState.SKIPPED: "never begun",
 }
 
 

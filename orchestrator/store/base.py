@@ -19,7 +19,6 @@ from orchestrator.model import Agent, Answer, CellResult, NotRun
 from orchestrator.records import (
     Baseline,
     CellRecord,
-    Collected,
     Counts,
     RunFacts,
     RunRecord,
@@ -48,6 +47,14 @@ class Journal(Protocol):
         self, run: RunRecord, specs: Sequence[TestRecord], not_run: Sequence[NotRun], agents: Sequence[Agent]
     ) -> None:
         """Write a run with its specs and cells, all or nothing."""
+
+    async def begin_run(
+        self, run: RunRecord, specs: Sequence[TestRecord], not_run: Sequence[NotRun], agents: Sequence[Agent]
+    ) -> None:
+        """The same for a run that was written before, without specs, and waited: its record is written anew.
+
+        Raises ``UsageProblem`` for a run that has specs.
+        """
 
     async def intend(self, run: str, key: str, name: str, at: float, events: Sequence[Event] = ()) -> None:
         """planned -> creating, durable before the POST leaves."""
@@ -211,10 +218,6 @@ class Archive(Protocol):
 
     def results(self, run: str) -> AsyncIterator[StoredAnswer]:
         """Every answer of a run, in a stable order, page by page."""
-
-    def collected(self, run: str) -> AsyncIterator[Collected]:
-        """Every test of a run in the order of the plan, page by page, each with its cells and its answers
-        (in the order of :meth:`answers`), which lack their raw rows; for whoever goes through all of them."""
 
     def traced(self, run: str) -> AsyncIterator[StoredAnswer]:
         """Every answer of a run that has hops, in the order of :meth:`results`."""

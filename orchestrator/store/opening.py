@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.events import Tell
     from orchestrator.store.base import Lease, WholeStore
     from orchestrator.store.listing import Agenda
+    from orchestrator.store.queue import Queue, Schedules
 
 # Beside the store; all runs whose stores are in one folder share it.
 SHARED_BUDGET = "budget.db"
@@ -64,7 +65,10 @@ async def nothing_shared(origin: str, organization: str, now: float) -> tuple[st
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a run needs of its store. Whoever makes a ledger closes it."""
+    """What a run needs of its store. Whoever makes a ledger closes it.
+
+    A store that several hosts share has a ``queue``, ``schedules``, and leases of each organization.
+    """
 
     url: str
     store: WholeStore
@@ -72,6 +76,13 @@ class Opened:
     lease: Lease
     peek: Peek = nothing_shared
     agenda: Agenda | None = None  # only where several hosts share the store
+    queue: Queue | None = None
+    schedules: Schedules | None = None
+    lease_of: Callable[[str], Lease] | None = None
+
+    def of(self, organization: str) -> Opened:
+        """The same for the plans of an organization."""
+        return self if self.lease_of is None else replace(self, lease=self.lease_of(organization))
 
 
 def pick_store(flag: str | None, environ: Mapping[str, str]) -> str:
@@ -194,6 +205,8 @@ async def _database(
 ) -> AsyncIterator[Opened]:
     with _driver():
         from orchestrator.store.postgres.lease import PostgresLease  # noqa: PLC0415 - its driver is an extra
+        from orchestrator.store.postgres.queue import PostgresQueue  # noqa: PLC0415 - as above
+        from orchestrator.store.postgres.schedules import PostgresSchedules  # noqa: PLC0415 - as above
         from orchestrator.store.postgres.store import PostgresStore  # noqa: PLC0415 - as above
     from orchestrator.store.postgres.address import address  # noqa: PLC0415 - as below
 
@@ -206,7 +219,15 @@ async def _database(
         busy=busy,
     )
     try:
-        yield Opened(url, store, _own_ledger, PostgresLease(store))
+        yield Opened(
+            url,
+            store,
+            _own_ledger,
+            PostgresLease(store),
+            PostgresQueue(store),
+            PostgresSchedules(store),
+            partial(PostgresLease, store),
+        )
     finally:
         with anyio.CancelScope(shield=True):
             await store.close()

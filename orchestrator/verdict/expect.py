@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 from orchestrator.model import Answer, AnswerStatus, CellResult, CellState, Metric, Spec, Verdict
 from orchestrator.near import near
-from orchestrator.testtypes import DETAILS, METRICS, TEST_TYPES
+from orchestrator.testtypes import METRICS, TEST_TYPES
 from orchestrator.testtypes.expected import expected
 
 _REASONS = 8  # as many as a person reads; the rest is counted
@@ -178,13 +178,6 @@ def newest(spec: Spec, agent_id: str, answers: Iterable[Answer]) -> tuple[Answer
     """The rows by which a cell is judged."""
     rows = _rows(spec, agent_id, answers)
     return tuple(row for layer in spec.layers for row in rows[layer])
-
-
-def newest_details(answers: Iterable[Answer]) -> tuple[Answer, ...]:
-    """The rows with hops of the newest round that has any: no verdict is made of them."""
-    details = [answer for answer in answers if answer.layer == DETAILS]
-    newest_round = max((answer.round_id for answer in details), default=0)
-    return tuple(answer for answer in details if answer.round_id == newest_round)
 
 
 def findings(spec: Spec, newest_rows: Iterable[Answer], expectations: Parsed) -> tuple[Finding, ...]:

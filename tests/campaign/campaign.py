@@ -1,6 +1,7 @@
 """Kills at random instants, over and over, and a witness of what was paid for.
 
-``python tests/campaign/campaign.py --kills 300 [--seed N]``
+``python tests/campaign/campaign.py --kills 300 [--seed N]``, and over many hosts
+``python tests/campaign/campaign.py --store postgres --workers 3 --kills 100`` (see ``many_hosts``)
 
 A simulated world runs as a process of its own. Runs and re-runs of a plan are started against it as real
 command lines and killed with SIGKILL: at a random instant, or at a chosen one (between intention and POST,
@@ -355,6 +356,24 @@ class Campaign:
             print(f"VIOLATED: {what}", file=sys.stderr)  # noqa: T201 - a command that talks
 
 
+def _many_hosts(chosen: argparse.Namespace) -> int:
+    from many_hosts import campaign  # noqa: PLC0415 - it needs the extra
+
+    with tempfile.TemporaryDirectory(prefix="campaign-") as folder:
+        figures = campaign(
+            Path(folder),
+            PLAN,
+            workers=chosen.workers,
+            blows=chosen.kills,
+            seed=chosen.seed,
+            speed=chosen.speed,
+            say=not chosen.quiet,
+            mutant="fence" if chosen.engine_off_fence else "",
+        )
+    print(figures.table())  # noqa: T201 - what the command is for
+    return 1 if figures.violations else 0
+
+
 def main() -> int:
     """0 if nothing was violated."""
     parser = argparse.ArgumentParser(description="Kills at random instants; see the module's docstring.")
@@ -363,7 +382,12 @@ def main() -> int:
     parser.add_argument("--speed", type=float, default=20.0, help="of the clock that both sides share")
     parser.add_argument("--quiet", action="store_true", help="only the table")
     parser.add_argument("--apis", default="v7,v7,v6", help="which to choose from for each run")
+    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--workers", type=int, default=3, help="with --store postgres")
+    parser.add_argument("--engine-off-fence", action="store_true", help="a mutant that must be found out")
     chosen = parser.parse_args()
+    if chosen.store == "postgres":
+        return _many_hosts(chosen)
     with tempfile.TemporaryDirectory(prefix="campaign-") as folder:
         limits = {"organization_limit": 480, "instant_limit": 12}
         with World(Path(folder), speed=chosen.speed, network_delay=1.0, **limits) as world:

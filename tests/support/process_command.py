@@ -9,6 +9,8 @@ PROCESS_STOP        ``POINT:N``: as PROCESS_KILL, but SIGSTOP, until the test le
 PROCESS_TIMEOUT     ``SECONDS`` (real) until a request is given up; ``SECONDS:read``: a read;
                     ``SECONDS:post:N``: the N-th creation, if nothing comes for so long
 PROCESS_BUSY        how long a write waits for another process's lock, real seconds
+PROCESS_HASTE       ``SECONDS``: a lease on a run lasts so long, and workers look at everything more often;
+                    ``SECONDS fence``: the mutant that writes whatever has become of its lease
 PROCESS_PAGES       SQLite may use so many pages (4 KiB) of the store more than it has: a full disk
 ==================  ==========================================================================
 
@@ -180,6 +182,29 @@ def give_up(after: str, kind: str = "", nth: str = "0") -> None:
         replace(Patience, limit, seconds)
 
 
+def hasten(tenure: str, mutant: str = "") -> None:
+    """Workers whose times are those of a test: real seconds, because a database has no other."""
+    from orchestrator.store.postgres.engine import PostgresEngine  # noqa: PLC0415 - as above
+
+    from orchestrator.store.postgres import queue  # noqa: PLC0415 - only workers have a server
+    from orchestrator.worker import engine, service  # noqa: PLC0415 - as above
+
+    os.environ["ORCHESTRATOR_STORE_TENURE"] = tenure
+    replace(queue, "HANDED", float(tenure))
+    replace(queue, "SEEN", float(tenure))
+    replace(engine, "EACH_15_SECONDS", "* * * * * */2")
+    replace(engine, "POLL", 0.3)
+    replace(engine, "STALLED", 2 * float(tenure))
+    replace(service, "SHOWN", 0.5)
+    if mutant == "fence":
+
+        def unfenced(self: PostgresEngine, db: Any, run: str) -> int | None:
+            row = db.execute("SELECT n FROM runs WHERE id = ?", (run,)).fetchone()
+            return None if row is None else int(row[0])
+
+        replace(PostgresEngine, "run_number", unfenced)
+
+
 def install(environ: os._Environ[str]) -> None:
     """Patch what the environment asks for."""
     pace = Pace.parse(environ[VARIABLE])
@@ -192,6 +217,8 @@ def install(environ: os._Environ[str]) -> None:
         replace(database, "BUSY_SECONDS", float(environ["PROCESS_BUSY"]))
     if "PROCESS_PAGES" in environ:
         limit_pages(int(environ["PROCESS_PAGES"]))
+    if "PROCESS_HASTE" in environ:
+        hasten(*environ["PROCESS_HASTE"].split())
     if "PROCESS_STOP" in environ:
         wrap_store(Countdown(environ["PROCESS_STOP"], stop))
     if "PROCESS_KILL" in environ:

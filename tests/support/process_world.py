@@ -144,18 +144,16 @@ class World:
         """
         environment = {name: str(options.pop(name)) for name in list(options) if name.startswith("PROCESS_")}
         command = [sys.executable, str(SUPPORT / "process_command.py"), *map(str, arguments)]
-        if arguments[0] in {"run", "resume", "rerun", "check"}:
+        if arguments[0] in {"run", "resume", "rerun", "check", "submit", "worker"}:
             command += ["--base-url", self.origin]
         if "--store" not in arguments:
             command += ["--store", str(store or self.store)]
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(
             command,
             env=self.environment(**environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
-            **{"preexec_fn": signals_as_usual, **options},
+            **{"preexec_fn": signals_as_usual, **streams, **options},
         )
         self._started = [*filter(_unread, self._started), process]
         return process

@@ -33,17 +33,10 @@ def opened_store(store: str | None) -> AbstractAsyncContextManager[Opened]:
 
 def run_async(work: Callable[[], Awaitable[T]]) -> T:
     """Run a command's coroutine; out of a group comes the one exception that tells the most."""
-    found: list[T] = []
-
-    async def kept() -> None:
-        found.append(await work())
-
     try:
-        # Not what anyio returns: asyncio's way of putting SIGINT back spells the result out, twice.
-        anyio.run(kept)
+        return anyio.run(work)
     except BaseExceptionGroup as group:
         raise telling(group) from group
-    return found[0]
 
 
 def print_json(document: object) -> None:

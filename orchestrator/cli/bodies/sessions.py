@@ -14,7 +14,7 @@ from orchestrator import app
 from orchestrator.actions.session import Session, resolve
 from orchestrator.cli.masking import add_mask
 from orchestrator.cli.options import Access, Breaking, Reading, World
-from orchestrator.credentials import Masker, find_credentials, mask_of
+from orchestrator.credentials import Credentials, Masker, find_credentials, mask_of
 from orchestrator.errors import UsageProblem
 from orchestrator.listeners.log import LogListener
 from orchestrator.model import Api
@@ -71,6 +71,13 @@ def token_mask(access: Access) -> Callable[[str], str]:
     return mask_of(credentials)
 
 
+def find_token(access: Access) -> Credentials:
+    """The token of a command, masked from here on in all that is shown. Raises ``UsageProblem``."""
+    credentials = find_credentials(os.environ, token_file=access.token_file, stdin=sys.stdin)
+    add_mask(Masker(credentials))
+    return credentials
+
+
 @asynccontextmanager
 async def session(
     settings: Settings,
@@ -95,7 +102,5 @@ async def session(
         ) as opened:
             yield opened
         return
-    credentials = find_credentials(os.environ, token_file=access.token_file, stdin=sys.stdin)
-    add_mask(Masker(credentials))
-    async with app.connect(settings, credentials, reserve=reserve, listeners=listeners) as opened:
+    async with app.connect(settings, find_token(access), reserve=reserve, listeners=listeners) as opened:
         yield opened

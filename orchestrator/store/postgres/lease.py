@@ -44,10 +44,14 @@ _HOLDER = (
 
 
 class PostgresLease:
-    """Implements :class:`orchestrator.store.base.Lease` for all hosts that share a database."""
+    """Implements :class:`orchestrator.store.base.Lease` for all hosts that share a database.
 
-    def __init__(self, store: PostgresStore) -> None:
+    ``organization``: whose plans they are, by default that of the store.
+    """
+
+    def __init__(self, store: PostgresStore, organization: str | None = None) -> None:
         self._store = store
+        self._organization = store.organization if organization is None else organization
 
     @asynccontextmanager
     async def hold(
@@ -60,7 +64,7 @@ class PostgresLease:
         longest: Callable[[], Awaitable[float]] = for_ever,
     ) -> AsyncIterator[None]:
         """Hold the plan while the block runs. Raises :class:`PlanBusy` as :class:`Lease` says."""
-        key = (self._store.organization, safe(plan) or "")
+        key = (self._organization, safe(plan) or "")
         owner = secrets.token_hex(8)
         first = True
         while not await self._take(key, owner):
@@ -98,7 +102,7 @@ class PostgresLease:
     async def is_held(self, plan: str) -> bool:
         """Whether a run of the plan is alive on any host."""
         found = await self._store.read(
-            lambda db: db.execute(_HOLDER, (self._store.organization, safe(plan))).fetchone()
+            lambda db: db.execute(_HOLDER, (self._organization, safe(plan))).fetchone()
         )
         return found is not None and bool(found[3])
 

@@ -139,6 +139,11 @@ class PostgresStore(SqlUpkeep):
         """Carry out other reads of this folder."""
         return await self._read(work)
 
+    def insert_run(self, db: Db, run: RunRecord, organization: str) -> None:
+        """Write the record of a run of an organization that waits."""
+        self._insert_run(db, run, (), (), ())
+        db.execute("UPDATE runs SET organization = ? WHERE id = ?", (rows.safe(organization), run.id))
+
     # -- whose a run is -------------------------------------------------------------------------------
 
     @property

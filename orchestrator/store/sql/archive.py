@@ -19,7 +19,6 @@ from orchestrator.model import Agent, Answer, CellResult
 from orchestrator.records import (
     Baseline,
     CellRecord,
-    Collected,
     Counts,
     RunRecord,
     SpecName,
@@ -27,7 +26,7 @@ from orchestrator.records import (
     TestRecord,
 )
 from orchestrator.store.base import About
-from orchestrator.store.sql import collected, counting, pinned, rows
+from orchestrator.store.sql import counting, pinned, rows
 from orchestrator.store.sql.counting import OF_RUN
 from orchestrator.store.sql.engine import Db, Engine, Offload, Pause, marks
 from orchestrator.testtypes import DETAILS
@@ -341,14 +340,6 @@ class SqlArchive:
     async def traced(self, run: str) -> AsyncIterator[StoredAnswer]:
         async for row in self._of_specs(_TRACED, run, (-1, "", "", "", "", -1), rows.stored_answer):
             yield row
-
-    async def collected(self, run: str) -> AsyncIterator[Collected]:
-        agents = await self.agents(run)
-        after = -1
-        while found := await self._read(lambda db, at=after: collected.page(db, run, at, PAGE, agents)):  # type: ignore[misc] # a default has no type
-            for one in found:
-                yield one
-            after = found[-1].test.position
 
     async def _spec_numbers(self, run: str) -> list[tuple[int, ...]]:
         """The numbers of the specs of a run in the order of the plan, so many at once."""

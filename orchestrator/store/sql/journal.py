@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import anyio
 
+from orchestrator.errors import UsageProblem
 from orchestrator.events import Adopted, Event, GivenUp
 from orchestrator.lifecycle import MOVES, SpecState, check_move
 from orchestrator.model import COLLECTED, Agent, Answer, CellResult, CellState, NotRun
@@ -129,6 +130,19 @@ class SqlJournal(SqlArchive):
 
         await self._write(work)
 
+    async def begin_run(
+        self, run: RunRecord, specs: Sequence[TestRecord], not_run: Sequence[NotRun], agents: Sequence[Agent]
+    ) -> None:
+        def work(db: Db) -> None:
+            run_n = self._run(db, run.id)
+            if db.execute("SELECT 1 FROM specs WHERE run_n = ? LIMIT 1", (run_n,)).fetchone():
+                raise UsageProblem(f"run {run.id} has begun already")
+            columns = " = ?, ".join(rows.RUN_COLUMNS.split(", "))
+            db.execute(f"UPDATE runs SET {columns} = ? WHERE n = ?", (*rows.run_row(run), run_n))
+            self._fill_run(db, run_n, specs, not_run, agents)
+
+        await self._write(work)
+
     def _insert_run(
         self,
         db: Db,
@@ -137,9 +151,20 @@ class SqlJournal(SqlArchive):
         not_run: Sequence[NotRun],
         agents: Sequence[Agent],
     ) -> None:
-        row, load = rows.run_row(run), self._engine.load
+        row = rows.run_row(run)
         db.execute(f"INSERT INTO runs ({rows.RUN_COLUMNS}) VALUES ({marks(row)})", row)
         run_n = self._number_of_new(db, run)
+        self._fill_run(db, run_n, specs, not_run, agents)
+
+    def _fill_run(
+        self,
+        db: Db,
+        run_n: int,
+        specs: Sequence[TestRecord],
+        not_run: Sequence[NotRun],
+        agents: Sequence[Agent],
+    ) -> None:
+        load = self._engine.load
         load(
             db,
             "agents",

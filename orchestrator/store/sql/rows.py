@@ -22,7 +22,6 @@ from orchestrator.model import (
     CellState,
     Hop,
     JsonObject,
-    Metric,
     Path,
     Spec,
     Verdict,
@@ -270,8 +269,8 @@ _STATUSES: Mapping[str, AnswerStatus] = {one.value: one for one in AnswerStatus}
 _VERDICTS: Mapping[str, Verdict] = {one.value: one for one in Verdict}
 
 
-def answer_record(row: Row, metrics: Mapping[str, Metric] | None = None) -> Answer:
-    """From the order of ``ANSWER_COLUMNS``; whoever reads many decodes their metrics at once."""
+def answer_record(row: Row) -> Answer:
+    """From the order of ``ANSWER_COLUMNS``."""
     return Answer(
         agent_id=row[0],
         layer=row[1],
@@ -284,7 +283,7 @@ def answer_record(row: Row, metrics: Mapping[str, Metric] | None = None) -> Answ
         status=_STATUSES.get(row[8]) or AnswerStatus(row[8]),
         error_type=row[9],
         error=None if row[10] is None else load(row[10]),
-        metrics=load(row[11]) if metrics is None else metrics,
+        metrics=load(row[11]),
         paths=None if row[12] is None else tuple(_path(*path) for path in load(row[12])),
         link=row[13],
         raw=row[14],

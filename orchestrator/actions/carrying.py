@@ -1,0 +1,97 @@
+"""The story of a worker that carries out a run which somebody else submitted, to its end or until stopped."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass, replace
+
+from orchestrator.actions.run import GRACE, Attendance, Wishes, begin, resume
+from orchestrator.actions.session import Session
+from orchestrator.errors import Exit, LostRun, OrchestratorError, PlanBusy, StoreProblem
+from orchestrator.events import Listener
+from orchestrator.plan.load import parse_bundle
+from orchestrator.queueing.attempts import MOST_ATTEMPTS, Ending, Next, after_end, after_error
+from orchestrator.queueing.slots import Overlap
+from orchestrator.queueing.values import Taken
+from orchestrator.records import FINISHED, RunRecord, RunState
+from orchestrator.runner.journal import durably
+from orchestrator.store.base import WholeStore
+from orchestrator.verdict.counts import end_state
+
+# Opens a session to carry out a run with, as the organization whose it is; the share to leave to others.
+Connect = Callable[[RunRecord, Taken, float], AbstractAsyncContextManager[Session]]
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """How runs are carried out: with whose sessions, and which of this host's variables plans may read."""
+
+    store: WholeStore
+    connect: Connect
+    environ: Mapping[str, str]
+    listeners: Sequence[Listener] = ()
+    grace: float = GRACE
+
+    async def carry(self, taken: Taken, stops: AsyncIterable[Exit]) -> Ending:
+        """Begin a run, or go on with it. Raises only what is a defect of ours."""
+        try:
+            record = await self.store.run(taken.run)
+            if record.state in FINISHED:
+                # Whoever had it before died between its end and its leaving the queue.
+                return Ending(Next.OVER, Exit(record.exit_code or 0))
+            if taken.attempts.poisoned:
+                return await self._given_up(record)
+            return await self._carried(record, taken, stops)
+        except LostRun as problem:
+            return Ending(Next.ANYBODY, problem.exit_code, problem.message, lost=True)
+        except StoreProblem as problem:
+            return Ending(Next.ANYBODY, problem.exit_code, problem.message)
+
+    async def _carried(self, record: RunRecord, taken: Taken, stops: AsyncIterable[Exit]) -> Ending:
+        @contextmanager
+        def attend(_run: RunRecord) -> Iterator[Attendance]:
+            yield Attendance(self.listeners, stops, self.grace)
+
+        try:
+            plan = parse_bundle(record.plan_text, environ=self.environ)
+            async with self.connect(record, taken, plan.budget.reserve) as session:
+                if taken.begun:
+                    outcome = await resume(session, record, attend=attend)
+                else:
+                    wishes = Wishes(urgent=taken.priority > 0)
+                    outcome = await begin(session, record, plan, wishes=wishes, attend=attend)
+        except StoreProblem:
+            raise
+        except OrchestratorError as problem:
+            return await self._failed(record, taken, problem)
+        # Only whoever cancelled the run makes a worker stop it with this code.
+        asked = outcome.exit_code is Exit.SIGINT
+        reason = "it was cancelled" if asked else None
+        return Ending(after_end(outcome.exit_code, asked=asked), outcome.exit_code, reason)
+
+    async def _failed(self, record: RunRecord, taken: Taken, problem: OrchestratorError) -> Ending:
+        if isinstance(problem, PlanBusy) and taken.overlap is Overlap.SKIP and not taken.begun:
+            return Ending(Next.OVER, problem.exit_code, problem.message, state=RunState.SKIPPED)
+        became = after_error(problem.exit_code, began=taken.begun)
+        if became is Next.OVER:
+            await self._end(record, problem.exit_code, problem.message)
+        return Ending(became, problem.exit_code, problem.message, wait=taken.attempts.wait)
+
+    async def _given_up(self, record: RunRecord) -> Ending:
+        why = f"given up: {MOST_ATTEMPTS} attempts brought nothing"
+        await self._end(record, Exit.INCOMPLETE, why)
+        return Ending(Next.OVER, Exit.INCOMPLETE, why)
+
+    async def _end(self, record: RunRecord, code: Exit, why: str) -> None:
+        """The end of a run that never came to one by itself; the text is one line."""
+        newest = await self.store.run(record.id)
+        facts = replace(newest.facts, stopped=" ".join(why.split())[:500])
+        await durably(
+            self.store.update_run(
+                record.id, state=end_state(code), finished=None, exit_code=int(code), facts=facts
+            )
+        )
+
+
+__all__ = ["Carrying", "Connect"]

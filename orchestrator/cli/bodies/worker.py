@@ -1,0 +1,176 @@
+"""What `orchestrator worker` does."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from importlib.metadata import version
+
+from orchestrator import app
+from orchestrator.actions.carrying import Carrying
+from orchestrator.actions.queueing import queue_of, scheduled_run, schedules_of
+from orchestrator.actions.run import as_begun
+from orchestrator.actions.session import Session
+from orchestrator.cli.bodies.common import opened_store, run_async, say, set_up_logging
+from orchestrator.cli.bodies.sessions import find_token, settings_of
+from orchestrator.cli.serving import Serving
+from orchestrator.cli.signals import STOPS, heard_signals
+from orchestrator.clock import LoopClock
+from orchestrator.errors import Exit, OrchestratorError, UsageProblem
+from orchestrator.listeners.log import LogListener
+from orchestrator.queueing.attempts import Ending
+from orchestrator.queueing.values import Schedule, Taken
+from orchestrator.records import RunRecord
+from orchestrator.report.headline import many
+from orchestrator.settings import Settings
+from orchestrator.store.opening import Opened
+from orchestrator.store.queue import Fired
+from orchestrator.worker.door import asked, listening
+from orchestrator.worker.engine import Engine
+from orchestrator.worker.health import Health
+from orchestrator.worker.metrics import Metrics
+from orchestrator.worker.service import Me, Shared, serve
+from orchestrator.worker.told import Several
+
+OFF = "off"
+
+
+def health(serving: Serving) -> None:
+    """Ask the worker on this host whether it is well; exit 0 or 3."""
+    host, port = _address(serving.listen)
+
+    async def work() -> bool:
+        found = await asked(host, port)
+        say(found.words)
+        return found.well
+
+    raise SystemExit(int(Exit.OK if run_async(work) else Exit.INCOMPLETE))
+
+
+def worker(serving: Serving, *, grace: float) -> None:
+    """Serve until stopped. Ends with 0."""
+    set_up_logging()
+    settings = settings_of(serving.access)
+
+    async def work() -> None:
+        async with opened_store(serving.store) as opened:
+            await _Worker(serving, settings, opened, grace).run()
+
+    run_async(work)
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, sign, port = listen.rpartition(":")
+    if not sign or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise UsageProblem(f"--listen takes HOST:PORT or off, not {listen!r}")
+    return host.strip("[]"), int(port)
+
+
+class _Worker:
+    """One worker of this process."""
+
+    def __init__(self, serving: Serving, settings: Settings, opened: Opened, grace: float) -> None:
+        self._serving, self._settings, self._opened, self._grace = serving, settings, opened, grace
+        self._clock = LoopClock()
+        self._metrics = Metrics()
+        self._host = socket.gethostname()
+        self._name = serving.name or f"{self._host}:{os.getpid()}"
+
+    async def run(self) -> None:
+        """Serve until stopped."""
+        opened, clock = self._opened, self._clock
+        queue, schedules = queue_of(opened), schedules_of(opened)
+        engine = Engine(opened.url, name=self._name)
+        told = Several(_Words(), self._metrics)
+        well = Health(clock, queue.now)
+        carrying = Carrying(opened.store, self._connect, self._environ(), (self._metrics,), self._grace)
+        width = self._serving.concurrency
+        me = Me(self._name, self._host, version("orchestrator"), width, self._whose, self._owner)
+        shared = Shared(queue, schedules, opened.store, opened.store.tenure)
+        async with AsyncExitStack() as stack:
+            if self._serving.listen != OFF:
+                host, port = _address(self._serving.listen)
+                origin = await stack.enter_async_context(listening(host, port, well, self._metrics.text))
+                say(f"worker {self._name}: {origin}/healthz, /readyz, /metrics")
+            received = stack.enter_context(heard_signals())
+            say(f"worker {self._name} takes {many(width, 'run')} at a time")
+            await serve(
+                me,
+                shared,
+                engine,
+                carrying.carry,
+                self._make,
+                clock,
+                _stops(received),
+                told=told,
+                metrics=self._metrics,
+                health=well,
+            )
+        say(f"worker {self._name} has ended")
+
+    async def _whose(self) -> Sequence[str]:
+        """The organizations whose runs this worker takes."""
+        wanted = self._serving.organizations
+        try:
+            levels = await queue_of(self._opened).levels()
+        except OrchestratorError:
+            return wanted
+        return [one.organization for one in levels if not wanted or one.organization in wanted]
+
+    def _owner(self) -> str:
+        return f"{self._name}/{secrets.token_hex(4)}"
+
+    def _environ(self) -> dict[str, str]:
+        """Those of this host's variables that plans may read: whoever submits a plan reads what it names."""
+        named = self._serving.plan_env
+        return {name: os.environ[name] for name in named if name in os.environ}
+
+    def _make(self, schedule: Schedule, now: float) -> RunRecord:
+        return scheduled_run(schedule, now, self._of(schedule.organization))
+
+    def _of(self, organization: str) -> Settings:
+        return replace(self._settings, organization=organization)
+
+    @asynccontextmanager
+    async def _connect(self, record: RunRecord, taken: Taken, reserve: float) -> AsyncIterator[Session]:
+        settings = as_begun(record, self._of(taken.organization))
+        credentials = find_token(self._serving.access)
+        listeners = [LogListener()]
+        async with app.connect(
+            settings, credentials, reserve=reserve, listeners=listeners, opened=self._opened.of(taken.organization)
+        ) as session:
+            yield session
+
+
+async def _stops(received: AsyncIterator[int]) -> AsyncIterator[Exit]:
+    async for number in received:
+        say("taking no more runs; what is paid for still comes in; once more leaves at once")
+        yield STOPS[number]  # type: ignore[index] # a signal is a number
+
+
+class _Words:
+    """Says on stderr what a worker does: one line for each run."""
+
+    def took(self, run: str, taken: Taken) -> None:
+        how = "goes on" if taken.begun else "begins"
+        say(f"run {run} of {taken.organization} {how} (attempt {taken.attempts.count})")
+
+    def ended(self, run: str, taken: Taken, ending: Ending) -> None:
+        del taken
+        why = f": {ending.reason}" if ending.reason else ""
+        say(f"run {run} {ending.next.name.lower()}, exit code {int(ending.code)}{why}")
+
+    def lost(self, run: str) -> None:
+        say(f"run {run} was taken over by another worker")
+
+    def fired(self, fired: Fired) -> None:
+        made, one = ", ".join(fired.runs) or "no run", fired.schedule
+        left = f"{fired.skipped} skipped, {fired.missed} missed"
+        say(f"schedule {one.name} of {one.organization}: {made}; {left}")
+
+    def problem(self, what: str, problem: OrchestratorError | OSError) -> None:
+        say(f"warning: {what}: {problem}; trying again")

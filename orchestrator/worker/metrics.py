@@ -1,0 +1,123 @@
+"""What a worker counts, in the form that Prometheus reads. Needs the extra; without it nothing is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import OrchestratorError, UsageProblem
+from orchestrator.events import Created, Event, Limited, Lost, Rerun
+from orchestrator.queueing.attempts import Ending
+from orchestrator.queueing.values import Level, Taken
+from orchestrator.store.queue import Fired
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+# Made before the first event, so that a rate has a beginning.
+PREFIX = "orchestrator"
+
+
+class Metrics:
+    """Hears what a worker does and what happens in its runs; :meth:`text` is what Prometheus reads.
+
+    Raises ``UsageProblem`` where prometheus-client is not installed.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        try:
+            from prometheus_client import (  # noqa: PLC0415 - an extra
+                CollectorRegistry,
+                Counter,
+                Gauge,
+            )
+        except ImportError as error:
+            raise UsageProblem(
+                "metrics need prometheus-client, which is not installed",
+                hint="pip install 'orchestrator[postgres]'",
+            ) from error
+        self._registry = registry if registry is not None else CollectorRegistry()
+
+        def counter(name: str, told: str, labels: Sequence[str] = ()) -> Counter:
+            return Counter(f"{PREFIX}_{name}", told, labels, registry=self._registry)
+
+        def gauge(name: str, told: str, labels: Sequence[str] = ()) -> Gauge:
+            return Gauge(f"{PREFIX}_{name}", told, labels, registry=self._registry)
+
+        self._runs = gauge("runs", "Runs in the queue that are not over.", ("organization", "state"))
+        self._waiting = gauge("queue_waiting", "Runs that wait for a worker.")
+        self._oldest = gauge("queue_oldest_seconds", "How long the oldest of them waits.")
+        self._here = gauge("worker_runs", "Runs that this worker carries out.")
+        self._free = gauge("worker_free", "Runs that this worker could take besides.")
+        self._claims = counter("claims", "Runs that this worker took.")
+        self._takeovers = counter("takeovers", "Of them those that another one had begun.")
+        self._lost_runs = counter("lost_runs", "Runs that another worker took over from this one.")
+        self._ended = counter("runs_ended", "Runs that came back to this worker.", ("code",))
+        self._creations = counter("creations", "Tests that were created or run again.")
+        self._own_429 = counter("own_429", "Requests that a limit refused.")
+        self._unknown = counter("unknown_creations", "Creations whose answer was lost.")
+        self._lag = gauge("schedule_lag_seconds", "How late the last schedule was looked at.")
+        self._fired = counter("schedule_runs", "Runs that schedules made.")
+        self._missed = counter("schedule_missed", "Slots of schedules that nobody saw in time.")
+        self._outage = counter("store_problems", "Attempts at the database or the engine that failed.")
+
+    def text(self) -> tuple[bytes, str]:
+        """All of it as it stands, and the type of its content."""
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415 - an extra
+
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+    def stand(self, levels: Sequence[Level], now: float, runs: int, free: int) -> None:
+        """How the queue stands at a time of the store's clock, and this worker."""
+        self._runs.clear()
+        for level in levels:
+            by_state: Mapping[str, int] = {"queued": level.waiting, "running": level.under_way}
+            for state, count in by_state.items():
+                self._runs.labels(level.organization, state).set(count)
+        oldest = [level.oldest for level in levels if level.oldest is not None]
+        self._waiting.set(sum(level.waiting for level in levels))
+        self._oldest.set(max(0.0, now - min(oldest)) if oldest else 0.0)
+        self.here(runs, free)
+
+    def here(self, runs: int, free: int) -> None:
+        """How this worker stands."""
+        self._here.set(runs)
+        self._free.set(free)
+
+    # -- what the worker does -------------------------------------------------------------------------
+
+    def took(self, run: str, taken: Taken) -> None:
+        del run
+        self._claims.inc()
+        if taken.begun:
+            self._takeovers.inc()
+
+    def ended(self, run: str, taken: Taken, ending: Ending) -> None:
+        del run, taken
+        self._ended.labels(str(int(ending.code))).inc()
+        if ending.lost:
+            self._lost_runs.inc()
+
+    def lost(self, run: str) -> None:
+        del run
+
+    def fired(self, fired: Fired) -> None:
+        self._lag.set(fired.lag)
+        self._fired.inc(len(fired.runs))
+        self._missed.inc(fired.missed)
+
+    def problem(self, what: str, problem: OrchestratorError | OSError) -> None:
+        del what, problem
+        self._outage.inc()
+
+    # -- what happens in its runs ---------------------------------------------------------------------
+
+    def hear(self, event: Event) -> None:
+        """Count what is counted."""
+        match event.fact:
+            case Created() | Rerun():
+                self._creations.inc()
+            case Limited():
+                self._own_429.inc()
+            case Lost():
+                self._unknown.inc()

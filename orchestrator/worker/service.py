@@ -1,0 +1,134 @@
+"""One worker: its pool, its signs of life, its engine, its door. It ends when it is stopped, never before."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import anyio
+
+from orchestrator.clock import Clock
+from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.queueing.values import Here
+from orchestrator.store.queue import MakeRun, Queue, Schedules
+from orchestrator.worker.desk import Carry, Leases
+from orchestrator.worker.engine import Engine
+from orchestrator.worker.health import Health
+from orchestrator.worker.metrics import Metrics
+from orchestrator.worker.pool import Pool
+from orchestrator.worker.tasks import SWEEP, Tasks
+from orchestrator.worker.told import Told
+
+# How often a worker shows itself, and tells its metrics how the queue stands (seconds).
+SHOWN = 5.0
+STOOD = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a store gives to those who work for it."""
+
+    queue: Queue
+    schedules: Schedules
+    leases: Leases
+    tenure: float
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """Who a worker is: the name it is seen by, how many runs it takes, whose runs it can serve."""
+
+    name: str
+    host: str
+    version: str
+    width: int
+    organizations: Callable[[], Awaitable[Sequence[str]]]
+    owner: Callable[[], str]
+
+
+async def serve(
+    me: Me,
+    shared: Shared,
+    engine: Engine,
+    carry: Carry,
+    make: MakeRun,
+    clock: Clock,
+    stops: AsyncIterable[Exit],
+    *,
+    told: Told,
+    metrics: Metrics,
+    health: Health,
+) -> None:
+    """Carry out what is handed out until it is stopped: the first stop lets runs end their way, the second
+    leaves at once."""
+    async with anyio.create_task_group() as runs:
+        pool = Pool(
+            runs,
+            shared.queue,
+            shared.leases,
+            carry,
+            clock,
+            owner=me.owner,
+            width=me.width,
+            tenure=shared.tenure,
+            told=told,
+        )
+        engine.offer(Tasks(pool, shared.queue, shared.schedules, make, engine.defer, engine.told_of, told))
+        async with anyio.create_task_group() as keeping:
+            fetching = anyio.CancelScope()
+            keeping.start_soon(pool.beat)
+            keeping.start_soon(health.turn)
+            keeping.start_soon(_show, me, shared.queue, pool, clock, told)
+            keeping.start_soon(_stand, shared.queue, pool, metrics, clock)
+            keeping.start_soon(_fetch, fetching, engine, me, pool, clock, told)
+            keeping.start_soon(_heed, stops, pool, fetching, health)
+            await _stopped(pool)
+            keeping.cancel_scope.cancel()
+    await _leave(me, shared.queue, engine)
+
+
+async def _fetch(
+    scope: anyio.CancelScope, engine: Engine, me: Me, pool: Pool, clock: Clock, told: Told
+) -> None:
+    with scope:
+        await engine.serve(me.organizations, lambda: pool.free, clock, told)
+
+
+async def _heed(stops: AsyncIterable[Exit], pool: Pool, fetching: anyio.CancelScope, health: Health) -> None:
+    async for code in stops:
+        health.stopping = True
+        fetching.cancel()
+        pool.stop(code)
+
+
+async def _stopped(pool: Pool) -> None:
+    await pool.told_to_stop.wait()
+    await pool.emptied()
+
+
+async def _show(me: Me, queue: Queue, pool: Pool, clock: Clock, told: Told) -> None:
+    while True:
+        try:
+            await queue.here(Here(me.name, me.host, me.version, me.width, pool.free))
+        except OrchestratorError as problem:
+            told.problem("showing itself", problem)
+        await clock.sleep(SHOWN)
+
+
+async def _stand(queue: Queue, pool: Pool, metrics: Metrics, clock: Clock) -> None:
+    while True:
+        try:
+            metrics.stand(await queue.levels(), await queue.now(), len(pool.runs), pool.free)
+        except OrchestratorError:
+            metrics.here(len(pool.runs), pool.free)
+        await clock.sleep(STOOD)
+
+
+async def _leave(me: Me, queue: Queue, engine: Engine) -> None:
+    """So that others need not find out by themselves."""
+    with anyio.move_on_after(3.0, shield=True):
+        try:
+            await queue.gone(me.name)
+        except OrchestratorError:
+            return
+        await engine.wake(SWEEP)
