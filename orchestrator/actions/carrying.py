@@ -57,7 +57,7 @@ class Carrying:
             plan = parse_bundle(record.plan_text, environ=self.environ)
             async with self.connect(record, taken, plan.budget.reserve) as session:
                 if taken.begun:
-                    outcome = await resume(session, record, attend=attend)
+                    outcome = await resume(session, record, attend=attend, claimed=True)
                 else:
                     wishes = Wishes(urgent=taken.priority > 0)
                     outcome = await begin(session, record, plan, wishes=wishes, attend=attend)
@@ -90,7 +90,8 @@ class Carrying:
         await durably(
             self.store.update_run(
                 record.id, state=end_state(code), finished=None, exit_code=int(code), facts=facts
-            )
+            ),
+            self.store,
         )
 
 

@@ -112,10 +112,11 @@ async def begin(
     waiting: Waiting = AT_ONCE,
     attend: Attend = unattended,
 ) -> Outcome:
-    """The same for a run that waits in the store under its id, with its ``plan``. Raises as :func:`run`."""
+    """The same for a run that waits in the store under its id, with its ``plan``, and that the caller has
+    claimed. Raises as :func:`run`."""
     async with _held(session, plan.name, waiting):
         begun = await _begun(session, plan, wishes, 0, queued)
-        outcome = await conduct(session, begun, attend=attend)
+        outcome = await conduct(session, begun, attend=attend, claimed=True)
     return await _kept(session, outcome, waiting)
 
 
@@ -135,10 +136,11 @@ async def resume(
     unknown: str = "keep",
     waiting: Waiting = AT_ONCE,
     attend: Attend = unattended,
+    claimed: bool = False,
 ) -> Outcome:
     """Go on where a run stopped; ``session`` has the settings that :func:`as_begun` gives.
 
-    ``unknown`` is what to do with lost creations. Raises ``UsageProblem`` unless it is one of
+    ``unknown`` is what to do with lost creations; ``claimed``: the caller has claimed the run, and renews that. Raises ``UsageProblem`` unless it is one of
     ``UNKNOWN_POLICIES``, ``PlanBusy`` and ``StoreProblem``.
     """
     if unknown not in UNKNOWN_POLICIES:
@@ -148,7 +150,7 @@ async def resume(
     async with _held(session, begun.plan, waiting):
         # Whoever held the lease has gone on with it meanwhile.
         record = await session.doors.store.run(begun.id)
-        outcome = await conduct(session, record, unknown=unknown, attend=attend)
+        outcome = await conduct(session, record, unknown=unknown, attend=attend, claimed=claimed)
     return await _kept(session, outcome, waiting)
 
 

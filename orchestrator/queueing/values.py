@@ -55,11 +55,12 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A schedule as the store has it: when it fires next, and the last slot that was decided."""
+    """A schedule as the store has it: when it fires next, the last slot that was decided, its last run."""
 
     schedule: Schedule
     next_at: float | None
     last_slot: float | None
+    last_run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,13 @@ def is_server(url: str) -> bool:
     return bool(colon) and scheme.lower() in _SERVERS
 
 
+def server_url(url: str) -> str:
+    """A database's URL as its driver takes it. Raises :class:`UsageProblem` for one that may not be used."""
+    from orchestrator.store.postgres.address import address  # noqa: PLC0415 - start-up stays light
+
+    return address(url, os.environ).url
+
+
 async def store_exists(url: str) -> bool:
     """Whether there is a store. It makes none. Raises :class:`UsageProblem` for a URL that means none.
 
@@ -205,13 +212,15 @@ async def _database(
 ) -> AsyncIterator[Opened]:
     with _driver():
         from orchestrator.store.postgres.lease import PostgresLease  # noqa: PLC0415 - its driver is an extra
+        from orchestrator.store.postgres.agenda import PostgresAgenda  # noqa: PLC0415 - as above
         from orchestrator.store.postgres.queue import PostgresQueue  # noqa: PLC0415 - as above
         from orchestrator.store.postgres.schedules import PostgresSchedules  # noqa: PLC0415 - as above
         from orchestrator.store.postgres.store import PostgresStore  # noqa: PLC0415 - as above
     from orchestrator.store.postgres.address import address  # noqa: PLC0415 - as below
 
+    where = address(url, os.environ)
     store = await PostgresStore.open(
-        address(url, os.environ),
+        where,
         organization=organization,
         patience=_seconds("ORCHESTRATOR_STORE_PATIENCE"),
         tenure=_seconds("ORCHESTRATOR_STORE_TENURE"),
@@ -219,14 +228,16 @@ async def _database(
         busy=busy,
     )
     try:
+        queue, schedules = PostgresQueue(store), PostgresSchedules(store)
         yield Opened(
-            url,
+            where.url,
             store,
             _own_ledger,
             PostgresLease(store),
-            PostgresQueue(store),
-            PostgresSchedules(store),
-            partial(PostgresLease, store),
+            agenda=PostgresAgenda(queue, schedules),
+            queue=queue,
+            schedules=schedules,
+            lease_of=partial(PostgresLease, store),
         )
     finally:
         with anyio.CancelScope(shield=True):

@@ -312,6 +312,11 @@ def _failed() -> Any:  # noqa: ANN401 - an enumeration of the library
     return Status.FAILED
 
 
+async def install(url: str) -> bool:
+    """Make the engine's tables beside a store; whether there were none. Raises :class:`StoreProblem`."""
+    return await Engine(url).install()
+
+
 async def wake(url: str) -> bool:
     """Have the workers of a store look at once what waits; ``False`` where they will only do so by and by."""
     return await Engine(url).wake()

@@ -39,6 +39,7 @@ from orchestrator.plan.load import parse_plan
 from orchestrator.queueing.values import Place
 from orchestrator.settings import Settings
 from orchestrator.store.opening import open_store
+from orchestrator.worker.engine import install
 
 ORGANIZATION = "acme"
 # Runs that wait or run at any time, and how many of them a worker takes.
@@ -360,5 +361,6 @@ def campaign(
         World(folder, speed=speed, network_delay=1.0, **limits) as world,
     ):
         url = server.create(migrated, named="store")
+        anyio.run(install, url)
         hosts = ManyHosts(world, server, url, Random(seed), say=say, mutant=mutant)
         return hosts.run(workers, blows, plan)

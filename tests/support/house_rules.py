@@ -143,10 +143,13 @@ RULES: tuple[Rule, ...] = (
         through_others=False,
     ),
     Rule(
-        "HTTP is spoken behind three doors: the client's, the simulator's server, and that of the pages",
+        "HTTP is spoken behind doors: the client's, the simulator's, the pages', the health of a worker",
         ("",),
         ("aiohttp",),
-        but=("thousandeyes.client", "thousandeyes.faults", "simulator.server", "web.server"),
+        but=(
+            *("thousandeyes.client", "thousandeyes.faults", "simulator.server", "web.server"),
+            "worker.door",
+        ),
         through_others=False,
     ),
     Rule(
@@ -164,6 +167,20 @@ RULES: tuple[Rule, ...] = (
         "what the web entrance decides is pure",
         ("web.guard", "web.asking"),
         (*sorted(IO_LIBRARIES), "store", "actions"),
+    ),
+    Rule(
+        "only workers know the engine that wakes them",
+        ("",),
+        ("procrastinate",),
+        but=("worker",),
+        through_others=False,
+    ),
+    Rule(
+        "workers are an entrance: nobody but the command line imports them",
+        ("",),
+        ("worker",),
+        but=("worker", "cli"),
+        through_others=False,
     ),
     Rule("listeners never reach the runner", ("listeners",), ("runner",)),
     Rule(

@@ -184,9 +184,8 @@ def give_up(after: str, kind: str = "", nth: str = "0") -> None:
 
 def hasten(tenure: str, mutant: str = "") -> None:
     """Workers whose times are those of a test: real seconds, because a database has no other."""
-    from orchestrator.store.postgres.engine import PostgresEngine  # noqa: PLC0415 - as above
-
     from orchestrator.store.postgres import queue  # noqa: PLC0415 - only workers have a server
+    from orchestrator.store.postgres.engine import PostgresEngine  # noqa: PLC0415 - as above
     from orchestrator.worker import engine, service  # noqa: PLC0415 - as above
 
     os.environ["ORCHESTRATOR_STORE_TENURE"] = tenure

@@ -16,9 +16,10 @@ from orchestrator.errors import UsageProblem
 from orchestrator.holdings import Holdings
 from orchestrator.report.upkeep import Pruned, holdings_document
 from orchestrator.safe import terminal
-from orchestrator.store.opening import maintain_store, migrate_store, pick_store
+from orchestrator.store.opening import is_server, maintain_store, migrate_store, pick_store, server_url
 from orchestrator.terminal.console import make_console, say
 from orchestrator.terminal.upkeep import print_holdings
+from orchestrator.worker.engine import install
 
 
 def info(*, as_json: bool, store: str | None) -> None:
@@ -37,8 +38,14 @@ def info(*, as_json: bool, store: str | None) -> None:
 
 
 def migrate(store: str | None) -> None:
-    """Make or change tables, and tell which."""
-    _prepared(store, migrate_store)
+    """Make or change tables, those of the engine of workers too, and tell which."""
+
+    async def both(url: str) -> list[str]:
+        made = await migrate_store(url)
+        new = is_server(url) and await install(server_url(url))
+        return [*made, "the engine's tables"] if new else made
+
+    _prepared(store, both)
 
 
 def maintain(store: str | None) -> None:

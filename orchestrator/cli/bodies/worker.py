@@ -141,7 +141,11 @@ class _Worker:
         credentials = find_token(self._serving.access)
         listeners = [LogListener()]
         async with app.connect(
-            settings, credentials, reserve=reserve, listeners=listeners, opened=self._opened.of(taken.organization)
+            settings,
+            credentials,
+            reserve=reserve,
+            listeners=listeners,
+            opened=self._opened.of(taken.organization),
         ) as session:
             yield session
 

@@ -96,8 +96,11 @@ class PostgresSchedules:
     async def listed(self, organization: str | None = None) -> list[Scheduled]:
         def work(db: Db) -> list[Scheduled]:
             where, values = ("WHERE organization = ?", (organization,)) if organization else ("", ())
-            sql = f"SELECT {_COLUMNS}, next_at, last_slot FROM schedules {where} ORDER BY organization, name"
-            return [Scheduled(_schedule(row), row[13], row[14]) for row in db.execute(sql, values)]
+            sql = (
+                f"SELECT {_COLUMNS}, next_at, last_slot, (SELECT run FROM queue WHERE schedule = schedules.n "
+                f"ORDER BY slot DESC LIMIT 1) FROM schedules {where} ORDER BY organization, name"
+            )
+            return [Scheduled(_schedule(row), *row[13:]) for row in db.execute(sql, values)]
 
         return await self._journal.read(work)
 
