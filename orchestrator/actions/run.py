@@ -140,8 +140,9 @@ async def resume(
 ) -> Outcome:
     """Go on where a run stopped; ``session`` has the settings that :func:`as_begun` gives.
 
-    ``unknown`` is what to do with lost creations; ``claimed``: the caller has claimed the run, and renews that. Raises ``UsageProblem`` unless it is one of
-    ``UNKNOWN_POLICIES``, ``PlanBusy`` and ``StoreProblem``.
+    ``unknown`` is what to do with lost creations; ``claimed``: the caller has claimed the run, and renews
+    that. Raises ``UsageProblem`` for another ``unknown`` than one of ``UNKNOWN_POLICIES`` and for a run that
+    never began, ``PlanBusy`` and ``StoreProblem``.
     """
     if unknown not in UNKNOWN_POLICIES:
         raise UsageProblem(
@@ -150,6 +151,8 @@ async def resume(
     async with _held(session, begun.plan, waiting):
         # Whoever held the lease has gone on with it meanwhile.
         record = await session.doors.store.run(begun.id)
+        if record.state in (RunState.QUEUED, RunState.SKIPPED):
+            raise UsageProblem(f"run {record.id} never began", hint="submit its plan again")
         outcome = await conduct(session, record, unknown=unknown, attend=attend, claimed=claimed)
     return await _kept(session, outcome, waiting)
 

@@ -211,8 +211,8 @@ async def _database(
     url: str, *, organization: str, virtual: bool, busy: Callable[[], AbstractContextManager[None]]
 ) -> AsyncIterator[Opened]:
     with _driver():
-        from orchestrator.store.postgres.lease import PostgresLease  # noqa: PLC0415 - its driver is an extra
         from orchestrator.store.postgres.agenda import PostgresAgenda  # noqa: PLC0415 - as above
+        from orchestrator.store.postgres.lease import PostgresLease  # noqa: PLC0415 - its driver is an extra
         from orchestrator.store.postgres.queue import PostgresQueue  # noqa: PLC0415 - as above
         from orchestrator.store.postgres.schedules import PostgresSchedules  # noqa: PLC0415 - as above
         from orchestrator.store.postgres.store import PostgresStore  # noqa: PLC0415 - as above

@@ -158,7 +158,7 @@ def test_the_alert_rules_are_rules() -> None:
 
 def test_the_dashboard_has_panels_that_overlap_nowhere() -> None:
     dashboard = json.loads((DEPLOY / "dashboard.json").read_text("utf-8"))
-    taken = set()
+    taken: set[tuple[int, int]] = set()
     for panel in dashboard["panels"]:
         place = panel["gridPos"]
         cells = {
