@@ -62,7 +62,7 @@ async def test_priority_goes_first_then_each_organization_in_turn(opened: Opened
             await put(opened, f"{organization}{number}", organization)
     await put(opened, "urgent", "b", priority=1)
     assert await fed(opened, free=4) == ["urgent", "a0", "b0", "a1"]
-    assert await fed(opened, free=4) == ["b1", "a2", "b2"]
+    assert await fed(opened, free=4) == ["a2", "b1", "b2"]
 
 
 async def test_who_was_served_longest_ago_is_served_next(opened: Opened) -> None:
