@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from orchestrator.actions.asked import DEFAULT_TERMS, Terms
+from orchestrator.actions.finding import find, proposed
 from orchestrator.actions.insight import gathered
-from orchestrator.actions.reading import find, proposed
+from orchestrator.actions.looked import Looked, times_before, which_of
 from orchestrator.compare.cells import Past
-from orchestrator.compare.gate import CANNOT_JUDGE, Strictness
-from orchestrator.compare.look import MIN_COVER, Now, compare
+from orchestrator.compare.gate import CANNOT_JUDGE
+from orchestrator.compare.look import Now, compare
 from orchestrator.compare.samples import sample_of
 from orchestrator.compare.values import Change, Sample, Which
 from orchestrator.errors import NoBase, UsageProblem
-from orchestrator.insight.groups import seen
-from orchestrator.insight.values import Observed, Seen
 from orchestrator.model import Answer, CellState, Json, Spec, Verdict
 from orchestrator.records import Baseline, RunRecord, RunState
-from orchestrator.report.comparison import Held
+from orchestrator.report.comparison import LAST_GOOD, Held
 from orchestrator.store.base import Archive, Store
 from orchestrator.store.opening import Opened
 from orchestrator.testtypes.norms import NORMS, Norm
 from orchestrator.verdict.expect import newest
 
-LAST_GOOD, BEFORE = "last-good", "before"
+BEFORE = "before"
 RESERVED = frozenset({LAST_GOOD, BEFORE, "last"})
-HISTORY = 10
 # So many tests are run again at most to confirm what got worse.
 MOST_CONFIRMED = 12
 # How far back runs of a plan are looked through for good ones.
@@ -34,19 +33,6 @@ _SEARCHED = 200
 _ENDED = frozenset({RunState.COMPLETE, RunState.INCOMPLETE, RunState.INTERRUPTED})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _AMOUNT = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|%|points?|)", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How to compare. ``history`` is how many earlier good runs tell what is normal, the base among them."""
-
-    history: int = HISTORY
-    strictness: Strictness = Strictness.NORMAL
-    min_cover: float = MIN_COVER
-    tolerances: Mapping[str, Norm] = field(default_factory=dict)
-
-
-DEFAULT_TERMS = Terms()
 
 
 async def base_of(archive: Archive, run: RunRecord, name: str = LAST_GOOD) -> RunRecord:
@@ -70,7 +56,7 @@ async def base_of(archive: Archive, run: RunRecord, name: str = LAST_GOOD) -> Ru
     return base
 
 
-async def _earlier(archive: Archive, run: RunRecord) -> list[RunRecord]:
+async def earlier_runs(archive: Archive, run: RunRecord) -> list[RunRecord]:
     """Runs of the same plan in the same world that were stored before a run, newest first.
 
     By the order in the store: the clocks of two simulated worlds say nothing of each other.
@@ -83,7 +69,7 @@ async def _earlier(archive: Archive, run: RunRecord) -> list[RunRecord]:
 async def _before(archive: Archive, run: RunRecord) -> RunRecord:
     if run.parent is not None:
         return await archive.run(run.parent)
-    found = next(iter(await _earlier(archive, run)), None)
+    found = next(iter(await earlier_runs(archive, run)), None)
     if found is None:
         raise NoBase(f"plan {run.plan!r} has no run before {run.id}", hint="`orchestrator runs` lists them")
     return found
@@ -97,10 +83,11 @@ async def hold(
     *,
     base: RunRecord | None = None,
     again: RunRecord | None = None,
+    looked: Looked | None = None,
 ) -> Held:
     """A run held against its base and that one's history; ``name`` is what the base is called by, if it is
     not found by that. What is no longer worse in ``again`` is flaky. A run is as it is: held against itself
-    it has no history.
+    it has no history. ``looked`` are the cells of the run, where somebody has read them already.
 
     Raises ``UsageProblem`` without a base.
     """
@@ -111,14 +98,12 @@ async def hold(
     if again is None:
         again = await _confirming(archive, run)
     norms = {**NORMS, **terms.tolerances}
-    found = await gathered(archive, run)
-    by_which = {_which(one): one for one in found.cells}
-    judged = {which: looked for which, one in by_which.items() if (looked := seen(one)) is not None}
-    now = Now(
-        {which: _sample(one, judged.get(which), norms) for which, one in by_which.items()},
-        judged,
-        {} if again is None else await samples(archive, again, norms),
-    )
+    if looked is None:
+        looked = Looked(norms)
+        for one in (await gathered(archive, run)).cells:
+            looked.take(one)
+    names = await looked.names(archive, run)
+    now = Now(looked.samples, looked.judged, {} if again is None else await samples(archive, again, norms))
     alone = terms.history == 0 or base.id == run.id
     history = [] if alone else await _history(archive, base, terms.history - 1)
     # What is left out now is no new cell where the base, a re-run, knows of its tests only.
@@ -132,10 +117,12 @@ async def hold(
         run=run,
         base=base,
         name=name,
-        comparison=compare(now, past, found.names, terms.strictness, terms.min_cover),
-        names=found.names,
-        records={which: one.record for which, one in by_which.items()},
+        comparison=compare(now, past, names, terms.strictness, terms.min_cover),
+        names=names,
+        records=looked.records,
         options=tuple(await _options_changed(archive, base, run)),
+        times=times_before(past.samples, now.samples),
+        now=times_before(lambda which: [now.samples[which]], now.samples),
     )
 
 
@@ -147,12 +134,17 @@ async def diff(
     Raises ``UsageProblem`` if there is no such run, or if they have no cell in common.
     """
     held = await hold(opened.store, await find(opened, run, plan), base, terms)
+    check_common(held)
+    return held
+
+
+def check_common(held: Held) -> None:
+    """Raise ``UsageProblem`` for runs that have no cell in common."""
     if {*held.comparison.counts} <= {Change.NEW, Change.GONE}:
         raise UsageProblem(
             f"runs {held.base.id} and {held.run.id} have no cell in common",
             hint="compare runs of one plan: a cell is its test block, type, target and agent",
         )
-    return held
 
 
 async def _confirming(archive: Archive, run: RunRecord) -> RunRecord | None:
@@ -192,7 +184,7 @@ async def samples(archive: Archive, run: RunRecord, norms: Mapping[str, Norm] = 
     """Every cell of a run; one that was left out has its verdict and nothing else."""
     verdicts = {}
     async for cell in archive.cells(run.id):
-        verdicts[Which(cell.test, cell.type, cell.target, cell.agent_id)] = cell
+        verdicts[which_of(cell)] = cell
     found = {
         which: sample_of(cell.verdict, (), norms=norms)
         for which, cell in verdicts.items()
@@ -210,16 +202,6 @@ async def samples(archive: Archive, run: RunRecord, norms: Mapping[str, Norm] = 
                 rows = newest(spec, agent_id, answers.get(agent_id, ()))
                 found[which] = sample_of(record.verdict, rows, norms=norms)
     return found
-
-
-def _which(one: Observed) -> Which:
-    record = one.record
-    return Which(record.test, record.type, record.target, record.agent_id)
-
-
-def _sample(one: Observed, judged: Seen | None, norms: Mapping[str, Norm]) -> Sample:
-    phase = None if judged is None else judged.phase
-    return sample_of(one.record.verdict, one.rows, phase, norms)
 
 
 async def _options_changed(archive: Archive, base: RunRecord, run: RunRecord) -> list[str]:
@@ -355,6 +337,7 @@ def _number(text: str, unit: str) -> float:
 
 __all__: Sequence[str] = (
     "CANNOT_JUDGE",
+    "LAST_GOOD",
     "Held",
     "Terms",
     "base_of",

@@ -92,9 +92,9 @@ async def _observe(archive: Archive, run: RunRecord, take: Callable[[Observed], 
         expectations, by_agent = parsed(test.spec), _by_agent(await answers.of(key))
         for cell in of_spec:
             one = _observed(cell, test, expectations, by_agent.get(cell.agent_id, ()), agents, earlier)
-            hops.update((hop.address, hop) for hop in _hops_of(one) if hop.address is not None)
+            hops.update((hop.address, hop) for hop in hops_of(one) if hop.address is not None)
             take(one)
-    return _names(agents.values(), targets, hops)
+    return names_of(agents.values(), targets, hops)
 
 
 class _InStep(Generic[T]):
@@ -165,12 +165,12 @@ def _newest_details(answers: Iterable[Answer]) -> list[Answer]:
     return [answer for answer in details if answer.round_id == newest_round]
 
 
-def _hops_of(one: Observed) -> list[Hop]:
+def hops_of(one: Observed) -> list[Hop]:
     now = [hop for row in one.rows for path in row.paths or () for hop in path.hops]
     return [*(hop for trace in one.earlier for hop in trace), *now]
 
 
-def _names(agents: Iterable[Agent], targets: Iterable[tuple[str, str]], hops: Mapping[str, Hop]) -> Names:
+def names_of(agents: Iterable[Agent], targets: Iterable[tuple[str, str]], hops: Mapping[str, Hop]) -> Names:
     blocks = Counter(target for _, target in targets)
     return Names(
         agents=agent_names(agents),

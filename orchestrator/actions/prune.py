@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from orchestrator.actions.reading import no_run_of
+from orchestrator.actions.finding import no_run_of
 from orchestrator.clock import Clock
 from orchestrator.errors import UsageProblem
 from orchestrator.holdings import Holdings, RunOutline, Size

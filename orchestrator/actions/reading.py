@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from orchestrator.actions.asked import Asked
+from orchestrator.actions.finding import as_it_stands, find, named, no_run_of, proposed
 from orchestrator.actions.source import source_of
 from orchestrator.errors import UsageProblem
 from orchestrator.insight.document import Mask, document
 from orchestrator.insight.look import Insight
 from orchestrator.model import AnswerStatus, Verdict
-from orchestrator.near import folded, near
-from orchestrator.records import CellRecord, Counts, RunRecord, RunState, StoredAnswer, TestRecord
+from orchestrator.near import folded
+from orchestrator.records import CellRecord, Counts, RunRecord, StoredAnswer, TestRecord
 from orchestrator.report.cells import SENT, of_cause
+from orchestrator.report.comparison import Held
 from orchestrator.report.formats import REPORTS
 from orchestrator.report.headline import headline
 from orchestrator.report.html.layout import Layout
@@ -26,10 +29,6 @@ from orchestrator.store.base import Archive
 from orchestrator.store.opening import Opened
 from orchestrator.testtypes import DETAILS, METRICS
 
-# Runs of a plan among which its last one is: those after it only confirm it.
-_LATEST = 5
-# Runs that are looked through for the names of plans.
-PLANS_SEARCHED = 1000
 # Runs of a list whose cells are counted, because nothing was said of them yet.
 COUNTED = 20
 
@@ -69,16 +68,17 @@ class Shown:
         """When it was read."""
         return self.overview.now
 
+    @property
+    def held(self) -> Held | None:
+        """The run against the base that was named, if one was."""
+        since = self.overview.since
+        return since.held if since is not None and since.asked else None
+
     def document(self, mask: Mask = str) -> dict[str, object]:
-        """The summary document of ``show --json``."""
-        return {**summary(self.run, self.counts, now=self.now), "insight": document(self.insight, mask)}
-
-
-async def as_it_stands(opened: Opened, run: RunRecord) -> RunRecord:
-    """A run that is said to go on, while nobody holds its lease, was killed: it is interrupted."""
-    if run.state is RunState.RUNNING and not await opened.store.goes_on(run):
-        return replace(run, state=RunState.INTERRUPTED)
-    return run
+        """The summary document of ``show --json``; with the gate, if a base was named."""
+        gate = {} if self.held is None else {"gate": self.held.gate_document(mask)}
+        told = summary(self.run, self.counts, now=self.now)
+        return {**told, "insight": document(self.insight, mask), **gate}
 
 
 async def runs(opened: Opened, *, limit: int = 20, plan: str | None = None) -> tuple[RunRecord, ...]:
@@ -95,56 +95,31 @@ async def _counted(archive: Archive, run: RunRecord) -> RunRecord:
     return replace(run, facts=replace(run.facts, headline=headline(run, await archive.counts(run.id))))
 
 
-async def named(archive: Archive, name: str, plan: str | None = None) -> RunRecord:
-    """The run with this id, the beginning of one, or ``last``: of any plan, or of the one that is named.
-
-    Raises ``UsageProblem`` if there is none or more than one, or if it is a run of another plan.
-    """
-    if plan is None:
-        return await archive.run(name)
-    newest = [one for one in await archive.runs(_LATEST, plan) if not one.settings.confirms]
-    if not newest:
-        raise UsageProblem(await no_run_of(archive, plan), hint="`orchestrator runs` lists them")
-    if name == "last":
-        return newest[0]
-    found = await archive.run(name)
-    if found.plan != plan:
-        raise UsageProblem(
-            f"run {found.id} is one of plan {found.plan!r}, not of {plan!r}", hint="name the run or its plan"
-        )
-    return found
+async def show(
+    opened: Opened, name: str, *, now: float, plan: str | None = None, asked: Asked | None = None
+) -> Shown:
+    """What a run came to, held against what was ``asked`` for. Raises ``UsageProblem`` if there is no such
+    run or base."""
+    return await summed_up(opened.store, await find(opened, name, plan), now=now, asked=asked)
 
 
-async def no_run_of(archive: Archive, plan: str) -> str:
-    """That there is no run of a plan, and which plan was probably meant."""
-    known = {run.plan for run in await archive.runs(PLANS_SEARCHED)}
-    return f"there is no run of plan {plan!r}{proposed(plan, known)}"
-
-
-def proposed(word: str, known: Iterable[str]) -> str:
-    """The known word that was probably meant, as a question; nothing if none is near."""
-    meant = near(word, known)
-    return f"; did you mean {meant!r}?" if meant else ""
-
-
-async def find(opened: Opened, name: str, plan: str | None = None) -> RunRecord:
-    """The run that :func:`named` finds, as it stands. Raises ``UsageProblem`` as it does."""
-    return await as_it_stands(opened, await named(opened.store, name, plan))
-
-
-async def show(opened: Opened, name: str, *, now: float, plan: str | None = None) -> Shown:
-    """What a run came to. Raises ``UsageProblem`` if there is no such run."""
-    return await summed_up(opened.store, await find(opened, name, plan), now=now)
-
-
-async def summed_up(archive: Archive, run: RunRecord, *, now: float, known: Insight | None = None) -> Shown:
+async def summed_up(
+    archive: Archive,
+    run: RunRecord,
+    *,
+    now: float,
+    known: Insight | None = None,
+    asked: Asked | None = None,
+) -> Shown:
     """What a run that was found came to; its insight, if it is ``known`` already, is not computed again."""
-    return Shown(await overview(source_of(archive, run, now, known)))
+    return Shown(await overview(source_of(archive, run, now, known, asked)))
 
 
-async def source(opened: Opened, name: str, *, now: float, plan: str | None = None) -> Source:
+async def source(
+    opened: Opened, name: str, *, now: float, plan: str | None = None, asked: Asked | None = None
+) -> Source:
     """What the formats of results and reports read. Raises ``UsageProblem`` if there is no such run."""
-    return source_of(opened.store, await find(opened, name, plan), now)
+    return source_of(opened.store, await find(opened, name, plan), now, asked=asked)
 
 
 def keeping(
@@ -173,18 +148,20 @@ async def report(
     now: float,
     plan: str | None = None,
     layout: Layout | None = None,
+    asked: Asked | None = None,
 ) -> bytes:
     """The report of a run in one of the formats of ``REPORTS``, whole, as UTF-8.
 
-    What cannot be encoded is written with backslashes. Raises ``UsageProblem`` for a format or a run that
-    there is not, and for a layout of a format that has none.
+    The run is held against what was ``asked`` for; by itself, in the formats that are for people, against the
+    last good run. What cannot be encoded is written with backslashes. Raises ``UsageProblem`` for a format, a
+    run or a base that there is not, and for a layout of a format that has none.
     """
     parts: list[bytes] = []
 
     def keep(text: str) -> None:
         parts.append(text.encode("utf-8", "backslashreplace"))
 
-    await write_report(opened, name, form, keep, now=now, plan=plan, layout=layout)
+    await write_report(opened, name, form, keep, now=now, plan=plan, layout=layout, asked=asked)
     return b"".join(parts)
 
 
@@ -197,6 +174,7 @@ async def write_report(
     now: float,
     plan: str | None = None,
     layout: Layout | None = None,
+    asked: Asked | None = None,
 ) -> None:
     """The same piece by piece, so that a large one is never whole in memory. Raises as :func:`report`."""
     if form not in REPORTS:
@@ -207,7 +185,9 @@ async def write_report(
             able = ", ".join(one.name for one in REPORTS.values() if one.laid_out is not None)
             raise UsageProblem(f"a report as {form} has one layout", hint=f"those with a layout: {able}")
         write = laid_out(layout)
-    await write(await source(opened, name, now=now, plan=plan), out)
+    if asked is None and REPORTS[form].for_people:
+        asked = Asked()
+    await write(await source(opened, name, now=now, plan=plan, asked=asked), out)
 
 
 def with_silent(source: Source, keep: Filter, *, always: bool = False) -> Source:
@@ -306,3 +286,7 @@ async def compared(archive: Archive, again: RunRecord) -> Compared:
 
 def _is_good(cell: CellRecord) -> bool:
     return cell.verdict in (Verdict.PASS, Verdict.WARN)
+
+
+# What else is asked for here: which run is meant.
+__all__ = ("as_it_stands", "find", "named", "no_run_of", "proposed")

@@ -10,14 +10,26 @@ from orchestrator.report.source import Source
 from orchestrator.store.base import Archive
 
 if TYPE_CHECKING:
+    from orchestrator.actions.asked import Asked
     from orchestrator.insight.look import Insight
     from orchestrator.insight.values import Observed
 
 
-def source_of(archive: Archive, run: RunRecord, now: float, known: Insight | None = None) -> Source:
+def source_of(
+    archive: Archive,
+    run: RunRecord,
+    now: float,
+    known: Insight | None = None,
+    asked: Asked | None = None,
+) -> Source:
     """A source over the store; nothing is read before a format asks. ``now`` is epoch seconds, ``known`` the
-    insight of the run, if somebody has it."""
+    insight of the run, if somebody has it; ``asked`` says what the run is held against, if anything."""
     found = [] if known is None else [known]
+    comparing = None
+    if asked is not None:
+        from orchestrator.actions.since import Comparing  # noqa: PLC0415 - start-up stays light
+
+        comparing = Comparing(archive, run, asked)
 
     async def looked() -> Insight:
         return found[0] if found else await watched()
@@ -25,7 +37,8 @@ def source_of(archive: Archive, run: RunRecord, now: float, known: Insight | Non
     async def watched(hand_on: Callable[[Observed], object] | None = None) -> Insight:
         from orchestrator.actions.insight import insight  # noqa: PLC0415 - start-up stays light
 
-        found[:] = [await insight(archive, run, hand_on)]
+        taking = None if comparing is None else await comparing.looked()
+        found[:] = [await insight(archive, run, _both(hand_on, None if taking is None else taking.take))]
         return found[0]
 
     return Source(
@@ -41,4 +54,20 @@ def source_of(archive: Archive, run: RunRecord, now: float, known: Insight | Non
         watched=watched,
         metric_names=lambda: archive.metric_names(run.id),
         each_test=lambda states: archive.each_test(run.id, states),
+        since=None if comparing is None else comparing.since,
     )
+
+
+Take = Callable[["Observed"], object]
+
+
+def _both(one: Take | None, other: Take | None) -> Take | None:
+    """Who hands a cell on to both, or to the one that there is."""
+    if one is None or other is None:
+        return one or other
+
+    def take(cell: Observed) -> None:
+        one(cell)
+        other(cell)
+
+    return take

@@ -9,7 +9,7 @@ import click
 from orchestrator.cli.options import Gate, gate_options, json_option, store_option
 from orchestrator.cli.runnames import plan_option, run_argument
 
-FORMATS = ("text", "markdown", "json", "jsonl", "junit")
+FORMATS = ("text", "markdown", "json", "jsonl", "junit", "html")
 
 
 @click.command()

@@ -42,6 +42,7 @@ class Number(click.FloatRange):
 
 
 # How strict a gate is: what `orchestrator.compare.gate.Strictness` names, which is not loaded for --help.
+BASES = "last-good, before, a baseline's name or a run"
 GATES = ("strict", "normal", "loose", "off")
 # Slower than this, the simulated world seems to stand still; faster, its clock has no steps.
 SPEEDS = Number(0.01, 1_000_000)
@@ -169,17 +170,18 @@ def gate_options(command: Command) -> Command:
     )
 
 
+def against_option(meaning: str) -> Callable[[Command], Command]:
+    """The base that a run is held against."""
+    return click.option("--against", metavar="BASE", help=f"{meaning}: {BASES}.")
+
+
 def judging_options(command: Command) -> Command:
     """Of commands whose run may be held against another one: ``judging`` and ``gate``."""
     return together(
         "judging",
         Judging,
         gate_options(command),
-        click.option(
-            "--against",
-            metavar="BASE",
-            help="Compare with BASE at the end: last-good, before, a baseline's name or a run.",
-        ),
+        against_option("Compare with BASE at the end"),
         click.option("--confirm", is_flag=True, help="Run what is worse again once; what is over is flaky."),
     )
 

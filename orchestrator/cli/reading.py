@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from orchestrator.cli.options import json_option, store_option, verbose_option
+from orchestrator.cli.options import (
+    Gate,
+    against_option,
+    gate_options,
+    json_option,
+    store_option,
+    verbose_option,
+)
 from orchestrator.cli.runnames import plan_option, required_run_argument, run_argument
 from orchestrator.report.formats import REPORTS, RESULTS, TABLES, form_of, results_form
 from orchestrator.report.html.layout import CELLS, MOST_CELLS, Parts
@@ -35,14 +42,24 @@ def runs(limit: int, plan: str | None, as_json: bool, store: str | None) -> None
 @click.command()
 @run_argument
 @plan_option
+@against_option("Hold it against BASE, and tell what the gate says")
+@gate_options
 @verbose_option
 @json_option
 @store_option
-def show(run: str, plan: str | None, verbose: bool, as_json: bool, store: str | None) -> None:
+def show(
+    run: str,
+    plan: str | None,
+    against: str | None,
+    gate: Gate,
+    verbose: bool,
+    as_json: bool,
+    store: str | None,
+) -> None:
     """Show what RUN came to (an id, a prefix of one, or `last`)."""
     from orchestrator.cli.bodies import reading as body  # noqa: PLC0415 - start-up stays light
 
-    body.show(run, plan, as_json=as_json, verbose=verbose, store=store)
+    body.show(run, plan, against, gate, as_json=as_json, verbose=verbose, store=store)
 
 
 @click.command()
@@ -126,10 +143,14 @@ def results(
     metavar="country|location|network|label:KEY",
     help="html: what the matrix groups agents by.",
 )
+@against_option("Hold it against BASE, and tell what the gate says")
+@gate_options
 @store_option
 def report(
     run: str,
     plan: str | None,
+    against: str | None,
+    gate: Gate,
     form: str | None,
     output: Path | None,
     css: Path | None,
@@ -138,11 +159,15 @@ def report(
     columns: str | None,
     store: str | None,
 ) -> None:
-    """Write a report of RUN: Markdown for a ticket, HTML for a person, JUnit for a CI server."""
+    """Write a report of RUN: Markdown for a ticket, HTML for a person, JUnit for a CI server.
+
+    Markdown and HTML tell by themselves what changed since the last good run. What the gate says is told,
+    and is no exit code: `diff` has one.
+    """
     from orchestrator.cli.bodies import reports as body  # noqa: PLC0415 - start-up stays light
 
     wanted = body.Wanted(form or form_of(output), output, css, cells, part, columns)
-    body.report(run, plan, wanted, store=store)
+    body.report(run, plan, wanted, against, gate, store=store)
 
 
 @click.command()

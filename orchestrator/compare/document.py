@@ -102,7 +102,7 @@ def _explanations(
             "shifted": 0 if shift is None else shift.cells,
             "known": _known(told),
             "bits": round(_bits(told), 1),
-            "sure": _sure(told),
+            "sure": sure_of(told),
             "metric": None if best is None else best[0],
             "before": None if best is None else round(best[1], 3),
             "after": None if best is None else round(best[2], 3),
@@ -121,7 +121,8 @@ def _bits(told: Told) -> float:
     return sum(cause.bits for cause in (told.failing, told.moved) if cause is not None)
 
 
-def _sure(told: Told) -> str:
+def sure_of(told: Told) -> str:
+    """How sure it is that this is no chance, in a word."""
     causes = [cause for cause in (told.failing, told.moved) if cause is not None]
     if not causes:
         return "likely"

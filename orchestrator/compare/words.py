@@ -43,6 +43,15 @@ def _failing(cause: Cause, world: World, names: Names, *, worse: bool) -> Senten
     return (*_subject(cause.group, names), f" recovered: {bad} of {known} cells that failed pass")
 
 
+def brief(told: Told, names: Names, compared: Mapping[Which, Compared]) -> Sentence:
+    """What got worse in a few words, for a headline."""
+    found = strongest(told, compared)
+    shifted = "" if told.shift is None else told.shift.metric
+    metric = shifted if found is None else found[0]
+    does = _does(metric, worse=told.worse) if metric in NORMS else "answers otherwise"
+    return (*_subject(told.group, names), f" {does}")
+
+
 def _subject(group: Group, names: Names, what: str = "everything") -> Sentence:
     label = Data(names.of(group))
     if group.kind == "run":

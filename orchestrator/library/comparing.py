@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.actions import compare as comparing
 from orchestrator.actions import reading
+from orchestrator.actions.asked import HISTORY, Terms
 from orchestrator.actions.compare import Held
 from orchestrator.clock import LoopClock
 from orchestrator.compare.gate import Strictness
@@ -16,7 +17,7 @@ async def diff(
     base: str = comparing.LAST_GOOD,
     run: str = "last",
     *,
-    history: int = comparing.HISTORY,
+    history: int = HISTORY,
     gate: str = Strictness.NORMAL.value,
     min_cover: float = 80.0,
     store: Place = None,
@@ -28,7 +29,7 @@ async def diff(
     """
     if gate not in [*Strictness]:
         raise UsageProblem(f"no gate is {gate!r}", hint=f"the gates are {', '.join(Strictness)}")
-    terms = comparing.Terms(history, Strictness(gate), min_cover / 100)
+    terms = Terms(history, Strictness(gate), min_cover / 100)
     async with stored(store) as opened:
         return await comparing.diff(opened, run, base, terms)
 

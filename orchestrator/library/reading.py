@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from orchestrator.actions import explain as explaining
 from orchestrator.actions import reading
+from orchestrator.actions.asked import Asked
 from orchestrator.actions.reading import Shown
 from orchestrator.clock import LoopClock
 from orchestrator.library.doors import Place, place, stored
@@ -66,14 +67,21 @@ async def cells(
 
 
 async def make_report(
-    run: str = "last", *, form: str = "markdown", plan: str | None = None, store: Place = None
+    run: str = "last",
+    *,
+    form: str = "markdown",
+    plan: str | None = None,
+    against: str | None = None,
+    store: Place = None,
 ) -> bytes:
     """A report of a run in one of the formats of ``orchestrator report``, as UTF-8.
 
-    Raises ``UsageProblem``, ``StoreProblem``.
+    With ``against``, a word or name as ``diff`` takes it, it tells what the gate says too. Raises
+    ``UsageProblem``, ``StoreProblem``.
     """
+    asked = None if against is None else Asked(against)
     async with stored(store) as opened:
-        return await reading.report(opened, run, form, now=LoopClock().wall(), plan=plan)
+        return await reading.report(opened, run, form, now=LoopClock().wall(), plan=plan, asked=asked)
 
 
 async def explain(

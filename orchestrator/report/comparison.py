@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from xml.sax.saxutils import escape, quoteattr
 
 from orchestrator.compare.document import Sides, cell_document, document
 from orchestrator.compare.gate import Kind, Strictness, counts
-from orchestrator.compare.look import RECOMMENDED, Comparison
+from orchestrator.compare.look import MIN_COVER, RECOMMENDED, Comparison
 from orchestrator.compare.values import Change, Compared, Which, Why
-from orchestrator.compare.words import amount, headline
-from orchestrator.insight.words import Names, written
+from orchestrator.compare.words import amount, brief, headline
+from orchestrator.insight.words import Data, Names, Sentence, written
 from orchestrator.records import CellRecord, RunRecord
 from orchestrator.report.headline import many
+from orchestrator.report.junit import case_name, class_names, suite_name
 from orchestrator.report.times import people, utc
 from orchestrator.safe import json_line, markdown, terminal, xml_attribute, xml_text
 
 MOST = 10
+# The base that is taken where none is named.
+LAST_GOOD = "last-good"
 _KINDS = {Why.VERDICT: Kind.NOW_FAIL_ALONE, Why.PATH: Kind.ENDS_EARLIER}
+_NOT_COMPARED = frozenset({Change.UNKNOWN, Change.GONE, Change.NEW})
 _ORDER = (Change.WORSE, Change.BETTER, Change.UNKNOWN, Change.GONE, Change.NEW, Change.SAME)
 Escape = Callable[[str], str]
 
@@ -28,7 +31,8 @@ Escape = Callable[[str], str]
 @dataclass(frozen=True)
 class Held:
     """A run held against a base. ``name`` is what the base was asked for by; ``records`` are the cells of the
-    run, ``options`` what its tests are asked with otherwise than before."""
+    run, ``options`` what its tests are asked with otherwise than before. ``times`` is the main time of each
+    cell before, milliseconds: the median of the base and its history; ``now`` is that of this run."""
 
     run: RunRecord
     base: RunRecord
@@ -37,6 +41,8 @@ class Held:
     names: Names
     records: Mapping[Which, CellRecord] = field(default_factory=dict)
     options: tuple[str, ...] = ()
+    times: Mapping[Which, float] = field(default_factory=dict)
+    now: Mapping[Which, float] = field(default_factory=dict)
 
     def document(self, mask: Escape = str) -> dict[str, object]:
         """The document of ``diff --format json``."""
@@ -50,6 +56,30 @@ class Held:
         assert isinstance(gate, dict)  # noqa: S101 - of our own making
         kept = ("base", "history", "cells", "worse", "explanations")
         return {**gate, **{key: whole[key] for key in kept}}
+
+    @property
+    def brief(self) -> Sentence:
+        """What passes and got worse together, in a few words; empty where nothing did."""
+        told = [one for one in self.comparison.worse.told if one.failing is None]
+        if not told:
+            return ()
+        compared = {one.which: one for one in self.comparison.compared}
+        first = brief(told[0], self.names, compared)
+        if len(told) == 1:
+            return (*first, " than usual")
+        return (*first, f" than usual, and {many(len(told) - 1, 'more thing')} got worse")
+
+    @property
+    def no_worse(self) -> Sentence:
+        """That nothing got worse, behind a headline; empty where too little could be compared for that."""
+        found = self.comparison
+        known = sum(one.change is not Change.GONE for one in found.compared)
+        if self.brief or found.worse_by(Why.VERDICT) or found.comparable < MIN_COVER * known:
+            return ()
+        if found.runs > 1:
+            return (f"; nothing is worse than in the last {found.runs} runs",)
+        base = ("the last good run",) if self.name == LAST_GOOD else (Data(self.name),)
+        return ("; nothing is worse than in ", *base)
 
     def counts(self, one: Compared) -> bool:
         """Whether the gate counts a cell that got worse."""
@@ -90,12 +120,13 @@ def lines(held: Held, escaped: Escape = terminal) -> Lines:
         head=headline(now_fail, found.texts, len(found.lost), found.comparable),
         against=against + (f", and {many(earlier, 'run')} before it" if earlier else ""),
         points=tuple(texts),
-        below=tuple(_below(held, escaped)),
-        limits=tuple(_limits(held, escaped)),
+        below=tuple(below(held, escaped)),
+        limits=tuple(written(line, escaped) for line in limits_of(held)),
     )
 
 
-def _below(held: Held, escaped: Escape) -> Iterator[str]:
+def below(held: Held, escaped: Escape) -> Iterator[str]:
+    """What stands below the points, one line each."""
     found = held.comparison
     alone = [one for one in found.compared if one.which in found.worse.isolated]
     if alone:
@@ -121,19 +152,18 @@ def _numbers(held: Held) -> str:
     return f"{found.comparable} cells compared: {', '.join(told)}{paths}"
 
 
-def _limits(held: Held, escaped: Escape) -> Iterator[str]:
+def limits_of(held: Held) -> Iterator[Sentence]:
+    """What could not be compared or seen, one sentence each."""
     found = held.comparison
     for option in held.options:
-        yield f"asked otherwise than before: {escaped(option)}"
+        yield ("asked otherwise than before: ", Data(option))
     seen = found.could_have_seen
     told = [f"{kind} x{seen[kind]:.2g}" for kind in ("run", "target", "agent") if kind in seen]
     if told:
-        yield f"smaller changes of a whole group would not have been seen: {', '.join(told)}"
+        yield (f"smaller changes of a whole group would not have been seen: {', '.join(told)}",)
     if found.runs < RECOMMENDED:
-        yield (
-            f"{many(found.runs, 'run')} to compare with: only large changes are seen; "
-            f"`run --rounds {RECOMMENDED}` makes a baseline of several"
-        )
+        few = f"{many(found.runs, 'run')} to compare with: only large changes are seen"
+        yield (f"{few}; `run --rounds {RECOMMENDED}` makes a baseline of several",)
 
 
 def _named(held: Held, cells: Sequence[Compared], escaped: Escape, most: int = 3) -> str:
@@ -219,32 +249,32 @@ def junit_text(held: Held, cells: Sequence[Compared], mask: Escape = str) -> str
     blocks: dict[str, list[Compared]] = {}
     for one in cells:
         blocks.setdefault(one.which.test, []).append(one)
+    classes = class_names(held.run.plan, sorted(blocks))
     told = [
         '<?xml version="1.0" encoding="UTF-8"?>\n',
         f"<testsuites name={_attribute(held.run.plan, mask)}>\n",
     ]
     for test, members in sorted(blocks.items()):
         failing = sum(held.counts(one) for one in members)
-        skipped = sum(one.change in {Change.UNKNOWN, Change.GONE, Change.NEW} for one in members)
+        skipped = sum(one.change in _NOT_COMPARED for one in members)
         told.append(
-            f'<testsuite name={_attribute(test, mask)} tests="{len(members)}" failures="{failing}" '
-            f'errors="0" skipped="{skipped}">\n'
+            f'<testsuite name={_attribute(suite_name(held.run.plan, test), mask)} tests="{len(members)}" '
+            f'failures="{failing}" errors="0" skipped="{skipped}">\n'
         )
-        told += [_case(held, one, mask) for one in members]
+        told += [_case(held, one, classes[test], mask) for one in members]
         told.append("</testsuite>\n")
     return "".join([*told, "</testsuites>\n"])
 
 
-def _case(held: Held, one: Compared, mask: Escape) -> str:
-    name = f"{one.which.target} from {held.agent(one.which)}"
-    group = f"{held.run.plan} {one.which.test}".replace(".", "\N{ONE DOT LEADER}")
+def _case(held: Held, one: Compared, group: str, mask: Escape) -> str:
+    name = case_name(one.which.target, held.agent(one.which))
     head = f"<testcase name={_attribute(name, mask)} classname={_attribute(group, mask)}"
     if held.counts(one):
         text = what(held, one)
         inner = (
             f'<failure type="worse" message={_attribute(text, mask)}>{escape(xml_text(mask(text)))}</failure>'
         )
-    elif one.change in {Change.UNKNOWN, Change.GONE, Change.NEW}:
+    elif one.change in _NOT_COMPARED:
         inner = f"<skipped message={_attribute(one.change.value, mask)}/>"
     elif one.change is Change.SAME:
         return f"{head}/>\n"
@@ -255,18 +285,3 @@ def _case(held: Held, one: Compared, mask: Escape) -> str:
 
 def _attribute(text: str, mask: Escape) -> str:
     return quoteattr(xml_attribute(mask(text)))
-
-
-def _documents() -> Mapping[str, Callable[[Held, Sequence[Compared], Escape], str]]:
-    return MappingProxyType(
-        {
-            "markdown": lambda held, _cells, mask: markdown_text(held, mask),
-            "json": lambda held, _cells, mask: json_text(held, mask),
-            "jsonl": jsonl_text,
-            "junit": junit_text,
-        }
-    )
-
-
-# Besides these the command line has lines of text, by the width of a terminal.
-COMPARISONS = _documents()

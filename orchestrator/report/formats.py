@@ -29,13 +29,15 @@ Writer = Callable[[Source, Out], Awaitable[None]]
 class ReportFormat:
     """A document about a run as a whole. ``suffix`` is that of a file in this format.
 
-    ``laid_out`` gives a writer for another layout than the usual, where the format has one.
+    ``laid_out`` gives a writer for another layout than the usual, where the format has one. ``for_people``:
+    it tells by itself what changed since the last good run; the others only where a base was named.
     """
 
     name: str
     suffix: str
     write: Writer
     laid_out: Callable[[Layout], Writer] | None = None
+    for_people: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,16 @@ async def _junit(source: Source, out: Out) -> None:
         tests=tests,
         points=points,
         now=source.now,
+        since=None if source.since is None else await source.since(),
     )
 
 
 async def _json(source: Source, out: Out) -> None:
     told = summary(source.run, await source.counts(), now=source.now)
-    out(json.dumps({**told, "insight": document(await source.insight())}, indent=2) + "\n")
+    found = document(await source.insight())
+    since = None if source.since is None else await source.since()
+    gate = {} if since is None or since.held is None else {"gate": since.held.gate_document()}
+    out(json.dumps({**told, "insight": found, **gate}, indent=2) + "\n")
 
 
 async def _jsonl(source: Source, out: Out, keep: results.Filter) -> int:
@@ -109,10 +115,10 @@ def _named(*formats: ReportFormat) -> Mapping[str, ReportFormat]:
 
 
 REPORTS = _named(
-    ReportFormat("markdown", ".md", _markdown),
+    ReportFormat("markdown", ".md", _markdown, for_people=True),
     ReportFormat("junit", ".xml", _junit),
     ReportFormat("json", ".json", _json),
-    ReportFormat("html", ".html", _html(Layout()), _html),
+    ReportFormat("html", ".html", _html(Layout()), _html, for_people=True),
 )
 
 

@@ -14,17 +14,22 @@ which no library for JUnit documents does.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from orchestrator.insight.look import Explanation
 from orchestrator.insight.silence import Silence
+from orchestrator.insight.values import CellKey
 from orchestrator.insight.words import plain
 from orchestrator.model import CellState, Verdict
 from orchestrator.records import CellRecord, RunRecord, TestRecord
 from orchestrator.report.times import duration, utc
 from orchestrator.safe import xml_attribute, xml_text
+
+if TYPE_CHECKING:
+    from orchestrator.report.since import Since
 
 Cells = Callable[[], AsyncIterable[CellRecord]]
 Out = Callable[[str], object]
@@ -54,15 +59,19 @@ async def write_junit(
     tests: Sequence[TestRecord] | AsyncIterable[TestRecord] = (),
     points: Sequence[Point] = (),
     now: float | None = None,
+    since: Since | None = None,
 ) -> None:
     """Write the document; it begins with its declaration (UTF-8).
 
     ``cells`` gives the cells in the order of the plan and is called twice. ``tests`` tell how long each took,
     ``points`` in their order what bad and silent cells share; each stands in the suites that it is about.
-    ``now`` (epoch seconds) is the end of a run that goes on.
+    ``now`` (epoch seconds) is the end of a run that goes on. ``since`` is the run held against a base that
+    was named: what its gate says stands in every suite, and a cell that counts there as worse is a failure.
     """
-    suites = await _counted(cells())
-    document = _Document(run, out, suites, await _times_of(tests), points)
+    worse = {} if since is None else since.counted
+    suites = await _counted(cells(), worse)
+    gate = [] if since is None else since.gate
+    document = _Document(run, out, suites, await _times_of(tests), points, gate, worse)
     document.begin(took=duration(run, now))
     block: str | None = None
     async for cell in cells():
@@ -82,14 +91,14 @@ async def write_junit(
     out("</testsuites>\n")
 
 
-async def _counted(cells: AsyncIterable[CellRecord]) -> dict[str, _Suite]:
+async def _counted(cells: AsyncIterable[CellRecord], worse: Mapping[CellKey, str]) -> dict[str, _Suite]:
     suites: dict[str, _Suite] = {}
     begun: set[str] = set()
     block: str | None = None
     async for cell in cells:
         late = cell.spec is None or (cell.test != block and cell.test in begun)
         suite = suites.setdefault(cell.test, _Suite())
-        suite.kinds[_kind(cell)] += 1
+        suite.kinds[_kind(cell, worse)] += 1
         if late:
             suite.late.append(cell)
         else:
@@ -134,12 +143,16 @@ async def _times_of(tests: Iterable[TestRecord] | AsyncIterable[TestRecord]) -> 
     return times
 
 
-def _kind(cell: CellRecord) -> str:
+def _kind(cell: CellRecord, worse: Mapping[CellKey, str]) -> str:
     if cell.spec is None and cell.state is CellState.NOT_RUN:
         return "skipped"
-    if cell.verdict is Verdict.FAIL:
+    if cell.verdict is Verdict.FAIL or _key(cell) in worse:
         return "failure"
     return "error" if cell.state in _WITHOUT_ANSWER else "passed"
+
+
+def _key(cell: CellRecord) -> CellKey:
+    return CellKey(cell.test, cell.target, cell.agent_id)
 
 
 class _Document:
@@ -152,13 +165,16 @@ class _Document:
         suites: dict[str, _Suite],
         times: _Times,
         points: Sequence[Point],
+        gate: Sequence[tuple[str, str]],
+        worse: Mapping[CellKey, str],
     ) -> None:
         self._run, self._out, self._suites, self._times = run, out, suites, times
         self._points = [
             (_properties(number, one), {key.test for key in one.cells})
             for number, one in enumerate(points, start=1)
         ]
-        self._classes = _classes(run.plan, suites)
+        self._gate, self._worse = gate, worse
+        self._classes = class_names(run.plan, suites)
 
     def begin(self, *, took: float | None) -> None:
         run = self._run
@@ -171,19 +187,23 @@ class _Document:
         run, kinds = self._run, self._suites[test].kinds
         counts = {**_counts(kinds), "skipped": str(kinds["skipped"])}
         took = _seconds(self._times.of_block(test))
-        name = f"{run.plan}.{test}"
+        name = suite_name(run.plan, test)
         self._line(_open("testsuite", name=name, timestamp=utc(run.started), time=took, **counts))
-        told = [("run", run.id), *(pair for pairs, tests in self._points if test in tests for pair in pairs)]
+        told = [
+            ("run", run.id),
+            *self._gate,
+            *(pair for pairs, tests in self._points if test in tests for pair in pairs),
+        ]
         properties = (_open("property", "/", name=name, value=value) for name, value in told)
         self._line(f"<properties>{''.join(properties)}</properties>")
 
     def case(self, cell: CellRecord) -> None:
         head = {
-            "name": f"{cell.target} @ {cell.agent or cell.agent_id}",
+            "name": case_name(cell.target, cell.agent or cell.agent_id),
             "classname": self._classes[cell.test],
             "time": _seconds(self._times.of_cell(cell)),
         }
-        inside = _outcome(cell)
+        inside = _outcome(cell, self._worse)
         begin = _open("testcase", "" if inside else "/", **head)
         self._line(f"{begin}{inside}</testcase>" if inside else begin)
 
@@ -208,7 +228,17 @@ def _properties(number: int, one: Point) -> list[tuple[str, str]]:
     return [(f"{what}.{number}.{name}", value) for name, value in told.items()]
 
 
-def _classes(plan: str, tests: Iterable[str]) -> dict[str, str]:
+def suite_name(plan: str, test: str) -> str:
+    """What the suite of a test block is called, in every document of a plan."""
+    return f"{plan}.{test}"
+
+
+def case_name(target: str, agent: str) -> str:
+    """What the case of a cell is called."""
+    return f"{target} @ {agent}"
+
+
+def class_names(plan: str, tests: Iterable[str]) -> dict[str, str]:
     """Names of classes by test: without dots, and still no two alike (``a.b`` beside ``a_b``)."""
     found: dict[str, str] = {}
     taken: set[str] = set()
@@ -221,10 +251,13 @@ def _classes(plan: str, tests: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _outcome(cell: CellRecord) -> str:
-    kind, reasons = _kind(cell), "\n".join(cell.reasons)
+def _outcome(cell: CellRecord, worse: Mapping[CellKey, str]) -> str:
+    kind, reasons = _kind(cell, worse), "\n".join(cell.reasons)
     if kind == "skipped":
         return _open("skipped", "/", message="; ".join(cell.reasons) or "left out")
+    if kind == "failure" and cell.verdict is not Verdict.FAIL:
+        text = worse[_key(cell)]
+        return f"{_open('failure', type='worse', message=text)}{_text(text)}</failure>"
     if kind == "failure":
         return _told("failure", "expectation", cell, "an expectation failed")
     if kind == "error":

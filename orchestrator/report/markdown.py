@@ -12,9 +12,11 @@ from itertools import chain
 from orchestrator.insight.words import Data, Sentence, written
 from orchestrator.model import Verdict
 from orchestrator.report.commands import next_commands, repeat_command
+from orchestrator.report.comparison import lines
 from orchestrator.report.digest import Group
 from orchestrator.report.headline import STATES, allowed, ends, groups, many, silences
 from orchestrator.report.overview import BadCell, Overview, Point, Rest, phase_word
+from orchestrator.report.since import Since, numbers
 from orchestrator.report.summary import summary
 from orchestrator.report.times import duration, people, span
 from orchestrator.safe import markdown, markdown_link
@@ -23,6 +25,7 @@ from orchestrator.safe import markdown, markdown_link
 CELLS, LINKS = 10, 3
 UNKNOWN_LIMIT = 20
 _POINTS = 20
+_WORSE = 10
 _NAMES = 12
 _NAME, _WHAT_LIMIT = 100, 200
 
@@ -35,6 +38,7 @@ def ticket(found: Overview) -> str:
         f"# {markdown(run.plan)}, {people(run.started)}{' (simulated)' if run.simulated else ''}",
         _headline(found),
         "\n".join(_points(found)),
+        "\n".join(_since(found)),
         "\n".join(_numbers(found)),
         "\n".join(_cells(found)),
         _groups("Left out before the start", found.left_out),
@@ -55,7 +59,8 @@ def _headline(found: Overview) -> str:
 
 def _points(found: Overview) -> Iterator[str]:
     for point in found.points[:_POINTS]:
-        yield f"{point.number}. **{_capital(point.text)}** ({point.word}, {point.found.sure})"
+        age = "" if point.age is None else f"; {point.age.words}"
+        yield f"{point.number}. **{_capital(point.text)}** ({point.word}, {point.found.sure}{age})"
         if point.details:
             yield f"   {'; '.join(_text(one) for one in point.details)}"
     if len(found.points) > _POINTS:
@@ -64,6 +69,41 @@ def _points(found: Overview) -> Iterator[str]:
         yield ""
     for rest in found.rest:
         yield f"- {many(rest.total, 'cell')} {rest.words}"
+
+
+def _since(found: Overview) -> Iterator[str]:
+    """What changed since the base, the run before and those before it; nothing where there is none of it."""
+    since = found.since
+    if since is None or (since.base is None and not since.trail):
+        return
+    title = f"Since {_text(since.against)}, {since.when}" if since.against else "Earlier runs"
+    yield f"## {title}"
+    yield ""
+    if since.held is not None:
+        told = [f"{one.number} {one.words}" for one in numbers(since.held) if one.number]
+        compared = many(since.held.comparison.comparable, "cell")
+        yield f"- {compared} compared: {', '.join(told) or 'nothing is worse'}"
+        texts = since.held.comparison.texts if since.asked else since.worse
+        yield from (f"- {_capital(text)}" for text in texts[:_WORSE])
+        if len(texts) > _WORSE:
+            yield f"- and {len(texts) - _WORSE} more"
+    if found.news:
+        yield f"- {_capital(found.news)}"
+    if since.trail:
+        marks = [*(one.mark for one in since.trail), found.mark]
+        signs = " ".join(one.sign for one in marks)
+        yield f"- the last {many(len(since.trail) + 1, 'run')} of the plan, this one last: {signs}"
+    yield from _gate(since)
+
+
+def _gate(since: Since) -> Iterator[str]:
+    held = since.held
+    if held is None or not since.asked:
+        return
+    judged = held.comparison.judgement
+    reasons = f": {'; '.join(judged.reasons)}" if judged.reasons else ""
+    yield f"- gate {judged.level.value}: exit {judged.exit_code}{reasons}"
+    yield from (f"- {line}" for line in lines(held, markdown).limits)
 
 
 def _text(sentence: Sentence) -> str:

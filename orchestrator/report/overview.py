@@ -20,8 +20,10 @@ from orchestrator.insight.values import CellKey, Phase
 from orchestrator.insight.words import Sentence
 from orchestrator.model import CellState, Verdict
 from orchestrator.records import CellRecord, Counts, RunRecord, TestRecord
+from orchestrator.report.comparison import Held
 from orchestrator.report.digest import Group, Groups
 from orchestrator.report.names import with_names
+from orchestrator.report.since import Age, News, Since, age, news_of
 from orchestrator.report.source import Source
 from orchestrator.verdict.counts import exit_code
 
@@ -55,12 +57,16 @@ class BadCell:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """An explanation as it is numbered for people, with the first of its ``total`` cells by the plan."""
+    """An explanation as it is numbered for people, with the first of its ``total`` cells by the plan.
+
+    ``age`` says since when it is so, where earlier runs are known.
+    """
 
     number: int
     found: Explanation | Silence
     cells: tuple[BadCell, ...]
     total: int
+    age: Age | None = None
 
     @property
     def silent(self) -> bool:
@@ -121,7 +127,8 @@ class Overview:
     """What a run came to. ``code`` is its exit code so far, ``now`` (epoch seconds) when it was read.
 
     ``rest`` has a part for each verdict of cells without a common cause, failures first. ``left_out`` and
-    ``not_run`` group cells by reason; ``unknown`` are lost creations that nobody has given up.
+    ``not_run`` group cells by reason; ``unknown`` are lost creations that nobody has given up. ``since`` is
+    what is known of the time before, ``news`` what of that is new and what is over.
     """
 
     run: RunRecord
@@ -134,16 +141,26 @@ class Overview:
     left_out: tuple[Group, ...]
     not_run: tuple[Group, ...]
     unknown: tuple[TestRecord, ...]
+    since: Since | None = None
+    news: Sentence = ()
 
     @property
     def mark(self) -> Mark:
         """The sign of the headline."""
-        return mark(self.insight.standing)
+        sign = mark(self.insight.standing)
+        return Mark.WARNED if sign is Mark.GOOD and self._held is not None and self._held.brief else sign
 
     @property
     def headline(self) -> Sentence:
         """The one line over everything."""
-        return said(self.insight.standing)
+        told, held = said(self.insight.standing), self._held
+        if held is None or mark(self.insight.standing) is not Mark.GOOD:
+            return told
+        return ("Everything passes; ", *held.brief) if held.brief else (*told, *held.no_worse)
+
+    @property
+    def _held(self) -> Held | None:
+        return None if self.since is None else self.since.held
 
 
 async def overview(source: Source, *, most: int = 10, links: int = 0) -> Overview:
@@ -151,7 +168,8 @@ async def overview(source: Source, *, most: int = 10, links: int = 0) -> Overvie
     the first ``links`` of them. One pass over the cells; what is kept does not grow with the run."""
     insight, counts = await source.insight(), await source.counts()
     lost = await source.lost()
-    sorting = _Sorting(insight, most)
+    since = None if source.since is None else await source.since()
+    sorting = _Sorting(insight, most, since)
     async for cell in with_names(source.cells(), await source.names()):
         sorting.add(cell)
     run = source.run
@@ -167,6 +185,8 @@ async def overview(source: Source, *, most: int = 10, links: int = 0) -> Overvie
         left_out=sorting.left_out.frozen(),
         not_run=sorting.not_run.frozen(),
         unknown=tuple(test for test in lost if not test.given_up),
+        since=since,
+        news=sorting.told_news(),
     )
     return await _linked(found, source, links) if links else found
 
@@ -188,8 +208,11 @@ def key_of(cell: CellRecord) -> CellKey:
 class _Sorting:
     """The cells of a run, as they come, to where they are told."""
 
-    def __init__(self, insight: Insight, most: int) -> None:
+    def __init__(self, insight: Insight, most: int, since: Since | None = None) -> None:
         self._insight = insight
+        self._since = since
+        before = None if since is None else since.before
+        self._news = None if before is None else News(before)
         self._most = most
         self._numbers = causes(insight)
         self._points: dict[int, list[BadCell]] = {}
@@ -203,6 +226,8 @@ class _Sorting:
             group = self.left_out if cell.spec is None else self.not_run
             group.add("; ".join(cell.reasons), cell.agent_id, cell.agent or cell.agent_id)
         key = key_of(cell)
+        if self._news is not None:
+            self._news.add(key, cell.verdict)
         number = self._numbers.get(key)
         if number is not None:
             self._keep(self._points.setdefault(number, []), cell, key)
@@ -217,9 +242,17 @@ class _Sorting:
     def points(self) -> tuple[Point, ...]:
         """The explanations with the cells that were kept."""
         return tuple(
-            Point(number, one, tuple(self._points.get(number, ())), len(one.cells))
+            Point(number, one, tuple(self._points.get(number, ())), len(one.cells), self._age(one))
             for number, one in enumerate(self._insight.points, start=1)
         )
+
+    def _age(self, one: Explanation | Silence) -> Age | None:
+        severity = Verdict.NO_ANSWER if isinstance(one, Silence) else one.severity
+        return None if self._since is None else age(one.cells, severity, self._since.trail)
+
+    def told_news(self) -> Sentence:
+        """What is new and what is over, if the run before is known."""
+        return () if self._news is None or self._since is None else news_of(self._news, self._since)
 
     def rest(self) -> tuple[Rest, ...]:
         """What no explanation covers. Warnings beside causes of failures are not looked at one by one."""

@@ -14,6 +14,7 @@ from orchestrator.report.names import agent_names
 if TYPE_CHECKING:
     from orchestrator.insight.look import Insight
     from orchestrator.insight.values import Observed
+    from orchestrator.report.since import Since
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Source:
     ``insight`` is computed when it is asked for the first time, and then kept. ``watched`` computes it
     anew, and hands each cell on with its rows. ``metric_names`` are those of all ``results``, from a source
     that knows them without decoding every row, and
-    ``each_test`` gives the tests, or those in some states, one after the other.
+    ``each_test`` gives the tests, or those in some states, one after the other. ``since`` tells of the time
+    before the run, where somebody wants to know.
     """
 
     run: RunRecord
@@ -38,6 +40,7 @@ class Source:
     watched: Callable[[Callable[[Observed], object]], Awaitable[Insight]]
     metric_names: Callable[[], Awaitable[Collection[str]]] | None = None
     each_test: Callable[[Sequence[SpecState] | None], AsyncIterator[TestRecord]] | None = None
+    since: Callable[[], Awaitable[Since]] | None = None
 
     async def lost(self) -> list[TestRecord]:
         """The tests whose creation's answer was lost."""

@@ -42,6 +42,7 @@ _SILENT = 10
 _POINTS = 5
 _CELLS = 3
 _REASONS = 4
+_WORSE = 3
 _UNKNOWN = 20
 # A run of which a greater share was spent waiting is odd.
 _WAITED = 0.2
@@ -58,6 +59,7 @@ def print_summary(console: Console, found: Overview, *, verbose: bool = False, m
         command = f"orchestrator explain {terminal(found.run.id)}"
         tell(console, f"and {many(more, 'explanation')} more: {command}", indent=2, hang=4)
     _print_rests(console, found, mask)
+    _print_since(console, found, mask)
     if found.run.facts.stopped is not None:
         tell(console, f"stopped: {terminal(mask(found.run.facts.stopped))}", "yellow", indent=2, hang=4)
     told = silences(found.run, lambda name: terminal(mask(name)))
@@ -156,6 +158,19 @@ def _print_rests(console: Console, found: Overview, mask: Mask) -> None:
             tell(console, f"{_cell(cell, mask)}{_reason(cell, mask)}", indent=2, hang=4)
         if more:
             tell(console, and_more.strip(), indent=2)
+
+
+def _print_since(console: Console, found: Overview, mask: Mask) -> None:
+    """What got worse though it passes, and what is new and what is over, one line each."""
+    since = found.since
+    if since is not None and not since.asked:  # else the comparison stands below
+        sign = Mark.WARNED.sign if can_write(console, Mark.WARNED.sign) else Mark.WARNED.plain_sign
+        for sentence in since.worse[:_WORSE]:
+            tell(console, f"{sign} {_inside(sentence, mask)}", "yellow", indent=2, hang=4)
+        if len(since.worse) > _WORSE:
+            tell(console, f"and {len(since.worse) - _WORSE} more: orchestrator diff", indent=2, hang=4)
+    if found.news:
+        tell(console, _inside(found.news, mask), indent=2, hang=4)
 
 
 def _cell(cell: BadCell, mask: Mask) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -295,6 +296,15 @@ BY_SERVER = next(layer for layer in _ALL if layer.row_for_each is not None)
 def layer_of_answer(name: str) -> Layer | None:
     """The layer of an answer's name, also of :data:`DETAILS`; ``None`` for one that is not in the table."""
     return LAYERS.get(PATHS.name if name == DETAILS else name)
+
+
+@lru_cache(maxsize=64)
+def timed(kind: str) -> tuple[Layer | None, Layer | None]:
+    """The layer whose time stands for a type of test, and the one whose times are parts of a whole."""
+    known = TEST_TYPES.get(kind)
+    layers = [LAYERS[name] for name in known.layers] if known is not None else []
+    whole = next((layer for layer in layers if layer.whole is not None), None)
+    return whole, next((layer for layer in layers if layer.parts), None)
 
 
 def layers_of(type_name: str, fields: Mapping[str, Json]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from orchestrator.model import NotRun, Verdict
 from orchestrator.records import RunFacts, RunState
 from orchestrator.store.opening import open_store
 
-FORMATS = ("text", "markdown", "json", "jsonl", "junit")
+FORMATS = ("text", "markdown", "json", "jsonl", "junit", "html")
 
 
 def dead(target: str, _agent: str) -> tuple[Verdict, float]:
@@ -261,10 +261,31 @@ async def test_cells_and_cases_tell_what_changed_and_counts(said: CommandLine, h
     assert len((await said("diff", "--format", "jsonl", "--all")).out.splitlines()) == 16
     some = await said("diff", "--format", "jsonl", "--all", "--target", "m*", "--agent", "1")
     assert [json.loads(line)["agent_id"] for line in some.out.splitlines()] == ["1"]
-    suites = ET.fromstring((await said("diff", "--format", "junit", "--all")).out)  # noqa: S314 - ours
-    failures = suites.findall(".//testcase[failure]")
-    assert len(failures) == 4
+
+
+async def test_a_comparison_for_a_ci_server_has_a_case_for_each_cell_called_as_in_a_run_s_report(
+    said: CommandLine, history: History
+) -> None:
+    history.plan = "sweep.eu"
+    await history.add()
+    await history.add(dead)
+    document = (await said("diff", "--format", "junit")).out
+    assert (await said("diff", "--format", "junit", "--all")).out == document
+    suites = ET.fromstring(document)  # noqa: S314 - ours
+    assert len(suites.findall(".//testcase[failure]")) == 4
     assert len(suites.findall(".//testcase")) == 16
+    of_run = ET.fromstring((await said("report", "--format", "junit")).out)  # noqa: S314 - ours
+    assert named(suites) == named(of_run)
+    assert {group for _, group, _ in named(suites)} == {"sweep_eu / web"}
+
+
+def named(suites: ET.Element) -> set[tuple[str | None, str | None, str | None]]:
+    """Suite, class and name of each case."""
+    return {
+        (suite.get("name"), case.get("classname"), case.get("name"))
+        for suite in suites.iter("testsuite")
+        for case in suite.iter("testcase")
+    }
 
 
 async def test_the_document_counts_as_the_cells_do(said: CommandLine, history: History) -> None:

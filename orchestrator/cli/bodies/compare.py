@@ -12,7 +12,8 @@ import click
 from click.core import ParameterSource
 
 from orchestrator.actions import compare as actions
-from orchestrator.actions.compare import Held, Terms
+from orchestrator.actions.asked import Asked, Terms
+from orchestrator.actions.compare import Held
 from orchestrator.actions.reading import find
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
 from orchestrator.cli.bodies.outputs import write_file
@@ -23,12 +24,14 @@ from orchestrator.compare.gate import Strictness
 from orchestrator.compare.values import Compared
 from orchestrator.errors import UsageProblem
 from orchestrator.records import Baseline
-from orchestrator.report.comparison import COMPARISONS, chosen, what
+from orchestrator.report.comparison import chosen, what
+from orchestrator.report.comparisons import COMPARISONS, WHOLE
 from orchestrator.report.results import named_like
 from orchestrator.report.times import people, utc
 from orchestrator.safe import terminal
 from orchestrator.terminal.comparison import comparison_lines
 from orchestrator.terminal.console import make_console
+from orchestrator.terminal.layout import width_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Wanted:
 
     def cells(self, held: Held) -> list[Compared]:
         """The cells that pass the filters."""
-        return [one for one in chosen(held, everything=self.everything) if self._keeps(held, one)]
+        everything = self.everything or self.form in WHOLE
+        return [one for one in chosen(held, everything=everything) if self._keeps(held, one)]
 
     def _keeps(self, held: Held, one: Compared) -> bool:
         names = (one.which.agent_id, held.agent(one.which))
@@ -64,6 +68,18 @@ def terms_of(gate: Gate) -> Terms:
         min_cover=gate.min_cover / 100,
         tolerances=dict(actions.tolerance(one) for one in gate.tolerances),
     )
+
+
+def asked_for(against: str | None, gate: Gate) -> Asked | None:
+    """What a run is held against, if a base was named. Raises ``UsageError`` for terms without one."""
+    if against is not None:
+        return Asked(against, terms_of(gate))
+    given = click.get_current_context().get_parameter_source
+    for name in ("history", "gate", "tolerances", "min_cover"):
+        if given(name) is ParameterSource.COMMANDLINE:
+            option = {"tolerances": "tolerance", "min_cover": "min-cover"}.get(name, name)
+            raise click.UsageError(f"--{option} needs --against BASE: name what the run is compared with")
+    return None
 
 
 def diff(base: str, run: str, plan: str | None, gate: Gate, wanted: Wanted, *, store: str | None) -> None:
@@ -95,7 +111,7 @@ def _text(held: Held, wanted: Wanted) -> Iterator[str]:
     if wanted.form != "text":
         yield COMPARISONS[wanted.form](held, cells, mask)
         return
-    yield from (f"{line}\n" for line in _told(held, sys.stdout))
+    yield from (f"{line}\n" for line in _told(held, sys.stdout if wanted.output is None else None))
     if wanted.targets or wanted.agents or wanted.layers or wanted.everything:
         yield from (f"{line}\n" for line in _cells(held, cells))
 
@@ -105,8 +121,10 @@ def tell_held(held: Held, stream: TextIO) -> None:
     stream.writelines(["\n", *(f"{line}\n" for line in _told(held, stream))])
 
 
-def _told(held: Held, stream: TextIO) -> list[str]:
-    return [mask(line) for line in comparison_lines(held, make_console(stream).width)]
+def _told(held: Held, stream: TextIO | None) -> list[str]:
+    """The lines as that stream takes them; a file takes them whole."""
+    width = None if stream is None else width_of(make_console(stream))
+    return [mask(line) for line in comparison_lines(held, width)]
 
 
 def _cells(held: Held, cells: Sequence[Compared]) -> Iterator[str]:

@@ -11,10 +11,13 @@ from typing import TextIO
 import click
 
 from orchestrator.actions import reading
+from orchestrator.actions.asked import Asked
 from orchestrator.actions.reading import Shown
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
+from orchestrator.cli.bodies.compare import asked_for, tell_held
 from orchestrator.cli.bodies.outputs import write_file
 from orchestrator.cli.masking import mask
+from orchestrator.cli.options import Gate
 from orchestrator.cli.streams import as_utf8, gathering
 from orchestrator.clock import LoopClock
 from orchestrator.errors import OrchestratorError
@@ -76,19 +79,37 @@ async def _runs(store: str | None, limit: int, plan: str | None) -> tuple[RunRec
         return await reading.runs(opened, limit=limit, plan=plan)
 
 
-def show(run: str, plan: str | None, *, as_json: bool, verbose: bool, store: str | None) -> None:
-    """Show what a run came to."""
+# A screen is for a look: of a run with more cells it tells verdicts only, unless a base is named.
+_COMPARED = 2_000
+
+
+def show(
+    run: str,
+    plan: str | None,
+    against: str | None,
+    gate: Gate,
+    *,
+    as_json: bool,
+    verbose: bool,
+    store: str | None,
+) -> None:
+    """Show what a run came to, and to people by itself what changed since the last good run."""
     set_up_logging()
+    asked = asked_for(against, gate)
+    if asked is None and not as_json:
+        asked = Asked(most=_COMPARED)
 
     async def work() -> Shown:
         async with opened_store(store) as opened:
-            return await reading.show(opened, run, now=LoopClock().wall(), plan=plan)
+            return await reading.show(opened, run, now=LoopClock().wall(), plan=plan, asked=asked)
 
     shown = run_async(work)
     if as_json:
         print_json(shown.document(mask))
-    else:
-        tell_shown(shown, sys.stdout, verbose=verbose)
+        return
+    tell_shown(shown, sys.stdout, verbose=verbose)
+    if shown.held is not None:
+        tell_held(shown.held, sys.stdout)
 
 
 def tell_shown(shown: Shown, stream: TextIO, *, verbose: bool = False) -> None:

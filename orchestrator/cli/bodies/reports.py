@@ -13,7 +13,9 @@ import click
 
 from orchestrator.actions import reading
 from orchestrator.cli.bodies.common import opened_store, run_async, set_up_logging
+from orchestrator.cli.bodies.compare import asked_for
 from orchestrator.cli.bodies.outputs import write_file
+from orchestrator.cli.options import Gate
 from orchestrator.cli.streams import as_utf8, gathering
 from orchestrator.clock import LoopClock
 from orchestrator.errors import UsageProblem
@@ -37,9 +39,12 @@ class Wanted:
         return any(getattr(self, one.name) is not None for one in fields(self)[2:])
 
 
-def report(run: str, plan: str | None, wanted: Wanted, *, store: str | None) -> None:
+def report(
+    run: str, plan: str | None, wanted: Wanted, against: str | None, gate: Gate, *, store: str | None
+) -> None:
     """Write a report of a run."""
     set_up_logging()
+    asked = asked_for(against, gate)
     style: list[str] = []
     layout = _layout(wanted, style) if wanted.has_layout else None
 
@@ -47,7 +52,9 @@ def report(run: str, plan: str | None, wanted: Wanted, *, store: str | None) -> 
         async with opened_store(store) as opened:
             with gathering(as_utf8(write)) as out:
                 now = LoopClock().wall()
-                await reading.write_report(opened, run, wanted.form, out, now=now, plan=plan, layout=layout)
+                await reading.write_report(
+                    opened, run, wanted.form, out, now=now, plan=plan, layout=layout, asked=asked
+                )
 
     if wanted.output is None:
         run_async(lambda: work(sys.stdout.buffer.write))

@@ -12,12 +12,10 @@ from itertools import groupby
 from orchestrator.model import Agent
 from orchestrator.report.html.cells import Cell
 from orchestrator.report.html.layout import LABEL, By
-from orchestrator.report.html.material import Material
+from orchestrator.report.html.material import Grid
 from orchestrator.report.html.signs import badness
 from orchestrator.report.html.text import DASH, shown
 
-# The kinds of explanations that name an agent: it keeps a column of its own.
-_OF_AGENT = frozenset({"agent", "endpoint"})
 _LABEL = re.compile(r"\s*[:=/]\s*")
 
 
@@ -64,15 +62,17 @@ class Axes:
         return tuple(found)
 
 
-def axes(material: Material) -> Axes:
+def axes(grid: Grid) -> Axes:
     """The lines and columns of a run's matrix."""
-    ranked = sorted(material.grid, key=lambda row: _rank(material.grid[row].values()))
-    most = material.size.rows
+    ranked = sorted(grid.grid, key=lambda row: _rank(grid.grid[row].values()))
+    most = grid.size.rows
     rows = ranked
     if most is not None:
-        rows = [row for row in ranked if any(badness(material.grid[row].values()))][:most]
-    rest = ranked[len(rows) :]
-    return Axes(tuple(rows), tuple(_columns(material)), tuple(_rest(material, rest)), len(ranked))
+        told = grid.worse
+        rows = [row for row in ranked if row in told or any(badness(grid.grid[row].values()))][:most]
+    kept = {*rows}
+    rest = [row for row in ranked if row not in kept]
+    return Axes(tuple(rows), tuple(_columns(grid)), tuple(_rest(grid, rest)), len(ranked))
 
 
 def _rank(cells: Iterable[Cell]) -> tuple[int, int, int]:
@@ -80,33 +80,33 @@ def _rank(cells: Iterable[Cell]) -> tuple[int, int, int]:
     return (-failing, -warning, -silent)
 
 
-def _rest(material: Material, rows: Sequence[tuple[str, str]]) -> Iterator[Rest]:
+def _rest(grid: Grid, rows: Sequence[tuple[str, str]]) -> Iterator[Rest]:
     targets = Counter(test for test, _ in rows)
-    bad = Counter(row[0] for row in rows if any(badness(material.grid[row].values())))
+    bad = Counter(row[0] for row in rows if any(badness(grid.grid[row].values())))
     yield from (Rest(block, number, bad[block]) for block, number in targets.items())
 
 
-def _columns(material: Material) -> Iterator[Column]:
-    of_group = grouping(material.layout.columns, material.agents)
+def _columns(grid: Grid) -> Iterator[Column]:
+    of_group = grouping(grid.layout.columns, grid.agents)
     groups: dict[str, list[str]] = {}
-    for agent in material.by_agent:
-        country = material.by_agent[agent][0].country
+    for agent in grid.by_agent:
+        country = grid.by_agent[agent][0].country
         groups.setdefault(of_group(agent, country), []).append(agent)
-    few = material.size.columns is None or len(material.by_agent) <= material.size.columns
-    named = {one.group.value[0] for one in material.insight.points if one.group.kind in _OF_AGENT}
-    for group in sorted(groups, key=lambda name: (_share(material, groups[name]), name)):
-        members = sorted(groups[group], key=lambda one: (_share(material, [one]), material.name(one)))
+    few = grid.size.columns is None or len(grid.by_agent) <= grid.size.columns
+    named = grid.named
+    for group in sorted(groups, key=lambda name: (_share(grid, groups[name]), name)):
+        members = sorted(groups[group], key=lambda one: (_share(grid, [one]), grid.name(one)))
         alone = [one for one in members if few or one in named]
         together = tuple(one for one in members if not few and one not in named)
         for one in alone:
-            yield Column(shown(material.name(one)), group, (one,))
+            yield Column(shown(grid.name(one)), group, (one,))
         if together:
             yield Column(f"{group}: {len(together)}", group, together, many=True)
 
 
-def _share(material: Material, agents: Iterable[str]) -> float:
+def _share(grid: Grid, agents: Iterable[str]) -> float:
     """The bad part of what these agents saw, negative: the worst comes first."""
-    cells = [cell for agent in agents for cell in material.by_agent[agent]]
+    cells = [cell for agent in agents for cell in grid.by_agent[agent]]
     failing, silent, warning = badness(cells)
     return -(failing + silent + warning / 1000) / (len(cells) or 1)
 

@@ -55,7 +55,7 @@ def _card(point: Point) -> Card:
         contrast = [parts(line) for line in cause.contrast]
     elif cause.group.kind != "run":
         contrast = [(Part("Silence is no failure, and says nothing about the targets."),)]
-    icon, kind = _icon(cause.group.kind) if isinstance(cause, Explanation) else ("silence", "Silence")
+    icon, kind = icon_of(cause.group.kind) if isinstance(cause, Explanation) else ("silence", "Silence")
     return Card(
         number=point.number,
         css=SIGNS[point.severity].css,
@@ -69,6 +69,7 @@ def _card(point: Point) -> Card:
         known=cause.known,
         share=round(100 * cause.bad / cause.known) if cause.known else 0,
         sure=cause.sure,
+        age="" if point.age is None else point.age.short,
     )
 
 
@@ -101,7 +102,8 @@ def _only_counts(rest: tuple[Part, ...]) -> bool:
     return not rest or (len(rest) == 1 and _BARE.fullmatch(rest[0].text) is not None)
 
 
-def _icon(kind: str) -> tuple[str, str]:
+def icon_of(kind: str) -> tuple[str, str]:
+    """The picture of a kind of group, and what it is called."""
     if kind in _ICONS:
         return _ICONS[kind]
     known = KINDS.get(kind)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from orchestrator.insight.values import CellKey, Observed, Phase
 from orchestrator.model import Answer, AnswerStatus, Hop, Metric, Verdict
 from orchestrator.report.html.text import milliseconds, shown
 from orchestrator.safe import https_link
-from orchestrator.testtypes.layers import BY_SERVER, LAYERS, PACKETS, PATHS, Layer
-from orchestrator.testtypes.table import TEST_TYPES
+from orchestrator.testtypes.layers import BY_SERVER, PACKETS, PATHS, Layer, timed
 
 WAIT = "waitTime"
 _BAD = frozenset({Verdict.FAIL, Verdict.WARN})
@@ -57,7 +55,7 @@ def cell_of(one: Observed, hosts: Collection[str]) -> Cell:
     """The cell; ``hosts`` are those that a link may point to."""
     record = one.record
     bad = record.verdict in _BAD
-    whole, parted = _timed(record.type)
+    whole, parted = timed(record.type)
     measured = _measured(one.rows)
     return Cell(
         key=CellKey(record.test, record.target, record.agent_id),
@@ -79,18 +77,9 @@ def cell_of(one: Observed, hosts: Collection[str]) -> Cell:
     )
 
 
-@lru_cache(maxsize=64)
-def _timed(kind: str) -> tuple[Layer | None, Layer | None]:
-    """The layer whose time stands for a kind of test, and the one whose times are parts of a whole."""
-    known = TEST_TYPES.get(kind)
-    layers = [LAYERS[name] for name in known.layers] if known is not None else []
-    whole = next((layer for layer in layers if layer.whole is not None), None)
-    return whole, next((layer for layer in layers if layer.parts), None)
-
-
 def words_of_parts(kind: str) -> tuple[str, ...]:
     """What the parts of a cell of this kind are called."""
-    parted = _timed(kind)[1]
+    parted = timed(kind)[1]
     return () if parted is None else tuple(parted.parts.values())
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from orchestrator.model import Verdict
 from orchestrator.report.html.axes import Axes, Column
 from orchestrator.report.html.cells import Cell
-from orchestrator.report.html.material import Material
+from orchestrator.report.html.material import Grid
 from orchestrator.report.html.signs import NOT_PLANNED, SIGNS, sign_of
 from orchestrator.report.html.text import short, shown
 from orchestrator.report.html.view import Key, Mark, Row, View
@@ -29,7 +29,7 @@ class _Measure:
     wanted: bool
 
 
-def heat_views(material: Material, axes: Axes) -> Iterator[View]:
+def heat_views(material: Grid, axes: Axes) -> Iterator[View]:
     """A view for each number that the size allows and that some cell has."""
     size = material.size
     # Kinds of tests that measure packets only have no time but their latency: one view is enough.
@@ -71,7 +71,7 @@ def _loss(cell: Cell) -> float | None:
     return cell.loss
 
 
-def _view(material: Material, axes: Axes, measure: _Measure) -> View | None:
+def _view(material: Grid, axes: Axes, measure: _Measure) -> View | None:
     values = sorted(value for cell in material.cells if (value := measure.of(cell)) is not None)
     if not values:
         return None
@@ -104,7 +104,7 @@ def _keys(bounds: Sequence[float], values: Sequence[float], marks: Sequence[Mark
 
 
 def _mark(
-    material: Material, column: Column, block: str, target: str, measure: _Measure, bounds: Sequence[float]
+    material: Grid, column: Column, block: str, target: str, measure: _Measure, bounds: Sequence[float]
 ) -> Mark | None:
     cell = material.grid[block, target].get(column.agents[0])
     if cell is None:

@@ -8,9 +8,10 @@ from orchestrator.insight.values import CellKey, Phase
 from orchestrator.model import Verdict
 from orchestrator.report.html.axes import Axes, Column, Rest, axes
 from orchestrator.report.html.cells import Cell
+from orchestrator.report.html.change import change_views
 from orchestrator.report.html.heat import heat_views
 from orchestrator.report.html.layout import LABEL
-from orchestrator.report.html.material import Material
+from orchestrator.report.html.material import Grid
 from orchestrator.report.html.signs import NOT_PLANNED, SIGNS, WORDS, badness, sign_of, word_of
 from orchestrator.report.html.text import shown
 from orchestrator.report.html.thumb import thumb
@@ -20,7 +21,7 @@ _BLANK = Mark(NOT_PLANNED)
 _TITLE = 160
 
 
-def matrix(material: Material, refs: Mapping[CellKey, int]) -> Matrix | None:
+def matrix(material: Grid, refs: Mapping[CellKey, int]) -> Matrix | None:
     """The matrix with all of its views; ``refs`` numbers the bad cells that have a line of their own."""
     if not material.cells:
         return None
@@ -38,13 +39,13 @@ def matrix(material: Material, refs: Mapping[CellKey, int]) -> Matrix | None:
         groups=tuple(Heading(name, width) for name, width in found.groups),
         columns=tuple(one.label for one in found.columns),
         starts=found.starts,
-        views=(verdict, *heat_views(material, found)),
+        views=(verdict, *heat_views(material, found), *change_views(material, found)),
         thumb=thumb(rows, len(found.columns)),
-        notes=tuple(_notes(material, found)),
+        notes=tuple(notes_of(material, found)),
     )
 
 
-def _rows(material: Material, found: Axes, refs: Mapping[CellKey, int]) -> Iterator[Row]:
+def _rows(material: Grid, found: Axes, refs: Mapping[CellKey, int]) -> Iterator[Row]:
     for block, target in found.rows:
         cells = material.grid[block, target]
         marks = tuple(_mark(material, one, cells, refs) for one in found.columns)
@@ -52,7 +53,7 @@ def _rows(material: Material, found: Axes, refs: Mapping[CellKey, int]) -> Itera
 
 
 def _mark(
-    material: Material, column: Column, cells: Mapping[str, Cell], refs: Mapping[CellKey, int]
+    material: Grid, column: Column, cells: Mapping[str, Cell], refs: Mapping[CellKey, int]
 ) -> Mark | None:
     if column.many:
         return _of_many([cells[one] for one in column.agents if one in cells])
@@ -65,7 +66,7 @@ def _mark(
     return Mark(SIGNS[cell.verdict].css, sign_of(cell), refs.get(cell.key), title)
 
 
-def _title(material: Material, cell: Cell) -> str:
+def _title(material: Grid, cell: Cell) -> str:
     why = f": {shown(cell.why, _TITLE)}" if cell.why else ""
     return f"{shown(cell.key.target)} from {shown(material.name(cell.key.agent_id))}, {word_of(cell)}{why}"
 
@@ -87,7 +88,7 @@ def _rest(rest: Rest) -> Row:
     return Row(shown(rest.block), f"{rest.targets} targets", (), f"{rest.targets} targets{bad}")
 
 
-def _keys(material: Material) -> Iterator[Key]:
+def _keys(material: Grid) -> Iterator[Key]:
     """The signs that are in this matrix, with what they mean."""
     seen = {cell.verdict for cell in material.cells}
     for phase in Phase:
@@ -103,7 +104,8 @@ def _keys(material: Material) -> Iterator[Key]:
     yield Key("k", "", "empty: passes")
 
 
-def _notes(material: Material, found: Axes) -> Iterator[str]:
+def notes_of(material: Grid, found: Axes) -> Iterator[str]:
+    """What is left out of a matrix."""
     if found.rest:
         yield (
             f"{len(found.rows)} of {found.targets} targets are shown one by one, those with bad cells; "

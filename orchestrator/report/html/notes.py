@@ -36,7 +36,8 @@ def _limits(material: Material) -> Iterator[tuple[Part, ...]]:
         yield (Part("Where packets went: no hops were asked for."),)
     elif got < wanted:
         yield (Part(f"Where packets went in {wanted - got} of {many(wanted, 'path')}: no hops came."),)
-    yield (Part("Whether it was so before or after: this is one round of measurements."),)
+    when = "after" if material.since.trail else "before or after"
+    yield (Part(f"Whether it was so {when}: this is one round of measurements."),)
     if material.run.simulated:
         yield (Part("Anything about a real network: this run was simulated."),)
 

@@ -13,6 +13,7 @@ from orchestrator.records import RunState
 from orchestrator.report.commands import PROGRAM
 from orchestrator.report.headline import many
 from orchestrator.report.html.badcells import bad_cells, grouped, refs_of
+from orchestrator.report.html.before import cards_of, changed
 from orchestrator.report.html.causes import BRIEF, FIRST, cards, lone
 from orchestrator.report.html.drawing import graphs
 from orchestrator.report.html.material import Material
@@ -22,6 +23,7 @@ from orchestrator.report.html.signs import bar_of, tallies
 from orchestrator.report.html.tables import sites, targets
 from orchestrator.report.html.text import parts, shown
 from orchestrator.report.html.view import Page
+from orchestrator.report.since import trail_of
 from orchestrator.report.times import duration, people, span
 
 _STACK = 300.0
@@ -52,7 +54,7 @@ def page(material: Material) -> Page:
     refs = refs_of(groups)
     numbers: Mapping[Verdict | None, int] = Counter(cell.verdict for cell in material.cells)
     state, word = _STATES[overview.mark]
-    all_cards = cards(material)
+    all_cards = (*cards(material), *cards_of(material.since.held))
     again = any(point.severity is Verdict.FAIL for point in overview.points) or overview.rest
     return Page(
         title=f"{shown(run.plan)}: {''.join(part.text for part in parts(overview.headline))}",
@@ -85,6 +87,7 @@ def page(material: Material) -> Page:
         limits=limits(material),
         commands=commands(material),
         origin=shown(run.origin),
+        changed=changed(material.since, overview.mark, run.started, overview.news),
     )
 
 
@@ -109,4 +112,6 @@ def _lead(material: Material) -> list[str]:
         sentences.append(_RUNS[material.run.state])
     so_far = " so far" if counts[None] else ""
     word = _CODES.get(overview.code)
-    return [*sentences, f"Exit code {overview.code}{so_far}{f': {word}' if word else ''}."]
+    earlier = trail_of(material.since)
+    code = f"Exit code {overview.code}{so_far}{f': {word}' if word else ''}."
+    return [*sentences, code, *([earlier] if earlier else [])]

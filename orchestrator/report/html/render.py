@@ -7,7 +7,7 @@ from functools import cache
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from orchestrator.report.html.layout import Layout, Parts
-from orchestrator.report.html.view import Page
+from orchestrator.report.html.view import ChangePage, Page
 from orchestrator.safe import visible
 
 
@@ -15,13 +15,23 @@ def render(page: Page, layout: Layout) -> str:
     """The page as one document; a sheet that was asked for is handed out before."""
     templates = environment()
     if layout.part is Parts.SUMMARY:
-        return templates.get_template("summary.html").render(page=page)
+        style = templates.get_template("summary.css").render()
+        return templates.get_template("summary.html").render(
+            page=page, style=_Style(style), sheet=None, place=None
+        )
     style = templates.get_template("style.css").render(matrix=page.matrix)
     whole = templates.get_template("page.html")
     if layout.sheet is not None:
         layout.sheet.out(style)
         return whole.render(page=page, style=None, sheet=layout.sheet.href, place=layout.place)
     return whole.render(page=page, style=_Style(style), sheet=None, place=layout.place)
+
+
+def render_change(page: ChangePage) -> str:
+    """A comparison as one document."""
+    templates = environment()
+    style = _Style(templates.get_template("style.css").render(matrix=page.matrix))
+    return templates.get_template("diff.html").render(page=page, style=style, sheet=None, place=None)
 
 
 class _Style(str):

@@ -68,6 +68,11 @@ def word_of(cell: Cell) -> str:
     return WORDS[cell.phase] if cell.phase is not None else SIGNS[cell.verdict].word
 
 
+def word_for(verdict: Verdict | None) -> str:
+    """What one cell with this verdict does."""
+    return _word(verdict, 1)
+
+
 def badness(cells: Iterable[Cell]) -> tuple[int, int, int]:
     """How many fail, how many say nothing, how many have warnings."""
     count = Counter(cell.verdict for cell in cells)

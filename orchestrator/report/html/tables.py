@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.model import Verdict
+from orchestrator.report.html.before import squares, then
 from orchestrator.report.html.cells import Cell
 from orchestrator.report.html.material import Material
 from orchestrator.report.html.signs import badness, bar_of
@@ -53,12 +54,14 @@ class _Of:
     name: str
     place: str
     cells: Sequence[Cell]
+    row: tuple[str, str] | None = None
 
 
 def targets(material: Material) -> Table:
     """A line for each target, the worst first."""
     known = (
-        _Of(shown(row[0]), shown(row[1]), "", tuple(cells.values())) for row, cells in material.grid.items()
+        _Of(shown(row[0]), shown(row[1]), "", tuple(cells.values()), row)
+        for row, cells in material.grid.items()
     )
     return _table(material, known, lambda cell: cell.time, "targets")
 
@@ -92,6 +95,7 @@ def _table(
     times = [time for cell in material.cells if (time := time_of(cell)) is not None and time > 0]
     scale = Scale(min(times), max(times)) if times else None
     most = material.size.lines
+    read = [one for one in material.since.trail if one.cells is not None]
     notes = []
     if len(lines) > most:
         notes.append(
@@ -108,6 +112,8 @@ def _table(
         times=scale is not None,
         scale="" if scale is None else f"{milliseconds(scale.low)} to {milliseconds(scale.high)}",
         notes=tuple(notes),
+        runs=1 + len(read) if lines and lines[0].row is not None and read else 0,
+        before=bool(material.before) and any(one.row is not None for one in lines),
     )
 
 
@@ -126,26 +132,33 @@ def _entry(
     count = Counter(cell.verdict for cell in one.cells)
     times = [time for cell in one.cells if (time := time_of(cell)) is not None]
     causes = sorted({number for cell in one.cells for number in material.cause_of.get(cell.key, ())})
+    was, middle = then(material, one.cells) if one.row is not None and material.before else (None, None)
     return Entry(
         small=one.small,
         name=one.name,
         place=one.place,
         bar=bar_of(count, BAR),
         numbers=tuple(sum(count[verdict] for verdict in verdicts) for _, verdicts in heads),
-        strip=None if scale is None or not times else _strip(scale, times, material.size.marks),
+        strip=None if scale is None or not times else _strip(scale, times, material.size.marks, middle),
         median=milliseconds(median(times)) if times else DASH,
         causes=tuple(causes[:_CAUSES]),
+        squares=None if one.row is None else squares(material.since.trail, one.row, one.cells),
+        then=was,
     )
 
 
-def _strip(scale: Scale, times: Sequence[float], most: int | None) -> Strip:
-    """A mark for each time, or for each tenth of them where they are many; a long one for the median."""
+def _strip(scale: Scale, times: Sequence[float], most: int | None, before: float | None) -> Strip:
+    """A mark for each time, or for each tenth of them where they are many; a long one for the median, a
+    triangle for that of before."""
     ordered = sorted(times)
     drawn = ordered if most is None or len(ordered) <= most else list(_quantiles(ordered))
     marks = "".join(f"M{x:g} 4v8" for x in dict.fromkeys(scale.x(time) for time in drawn))
     middle = median(ordered) or 0.0
     text = f"{milliseconds(ordered[0])} to {milliseconds(ordered[-1])}, median {milliseconds(middle)}"
-    return Strip(marks, f"M{scale.x(middle):g} 1v14", text)
+    if before is None:
+        return Strip(marks, f"M{scale.x(middle):g} 1v14", text)
+    triangle = f"M{scale.x(before):g} 4l-3-4h6z"
+    return Strip(marks, f"M{scale.x(middle):g} 1v14", f"{text}, before {milliseconds(before)}", triangle)
 
 
 def _quantiles(ordered: Sequence[float]) -> Iterator[float]:

@@ -47,9 +47,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An explanation. ``share`` is the bad part of what it covers, percent."""
+    """An explanation. ``share`` is the bad part of what it covers, percent. ``number`` is ``None`` of what
+    passes and got worse; ``age`` says since when it is so."""
 
-    number: int
+    number: int | None
     css: str
     icon: str
     kind: str
@@ -61,6 +62,7 @@ class Card:
     known: int
     share: int
     sure: str
+    age: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,33 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Times on a common log scale as a path of marks, and the median as another one."""
+    """Times on a common log scale as a path of marks, and the median as another one; ``before`` is a
+    triangle at the median before."""
 
     marks: str
     median: str
     text: str
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Squares:
+    """How the last runs went, the newest last, as a path of squares for each class; ``crosses`` are on
+    those that failed."""
+
+    width: int
+    runs: tuple[Run, ...]
+    crosses: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """How a target was before: its median, what changed, ``css`` where that is more than noise."""
+
+    median: str
+    change: str
+    css: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +198,8 @@ class Entry:
     strip: Strip | None
     median: str
     causes: tuple[int, ...]
+    squares: Squares | None = None
+    then: Then | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +212,8 @@ class Table:
     times: bool
     scale: str
     notes: tuple[str, ...] = ()
+    runs: int = 0
+    before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +322,75 @@ class Graph:
 
 
 @dataclass(frozen=True, slots=True)
+class Went:
+    """One run of the strip: ``sign`` is its mark, ``when`` the time or the day."""
+
+    css: str
+    sign: str
+    word: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What changed since ``base``, which is ``when``: numbers, what is new and over, how the last runs went.
+
+    ``compared`` is how much could be compared. ``gate`` is what the gate says, ``why`` its reasons; both only
+    if a base was named.
+    """
+
+    base: tuple[Part, ...]
+    when: str
+    numbers: tuple[Tally, ...]
+    news: tuple[Part, ...]
+    runs: tuple[Went, ...]
+    compared: str = ""
+    gate: str = ""
+    why: tuple[str, ...] = ()
+    lines: tuple[tuple[Part, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedCell:
+    """A line of a comparison; ``counts``: the gate counts it."""
+
+    block: str
+    target: str
+    agent: str
+    country: str
+    css: str
+    sign: str
+    word: str
+    counts: bool
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """A comparison. ``state``, ``sign`` and ``word`` as of a :class:`Page`."""
+
+    title: str
+    plan: str
+    facts: tuple[str, ...]
+    run: str
+    simulated: bool
+    state: str
+    sign: str
+    word: str
+    headline: tuple[Part, ...]
+    lead: tuple[Part, ...]
+    cards: tuple[Card, ...]
+    more_cards: tuple[Card, ...]
+    below: tuple[tuple[Part, ...], ...]
+    changed: Changed | None
+    matrix: Matrix | None
+    cells: tuple[ChangedCell, ...]
+    more: str
+    paths: tuple[tuple[Part, ...], ...]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A command to go on with, and what it is for."""
 
@@ -334,3 +431,4 @@ class Page:
     limits: tuple[tuple[Part, ...], ...]
     commands: tuple[Command, ...]
     origin: str
+    changed: Changed | None = None
