@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(r"^```(?P<info>.*)$")
 _HEADING = re.compile(r"^#+ (?P<text>.*)$")
 # What ends the words of one command on a line of shell.
-_SHELL_ENDS = frozenset({"||", "&&", ";", "|", ">", "2>", "&"})
+_SHELL_ENDS = frozenset({"||", "&&", ";", "|", ">", ">>", "2>", "&"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class Block:
 
 def documents() -> list[Path]:
     """README.md and everything in docs/ but the decision records, which are history."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    docs = ROOT / "docs"
+    return [ROOT / "README.md", *sorted(docs.glob("*.md")), *sorted(docs.glob("recipes/*.md"))]
 
 
 def shown(path: Path) -> str:
