@@ -101,6 +101,9 @@ class Metrics:
     def lost(self, run: str) -> None:
         del run
 
+    def defect(self, run: str, error: Exception) -> None:
+        del run, error
+
     def fired(self, fired: Fired) -> None:
         self._lag.set(fired.lag)
         self._fired.inc(len(fired.runs))

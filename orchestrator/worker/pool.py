@@ -206,7 +206,11 @@ class Pool:
             mine.stops.give(Exit.SIGINT, now=taken.cancel is Cancel.NOW)
         if self._stopping is not None:
             mine.stops.again(self._stopping)
-        ending = await self._carry(taken, mine.stops)
+        try:
+            ending = await self._carry(taken, mine.stops)
+        except Exception as defect:
+            self._told.defect(run, defect)
+            ending = Ending(Next.LATER, Exit.DEFECT, "a defect of ours ended it", wait=taken.attempts.wait)
         self._told.ended(run, taken, ending)
         if not ending.lost:
             await self._settle(mine, ending)

@@ -22,6 +22,9 @@ class Told(Protocol):
     def lost(self, run: str) -> None:
         """Somebody else has taken a run over."""
 
+    def defect(self, run: str, error: Exception) -> None:
+        """A run ended with a defect of ours; the others go on."""
+
     def fired(self, fired: Fired) -> None:
         """A schedule made runs."""
 
@@ -35,6 +38,7 @@ class Silent:
     def took(self, run: str, taken: Taken) -> None: ...
     def ended(self, run: str, taken: Taken, ending: Ending) -> None: ...
     def lost(self, run: str) -> None: ...
+    def defect(self, run: str, error: Exception) -> None: ...
     def fired(self, fired: Fired) -> None: ...
     def problem(self, what: str, problem: OrchestratorError | OSError) -> None: ...
 
@@ -56,6 +60,10 @@ class Several:
     def lost(self, run: str) -> None:
         for one in self._others:
             one.lost(run)
+
+    def defect(self, run: str, error: Exception) -> None:
+        for one in self._others:
+            one.defect(run, error)
 
     def fired(self, fired: Fired) -> None:
         for one in self._others:

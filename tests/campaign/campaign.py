@@ -357,7 +357,7 @@ class Campaign:
 
 
 def _many_hosts(chosen: argparse.Namespace) -> int:
-    from many_hosts import campaign  # noqa: PLC0415 - it needs the extra
+    from many_hosts import BLOWS, campaign  # noqa: PLC0415 - it needs the extra
 
     with tempfile.TemporaryDirectory(prefix="campaign-") as folder:
         figures = campaign(
@@ -369,6 +369,7 @@ def _many_hosts(chosen: argparse.Namespace) -> int:
             speed=chosen.speed,
             say=not chosen.quiet,
             mutant="fence" if chosen.engine_off_fence else "",
+            kinds=tuple(chosen.blows.split(",")) if chosen.blows else tuple(BLOWS),
         )
     print(figures.table())  # noqa: T201 - what the command is for
     return 1 if figures.violations else 0
@@ -384,6 +385,7 @@ def main() -> int:
     parser.add_argument("--apis", default="v7,v7,v6", help="which to choose from for each run")
     parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--workers", type=int, default=3, help="with --store postgres")
+    parser.add_argument("--blows", default="", help="with --store postgres: only of these kinds, by commas")
     parser.add_argument("--engine-off-fence", action="store_true", help="a mutant that must be found out")
     chosen = parser.parse_args()
     if chosen.store == "postgres":

@@ -31,7 +31,7 @@ from typing import Any
 import anyio
 import psycopg
 from postgres_server import PostgresServer, serving
-from process_world import World
+from process_world import PATIENT, World
 from stores import migrated
 
 from orchestrator.actions import queueing
@@ -125,10 +125,18 @@ class ManyHosts:
     """One campaign. ``fence``: without it the mutant that the witness must tell of."""
 
     def __init__(
-        self, world: World, server: PostgresServer, url: str, rng: Random, *, say: bool, mutant: str = ""
+        self,
+        world: World,
+        server: PostgresServer,
+        url: str,
+        rng: Random,
+        *,
+        say: bool,
+        mutant: str = "",
+        kinds: tuple[str, ...] = tuple(BLOWS),
     ) -> None:
         self.world, self.server, self.url, self.rng = world, server, url, rng
-        self.say, self.mutant = say, mutant
+        self.say, self.mutant, self.kinds = say, mutant, kinds
         self.figures = Figures()
         self._workers: dict[int, subprocess.Popen[str]] = {}
         self._logs: dict[int, Path] = {}
@@ -138,6 +146,8 @@ class ManyHosts:
     def run(self, workers: int, blows: int, plan: str) -> Figures:
         """Until enough blows have fallen, and all runs have ended."""
         began = time.monotonic()
+        # The clocks of runs go on while a database is away.
+        plan = plan.replace("- {name:", f"- {{deadline: {PATIENT}, name:") + f"deadline: {PATIENT}\n"
         try:
             for _ in range(workers):
                 self._start_worker()
@@ -145,7 +155,8 @@ class ManyHosts:
             while self.figures.blows.total() < blows:
                 self._fill(plan)
                 time.sleep(self.rng.uniform(*PAUSE))
-                self._blow(self.rng.choices(list(BLOWS), weights=list(BLOWS.values()))[0])
+                weights = [BLOWS[kind] for kind in self.kinds]
+                self._blow(self.rng.choices(self.kinds, weights=weights)[0])
             self._await_all()
         finally:
             for process in self._workers.values():
@@ -294,6 +305,9 @@ class ManyHosts:
         for run in self._submitted:
             if run not in open_runs:
                 self._check_run(run, reference, served)
+        for number, log in self._logs.items():
+            if "defect" in log.read_text("utf-8", "replace"):
+                self._violated(f"a defect: {self._log(number)}")
         witness = self.world.witness()
         names = Counter(creation["name"] for creation in witness["creations"])
         figures.creations, figures.rows = names.total(), len(served)
@@ -352,7 +366,16 @@ class ManyHosts:
 
 
 def campaign(
-    folder: Path, plan: str, *, workers: int, blows: int, seed: int, speed: float, say: bool, mutant: str = ""
+    folder: Path,
+    plan: str,
+    *,
+    workers: int,
+    blows: int,
+    seed: int,
+    speed: float,
+    say: bool,
+    mutant: str = "",
+    kinds: tuple[str, ...] = tuple(BLOWS),
 ) -> Figures:
     """Serve a world and a database, and run the campaign over both."""
     limits = {"organization_limit": 480, "instant_limit": 12}
@@ -362,5 +385,5 @@ def campaign(
     ):
         url = server.create(migrated, named="store")
         anyio.run(install, url)
-        hosts = ManyHosts(world, server, url, Random(seed), say=say, mutant=mutant)
+        hosts = ManyHosts(world, server, url, Random(seed), say=say, mutant=mutant, kinds=kinds)
         return hosts.run(workers, blows, plan)

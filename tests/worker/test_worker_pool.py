@@ -90,6 +90,9 @@ class Told(Silent):
     def problem(self, what: str, problem: Exception) -> None:
         self.problems.append(what)
 
+    def defect(self, run: str, error: Exception) -> None:
+        self.problems.append(f"{run}: {error}")
+
 
 @dataclass
 class Bench:
@@ -331,5 +334,28 @@ def test_a_run_that_is_over_already_is_let_go_and_not_begun() -> None:
             assert await bench.pool.take("r1") is Came.OVER
             assert bench.stops == {}
             assert bench.desk.left == [("r1", "let go")]
+
+    run_virtual(work)
+
+
+def test_a_defect_in_one_run_ends_no_other_and_the_run_is_tried_again_later() -> None:
+    async def breaks(taken: Taken, stops: AsyncIterable[Exit], told: list[Exit]) -> Ending:
+        await anyio.sleep(1.0)
+        if taken.run == "bad":
+            raise ZeroDivisionError("a defect")
+        return await a_minute(taken, stops, told)
+
+    async def work() -> None:
+        async with working(breaks) as bench:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(bench.pool.take, "good")
+                tasks.start_soon(bench.pool.take, "bad")
+            assert bench.told.problems == ["bad: a defect"]
+            assert bench.desk.left == [
+                ("bad", f"later {Attempts(1).wait:g}"),
+                ("bad", "let go"),
+                ("good", "over 0"),
+                ("good", "let go"),
+            ]
 
     run_virtual(work)

@@ -15,12 +15,13 @@ from orchestrator.actions.carrying import Carrying
 from orchestrator.actions.queueing import queue_of, scheduled_run, schedules_of
 from orchestrator.actions.run import as_begun
 from orchestrator.actions.session import Session
+from orchestrator.cli import tell_defect
 from orchestrator.cli.bodies.common import opened_store, run_async, say, set_up_logging
 from orchestrator.cli.bodies.sessions import find_token, settings_of
 from orchestrator.cli.serving import Serving
 from orchestrator.cli.signals import STOPS, heard_signals
-from orchestrator.clock import LoopClock
-from orchestrator.errors import Exit, OrchestratorError, UsageProblem
+from orchestrator.clock import Clock, LoopClock
+from orchestrator.errors import Exit, OrchestratorError, StoreProblem, UsageProblem
 from orchestrator.listeners.log import LogListener
 from orchestrator.queueing.attempts import Ending
 from orchestrator.queueing.values import Schedule, Taken
@@ -37,6 +38,8 @@ from orchestrator.worker.service import Me, Shared, serve
 from orchestrator.worker.told import Several
 
 OFF = "off"
+# A worker that is started waits so long for its store, and looks again so often (seconds).
+START, START_AGAIN = 300.0, 2.0
 
 
 def health(serving: Serving) -> None:
@@ -57,10 +60,26 @@ def worker(serving: Serving, *, grace: float) -> None:
     settings = settings_of(serving.access)
 
     async def work() -> None:
-        async with opened_store(serving.store) as opened:
+        async with AsyncExitStack() as stack:
+            opened = await _patiently(stack, serving.store, LoopClock())
             await _Worker(serving, settings, opened, grace).run()
 
     run_async(work)
+
+
+async def _patiently(stack: AsyncExitStack, store: str | None, clock: Clock) -> Opened:
+    """The store, once it is there: a host that starts may be ahead of its database, and of its tables."""
+    until, told = clock.now() + START, ""
+    while True:
+        try:
+            return await stack.enter_async_context(opened_store(store))
+        except StoreProblem as problem:
+            if clock.now() > until:
+                raise
+            if problem.message != told:
+                say(f"waiting for the store: {problem.message}")
+            told = problem.message
+        await clock.sleep(START_AGAIN)
 
 
 def _address(listen: str) -> tuple[str, int]:
@@ -170,6 +189,10 @@ class _Words:
 
     def lost(self, run: str) -> None:
         say(f"run {run} was taken over by another worker")
+
+    def defect(self, run: str, error: Exception) -> None:
+        say(f"run {run} ended with a defect of orchestrator")
+        tell_defect(error)
 
     def fired(self, fired: Fired) -> None:
         made, one = ", ".join(fired.runs) or "no run", fired.schedule
