@@ -87,10 +87,11 @@ def _nobody(_: str) -> None:
 
 @asynccontextmanager
 async def site_over(
-    folder: Path, terms: Terms | None = None, *, furnished: bool = True, alerts: Alerts | None = None
+    place: Path | str, terms: Terms | None = None, *, furnished: bool = True, alerts: Alerts | None = None
 ) -> AsyncIterator[str]:
-    """A site that is served on loopback; gives its origin. The run that goes on is held by this process."""
-    url, clock = str(folder / "runs.db"), LoopClock()
+    """A site that is served on loopback; gives its origin. ``place`` is a folder, or
+    the URL of a store. The run that goes on is held by this process."""
+    url, clock = place if isinstance(place, str) else str(place / "runs.db"), LoopClock()
     async with open_store(url) as opened:
         if furnished:
             await furnish(opened.store)
