@@ -38,10 +38,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A run held against a base."""
+    """A run held against a base; ``style``: the style of it."""
 
     run: str
     base: str
+    style: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,11 @@ def wanted(target: str) -> Wanted:
         return _runs(asked)
     if path == "/plan":
         return Plan(_one(asked, "name") or _missing("name"))
-    if path == "/diff":
+    if path in ("/diff", "/diff/style.css"):
         return Comparison(
             run=_run(_one(asked, "run") or LAST),
             base=_base(_one(asked, "base") or "last-good"),
+            style=path != "/diff",
         )
     parts = path.split("/")[1:]
     if parts[0] == "runs" and len(parts) == 2:

@@ -19,7 +19,8 @@ from orchestrator.clock import Clock
 from orchestrator.errors import OrchestratorError, StoreProblem, UsageProblem
 from orchestrator.insight.headline import Mark
 from orchestrator.records import RunRecord, RunState
-from orchestrator.report.comparison import Held, lines
+from orchestrator.report.comparison import chosen
+from orchestrator.report.html.compared import compared_html
 from orchestrator.report.html.layout import Layout, Place, Sheet
 from orchestrator.report.html.text import shown
 from orchestrator.report.html.write import html
@@ -55,7 +56,6 @@ WORLDS = 30.0
 REFRESH = 10
 
 _WORDS = 500  # characters of a message
-_GATES = {0: (Mark.GOOD, "k", "not worse"), 1: (Mark.BAD, "f", "worse")}
 
 Document = Mapping[str, object]
 
@@ -208,10 +208,12 @@ class Site:
     async def _comparison(self, wanted: Comparison, as_json: bool) -> Page:
         run = await reading.find(self.opened, wanted.run)
         base = await comparing.base_of(self.opened.store, run, wanted.base)
+        as_json = as_json and not wanted.style
         draw = partial(self.drawer.draw, partial(self._held, run, base, wanted.base, as_json))
         live = RunState.RUNNING in (run.state, base.state)
         key: Hashable = ("diff", *_content(run), *_content(base), wanted.base, as_json)
-        return await self.shelf.get(key, LIVE if live else ENDED, draw)
+        found = await self.shelf.get(key, LIVE if live else ENDED, draw)
+        return self._made(200, CSS, found.style.decode()) if wanted.style else found
 
     async def _held(self, run: RunRecord, base: RunRecord, name: str, as_json: bool, opened: Opened) -> Page:
         held = await comparing.hold(opened.store, run, name, base=base)
@@ -221,8 +223,14 @@ class Site:
             (f"Run {held.run.id}", addresses.run_address(held.run.id)),
             (f"Base {held.base.id}", addresses.run_address(held.base.id)),
         )
-        told = _comparison(held)
-        return self._page("told", _frame(told.title, "", more), told=told)
+        sheet: list[str] = []
+        layout = Layout(
+            sheet=Sheet(addresses.diff_style_address(run.id, name), sheet.append),
+            place=Place(addresses.links(""), more),
+        )
+        cells = [*chosen(held, everything=False)]
+        body = compared_html(held, cells, self.mask, layout)
+        return self._made(200, HTML, body, "".join(sheet) + own_style())
 
     def told(self, status: int, title: str, problem: OrchestratorError, *, as_json: bool) -> Page:
         """A page that says why there is no other, to somebody who may ask."""
@@ -257,19 +265,3 @@ def _living(title: str, here: str, *, still: bool) -> Frame:
 def _content(run: RunRecord) -> tuple[Hashable, ...]:
     """What names the content of a run's report: while none of it changes, the report does not."""
     return run.id, run.state, run.finished, run.exit_code, run.raw_pruned
-
-
-def _comparison(held: Held) -> Told:
-    told = lines(held, shown)
-    code = held.comparison.judgement.exit_code
-    mark, css, word = _GATES.get(code, (Mark.SILENT, "n", "cannot be judged"))
-    title = f"{shown(held.run.plan)}: {told.head}"
-    return Told(
-        mark.sign,
-        css,
-        word,
-        title,
-        f"Run {held.run.id} {told.against}.",
-        told.points,
-        (*told.below, *told.limits),
-    )

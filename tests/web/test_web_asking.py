@@ -35,6 +35,7 @@ from orchestrator.web.asking import (
         ("/plan?name=%2e%2e%2fetc", Plan("../etc")),
         ("/diff", Comparison("last", "last-good")),
         ("/diff?base=before&run=6b09", Comparison("6b09", "before")),
+        ("/diff/style.css?base=before&run=6b09", Comparison("6b09", "before", style=True)),
         ("/budgets", Simple("budgets")),
         ("/queue?still=1", Simple("queue", still=True)),
         ("/style.css", Simple("style")),

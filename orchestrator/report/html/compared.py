@@ -80,9 +80,15 @@ class Changes(Grid):
         return rows_worse(self.held)
 
 
-def compared_html(held: Held, cells: Sequence[Compared], mask: Callable[[str], str] = str) -> str:
-    """The page; ``cells`` are those that are listed one by one. ``mask`` takes a token out of it."""
-    return mask(render_change(change_page(held, cells)))
+def compared_html(
+    held: Held,
+    cells: Sequence[Compared],
+    mask: Callable[[str], str] = str,
+    layout: Layout = Layout(),  # noqa: B008 - frozen
+) -> str:
+    """The page; ``cells`` are those that are listed one by one. ``mask`` takes a token out of it; of the
+    ``layout`` sheet and place count."""
+    return mask(render_change(change_page(held, cells), layout))
 
 
 def change_page(held: Held, cells: Sequence[Compared]) -> ChangePage:

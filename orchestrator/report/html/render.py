@@ -27,11 +27,15 @@ def render(page: Page, layout: Layout) -> str:
     return whole.render(page=page, style=_Style(style), sheet=None, place=layout.place)
 
 
-def render_change(page: ChangePage) -> str:
-    """A comparison as one document."""
+def render_change(page: ChangePage, layout: Layout) -> str:
+    """A comparison as one document; a sheet that was asked for is handed out before."""
     templates = environment()
-    style = _Style(templates.get_template("style.css").render(matrix=page.matrix))
-    return templates.get_template("diff.html").render(page=page, style=style, sheet=None, place=None)
+    style = templates.get_template("style.css").render(matrix=page.matrix)
+    whole = templates.get_template("diff.html")
+    if layout.sheet is not None:
+        layout.sheet.out(style)
+        return whole.render(page=page, style=None, sheet=layout.sheet.href, place=layout.place)
+    return whole.render(page=page, style=_Style(style), sheet=None, place=layout.place)
 
 
 class _Style(str):

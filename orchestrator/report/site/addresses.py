@@ -54,5 +54,10 @@ def diff_address(run: str, base: str = "last-good") -> str:
     return f"/diff?{_query(base=base, run=run)}"
 
 
+def diff_style_address(run: str, base: str) -> str:
+    """Of its style."""
+    return f"/diff/style.css?{_query(base=base, run=run)}"
+
+
 def _query(**wanted: str | None) -> str:
     return urlencode({name: value for name, value in wanted.items() if value}, errors="backslashreplace")
