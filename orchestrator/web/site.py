@@ -98,7 +98,9 @@ class Site:
             case Report():
                 return await self._report(wanted, as_json)
             case Comparison():
-                return await self._comparison(wanted, as_json)
+                # Which run "before" means is read through many: not for each who asks within a second.
+                make = partial(self._comparison, wanted, as_json)
+                return await self.shelf.get((wanted, as_json), LIST, make)
             case Plan(name):
                 draw = partial(self.drawer.draw, partial(self._plan, name, as_json))
                 return await self.shelf.get((wanted, as_json), LIST, draw)
