@@ -11,10 +11,13 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
+from orchestrator.actions.deliver import Notifier
 from orchestrator.actions.session import Session
+from orchestrator.addresses import AddressBook
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import Ledger
 from orchestrator.clock import Clock, HeldClock, LoopClock
+from orchestrator.courier.couriers import Couriers
 from orchestrator.credentials import Credentials, mask_of
 from orchestrator.errors import UsageProblem
 from orchestrator.events import Listener
@@ -136,6 +139,11 @@ async def simulate(
 
 def _owner() -> str:
     return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def notifier(book: AddressBook, ca_file: str | None = None) -> Notifier:
+    """Who carries notices, by these addresses. ``ca_file`` has certificates to trust too."""
+    return Notifier(book, Couriers(ca_file))
 
 
 def _world(seed: int, culprits: Sequence[str], noise: int | None) -> World:

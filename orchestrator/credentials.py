@@ -157,6 +157,13 @@ def _escaped_character(found: re.Match[bytes]) -> int:
     return ord(told) if kind == "plain" else int(told, 10 if kind == "html" else 16)
 
 
+def mask_of_secrets(secrets: Sequence[str]) -> Callable[[str], str]:
+    """Replaces secrets of another kind than the token in texts, however their characters are spelled."""
+    longest_first = sorted({one for one in secrets if len(one) >= _SHORTEST_MASKED}, key=len, reverse=True)
+    masked = _masking(longest_first)
+    return lambda text: masked(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+
 def mask_of(credentials: Credentials) -> Callable[[str], str]:
     """The same for texts."""
     masked = masked_bytes(credentials)

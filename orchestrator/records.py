@@ -16,6 +16,7 @@ from orchestrator.model import (
     Spec,
     Verdict,
 )
+from orchestrator.outbox import Channel
 
 # What a resume does with lost creations.
 UNKNOWN_POLICIES = ("keep", "retry", "skip")
@@ -50,7 +51,8 @@ class RunSettings:
     variables as they were set on the command line. ``allow_missing`` is the share of the cells that may lack
     an answer before the run counts as incomplete. ``keep``: how many runs of the plan stay in the store.
     ``partial``: it runs a part of another run's tests again, so that it stands for no run of the plan;
-    ``confirms``: those that were worse than before, to see whether they still are.
+    ``confirms``: those that were worse than before, to see whether they still are. ``notify``: who is told of
+    it.
     """
 
     deadline: float = 1800.0
@@ -64,6 +66,7 @@ class RunSettings:
     partial: bool = False
     confirms: bool = False
     keep: int | None = None
+    notify: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 
 from orchestrator.actions.prepare import Prepared, prepare, refuse_the_token
 from orchestrator.actions.session import Session
+from orchestrator.addresses import AddressBook
 from orchestrator.errors import Exit
 from orchestrator.plan.model import Plan
 from orchestrator.plan.offline import Offline, offline
-from orchestrator.report.check import check_document, offline_document
+from orchestrator.report.check import check_document, notify_document, offline_document
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A plan with its agents, its specs and what they would take."""
+    """A plan with its agents, its specs and what they would take. ``reached`` are the channels of the plan of
+    which an address is known."""
 
     prepared: Prepared
+    reached: frozenset[str] = frozenset()
 
     @property
     def exit_code(self) -> Exit:
@@ -28,9 +31,10 @@ class Checked:
         """The document of ``check --json``."""
         plan, expansion = self.prepared.plan, self.prepared.expansion
         worth = self.prepared.estimate
-        return check_document(
+        told = check_document(
             plan.name, plan.api, expansion.specs, expansion.not_run, worth, plan.notes, keep=plan.keep
         )
+        return told | notify_document(plan.notify, self.reached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class CheckedOffline:
 
     plan: Plan
     found: Offline
+    reached: frozenset[str] = frozenset()
 
     @property
     def exit_code(self) -> Exit:
@@ -47,12 +52,17 @@ class CheckedOffline:
 
     def document(self) -> dict[str, object]:
         """The document of ``check --offline --json``."""
-        return offline_document(self.plan, self.found)
+        return offline_document(self.plan, self.found) | notify_document(self.plan.notify, self.reached)
 
 
-def check_offline(plan: Plan) -> CheckedOffline:
-    """What can be said of a plan without token and network."""
-    return CheckedOffline(plan, offline(plan))
+def check_offline(plan: Plan, book: AddressBook | None = None) -> CheckedOffline:
+    """What can be said of a plan without token and network; its channels are looked for in ``book``."""
+    return CheckedOffline(plan, offline(plan), reached(plan, book))
+
+
+def reached(plan: Plan, book: AddressBook | None) -> frozenset[str]:
+    """The channels of a plan of which an address is known. Raises ``UsageProblem`` for one that is none."""
+    return frozenset(one.to for one in plan.notify if book is not None and book.find(one.to) is not None)
 
 
 def refuse_token_in(plan: Plan, mask: Callable[[str], str]) -> None:
@@ -64,9 +74,11 @@ def refuse_token_in(plan: Plan, mask: Callable[[str], str]) -> None:
             refuse_the_token(mask, f"{target.name} {target.fields}")
 
 
-async def check(session: Session, plan: Plan, *, seed: int = 0) -> Checked:
+async def check(session: Session, plan: Plan, *, seed: int = 0, book: AddressBook | None = None) -> Checked:
     """Resolve the plan's agents, expand it, estimate what it takes. Creates nothing.
 
-    Raises ``PlanInvalid`` for selectors and names that match nothing, ``Refused`` and ``Unanswered``.
+    The plan's channels are looked for in ``book``. Raises ``PlanInvalid`` for selectors and names that match
+    nothing, ``Refused`` and ``Unanswered``.
     """
-    return Checked(await prepare(session, plan, seed=seed))
+    known = reached(plan, book)
+    return Checked(await prepare(session, plan, seed=seed), known)

@@ -12,6 +12,7 @@ from orchestrator.estimate import Estimate, estimate, units_of
 from orchestrator.expand import Expansion, expand, needs_labels
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent
+from orchestrator.outbox import Channel
 from orchestrator.plan.model import Plan
 from orchestrator.records import Planned, RunFacts, RunRecord, RunSettings, TestRecord
 from orchestrator.runner.journal import durably
@@ -76,11 +77,13 @@ def check_ceilings(prepared: Prepared) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What may be asked of a run besides its plan. ``path`` is where the plan was read, for records."""
+    """What may be asked of a run besides its plan. ``path`` is where the plan was read, for records, and
+    ``notify`` who is told of it."""
 
     in_order: bool = False
     urgent: bool = False
     path: str | None = None
+    notify: tuple[Channel, ...] = ()
 
 
 async def store_run(
@@ -114,6 +117,7 @@ async def store_run(
             allow_missing=plan.allow_missing,
             sets=dict(plan.sets),
             keep=plan.keep,
+            notify=wishes.notify,
         ),
         facts=_facts(len(specs), cells, prepared.estimate.units),
     )
@@ -168,6 +172,7 @@ async def store_rerun(
             simulated=session.simulated,
             partial=failed or only is not None,
             confirms=only is not None,
+            notify=wishes.notify,
         ),
         facts=_facts(len(specs), sum(len(spec.agents) for spec in specs), units_of(specs, agents)),
     )

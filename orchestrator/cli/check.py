@@ -10,6 +10,7 @@ from orchestrator.cli.options import (
     World,
     api_options,
     json_option,
+    notify_file_option,
     plan_options,
     simulate_options,
 )
@@ -20,14 +21,24 @@ from orchestrator.cli.options import (
 @simulate_options
 @plan_options
 @click.option("--offline", is_flag=True, help="Only what needs neither token nor network.")
+@notify_file_option
 @json_option
 @api_options
-def check(plan: str, *, world: World, reading: Reading, offline: bool, as_json: bool, access: Access) -> None:
+def check(
+    plan: str,
+    *,
+    world: World,
+    reading: Reading,
+    offline: bool,
+    notify_file: str | None,
+    as_json: bool,
+    access: Access,
+) -> None:
     """Validate PLAN, resolve its agents, expand it, and estimate what it takes. Creates nothing."""
     from orchestrator.cli.bodies import check as body  # noqa: PLC0415 - start-up stays light
 
     if offline and world.simulate:
         raise click.UsageError("--offline asks nobody, also not the simulator; give one of the two")
     if offline:
-        body.check_offline(plan, reading, access, as_json=as_json)
-    body.check(plan, reading, world, access, as_json=as_json)
+        body.check_offline(plan, reading, access, notify_file, as_json=as_json)
+    body.check(plan, reading, world, access, notify_file, as_json=as_json)

@@ -44,6 +44,8 @@ class Number(click.FloatRange):
 # How strict a gate is: what `orchestrator.compare.gate.Strictness` names, which is not loaded for --help.
 BASES = "last-good, before, a baseline's name or a run"
 GATES = ("strict", "normal", "loose", "off")
+# When a channel is told: what `orchestrator.outbox.On` names.
+NOTIFY_ON = ("change", "bad", "always")
 # Slower than this, the simulated world seems to stand still; faster, its clock has no steps.
 SPEEDS = Number(0.01, 1_000_000)
 grace_option = click.option(
@@ -130,6 +132,45 @@ class Judged:
     judging: Judging
     gate: Gate
     rounds: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Notifying:
+    """Who is told of a run beside the plan's own channels, when, and where their addresses are."""
+
+    notify: tuple[str, ...] = ()
+    notify_on: str = "change"
+    notify_file: str | None = None
+    no_notify: bool = False
+
+
+notify_file_option = click.option(
+    "--notify-file", metavar="FILE", help="Addresses of channels: NAME = ADDRESS in each line."
+)
+
+
+def notify_options(command: Command) -> Command:
+    """Of commands that conduct a run: ``notifying``, a :class:`Notifying`."""
+    return together(
+        "notifying",
+        Notifying,
+        command,
+        click.option(
+            "--notify",
+            multiple=True,
+            metavar="NAME|URL",
+            help="Tell a channel too: its name, or the address of a web hook (repeatable).",
+        ),
+        click.option(
+            "--notify-on",
+            type=click.Choice(NOTIFY_ON),
+            default="change",
+            show_default=True,
+            help="When those of --notify are told.",
+        ),
+        notify_file_option,
+        click.option("--no-notify", is_flag=True, help="Tell nobody, whatever the plan says."),
+    )
 
 
 def gate_options(command: Command) -> Command:

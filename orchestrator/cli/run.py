@@ -11,12 +11,14 @@ from orchestrator.cli.options import (
     Gate,
     Judged,
     Judging,
+    Notifying,
     Reading,
     World,
     api_options,
     attending_options,
     breaking_options,
     judging_options,
+    notify_options,
     plan_options,
     priority_option,
     simulate_options,
@@ -41,6 +43,7 @@ from orchestrator.records import UNKNOWN_POLICIES
 )
 @judging_options
 @attending_options
+@notify_options
 @api_options
 def run(
     plan: str,
@@ -54,6 +57,7 @@ def run(
     judging: Judging,
     gate: Gate,
     attending: Attending,
+    notifying: Notifying,
     access: Access,
 ) -> None:
     """Run PLAN: create its tests, collect their answers, judge them."""
@@ -69,6 +73,7 @@ def run(
         access,
         attending,
         Judged(judging, gate, rounds),
+        notifying,
         in_order=in_order,
         urgent=priority,
     )
@@ -85,12 +90,21 @@ def run(
     help="Creations whose answer was lost: keep them unknown, retry (may pay twice), or skip.",
 )
 @attending_options
+@notify_options
 @api_options
-def resume(run: str, plan: str | None, *, unknown: str, attending: Attending, access: Access) -> None:
+def resume(
+    run: str,
+    plan: str | None,
+    *,
+    unknown: str,
+    attending: Attending,
+    notifying: Notifying,
+    access: Access,
+) -> None:
     """Go on where RUN stopped. Nothing that was created is created again."""
     from orchestrator.cli.bodies import run as body  # noqa: PLC0415 - start-up stays light
 
-    body.resume(run, plan, access, attending, unknown=unknown)
+    body.resume(run, plan, access, attending, notifying, unknown=unknown)
 
 
 @click.command()
@@ -101,6 +115,7 @@ def resume(run: str, plan: str | None, *, unknown: str, attending: Attending, ac
 @priority_option
 @judging_options
 @attending_options
+@notify_options
 @api_options
 def rerun(
     run: str,
@@ -112,10 +127,13 @@ def rerun(
     judging: Judging,
     gate: Gate,
     attending: Attending,
+    notifying: Notifying,
     access: Access,
 ) -> None:
     """Run the tests of RUN again by their ids, and collect the new round."""
     from orchestrator.cli.bodies import run as body  # noqa: PLC0415 - start-up stays light
 
     judged = Judged(judging, gate)
-    body.rerun(run, plan, access, attending, judged, failed=failed, in_order=in_order, urgent=priority)
+    body.rerun(
+        run, plan, access, attending, judged, notifying, failed=failed, in_order=in_order, urgent=priority
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ from orchestrator.actions import doctor as examining
 from orchestrator.actions.check import Checked
 from orchestrator.actions.doctor import Diagnosis
 from orchestrator.actions.session import Session
+from orchestrator.addresses import AddressBook
 from orchestrator.credentials import Credentials
 from orchestrator.library.doors import Place, session_of, settings_of
 from orchestrator.model import Api
@@ -36,7 +38,7 @@ async def check(
     settings = settings_of(base_url, account, store, plan_account=plan.account_group)
     reserve = plan.budget.reserve
     async with session_of(settings, credentials, reserve=reserve, simulated=simulated, seed=seed) as session:
-        return await checking.check(session, plan, seed=seed)
+        return await checking.check(session, plan, seed=seed, book=AddressBook(os.environ))
 
 
 async def agents(

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from orchestrator.model import AgentState, AgentType, Api
+from orchestrator.outbox import CHANNEL, On
 from orchestrator.plan.problems import Place, Problems, listing, nearest, quoted
 from orchestrator.plan.source import Entries, Node, Untyped, find, plain, scalar_value
 from orchestrator.testtypes import TEST_TYPES
@@ -123,6 +124,17 @@ def _keys_of_type(value: object) -> object:
     return value
 
 
+def _channel(value: object) -> object:
+    """The name of a channel. An address is a secret: it is refused, and not repeated."""
+    if isinstance(value, str) and CHANNEL.fullmatch(value):
+        return value
+    if isinstance(value, str) and ("://" in value or "/" in value):
+        raise PydanticCustomError(
+            "channel", "a plan names a channel; its address is a secret outside of it (docs/notices.md)"
+        )
+    raise PydanticCustomError("channel", "a name of letters, digits, dashes and underscores is wanted")
+
+
 class Document(BaseModel):
     """A mapping that people write; a key that it does not have is a mistake."""
 
@@ -178,6 +190,13 @@ class TestDocument(Document):
     agents_per_test: Count | None = None
 
 
+class NotifyDocument(Document):
+    """Who is told of runs, and when."""
+
+    to: Annotated[str, BeforeValidator(_channel)]
+    on: On = On.CHANGE
+
+
 class PlanDocument(Document):
     """The whole; what refers to each other is checked after it."""
 
@@ -192,6 +211,7 @@ class PlanDocument(Document):
     deadline: Duration | None = None
     allow_missing: Annotated[float, BeforeValidator(share)] = 0.0
     keep: Count | None = None
+    notify: Annotated[tuple[NotifyDocument, ...], BeforeValidator(_many)] = ()
     vars: Any = None
 
 
@@ -233,6 +253,8 @@ def _problem(model: type[BaseModel], node: Node, what: str, detail: ErrorDetails
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """The keys of the model that ``path`` leads to, for a proposal."""
     for step in path:
+        if isinstance(step, int):
+            continue  # one of several of the same kind
         inner = model.model_fields[str(step)].annotation if str(step) in model.model_fields else None
         options = [inner, *getattr(inner, "__args__", ())]
         found = [one for one in options if isinstance(one, type) and issubclass(one, BaseModel)]

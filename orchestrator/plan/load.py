@@ -11,6 +11,7 @@ from typing import NamedTuple
 from orchestrator.errors import PlanInvalid, PlanProblem
 from orchestrator.files import read_file
 from orchestrator.model import Api
+from orchestrator.outbox import Channel
 from orchestrator.plan.agentrefs import read_selectors
 from orchestrator.plan.blocks import read_tests
 from orchestrator.plan.document import PlanDocument, check
@@ -97,6 +98,7 @@ def parse_plan(
         notes=csv.notes(),
         allow_missing=document.allow_missing,
         keep=document.keep,
+        notify=tuple({one.to: Channel(one.to, one.on) for one in document.notify}.values()),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.model import Api, Json, PathDetails, Target
+from orchestrator.outbox import Channel
 from orchestrator.plan.problems import Place
 from orchestrator.plan.selectors import Selector
 
@@ -60,7 +61,7 @@ class Budget:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is wanted. ``allow_missing`` is the share of the cells that may lack an answer, ``keep`` how many
-    runs of the plan stay in the store (``None``: all).
+    runs of the plan stay in the store (``None``: all), ``notify`` who is told of its runs.
 
     ``source_text``, ``attachments`` (CSV files by the name that the plan gives them) and ``sets`` are
     everything that the plan was made of besides the environment; :meth:`bundle` holds them together.
@@ -85,6 +86,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     allow_missing: float = 0.0
     keep: int | None = None
+    notify: tuple[Channel, ...] = ()
 
     def bundle(self) -> str:
         """The plan as one text that needs no file beside it; ``parse_bundle`` reads it."""

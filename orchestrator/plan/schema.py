@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from orchestrator.model import AgentState, AgentType
+from orchestrator.outbox import On
 from orchestrator.testtypes import METRICS, TEST_TYPES, Kind, Option, TestType
 
 Schema: TypeAlias = dict[str, Any]
@@ -77,11 +78,26 @@ def _plan_properties() -> Schema:
             **_share(),
         },
         "keep": _count("Runs of this plan that stay in the store; each run takes older ones away."),
+        "notify": _many(_notify(), "Who is told of runs: names of channels; addresses stand elsewhere."),
         "vars": {
             "description": "Variables and their defaults; --set NAME=VALUE overrides.",
             "type": "object",
             "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"},
             "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+        },
+    }
+
+
+def _notify() -> Schema:
+    name = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$"}
+    when = {"description": "When; default: when the state changes.", "enum": [one.value for one in On]}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["to"],
+        "properties": {
+            "to": _or_reference({"description": "Name of the channel.", **name}),
+            "on": _or_reference(when),
         },
     }
 

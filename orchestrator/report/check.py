@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from orchestrator.report.summary import SCHEMA
 if TYPE_CHECKING:
     from orchestrator.estimate import Estimate
     from orchestrator.model import Api, NotRun, Spec
+    from orchestrator.outbox import Channel
     from orchestrator.plan.model import Plan
     from orchestrator.plan.offline import Offline
 
@@ -113,6 +114,12 @@ def check_document(
             for spec in specs
         ],
     }
+
+
+def notify_document(channels: Sequence[Channel], reached: Collection[str]) -> dict[str, object]:
+    """The key ``notify`` of both documents, if the plan has channels: whether an address of each is known."""
+    told = [{"to": one.to, "on": one.on.value, "address": one.to in reached} for one in channels]
+    return {"notify": told} if told else {}
 
 
 def offline_document(plan: Plan, found: Offline) -> dict[str, object]:

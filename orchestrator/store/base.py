@@ -15,7 +15,8 @@ from orchestrator.clock import Clock
 from orchestrator.events import Event
 from orchestrator.holdings import Holding, Holdings, RunOutline, Size
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Agent, Answer, CellResult, NotRun
+from orchestrator.model import Agent, Answer, CellResult, JsonObject, NotRun
+from orchestrator.outbox import Draft, Known, Notice
 from orchestrator.records import (
     Baseline,
     CellRecord,
@@ -238,6 +239,46 @@ class Archive(Protocol):
         """What this store is."""
 
 
+class Outbox(Protocol):
+    """What is known of plans on channels, and the notices that they are told. What a process has not sent is
+    sent by whoever comes next."""
+
+    async def notice_state(self, plan: str, world: str, channel: str) -> Known:
+        """What is known of a plan in a world on a channel; version 0 for nothing."""
+
+    async def keep_notice(
+        self, plan: str, world: str, channel: str, known: int, state: JsonObject, draft: Draft | None
+    ) -> bool:
+        """Replace what is known, and put a notice of it into the outbox, all or nothing.
+
+        ``known`` is the version that ``state`` was made from; where it is another one meanwhile nothing is
+        written, and false returned. Notices of a plan on a channel are numbered from 1 on.
+        """
+
+    async def begin_notice(self, n: int) -> None:
+        """A try begins. One that has not ended may have arrived."""
+
+    async def end_notice(
+        self, n: int, *, sent: float | None = None, error: str | None = None, doubtful: bool = False
+    ) -> None:
+        """A try has ended: it was ``sent`` (when), or it was not; ``doubtful``: it may have been."""
+
+    async def give_up_notice(self, n: int, at: float) -> None:
+        """It is not tried any more."""
+
+    async def notices(
+        self,
+        *,
+        plan: str | None = None,
+        run: str | None = None,
+        channel: str | None = None,
+        pending: bool = False,
+        limit: int = 100,
+    ) -> list[Notice]:
+        """The newest notices, all or those of a plan, a run, a channel, in the order in which they were made;
+        of those that are ``pending`` the oldest."""
+
+
 class Upkeep(Protocol):
     """What keeps a store small. Each call that writes is short, because others write too, and a kill between
     two of them leaves a sound store; whoever prunes next goes on."""
@@ -324,8 +365,8 @@ class Tenure(Protocol):
         those that were taken. What was found otherwise meanwhile stays as it is."""
 
 
-class Store(Journal, Archive, Tenure, Protocol):
-    """What one who conducts a run needs of a store.
+class Store(Journal, Archive, Tenure, Outbox, Protocol):
+    """What one who conducts a run needs of a store, and one who tells of it.
 
     ``patience``: how many seconds a write waits, at most, for a store that is away or locked.
     """

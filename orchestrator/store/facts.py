@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 
 from orchestrator.model import Json, JsonObject
+from orchestrator.outbox import CHANNEL, Channel, On
 from orchestrator.records import BudgetSeen, Planned, Requests, RunFacts, RunSettings, SilentAgent
 
 
 def dump_settings(settings: RunSettings) -> JsonObject:
     """As JSON values."""
-    return {**asdict(settings), "sets": dict(settings.sets)}
+    notify: list[Json] = [{"to": one.to, "on": one.on.value} for one in settings.notify]
+    return {**asdict(settings), "sets": dict(settings.sets), "notify": notify}
 
 
 def load_settings(data: Mapping[str, Json]) -> RunSettings:
@@ -35,6 +37,17 @@ def load_settings(data: Mapping[str, Json]) -> RunSettings:
         partial=data.get("partial") is True,
         confirms=data.get("confirms") is True,
         keep=keep if isinstance(keep, int) and keep > 0 else None,
+        notify=_channels(data.get("notify")),
+    )
+
+
+def _channels(data: Json) -> tuple[Channel, ...]:
+    told = [one for one in data if isinstance(one, dict)] if isinstance(data, list) else []
+    return tuple(
+        Channel(name, On(when))
+        for one in told
+        if isinstance(name := one.get("to"), str) and CHANNEL.fullmatch(name)
+        if isinstance(when := one.get("on"), str) and when in [*On]
     )
 
 

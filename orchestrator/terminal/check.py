@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.report.check import Block, blocks, own_expectations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from orchestrator.estimate import Estimate
     from orchestrator.model import Agent, NotRun, Spec
+    from orchestrator.outbox import Channel
     from orchestrator.plan.offline import Offline
 
 
@@ -69,6 +70,14 @@ def print_check(
     print_groups(console, "Left out", grouped(left_out, agent_names(agents)))
     for sentence in worth.exceeded:
         say(console, f"ceiling exceeded: {terminal(sentence)}", "bold red")
+
+
+def print_channels(console: Console, channels: Sequence[Channel], reached: Collection[str]) -> None:
+    """Who is told of runs, and whether an address of each is known."""
+    for one in channels:
+        known = one.to in reached
+        said = "its address is known" if known else "no address of it is known: a run would end with 2"
+        say(console, f"  notify    {terminal(one.to)} on {one.on.value}: {said}", "" if known else "yellow")
 
 
 def _print_own(console: Console, specs: Sequence[Spec]) -> None:

@@ -34,6 +34,7 @@ PURE = (
         "insight",
         "compare",
         "queueing",
+        "notices",
     ),
     *("events", "records", "catalogue", "safe", "near", "model", "lifecycle", "errors"),
 )
@@ -52,6 +53,8 @@ GROUND = (
     "settings",
     "exposed",
     "credentials",
+    "outbox",
+    "addresses",
 )
 
 
@@ -143,12 +146,12 @@ RULES: tuple[Rule, ...] = (
         through_others=False,
     ),
     Rule(
-        "HTTP is spoken behind doors: the client's, the simulator's, the pages', the health of a worker",
+        "HTTP is spoken behind doors: of the client, couriers, the simulator, the pages, a worker's health",
         ("",),
         ("aiohttp",),
         but=(
             *("thousandeyes.client", "thousandeyes.faults", "simulator.server", "web.server"),
-            "worker.door",
+            *("courier.hook", "worker.door"),
         ),
         through_others=False,
     ),
@@ -196,6 +199,41 @@ RULES: tuple[Rule, ...] = (
         ("thousandeyes.client", "store.opening"),
         but=("app", "thousandeyes", "store", "actions", *ENTRANCES),
         through_others=False,
+    ),
+    Rule(
+        "only app makes a courier: who delivers knows what one is, and no more",
+        ("",),
+        ("courier.couriers", "courier.hook", "courier.services"),
+        but=("app", "courier"),
+        through_others=False,
+    ),
+    Rule(
+        "a courier knows addresses and how a proxy is found, and nobody who sends it",
+        ("courier",),
+        (
+            *(
+                "cli",
+                "library",
+                "app",
+                "terminal",
+                "actions",
+                "report",
+                "plan",
+                "insight",
+                "compare",
+                "notices",
+            ),
+            *("runner", "schedule", "verdict", "budget", "store", "listeners", "simulator"),
+            "thousandeyes.client",
+        ),
+    ),
+    Rule(
+        "notices know runs and their causes, and nobody who sends them",
+        ("notices",),
+        (
+            *("cli", "library", "app", "terminal", "actions", "plan", "expand", "estimate", "courier"),
+            *("runner", "schedule", "budget", "thousandeyes", "store", "listeners", "simulator"),
+        ),
     ),
     Rule(
         "pure rooms neither wait nor draw nor store",

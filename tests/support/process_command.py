@@ -16,7 +16,8 @@ PROCESS_PAGES       SQLite may use so many pages (4 KiB) of the store more than 
 
 Points: ``METHOD.before``, ``METHOD.inside`` (written, not committed) and ``METHOD.after`` for every writing
 method of the store, ``write.*`` for any of them, ``commit.during``; ``post.before``, ``post.during`` and
-``post.after``, ``read.before`` and ``read.after`` for requests; ``migration.inside``.
+``post.after``, ``read.before`` and ``read.after`` for requests; ``migration.inside``; ``notice.before``,
+``notice.during`` and ``notice.after`` for a try to deliver a notice.
 
 The product has no hooks for this: its methods are wrapped here.
 """
@@ -34,6 +35,9 @@ from typing import Any, Self
 from process_clock import VARIABLE, Pace, ProcessClock
 
 from orchestrator import app
+from orchestrator.addresses import Address
+from orchestrator.courier.base import Parcel, Receipt
+from orchestrator.courier.couriers import Couriers
 from orchestrator.runner.doors import Pacing
 from orchestrator.schedule.backoff import Patience
 from orchestrator.store.sql.engine import Db
@@ -116,6 +120,20 @@ def wrap_transport(countdown: Countdown) -> None:
         return reply
 
     replace(HttpTransport, "send", counted)
+
+
+def wrap_courier(countdown: Countdown) -> None:
+    carry: Callable[[Couriers, Address, Parcel], Awaitable[Receipt]] = Couriers.carry
+
+    async def counted(self: Couriers, address: Address, parcel: Parcel) -> Receipt:
+        countdown.hit("notice.before")
+        if countdown.hits("notice.during"):
+            asyncio.get_running_loop().call_later(0.01, die)
+        receipt = await carry(self, address, parcel)
+        countdown.hit("notice.after")
+        return receipt
+
+    replace(Couriers, "carry", counted)
 
 
 def wrap_migrations(countdown: Countdown) -> None:
@@ -224,6 +242,7 @@ def install(environ: os._Environ[str]) -> None:
         countdown = Countdown(environ["PROCESS_KILL"])
         wrap_store(countdown)
         wrap_transport(countdown)
+        wrap_courier(countdown)
         wrap_migrations(countdown)
 
 

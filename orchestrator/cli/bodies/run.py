@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.actions import run as actions
@@ -11,9 +12,10 @@ from orchestrator.actions.session import Session
 from orchestrator.cli.bodies.common import opened_store, run_async, say, set_up_logging
 from orchestrator.cli.bodies.conducting import Terminal
 from orchestrator.cli.bodies.judging import Again, against, held, rounds
+from orchestrator.cli.bodies.notifying import NO_RUN, notices_of
 from orchestrator.cli.bodies.outputs import check_outputs
 from orchestrator.cli.bodies.sessions import read_plan, session, settings_of
-from orchestrator.cli.options import Access, Attending, Breaking, Judged, Reading, World
+from orchestrator.cli.options import Access, Attending, Breaking, Judged, Notifying, Reading, World
 from orchestrator.errors import Exit
 from orchestrator.records import RunRecord
 from orchestrator.settings import Settings
@@ -27,6 +29,7 @@ def run(
     access: Access,
     attending: Attending,
     judged: Judged,
+    notifying: Notifying,
     *,
     in_order: bool,
     urgent: bool,
@@ -35,7 +38,10 @@ def run(
     set_up_logging()
     check_outputs(attending.outputs)
     loaded, terminal = read_plan(plan, reading, quiet=attending.quiet), Terminal(attending)
-    wishes = Wishes(in_order, urgent, str(Path(plan).resolve()))
+    # What is simulated is nobody's business, unless somebody says so.
+    usual = () if world.simulate else loaded.notify
+    notices = notices_of(notifying, access, usual, quiet=attending.quiet)
+    wishes = Wishes(in_order, urgent, str(Path(plan).resolve()), notices.channels)
 
     async def work() -> Exit:
         settings = settings_of(access, plan_account=loaded.account_group, urgent=urgent)
@@ -43,24 +49,38 @@ def run(
         async with session(settings, access, world, breaking, reserve=reserve, seed=reading.seed) as opened:
             terminal.warn(opened)
             asked = await against(opened, judged)
-            outcome = await actions.run(
-                opened,
-                loaded,
-                wishes=wishes,
-                seed=reading.seed,
-                waiting=terminal.waiting,
-                attend=terminal.attend,
-            )
+            try:
+                outcome = await actions.run(
+                    opened,
+                    loaded,
+                    wishes=wishes,
+                    seed=reading.seed,
+                    waiting=terminal.waiting,
+                    attend=terminal.attend,
+                )
+            except NO_RUN as problem:
+                await notices.of_problem(opened, loaded.name, problem)
+                raise
             again = _again(opened, terminal, wishes)
             first, quiet = outcome.run, attending.quiet
             outcome = await rounds(outcome, judged.rounds, again, quiet=quiet)
             found = await held(opened, first, outcome, asked, again, quiet=quiet)
-            return await terminal.tell(opened, outcome, found)
+            return await notices.around(
+                opened, first, outcome, lambda: terminal.tell(opened, outcome, found), found
+            )
 
     raise SystemExit(int(run_async(work)))
 
 
-def resume(name: str, plan: str | None, access: Access, attending: Attending, *, unknown: str) -> None:
+def resume(
+    name: str,
+    plan: str | None,
+    access: Access,
+    attending: Attending,
+    notifying: Notifying,
+    *,
+    unknown: str,
+) -> None:
     """Resume a run; ends with its exit code."""
     set_up_logging()
     check_outputs(attending.outputs)
@@ -68,18 +88,22 @@ def resume(name: str, plan: str | None, access: Access, attending: Attending, *,
 
     async def work() -> Exit:
         record, settings = await _begun(name, access, plan)
+        # What is paid for is fetched, whoever can be told of it.
+        usual = record.settings.notify
+        notices = notices_of(notifying, access, usual, quiet=attending.quiet, lenient=True)
         async with session(settings, access, reserve=record.settings.reserve) as opened:
             terminal.warn(opened)
             outcome = await actions.resume(
                 opened, record, unknown=unknown, waiting=terminal.waiting, attend=terminal.attend
             )
-            return await terminal.tell(opened, outcome)
+            return await notices.around(opened, outcome.run, outcome, lambda: terminal.tell(opened, outcome))
 
     raise SystemExit(int(run_async(work)))
 
 
 def _again(opened: Session, terminal: Terminal, wishes: Wishes) -> Again:
-    """Runs tests of a run again, attended as the run itself."""
+    """Runs tests of a run again, attended as the run itself. Nobody is told of them by themselves."""
+    wishes = replace(wishes, notify=())
 
     async def again(run: RunRecord, only: list[str] | None) -> Outcome:
         return await actions.rerun(
@@ -95,6 +119,7 @@ def rerun(
     access: Access,
     attending: Attending,
     judged: Judged,
+    notifying: Notifying,
     *,
     failed: bool,
     in_order: bool,
@@ -107,9 +132,12 @@ def rerun(
 
     async def work() -> Exit:
         record, settings = await _begun(name, access, plan, again=True, urgent=urgent)
+        # A part of the tests stands for no run of the plan.
+        usual = () if failed else record.settings.notify
+        notices = notices_of(notifying, access, usual, quiet=attending.quiet)
         async with session(settings, access, reserve=record.settings.reserve) as opened:
             terminal.warn(opened)
-            asked, wishes = await against(opened, judged), Wishes(in_order, urgent)
+            asked, wishes = await against(opened, judged), Wishes(in_order, urgent, notify=notices.channels)
             left = None if attending.quiet else await actions.left_behind(opened, record, failed=failed)
             if left is not None:
                 say(left)
@@ -123,7 +151,9 @@ def rerun(
             )
             again = _again(opened, terminal, wishes)
             found = await held(opened, outcome.run, outcome, asked, again, quiet=attending.quiet)
-            return await terminal.tell(opened, outcome, found)
+            return await notices.around(
+                opened, outcome.run, outcome, lambda: terminal.tell(opened, outcome, found), found
+            )
 
     raise SystemExit(int(run_async(work)))
 

@@ -17,6 +17,7 @@ from orchestrator.store.sql import pinned, rows
 from orchestrator.store.sql.archive import SqlArchive, no_run, no_spec
 from orchestrator.store.sql.engine import Db, Engine, Offload, marks
 from orchestrator.store.sql.group import GroupCommit, Pause
+from orchestrator.store.sql.outbox import KeepsNotices
 
 T = TypeVar("T")
 
@@ -89,7 +90,7 @@ def _add_events(db: Db, run_n: int, events: Sequence[Event]) -> None:
         )
 
 
-class SqlJournal(SqlArchive):
+class SqlJournal(SqlArchive, KeepsNotices):
     """Implements :class:`orchestrator.store.base.Store`; what the methods promise is said there."""
 
     def __init__(

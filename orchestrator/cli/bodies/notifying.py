@@ -1,0 +1,148 @@
+"""Who is told of a run from the command line: found before anything is created, told when all is durable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from orchestrator import app
+from orchestrator.actions import deliver as delivering
+from orchestrator.actions import notify as noting
+from orchestrator.actions.compare import Held, code_of
+from orchestrator.actions.deliver import Delivery, Notifier
+from orchestrator.actions.notify import Ended
+from orchestrator.actions.run import Outcome
+from orchestrator.actions.session import Session
+from orchestrator.addresses import Address, AddressBook, channels_of
+from orchestrator.cli.bodies.common import say
+from orchestrator.cli.masking import add_mask, mask
+from orchestrator.cli.options import Access, Notifying
+from orchestrator.credentials import mask_of_secrets
+from orchestrator.errors import CeilingExceeded, Exit, OrchestratorError, Refused, Unanswered, UsageProblem
+from orchestrator.outbox import Channel, On
+from orchestrator.records import RunRecord
+
+# That a plan could not be run at all is told for these.
+NO_RUN = (Refused, CeilingExceeded, Unanswered)
+
+
+def book_of(file: str | None, given: dict[str, Address] | None = None) -> AddressBook:
+    """Where addresses are looked for."""
+    return AddressBook(os.environ, file, given or {})
+
+
+def hide(addresses: Sequence[Address], *, quiet: bool = False) -> None:
+    """From now on no text leaves with these addresses. What should be put right is said, unless quiet."""
+    for address in addresses:
+        add_mask(mask_of_secrets(address.secrets()))
+        if address.caution is not None and not quiet:
+            say(f"warning: {address.caution}")
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """The channels of a run, and who carries notices to them."""
+
+    notifier: Notifier
+    channels: tuple[Channel, ...] = ()
+    quiet: bool = False
+
+    async def of_problem(self, session: Session, plan: str, problem: OrchestratorError) -> None:
+        """Tell that a plan could not be run at all."""
+        if not self.channels:
+            return
+        settings, store = session.settings, session.doors.store
+        world = ("simulated" if session.simulated else settings.origin, settings.account)
+        try:
+            at = session.doors.clock.wall()
+            await noting.note_problem(store, plan, world, problem, at, self.channels, mask)
+            await self._deliver(session)
+        except OrchestratorError as trouble:
+            _unwell(trouble)
+
+    async def around(
+        self,
+        session: Session,
+        first: RunRecord,
+        outcome: Outcome,
+        tell: Callable[[], Awaitable[Exit]],
+        held: Held | None = None,
+    ) -> Exit:
+        """Note what the run changed, ``tell`` what came of it, deliver the notices.
+
+        Returns what ``tell`` does, whatever becomes of the notices.
+        """
+        if not self.channels or outcome.left_at_once:
+            return await tell()
+        code, comparison = outcome.exit_code, None if held is None else held.comparison
+        if comparison is not None:
+            code = Exit(code_of(code, comparison.judgement.exit_code))
+        ended = Ended(outcome.run, int(code), outcome.insight, comparison)
+        try:
+            await noting.note(session.doors.store, ended, self.channels, mask, first=first)
+        except OrchestratorError as trouble:
+            _unwell(trouble)
+        try:
+            return await tell()
+        finally:
+            await self._deliver(session)
+
+    async def _deliver(self, session: Session) -> None:
+        try:
+            names = [one.to for one in self.channels]
+            told = await delivering.deliver(
+                session.opened, self.notifier, session.doors.clock, channels=names
+            )
+        except OrchestratorError as trouble:
+            _unwell(trouble)
+            return
+        tell_deliveries(told, quiet=self.quiet)
+
+
+def tell_deliveries(told: Sequence[Delivery], *, quiet: bool = False) -> None:
+    """What became of notices, on stderr; when quiet, only of those that were not delivered."""
+    for one in told:
+        if not one.sent:
+            kept = "given up" if one.said.startswith("given up") else "kept for the next run of the plan"
+            say(f"notice to {one.channel} not delivered: {one.said}; {kept} (orchestrator notify list)")
+        elif not quiet and one.notice is not None:
+            say(f"told {one.channel}: {one.notice.draft.document.get('title', '')}")
+
+
+def _unwell(trouble: OrchestratorError) -> None:
+    say(f"notices: {trouble.message}; the run itself is kept, and the next run of the plan tells of it")
+
+
+def notices_of(
+    asked: Notifying,
+    access: Access,
+    usual: Sequence[Channel] = (),
+    *,
+    quiet: bool,
+    lenient: bool = False,
+) -> Notices:
+    """Who is told: the ``usual`` channels, and those that were asked for.
+
+    Raises ``UsageProblem`` where an address is not known or cannot be used, before anything is created. With
+    ``lenient`` only for those that were asked for: of the others notices are kept.
+    """
+    own, given = channels_of(asked.notify, On(asked.notify_on))
+    hide([*given.values()])
+    if asked.no_notify:
+        if asked.notify:
+            raise UsageProblem("--notify and --no-notify contradict each other", hint="give one of them")
+        return Notices(app.notifier(book_of(None)), quiet=quiet)
+    channels = {one.to: one for one in (*usual, *own)}
+    notifier = app.notifier(book_of(asked.notify_file, given), access.ca_file or _ca_file())
+    hide(notifier.check([*(own if lenient else channels.values())]), quiet=quiet)
+    if lenient:
+        hide([found for one in usual if (found := notifier.book.find(one.to)) is not None], quiet=quiet)
+    return Notices(notifier, tuple(channels.values()), quiet)
+
+
+def _ca_file() -> str | None:
+    return os.environ.get("TE_CA_FILE", "").strip() or None
+
+
+__all__ = ["NO_RUN", "Notices", "book_of", "hide", "notices_of", "tell_deliveries"]

@@ -1,0 +1,1 @@
+"""What a channel is told after a run: states, not runs. Pure; see ``docs/notices.md``."""
