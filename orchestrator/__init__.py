@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from orchestrator.actions.check import Checked, CheckedOffline, check_offline
     from orchestrator.actions.compare import Held
+    from orchestrator.actions.deliver import Delivery
     from orchestrator.actions.doctor import Diagnosis, Finding, Health
     from orchestrator.actions.reading import Shown
     from orchestrator.actions.reconcile import LostCreations
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
     from orchestrator.insight.silence import Silence
     from orchestrator.library.comparing import baselines, diff, pin, unpin
     from orchestrator.library.keeping import prune, reconcile, store_info
+    from orchestrator.library.notifying import notices, send_notices, try_channel
     from orchestrator.library.preparing import agents, check, doctor
     from orchestrator.library.reading import cells, explain, make_report, results, runs, show
     from orchestrator.library.running import FinishedRun, rerun, resume, run_plan
     from orchestrator.model import Agent, AgentState, AgentType, Answer, AnswerStatus, Api, CellState, Verdict
+    from orchestrator.outbox import Channel, Notice, On
     from orchestrator.plan.load import load_plan
     from orchestrator.plan.model import Plan
     from orchestrator.plan.selectors import Selection, Selector
@@ -58,9 +61,11 @@ __all__ = [
     "CeilingExceeded",
     "CellRecord",
     "CellState",
+    "Channel",
     "Checked",
     "CheckedOffline",
     "Credentials",
+    "Delivery",
     "Diagnosis",
     "Event",
     "Exit",
@@ -78,6 +83,8 @@ __all__ = [
     "MissingExtra",
     "NoBase",
     "NothingToDo",
+    "Notice",
+    "On",
     "OrchestratorError",
     "Plan",
     "PlanBusy",
@@ -109,6 +116,7 @@ __all__ = [
     "explain",
     "load_plan",
     "make_report",
+    "notices",
     "pin",
     "prune",
     "reconcile",
@@ -117,14 +125,17 @@ __all__ = [
     "resume",
     "run_plan",
     "runs",
+    "send_notices",
     "show",
     "store_info",
+    "try_channel",
     "unpin",
 ]
 
 _HOMES = {
     "orchestrator.actions.check": ("Checked", "CheckedOffline", "check_offline"),
     "orchestrator.actions.compare": ("Held",),
+    "orchestrator.actions.deliver": ("Delivery",),
     "orchestrator.actions.doctor": (
         "Diagnosis",
         "Finding",
@@ -166,6 +177,7 @@ _HOMES = {
         "store_info",
         "reconcile",
     ),
+    "orchestrator.library.notifying": ("notices", "send_notices", "try_channel"),
     "orchestrator.library.preparing": (
         "check",
         "agents",
@@ -195,6 +207,7 @@ _HOMES = {
         "CellState",
         "Verdict",
     ),
+    "orchestrator.outbox": ("Channel", "Notice", "On"),
     "orchestrator.plan.load": ("load_plan",),
     "orchestrator.plan.model": ("Plan",),
     "orchestrator.plan.selectors": (
