@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from orchestrator.actions import compare as comparing
 from orchestrator.actions import reading
 from orchestrator.actions.agenda import queue, schedules
+from orchestrator.actions.asked import Asked
 from orchestrator.actions.budgets import budgets
 from orchestrator.actions.listing import history, listed
 from orchestrator.actions.source import source_of
@@ -204,7 +205,9 @@ class Site:
             sheet=Sheet(addresses.style_address(run.id), sheet.append),
             place=Place(addresses.links(""), tuple(more), alive),
         )
-        body = await html(source_of(opened.store, run, now), layout)
+        # As `report` writes it: with what changed since the last good run, once it has ended.
+        asked = None if run.state is RunState.RUNNING else Asked()
+        body = await html(source_of(opened.store, run, now, asked=asked), layout)
         return self._made(200, HTML, body, "".join(sheet) + own_style())
 
     async def _comparison(self, wanted: Comparison, as_json: bool) -> Page:
