@@ -17,13 +17,15 @@ class Which:
     """Which runs are asked for; what is ``None`` or empty lets all pass.
 
     ``origin`` and ``account`` are those of :attr:`RunRecord.world`; ``account`` counts only with an
-    ``origin``.
+    ``origin``. ``organization`` is the name that runs of several hosts are kept under; a store of one host
+    keeps none.
     """
 
     plan: str | None = None
     states: tuple[RunState, ...] = ()
     origin: str | None = None
     account: str | None = None
+    organization: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

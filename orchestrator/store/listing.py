@@ -26,6 +26,9 @@ class Listing(Protocol):
     async def worlds(self) -> list[tuple[str, str | None]]:
         """Every world (:attr:`RunRecord.world`) that a run talked to."""
 
+    async def organizations(self) -> list[str]:
+        """Every organization that runs are kept under, by name; none where a store serves one host."""
+
     async def outcomes(self, runs: Sequence[str]) -> list[Outcome]:
         """What each of these runs came to; a run that is not there has no cells."""
 

@@ -74,9 +74,14 @@ class Site:
     organizations: tuple[str, ...] = ()
 
     @cached_property
-    def worlds(self) -> Recent[list[tuple[str, str | None]]]:
-        """The worlds of the store."""
-        return Recent(self.clock.now, WORLDS, self.opened.store.worlds)
+    def worlds(self) -> Recent[tuple[list[tuple[str, str | None]], list[str]]]:
+        """The worlds of the store, and the organizations that it keeps runs under."""
+        store = self.opened.store
+
+        async def read() -> tuple[list[tuple[str, str | None]], list[str]]:
+            return await store.worlds(), await store.organizations()
+
+        return Recent(self.clock.now, WORLDS, read)
 
     async def answer(self, wanted: Wanted, *, as_json: bool) -> Page:
         """The page, or its document. What is not there is a page that says so.
@@ -144,14 +149,16 @@ class Site:
         return page if still else replace(page, again=REFRESH)
 
     async def _runs(self, wanted: Runs, as_json: bool) -> Page:
-        worlds = {label_of(world): world for world in await self.worlds.get()}
+        worlds, names = await self.worlds.get()
+        labels = {label_of(world): world for world in worlds}
         states = () if wanted.state is None else (wanted.state,)
-        origin, account = worlds.get(wanted.organization or "", (None, None))
-        if wanted.organization is not None and origin is None:
+        origin, account = labels.get(wanted.organization or "", (None, None))
+        name = wanted.organization if wanted.organization in names else None
+        if wanted.organization is not None and name is None and origin is None:
             raise UsageProblem(
                 "no run talked to an organization of this name", hint="see the list of all runs"
             )
-        which = Which(wanted.plan, states, origin, account)
+        which = Which(wanted.plan, states, None if name else origin, account, name)
         found = await listed(self.opened, which, wanted.before)
         if as_json:
             return self._document(runs_page_document(found.runs, found.older, self.mask))
@@ -159,7 +166,7 @@ class Site:
             found.runs,
             now=self.clock.wall(),
             plans=found.plans,
-            worlds=worlds.values(),
+            organizations=[*names, *labels],
             plan=wanted.plan,
             state=wanted.state,
             organization=wanted.organization,

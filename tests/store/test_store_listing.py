@@ -50,6 +50,8 @@ async def test_runs_are_found_by_plan_by_state_and_by_world(store: WholeStore) -
     assert await _ids(store, Which(origin=origin, account="7")) == ["aa01"]
     assert await _ids(store, Which(origin="simulated")) == ["aa03"]
     assert await _ids(store, Which(plan="day", states=(RunState.RUNNING,))) == []
+    assert await _ids(store, Which(organization="nobody")) == []
+    assert await store.organizations() == []
 
 
 async def test_plans_and_worlds_are_those_of_the_runs(store: WholeStore) -> None:

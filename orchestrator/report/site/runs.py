@@ -71,7 +71,7 @@ def runs_view(
     *,
     now: float,
     plans: Iterable[PlanSeen],
-    worlds: Iterable[World],
+    organizations: Sequence[str],
     plan: str | None = None,
     state: str | None = None,
     organization: str | None = None,
@@ -85,7 +85,7 @@ def runs_view(
         filters=(
             _filter("plan", "Plan", [one.name for one in plans], plan),
             _filter("state", "State", list(RunState), state),
-            _filter("organization", "Organization", [label_of(one) for one in worlds], organization),
+            _filter("organization", "Organization", organizations, organization),
         ),
         filtered=any(wanted.values()),
         newest=runs_address(**wanted) if before else None,

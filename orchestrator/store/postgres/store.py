@@ -79,6 +79,7 @@ class PostgresStore(SqlUpkeep):
     """Implements :class:`orchestrator.store.base.WholeStore`; what the methods promise is said there."""
 
     _engine: PostgresEngine
+    _by_organization = True
 
     def __init__(
         self,

@@ -20,6 +20,9 @@ _SIMULATED = """settings LIKE '%"simulated":true%'"""
 class SqlListing(SqlArchive):
     """Implements :class:`orchestrator.store.listing.Listing`; what the methods promise is said there."""
 
+    # Whether runs are kept under the names of organizations.
+    _by_organization = False
+
     async def runs_page(self, which: Which, before: str | None, most: int) -> list[RunRecord]:
         # A condition for each that is asked for: one that may be nothing would leave the index unused.
         conditions, values = ["NOT condemned"], list[object]()
@@ -35,6 +38,9 @@ class SqlListing(SqlArchive):
             values.extend(() if simulated else (which.origin,))
             conditions.append("account IS NULL" if which.account is None else "account = ?")
             values.extend(() if which.account is None else (rows.safe(which.account),))
+        if which.organization is not None:
+            conditions.append("organization = ?" if self._by_organization else "? IS NULL")
+            values.append(rows.safe(which.organization))
         if before is not None:
             conditions.append("n < (SELECT n FROM runs WHERE id = ?)")
             values.append(before)
@@ -66,6 +72,18 @@ class SqlListing(SqlArchive):
                 "FROM runs WHERE NOT condemned ORDER BY 3, 1, 2"
             )
             return [world_of(origin, account, simulated=bool(said)) for origin, account, said in found]
+
+        return await self._read(work)
+
+    async def organizations(self) -> list[str]:
+        if not self._by_organization:
+            return []
+
+        def work(db: Db) -> list[str]:
+            named = (
+                "SELECT DISTINCT organization FROM runs WHERE organization <> '' AND NOT condemned ORDER BY 1"
+            )
+            return [row[0] for row in db.execute(named)]
 
         return await self._read(work)
 
