@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from orchestrator.records import RunRecord
+from orchestrator.records import FINISHED, RunRecord
 from orchestrator.report.source import Source
 from orchestrator.store.base import Archive
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from orchestrator.actions.asked import Asked
     from orchestrator.insight.look import Insight
     from orchestrator.insight.values import Observed
+
+# So many runs are looked through for the last one of each plan.
+SEARCHED = 1000
 
 
 def source_of(
@@ -55,7 +58,18 @@ def source_of(
         metric_names=lambda: archive.metric_names(run.id),
         each_test=lambda states: archive.each_test(run.id, states),
         since=None if comparing is None else comparing.since,
+        others=lambda: _of_other_plans(archive, run, now),
     )
+
+
+async def _of_other_plans(archive: Archive, run: RunRecord, now: float) -> list[Source]:
+    """The newest run of each other plan in the same kind of world that has ended and stands for its plan."""
+    newest: dict[str, RunRecord] = {}
+    for one in await archive.runs(SEARCHED):
+        stands = one.state in FINISHED and not one.settings.partial and not one.settings.confirms
+        if stands and one.simulated == run.simulated and one.plan != run.plan:
+            newest.setdefault(one.plan, one)
+    return [source_of(archive, newest[plan], now) for plan in sorted(newest)]
 
 
 Take = Callable[["Observed"], object]

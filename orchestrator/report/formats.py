@@ -95,6 +95,12 @@ async def _csv(source: Source, out: Out, keep: results.Filter) -> int:
     return await results.write_csv(source.run.id, source.results, out, keep, names=source.metric_names)
 
 
+async def _prometheus(source: Source, out: Out) -> None:
+    from orchestrator.report.prometheus import prometheus  # noqa: PLC0415 - start-up stays light
+
+    out(await prometheus(source))
+
+
 async def _parquet(source: Source, out: Callable[[bytes], object], keep: results.Filter) -> int:
     from orchestrator.report.parquet import write_parquet  # noqa: PLC0415 - start-up stays light
 
@@ -118,6 +124,7 @@ REPORTS = _named(
     ReportFormat("markdown", ".md", _markdown, for_people=True),
     ReportFormat("junit", ".xml", _junit),
     ReportFormat("json", ".json", _json),
+    ReportFormat("prometheus", ".prom", _prometheus),
     ReportFormat("html", ".html", _html(Layout()), _html, for_people=True),
 )
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class Source:
     """What reports are made of. ``now`` is epoch seconds, for a run that goes on; all else reads a store.
 
+    ``others`` are the newest runs of other plans that have ended, one of each.
+
     ``insight`` is computed when it is asked for the first time, and then kept. ``watched`` computes it
     anew, and hands each cell on with its rows. ``metric_names`` are those of all ``results``, from a source
     that knows them without decoding every row, and
@@ -41,6 +43,7 @@ class Source:
     metric_names: Callable[[], Awaitable[Collection[str]]] | None = None
     each_test: Callable[[Sequence[SpecState] | None], AsyncIterator[TestRecord]] | None = None
     since: Callable[[], Awaitable[Since]] | None = None
+    others: Callable[[], Awaitable[Sequence[Source]]] | None = None
 
     async def lost(self) -> list[TestRecord]:
         """The tests whose creation's answer was lost."""
