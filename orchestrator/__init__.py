@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.errors import (
         CeilingExceeded,
         Exit,
+        LostRun,
         MissingExtra,
         NoBase,
         NothingToDo,
@@ -80,6 +81,7 @@ __all__ = [
     "Insight",
     "Listener",
     "LostCreations",
+    "LostRun",
     "MissingExtra",
     "NoBase",
     "NothingToDo",
@@ -147,6 +149,7 @@ _HOMES = {
     "orchestrator.errors": (
         "CeilingExceeded",
         "Exit",
+        "LostRun",
         "MissingExtra",
         "NoBase",
         "NothingToDo",

@@ -1,9 +1,9 @@
 """Runs in the text format of Prometheus, for node_exporter's textfile collector or a push gateway.
 
 The last run of each plan is there, told apart by the label ``plan``: the one that is asked for, and of every
-other plan the newest that has ended. Names, units and types follow Prometheus' conventions: base units, gauges
-for what a run came to (it does not grow), ``_info`` for what is text. Cells are bounded, and how many are not
-told is a metric itself. Needs an extra, ``[metrics]``.
+other plan the newest that has ended. Names, units and types follow Prometheus' conventions: base units,
+gauges for what a run came to (it does not grow), ``_info`` for what is text. Cells are bounded, and how many
+are not told is a metric itself. Needs an extra, ``[metrics]``.
 """
 
 from __future__ import annotations

@@ -221,7 +221,8 @@ def test_a_record_is_described_with_its_fields(name: str) -> None:
 def test_each_error_is_exported_described_and_drawn_in_the_tree_of_errors() -> None:
     for module in modules():
         import_module(module)
-    raised = {one.__name__ for one in _below(OrchestratorError) if one.__module__.startswith("orchestrator")}
+    # A room may have a kind of its own of one of these; who calls the library meets its parent.
+    raised = {one.__name__ for one in _below(OrchestratorError) if one.__module__ == "orchestrator.errors"}
     described = set(re.findall(r"^\| `(\w+)` \|", TEXT.partition("## Errors")[2], re.MULTILINE))
     exported = {
         name for name, one in PUBLIC.items() if isclass(one) and issubclass(one, OrchestratorError)
