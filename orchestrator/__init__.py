@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from orchestrator.insight.silence import Silence
     from orchestrator.library.comparing import baselines, diff, pin, unpin
     from orchestrator.library.keeping import prune, reconcile, store_info
-    from orchestrator.library.notifying import notices, send_notices, try_channel
+    from orchestrator.library.notifying import list_notices, send_notices, try_channel
     from orchestrator.library.preparing import agents, check, doctor
     from orchestrator.library.reading import cells, explain, make_report, results, runs, show
     from orchestrator.library.running import FinishedRun, rerun, resume, run_plan
@@ -116,9 +116,9 @@ __all__ = [
     "diff",
     "doctor",
     "explain",
+    "list_notices",
     "load_plan",
     "make_report",
-    "notices",
     "pin",
     "prune",
     "reconcile",
@@ -180,7 +180,7 @@ _HOMES = {
         "store_info",
         "reconcile",
     ),
-    "orchestrator.library.notifying": ("notices", "send_notices", "try_channel"),
+    "orchestrator.library.notifying": ("list_notices", "send_notices", "try_channel"),
     "orchestrator.library.preparing": (
         "check",
         "agents",

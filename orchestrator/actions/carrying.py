@@ -6,11 +6,15 @@ from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
 
+from orchestrator.actions.deliver import Notifier
 from orchestrator.actions.run import GRACE, Attendance, Wishes, begin, resume
 from orchestrator.actions.session import Session
+from orchestrator.actions.telling import NO_RUN, Teller
+from orchestrator.credentials import mask_of_secrets
 from orchestrator.errors import Exit, LostRun, OrchestratorError, PlanBusy, StoreProblem
 from orchestrator.events import Listener
 from orchestrator.plan.load import parse_bundle
+from orchestrator.plan.model import Plan
 from orchestrator.queueing.attempts import MOST_ATTEMPTS, Ending, Next, after_end, after_error
 from orchestrator.queueing.slots import Overlap
 from orchestrator.queueing.values import Taken
@@ -32,6 +36,7 @@ class Carrying:
     environ: Mapping[str, str]
     listeners: Sequence[Listener] = ()
     grace: float = GRACE
+    notifier: Notifier | None = None
 
     async def carry(self, taken: Taken, stops: AsyncIterable[Exit]) -> Ending:
         """Begin a run, or go on with it. Raises only what is a defect of ours."""
@@ -56,11 +61,19 @@ class Carrying:
         try:
             plan = parse_bundle(record.plan_text, environ=self.environ)
             async with self.connect(record, taken, plan.budget.reserve) as session:
-                if taken.begun:
-                    outcome = await resume(session, record, attend=attend, claimed=True)
-                else:
-                    wishes = Wishes(urgent=taken.priority > 0)
-                    outcome = await begin(session, record, plan, wishes=wishes, attend=attend)
+                teller = self._teller(plan)
+                try:
+                    if taken.begun:
+                        outcome = await resume(session, record, attend=attend, claimed=True)
+                    else:
+                        wishes = Wishes(urgent=taken.priority > 0, notify=plan.notify)
+                        outcome = await begin(session, record, plan, wishes=wishes, attend=attend)
+                except NO_RUN as problem:
+                    if after_error(problem.exit_code, began=taken.begun) is Next.OVER:
+                        await teller.of_problem(session, plan.name, problem)
+                    raise
+                if after_end(outcome.exit_code, asked=False) is Next.OVER:
+                    await teller.of_run(session, outcome)
         except StoreProblem:
             raise
         except OrchestratorError as problem:
@@ -69,6 +82,12 @@ class Carrying:
         asked = outcome.exit_code is Exit.SIGINT
         reason = "it was cancelled" if asked else None
         return Ending(after_end(outcome.exit_code, asked=asked), outcome.exit_code, reason)
+
+    def _teller(self, plan: Plan) -> Teller:
+        """Who tells the plan's channels. Of those whose address this host does not know, notices are kept."""
+        channels = () if self.notifier is None else plan.notify
+        secrets = [] if self.notifier is None else self.notifier.secrets(channels)
+        return Teller(self.notifier, channels, mask_of_secrets(secrets))
 
     async def _failed(self, record: RunRecord, taken: Taken, problem: OrchestratorError) -> Ending:
         if isinstance(problem, PlanBusy) and taken.overlap is Overlap.SKIP and not taken.begun:

@@ -8,6 +8,7 @@ sent again, under the same key.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import anyio
@@ -48,6 +49,15 @@ class Notifier:
         for address in addresses:
             self.courier.check(address)
         return addresses
+
+    def secrets(self, channels: Sequence[Channel]) -> list[str]:
+        """What must not be said of the addresses of channels, as far as they are known."""
+        found: list[str] = []
+        for channel in channels:
+            with suppress(UsageProblem):  # told when it is tried
+                address = self.book.find(channel.to)
+                found += () if address is None else address.secrets()
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from orchestrator.actions import run as running
 from orchestrator.actions.deliver import Delivery
 from orchestrator.actions.run import Outcome, Waiting, Wishes
 from orchestrator.actions.session import Session
+from orchestrator.actions.telling import NO_RUN, Teller
 from orchestrator.clock import LoopClock
 from orchestrator.credentials import Credentials
 from orchestrator.errors import Exit
 from orchestrator.events import Listener
 from orchestrator.insight.look import Insight
 from orchestrator.library.doors import Place, session_of, settings_of, stored
-from orchestrator.library.notifying import NO_RUN, Teller
+from orchestrator.library.notifying import teller_of
 from orchestrator.library.reading import cells, results
 from orchestrator.outbox import Channel
 from orchestrator.plan.model import Plan
@@ -70,7 +71,7 @@ async def run_plan(
     settings = settings_of(base_url, account, store, plan_account=plan.account_group, urgent=urgent)
     reserve = plan.budget.reserve
     usual = () if simulated else plan.notify
-    teller = Teller.of(usual if notify is None else notify)
+    teller = teller_of(usual if notify is None else notify)
     opening = session_of(
         settings, credentials, reserve=reserve, simulated=simulated, seed=seed, listeners=listeners
     )
@@ -105,7 +106,7 @@ async def resume(
     ``StoreProblem``.
     """
     begun, settings = await _begun(run, plan, settings_of(base_url, account, store))
-    reserve, teller = begun.settings.reserve, Teller.of(begun.settings.notify if notify is None else notify)
+    reserve, teller = begun.settings.reserve, teller_of(begun.settings.notify if notify is None else notify)
     async with session_of(settings, credentials, reserve=reserve, listeners=listeners) as session:
         outcome = await running.resume(session, begun, unknown=unknown, waiting=Waiting(wait))
         return await _finished(outcome, session, teller)
@@ -135,7 +136,7 @@ async def rerun(
     asked = settings_of(base_url, account, store, urgent=urgent)
     parent, settings = await _begun(run, plan, asked, again=True)
     usual = () if failed else parent.settings.notify
-    teller = Teller.of(usual if notify is None else notify)
+    teller = teller_of(usual if notify is None else notify)
     reserve, wishes = parent.settings.reserve, Wishes(in_order, urgent, notify=teller.channels)
     async with session_of(settings, credentials, reserve=reserve, listeners=listeners) as session:
         outcome = await running.rerun(session, parent, failed=failed, wishes=wishes, waiting=Waiting(wait))

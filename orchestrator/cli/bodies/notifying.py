@@ -14,17 +14,15 @@ from orchestrator.actions.deliver import Delivery, Notifier
 from orchestrator.actions.notify import Ended
 from orchestrator.actions.run import Outcome
 from orchestrator.actions.session import Session
+from orchestrator.actions.telling import NO_RUN
 from orchestrator.addresses import Address, AddressBook, channels_of
 from orchestrator.cli.bodies.common import say
 from orchestrator.cli.masking import add_mask, mask
 from orchestrator.cli.options import Access, Notifying
 from orchestrator.credentials import mask_of_secrets
-from orchestrator.errors import CeilingExceeded, Exit, OrchestratorError, Refused, Unanswered, UsageProblem
+from orchestrator.errors import Exit, OrchestratorError, UsageProblem
 from orchestrator.outbox import Channel, On
 from orchestrator.records import RunRecord
-
-# That a plan could not be run at all is told for these.
-NO_RUN = (Refused, CeilingExceeded, Unanswered)
 
 
 def book_of(file: str | None, given: dict[str, Address] | None = None) -> AddressBook:

@@ -15,6 +15,7 @@ from orchestrator.actions.carrying import Carrying
 from orchestrator.actions.queueing import queue_of, scheduled_run, schedules_of
 from orchestrator.actions.run import as_begun
 from orchestrator.actions.session import Session
+from orchestrator.addresses import AddressBook
 from orchestrator.cli import tell_defect
 from orchestrator.cli.bodies.common import opened_store, run_async, say, set_up_logging
 from orchestrator.cli.bodies.sessions import find_token, settings_of
@@ -106,7 +107,10 @@ class _Worker:
         engine = Engine(opened.url, name=self._name)
         told = Several(_Words(), self._metrics)
         well = Health(clock, queue.now)
-        carrying = Carrying(opened.store, self._connect, self._environ(), (self._metrics,), self._grace)
+        notifier = app.notifier(AddressBook(os.environ), self._settings.ca_file)
+        carrying = Carrying(
+            opened.store, self._connect, self._environ(), (self._metrics,), self._grace, notifier
+        )
         width = self._serving.concurrency
         me = Me(self._name, self._host, version("orchestrator"), width, self._whose, self._owner)
         shared = Shared(queue, schedules, opened.store, opened.store.tenure)
