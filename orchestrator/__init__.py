@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from orchestrator.actions.check import Checked, CheckedOffline, check_offline
     from orchestrator.actions.compare import Held
     from orchestrator.actions.deliver import Delivery
+    from orchestrator.actions.diagnose import Diagnosed
     from orchestrator.actions.doctor import Diagnosis, Finding, Health
     from orchestrator.actions.reading import Shown
     from orchestrator.actions.reconcile import LostCreations
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from orchestrator.insight.look import Explanation, Insight
     from orchestrator.insight.silence import Silence
     from orchestrator.library.comparing import baselines, diff, pin, unpin
+    from orchestrator.library.diagnosing import diagnose
     from orchestrator.library.keeping import prune, reconcile, store_info
     from orchestrator.library.notifying import list_notices, send_notices, try_channel
     from orchestrator.library.preparing import agents, check, doctor
@@ -67,6 +69,7 @@ __all__ = [
     "CheckedOffline",
     "Credentials",
     "Delivery",
+    "Diagnosed",
     "Diagnosis",
     "Event",
     "Exit",
@@ -113,6 +116,7 @@ __all__ = [
     "cells",
     "check",
     "check_offline",
+    "diagnose",
     "diff",
     "doctor",
     "explain",
@@ -138,6 +142,7 @@ _HOMES = {
     "orchestrator.actions.check": ("Checked", "CheckedOffline", "check_offline"),
     "orchestrator.actions.compare": ("Held",),
     "orchestrator.actions.deliver": ("Delivery",),
+    "orchestrator.actions.diagnose": ("Diagnosed",),
     "orchestrator.actions.doctor": (
         "Diagnosis",
         "Finding",
@@ -175,6 +180,7 @@ _HOMES = {
         "unpin",
         "baselines",
     ),
+    "orchestrator.library.diagnosing": ("diagnose",),
     "orchestrator.library.keeping": (
         "prune",
         "store_info",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.actions.session import Session
@@ -32,14 +32,18 @@ class Prepared:
     estimate: Estimate
 
 
-async def prepare(session: Session, plan: Plan, *, seed: int = 0) -> Prepared:
-    """Resolve, expand and estimate. Reads the agents (one or two calls), writes nothing.
+async def prepare(
+    session: Session, plan: Plan, *, seed: int = 0, agents: Sequence[Agent] | None = None
+) -> Prepared:
+    """Resolve, expand and estimate. Reads the ``agents`` unless they are given (one or two calls), writes
+    nothing.
 
     Raises ``PlanInvalid`` for selectors and names that match nothing, ``Refused`` by the API, and
     ``UsageProblem`` for a plan that holds the token's value under any name.
     """
     refuse_the_token(session.mask, plan.bundle())
-    agents = await session.agents(plan.api, labels=needs_labels(plan))
+    if agents is None:
+        agents = await session.agents(plan.api, labels=needs_labels(plan))
     expansion = expand(plan, agents, seed=seed)
     for spec in expansion.specs:
         refuse_the_token(session.mask, f"{spec.target} {spec.fields} {spec.raw}")
@@ -51,7 +55,7 @@ async def prepare(session: Session, plan: Plan, *, seed: int = 0) -> Prepared:
         organization_limit=view.organization.limit,
         instant_limit=view.instant_test.limit,
     )
-    return Prepared(plan, agents, expansion, worth)
+    return Prepared(plan, tuple(agents), expansion, worth)
 
 
 def refuse_the_token(mask: Callable[[str], str], text: str) -> None:

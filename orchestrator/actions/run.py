@@ -61,6 +61,8 @@ class Attendance:
     grace: float = GRACE
 
 
+# Is handed the conductor of a run before that begins.
+Hand = Callable[[Conductor], object]
 # Entered when the run is stored, left when it has been conducted.
 Attend = Callable[[RunRecord], AbstractContextManager[Attendance]]
 
@@ -98,7 +100,7 @@ async def run(
     Raises ``PlanBusy``, ``PlanInvalid`` for selectors that match nothing, ``CeilingExceeded``, ``Refused``
     and ``Unanswered`` before anything is created, ``StoreProblem`` at any time.
     """
-    async with _held(session, plan.name, waiting):
+    async with held(session, plan.name, waiting):
         outcome = await conduct(session, await _begun(session, plan, wishes, seed), attend=attend)
     return await _kept(session, outcome, waiting)
 
@@ -114,7 +116,7 @@ async def begin(
 ) -> Outcome:
     """The same for a run that waits in the store under its id, with its ``plan``, and that the caller has
     claimed. Raises as :func:`run`."""
-    async with _held(session, plan.name, waiting):
+    async with held(session, plan.name, waiting):
         begun = await _begun(session, plan, wishes, 0, queued)
         outcome = await conduct(session, begun, attend=attend, claimed=True)
     return await _kept(session, outcome, waiting)
@@ -148,7 +150,7 @@ async def resume(
         raise UsageProblem(
             f"there is no way {unknown!r} to treat lost creations", hint=f"take {', '.join(UNKNOWN_POLICIES)}"
         )
-    async with _held(session, begun.plan, waiting):
+    async with held(session, begun.plan, waiting):
         # Whoever held the lease has gone on with it meanwhile.
         record = await session.doors.store.run(begun.id)
         if record.state in (RunState.QUEUED, RunState.SKIPPED):
@@ -172,7 +174,7 @@ async def rerun(
 
     Raises ``PlanBusy``, ``NothingToDo`` if none failed, ``UsageProblem`` if none has an id, ``StoreProblem``.
     """
-    async with _held(session, parent.plan, waiting):
+    async with held(session, parent.plan, waiting):
         record = await session.doors.store.run(parent.id)
         again = await store_rerun(session, record, wishes, failed=failed, only=only)
         outcome = await conduct(session, again, attend=attend)
@@ -243,22 +245,27 @@ async def conduct(
     unknown: str = "keep",
     attend: Attend = unattended,
     claimed: bool = False,
+    hand: Hand = _ignore,
+    open_ended: bool = False,
 ) -> Outcome:
     """Conduct a stored run whose lease is held. Raises what makes the run impossible.
+
+    ``hand`` is handed its conductor. An ``open_ended`` run may be extended by that, and has to be finished.
 
     The run is claimed meanwhile, unless the caller has ``claimed`` it, and renews the claim: raises
     :class:`orchestrator.errors.LostRun` where another process goes on with it.
     """
     store = session.doors.store
     if claimed:
-        return await _conduct(session, run, unknown, attend, renewing=False)
+        return await _conduct(session, run, unknown, attend, hand, renewing=False, open_ended=open_ended)
     if not await _claimed(store, run.id, session.owner):
         raise LostRun(
             f"another process goes on with run {run.id}",
             hint=f"`orchestrator show {run.id}` says how it stands",
         )
     try:
-        return await _conduct(session, run, unknown, attend, renewing=math.isfinite(store.tenure))
+        renewing = math.isfinite(store.tenure)
+        return await _conduct(session, run, unknown, attend, hand, renewing=renewing, open_ended=open_ended)
     finally:
         # Where the store is away by now, the claim ends by itself.
         with anyio.CancelScope(shield=True), suppress(StoreProblem):
@@ -276,32 +283,48 @@ async def _claimed(store: Store, run: str, owner: str) -> bool:
 
 
 async def _conduct(
-    session: Session, run: RunRecord, unknown: str, attend: Attend, *, renewing: bool
+    session: Session,
+    run: RunRecord,
+    unknown: str,
+    attend: Attend,
+    hand: Hand,
+    *,
+    renewing: bool,
+    open_ended: bool,
 ) -> Outcome:
     store = session.doors.store
     with attend(run) as attendance:
         while True:
-            outcome = await _execute(session, run, unknown, attendance, renewing=renewing)
+            conductor = _conductor(session, run, unknown, attendance, open_ended=open_ended)
+            hand(conductor)
+            outcome = await _execute(session, run, conductor, attendance, renewing=renewing)
             # Ids that came from whoever had the run before, when this session had begun: it goes on.
             if outcome.exit_code is not Exit.INCOMPLETE or not await store.late_tests(run.id):
                 break
-            run = await store.run(run.id)
+            # It was finished: what it goes on with is no reason to wait for more.
+            run, open_ended = await store.run(run.id), False
     return outcome if outcome.left_at_once else await _with_headline(session, outcome)
 
 
-async def _execute(
-    session: Session, run: RunRecord, unknown: str, attendance: Attendance, *, renewing: bool
-) -> Outcome:
-    outcome: Outcome | None = None
-    stops: list[Exit] = []
-    conductor = Conductor(
+def _conductor(
+    session: Session, run: RunRecord, unknown: str, attendance: Attendance, *, open_ended: bool
+) -> Conductor:
+    return Conductor(
         session.doors,
         session.dialect(run.api),
         run,
         pacing=session.pacing,
         listeners=attendance.listeners,
         unknown=unknown,
+        open_ended=open_ended,
     )
+
+
+async def _execute(
+    session: Session, run: RunRecord, conductor: Conductor, attendance: Attendance, *, renewing: bool
+) -> Outcome:
+    outcome: Outcome | None = None
+    stops: list[Exit] = []
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_heed, attendance, conductor, stops, tasks.cancel_scope)
@@ -367,7 +390,8 @@ async def _heed(
 
 
 @asynccontextmanager
-async def _held(session: Session, plan: str, waiting: Waiting) -> AsyncIterator[None]:
+async def held(session: Session, plan: str, waiting: Waiting) -> AsyncIterator[None]:
+    """The lease on a plan while the block runs. Raises ``PlanBusy``."""
     clock, lease, store = session.doors.clock, session.opened.lease, session.doors.store
 
     async def longest() -> float:
@@ -389,6 +413,7 @@ __all__ = [
     "as_begun",
     "begin",
     "conduct",
+    "held",
     "left_behind",
     "rerun",
     "resume",

@@ -21,6 +21,7 @@ from orchestrator.safe import hide_userinfo, visible
 # Command -> module of this package and one line for the overview, in the order of the overview.
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Run a plan: create its tests, collect their answers, judge them."),
+    "diagnose": ("diagnose", "Find out what is broken, seen from where, in a time box."),
     "check": ("check", "Validate, resolve and estimate a plan; creates nothing."),
     "resume": ("run", "Go on where a run stopped."),
     "rerun": ("run", "Run the same tests again by their ids."),

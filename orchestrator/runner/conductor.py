@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.errors import Exit
 from orchestrator.events import Listener
 from orchestrator.insight.look import Insight
-from orchestrator.records import Counts, RunRecord, RunState, SilentAgent
-from orchestrator.runner.context import Before, Context, Stop
+from orchestrator.lifecycle import SpecState
+from orchestrator.model import Spec
+from orchestrator.records import Counts, Planned, RunRecord, RunState, SilentAgent, TestRecord
+from orchestrator.runner.context import Before, Context, InHand, Stop
 from orchestrator.runner.dispatcher import Dispatcher, End
 from orchestrator.runner.doors import Doors, Interruption, Pacing
 from orchestrator.runner.journal import Writes, durably
@@ -41,7 +43,10 @@ class Outcome:
 
 
 class Conductor:
-    """Conducts one run. Build it, then await :meth:`run` once; :meth:`interrupt` may come at any time."""
+    """Conducts one run. Build it, then await :meth:`run` once; :meth:`interrupt` may come at any time.
+
+    An ``open_ended`` one goes on until :meth:`finish`, and takes in more specs meanwhile (:meth:`extend`).
+    """
 
     def __init__(
         self,
@@ -52,6 +57,7 @@ class Conductor:
         pacing: Pacing,
         listeners: Sequence[Listener] = (),
         unknown: str = "keep",
+        open_ended: bool = False,
     ) -> None:
         self._doors, self._dialect, self._run = doors, dialect, run
         self._pacing, self._unknown = pacing, unknown
@@ -60,6 +66,9 @@ class Conductor:
             began=doors.clock.now(), requests=run.facts.requests, seconds=run.facts.seconds or 0.0
         )
         self._interruption = Interruption()
+        self._open_ended = open_ended
+        self._under_way: tuple[Context, Dispatcher] | None = None
+        self._over: str | None = None
 
     def interrupt(self, code: Exit, grace: float) -> None:
         """Create no more, collect what is paid for during ``grace`` seconds, then leave with ``code``."""
@@ -68,6 +77,46 @@ class Conductor:
     def lose(self, why: str) -> None:
         """The run is another process's now: send nothing more, at once. What was sent gets its answer."""
         self._interruption.lose(why)
+
+    def finish(self, why: str) -> None:
+        """Nothing more is wanted: what is there of the open tests is read once more and delivered.
+
+        ``why`` is kept with the run if that ends it before its plan does.
+        """
+        self._over = why
+        if self._under_way is not None:
+            self._under_way[1].finish(why)
+
+    async def extend(self, specs: Sequence[Spec], units: float) -> bool:
+        """More specs for a run that is under way, durable before any of them is created; whether they were
+        taken in: not by a run that has not begun, that has ended or that creates no more.
+
+        ``units`` is what they cost, an estimate. A resume finds them like the others.
+        """
+        if self._under_way is None or self._over is not None:
+            return False
+        context, dispatcher = self._under_way
+        if context.stop.creating is not None or self._interruption.code is not None:
+            return False
+        cells = sum(len(spec.agents) for spec in specs)
+        planned = self._run.facts.planned or Planned(0, 0)
+        facts = replace(
+            self._run.facts,
+            planned=Planned(planned.tests + len(specs), planned.cells + cells),
+            units=round(self._run.facts.units + units, 4),
+        )
+        first = context.before.planned
+        tests = [TestRecord(self._run.id, first + n, one, SpecState.PLANNED) for n, one in enumerate(specs)]
+        # Before the write: whoever keeps the facts meanwhile must not write the old ones over these.
+        self._run = context.run = replace(self._run, facts=facts)
+        await context.durably(context.store.add_specs(self._run.id, tests, facts))
+        context.before.planned += len(specs)
+        context.before.cells += cells
+        for test in tests:
+            context.tests[test.spec.key] = InHand.of(test)
+            context.schedule.add(test.spec)
+        dispatcher.wake()
+        return True
 
     async def abandon(self, code: Exit) -> None:
         """Left at once, in the middle: the run is marked as interrupted; everything else is for a resume."""
@@ -89,8 +138,15 @@ class Conductor:
             Pacer(self._doors.clock, self._pacing.gaps, speed=self._pacing.speed),
             deadline=self._before.began + run.settings.deadline,
             interruption=self._interruption,
+            open_ended=self._open_ended,
         )
-        end = await dispatcher.run()
+        self._under_way = context, dispatcher
+        if self._over is not None:
+            dispatcher.finish(self._over)
+        try:
+            end = await dispatcher.run()
+        finally:
+            self._under_way = None
         if not run.simulated:
             await durably(store.save_latencies(run.origin, latencies.dump() | quiet.dump()), store)
         silent = await self._silent(context)

@@ -73,7 +73,10 @@ class _Hand:
 
 
 class Dispatcher:
-    """Runs one run's schedule to its end, until its ``deadline`` (monotonic) or an interruption."""
+    """Runs one run's schedule to its end, until its ``deadline`` (monotonic) or an interruption.
+
+    One that is ``open_ended`` waits for more specs when nothing is left to do, until :meth:`finish`.
+    """
 
     def __init__(
         self,
@@ -83,8 +86,11 @@ class Dispatcher:
         *,
         deadline: float,
         interruption: Interruption,
+        open_ended: bool = False,
     ) -> None:
         self._context = context
+        self._open_ended = open_ended
+        self._why_over = "the run's deadline was reached"
         self._ledger = ledger
         self._pacer = pacer
         self._chooser = Chooser(context.schedule, ledger, pacer)
@@ -103,6 +109,16 @@ class Dispatcher:
     def wake(self) -> None:
         """Something changed: choose again."""
         self._woken.set()
+
+    def finish(self, why: str) -> None:
+        """Nothing more is wanted: what is open is polled once more and closed with what is there.
+
+        ``why`` is kept with the run if that ends it before its plan does.
+        """
+        self._open_ended, self._why_over = False, why
+        if not self._context.schedule.idle:
+            self._deadline = min(self._deadline, self._context.clock.now())
+        self.wake()
 
     # -- the loop -----------------------------------------------------------------------------------
 
@@ -148,8 +164,10 @@ class Dispatcher:
         schedule, stop = self._context.schedule, self._context.stop
         if self._in_flight:
             return False
-        if schedule.idle or stop.sending is not None:
+        if stop.sending is not None:
             return True
+        if schedule.idle:
+            return not self._open_ended or stop.creating is not None
         return self._leave_at is not None and (self._leaving(now) or not schedule.open_tests)
 
     def _leaving(self, now: float) -> bool:
@@ -165,7 +183,7 @@ class Dispatcher:
             self._leave_at = now + self._interruption.grace
         if now >= self._deadline and not self._deadline_passed:
             self._deadline_passed = True
-            context.stop.creating = context.stop.creating or "the run's deadline was reached"
+            context.stop.creating = context.stop.creating or self._why_over
             context.schedule.hasten(now)
         if now >= self._deadline + DEADLINE_GRACE:
             context.schedule.give_up()

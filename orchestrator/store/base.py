@@ -57,6 +57,10 @@ class Journal(Protocol):
         Raises ``UsageProblem`` for a run that has specs.
         """
 
+    async def add_specs(self, run: str, specs: Sequence[TestRecord], facts: RunFacts) -> None:
+        """More specs with their cells for a run that goes on, behind those that it has, and its ``facts``:
+        all or nothing. Their positions are those that they get here."""
+
     async def intend(self, run: str, key: str, name: str, at: float, events: Sequence[Event] = ()) -> None:
         """planned -> creating, durable before the POST leaves."""
 

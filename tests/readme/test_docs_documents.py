@@ -71,6 +71,9 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
             "hop": asdict(Hop(1)),
             "insight": example(),
         }
+        diagnosed = read(place, "orchestrator diagnose --simulate --json https://shop.example.com")
+        assert isinstance(diagnosed, dict)
+        found["diagnose"] = diagnosed["diagnose"]
         lost = place.sh("orchestrator run -q plan.yaml")
         assert lost.returncode == 3, lost.stderr
         found["reconcile"] = read(place, "orchestrator reconcile last --json")

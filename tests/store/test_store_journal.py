@@ -51,6 +51,34 @@ async def test_a_creation_goes_from_intention_to_closed_cells(store: Store) -> N
     }
 
 
+async def test_more_specs_join_a_run_behind_the_others_with_its_counts(store: Store) -> None:
+    await stored_run(store)
+    before = [test.spec.key for test in await store.tests(RUN)]
+    cells = sum((await store.counts(RUN)).cells.values())
+    more = make_tests([make_spec("k8", agents=("1", "2", "3")), make_spec("k9", agents=("2",))])
+    await store.add_specs(RUN, more, RunFacts(planned=Planned(4, 9), units=1.5))
+    tests = await store.tests(RUN)
+    assert [test.spec.key for test in tests] == [*before, "k8", "k9"]
+    assert [test.position for test in tests] == [*range(len(tests))]
+    assert {test.state for test in tests[-2:]} == {SpecState.PLANNED}
+    assert sum((await store.counts(RUN)).cells.values()) == cells + 4
+    assert (await store.run(RUN)).facts == RunFacts(planned=Planned(4, 9), units=1.5)
+    await sent(store, "k9")
+    assert (await store.test(RUN, "k9")).test_id == "tk9"
+
+
+async def test_specs_that_cannot_all_join_a_run_do_not_join_it(store: Store) -> None:
+    await stored_run(store)
+    facts = (await store.run(RUN)).facts
+    twice = make_tests([make_spec("k8"), make_spec("k0")])
+    with pytest.raises(StoreProblem):
+        await store.add_specs(RUN, twice, RunFacts(planned=Planned(9, 9)))
+    assert [test.spec.key for test in await store.tests(RUN)] == ["k0", "k1"]
+    assert (await store.run(RUN)).facts == facts
+    with pytest.raises(UsageProblem):
+        await store.add_specs("6500000000000009", twice, facts)
+
+
 async def test_what_returned_is_there_for_another_process_and_after_closing(url: str) -> None:
     async with open_store(url) as writer, open_store(url) as reader:
         store, seen = writer.store, reader.store

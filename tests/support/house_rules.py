@@ -35,6 +35,7 @@ PURE = (
         "compare",
         "queueing",
         "notices",
+        "diagnosis",
     ),
     *("events", "records", "catalogue", "safe", "near", "model", "lifecycle", "errors"),
 )
@@ -267,6 +268,14 @@ RULES: tuple[Rule, ...] = (
         (
             *("cli", "library", "app", "terminal", "actions", "report", "insight", "compare"),
             *("runner", "schedule", "verdict", "budget", "thousandeyes", "store", "listeners", "simulator"),
+        ),
+    ),
+    Rule(
+        "a diagnosis decides and words; it knows nobody who runs, keeps or shows anything",
+        ("diagnosis",),
+        (
+            *("cli", "library", "app", "terminal", "actions", "runner", "schedule", "budget"),
+            *("thousandeyes", "store", "listeners", "simulator", "compare"),
         ),
     ),
     Rule(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import anyio
@@ -172,12 +173,7 @@ class SqlJournal(SqlArchive, KeepsNotices):
             f"run_n, {rows.AGENT_COLUMNS}",
             ((run_n, *rows.agent_row(agent)) for agent in agents),
         )
-        load(db, "specs", f"run_n, {rows.TEST_COLUMNS}", ((run_n, *rows.test_row(test)) for test in specs))
-        numbers = dict(db.execute("SELECT key, n FROM specs WHERE run_n = ?", (run_n,)))
-        cells = (
-            (numbers[test.spec.key], agent_id, "pending") for test in specs for agent_id in test.spec.agents
-        )
-        load(db, "cells", "spec_n, agent_id, state", cells)
+        self._insert_specs(db, run_n, specs)
         left_out = ((n.test, n.type, n.target, n.agent, n.reason) for n in not_run)
         load(
             db,
@@ -188,6 +184,25 @@ class SqlJournal(SqlArchive, KeepsNotices):
 
     def _number_of_new(self, db: Db, run: RunRecord) -> int:
         return int(db.execute("SELECT n FROM runs WHERE id = ?", (run.id,)).fetchone()[0])
+
+    def _insert_specs(self, db: Db, run_n: int, specs: Sequence[TestRecord]) -> None:
+        load = self._engine.load
+        load(db, "specs", f"run_n, {rows.TEST_COLUMNS}", ((run_n, *rows.test_row(test)) for test in specs))
+        numbers = dict(db.execute("SELECT key, n FROM specs WHERE run_n = ?", (run_n,)))
+        cells = (
+            (numbers[test.spec.key], agent_id, "pending") for test in specs for agent_id in test.spec.agents
+        )
+        load(db, "cells", "spec_n, agent_id, state", cells)
+
+    async def add_specs(self, run: str, specs: Sequence[TestRecord], facts: RunFacts) -> None:
+        def work(db: Db) -> None:
+            run_n = self._run(db, run)
+            behind = db.execute("SELECT coalesce(max(position) + 1, 0) FROM specs WHERE run_n = ?", (run_n,))
+            first = int(behind.fetchone()[0])
+            self._insert_specs(db, run_n, [replace(test, position=first + n) for n, test in enumerate(specs)])
+            db.execute("UPDATE runs SET facts = ? WHERE n = ?", (rows.dump(dump_facts(facts)), run_n))
+
+        await self._write(work)
 
     async def update_run(
         self,

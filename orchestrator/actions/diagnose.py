@@ -1,0 +1,273 @@
+"""An incident, from a target to a ticket: a run that grows by a second wave, and one that confirms it.
+
+The run of the first wave is open-ended: what is asked next is added to it, durably before it is created. The
+second round is a re-run of its own. Both are there for ``show``, ``resume``, ``rerun``, ``report``, ``diff``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from orchestrator.actions.compare import LAST_GOOD, hold, known_base
+from orchestrator.actions.diagnosing import Course, Ended, Show, Terms, ignored
+from orchestrator.actions.prepare import Prepared, check_ceilings, prepare, store_run
+from orchestrator.actions.run import AT_ONCE, Attend, Waiting, Wishes, held, unattended
+from orchestrator.actions.session import Session
+from orchestrator.diagnosis.blocks import Block, Extras, first_wave
+from orchestrator.diagnosis.course import Stopped, exit_code
+from orchestrator.diagnosis.document import document
+from orchestrator.diagnosis.found import Asked, Found
+from orchestrator.diagnosis.places import From
+from orchestrator.diagnosis.plantext import BEYOND_BOX, Frame, joined, plan_text
+from orchestrator.diagnosis.subjects import Kind, Subject, recognise
+from orchestrator.diagnosis.ticket import Account, ticket
+from orchestrator.diagnosis.vantage import chosen, countries_beside
+from orchestrator.diagnosis.words import sentence
+from orchestrator.errors import Exit, NoBase, PlanBusy, UsageProblem
+from orchestrator.insight.words import Sentence, plain
+from orchestrator.model import Agent, Api
+from orchestrator.plan.load import parse_plan
+from orchestrator.plan.model import Plan
+from orchestrator.plan.selectors import select, uses_labels
+from orchestrator.records import RunRecord, RunState
+
+AGENTS, BOX = 12, 180.0
+MOST_AGENTS, SHORTEST_BOX, LONGEST_BOX = 50, 30.0, 1800.0
+# A plan's name is a lock's: what is longer is told apart by its hash.
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked. ``box`` is the time box in seconds; ``controls`` are known to work; it is compared with
+    ``against``. ``preset`` is a plan that is run instead of the usual tests.
+
+    ``waves``: look closer where the first wave splits; ``confirm``: run what fails once more.
+    """
+
+    targets: tuple[str, ...]
+    whence: From = field(default_factory=From)
+    agents: int = AGENTS
+    box: float = BOX
+    controls: tuple[str, ...] = ()
+    against: str | None = None
+    preset: Plan | None = None
+    waves: bool = True
+    confirm: bool = True
+    extras: Extras = field(default_factory=Extras)
+    api: Api = Api.V7
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """What came of it. ``runs`` are the run and, if there is one, that which confirmed it; ``plan`` is the
+    text of a plan that asks the same again, ``None`` for a preset."""
+
+    sentence: str
+    exit_code: Exit
+    runs: tuple[str, ...]
+    ticket: str
+    plan: str | None
+    found: Found
+    account: Account
+    refused: str | None = None
+    hint: str | None = None
+
+    def document(self, mask: Callable[[str], str] = str) -> dict[str, object]:
+        """The document of ``diagnose --json``."""
+        return document(self.found, self.account, int(self.exit_code), mask)
+
+
+async def diagnose(
+    session: Session,
+    question: Question,
+    *,
+    attend: Attend = unattended,
+    show: Show = ignored,
+    waiting: Waiting = AT_ONCE,
+) -> Diagnosed:
+    """Find out what is broken, seen from where, within the time box.
+
+    ``attend`` attends the run, ``show`` is handed a picture whenever it changes and once a second. Raises
+    ``UsageProblem`` for targets, agents and runs that cannot be, ``PlanBusy`` while somebody diagnoses the
+    same, ``CeilingExceeded``, ``Refused`` and ``Unanswered`` before anything is created, ``StoreProblem``.
+    """
+    _check(question)
+    began = session.doors.clock.now()
+    if question.against is not None:
+        await known_base(session.doors.store, question.against)
+    agents = await session.agents(question.api, labels=uses_labels(question.whence.selector))
+    incident = await _incident(session, question, agents)
+    try:
+        async with held(session, incident.plan.name, waiting):
+            run = await store_run(session, incident.prepared, Wishes(urgent=True))
+            terms = Terms(
+                waves=question.waves and question.preset is None,
+                confirm=question.confirm,
+                extras=question.extras,
+                seed=question.seed,
+            )
+            course = Course(session, run, incident.asked, incident.blocks, agents, terms, show, began)
+            ended = await course.go(attend)
+    except PlanBusy as busy:
+        raise await _who(session, incident.plan.name, busy) from busy
+    return await _diagnosed(session, question, incident, ended)
+
+
+def _check(question: Question) -> None:
+    if not question.targets and question.preset is None:
+        raise UsageProblem("there is no target", hint="name a URL, host:port, a name, an address or an agent")
+    if not 1 <= question.agents <= MOST_AGENTS:
+        raise UsageProblem(f"from 1 to {MOST_AGENTS} agents can be asked, not {question.agents}")
+    if not SHORTEST_BOX <= question.box <= LONGEST_BOX:
+        limits = f"{SHORTEST_BOX:.0f} seconds to {LONGEST_BOX / 60:.0f} minutes"
+        raise UsageProblem(f"the time box is {limits}, not {question.box:g} s")
+
+
+@dataclass(frozen=True, slots=True)
+class _Incident:
+    """What is about to be run. ``blocks`` are those of the first wave; a preset has its own."""
+
+    asked: Asked
+    blocks: tuple[Block, ...]
+    plan: Plan
+    prepared: Prepared
+
+
+async def _incident(session: Session, question: Question, agents: Sequence[Agent]) -> _Incident:
+    if question.preset is not None:
+        return await _of_preset(session, question, question.preset, agents)
+    subjects = _subjects(question.targets, agents)
+    controls = _subjects(question.controls, agents)
+    whom = await _whom(session, question, agents, subjects)
+    blocks = first_wave(subjects, controls, whom, question.extras)
+    frame = Frame(_name(question), question.api.value, question.box)
+    plan = parse_plan(plan_text(frame, blocks), "diagnose.yaml", None, environ={})
+    prepared = await prepare(session, plan, seed=question.seed, agents=agents)
+    check_ceilings(prepared)
+    names = frozenset(block.name for block in blocks)
+    main = frozenset(block.name for block in blocks if block.main)
+    unasked = countries_beside(agents, whom)
+    asked = Asked(subjects, controls, whom, names, main, question.box, unasked)
+    return _Incident(asked, blocks, plan, prepared)
+
+
+def _subjects(texts: Sequence[str], agents: Sequence[Agent]) -> tuple[Subject, ...]:
+    found = [recognise(text, agents) for text in texts]
+    return tuple({one.text: one for one in found}.values())
+
+
+async def _whom(
+    session: Session, question: Question, agents: Sequence[Agent], subjects: Sequence[Subject]
+) -> tuple[Agent, ...]:
+    """Who is asked, the most telling first. An agent that is the target is not asked about itself."""
+    whence = question.whence
+    first: frozenset[str] = frozenset()
+    if whence.run is not None:
+        before = await session.doors.store.run(whence.run)
+        tests = await session.doors.store.tests(before.id)
+        first = frozenset(agent for test in tests for agent in test.spec.agents)
+    selection = select(whence.selector, agents, question.seed)
+    if selection.missing:
+        raise UsageProblem(
+            f"no agent has the id {selection.missing[0][:80]!r}", hint="`orchestrator agents` lists them"
+        )
+    own = {one.agent.id for one in subjects if one.agent is not None}
+    whom = chosen(
+        [one for one in selection.agents if one.id not in own], question.agents, question.seed, first
+    )
+    if not whom:
+        raise UsageProblem(
+            "no agent can be asked", hint="widen --from; `orchestrator agents` lists them with their states"
+        )
+    return whom
+
+
+async def _of_preset(
+    session: Session, question: Question, preset: Plan, agents: Sequence[Agent]
+) -> _Incident:
+    """The tests of a plan, in the time box and under a name of their own."""
+    plan = replace(preset, name=_name(question), deadline=question.box + BEYOND_BOX)
+    prepared = await prepare(session, plan, seed=question.seed, agents=agents)
+    check_ceilings(prepared)
+    used = {one for spec in prepared.expansion.specs for one in spec.agents}
+    whom = chosen([one for one in agents if one.id in used], len(used), question.seed)
+    texts = question.targets or tuple(dict.fromkeys(spec.target for spec in prepared.expansion.specs))
+    subjects = tuple(Subject(Kind.NAME, text) for text in texts)
+    names = frozenset(block.name for block in plan.tests)
+    return _Incident(Asked(subjects, (), whom, names, names, question.box), (), plan, prepared)
+
+
+def _name(question: Question) -> str:
+    """The name of the plan, and so of the lock: one diagnosis at a time for the same targets."""
+    targets = ", ".join(dict.fromkeys(text.strip() for text in question.targets))
+    if len(targets) > _LONGEST_NAME:
+        targets = f"{targets[: _LONGEST_NAME - 9]} {hashlib.sha256(targets.encode()).hexdigest()[:8]}"
+    name = f"diagnose {targets}" if targets else "diagnose"
+    return f"{name} ({question.preset.name[:60]})" if question.preset is not None else name
+
+
+async def _who(session: Session, plan: str, busy: PlanBusy) -> PlanBusy:
+    """The same with the id of the run that goes on, for whoever wants to watch it."""
+    going = [one for one in await session.doors.store.runs(5, plan) if one.state is RunState.RUNNING]
+    if not going:
+        return busy
+    run = going[-1].id
+    return PlanBusy(f"{busy.message}: run {run}", hint=f"watch it: orchestrator show {run}")
+
+
+async def _diagnosed(session: Session, question: Question, incident: _Incident, ended: Ended) -> Diagnosed:
+    found, outcome = ended.found, ended.outcome
+    run = outcome.run
+    before, worse = await _compared(session, question, run)
+    counts = await session.doors.store.counts(run.id)
+    cells = sum(counts.cells.values())
+    again = 0.0 if ended.again is None else ended.again.facts.units
+    account = Account(
+        run=run.id,
+        tests=counts.created,
+        reruns=ended.reruns,
+        cells=cells,
+        units=round(run.facts.units + again, 4),
+        seconds=ended.seconds,
+        stopped=ended.stopped.value,
+        again=None if ended.again is None else ended.again.id,
+        before=before,
+        worse=worse,
+        simulated=run.simulated,
+    )
+    plan = None
+    if question.preset is None:
+        frame = Frame(incident.plan.name, question.api.value, question.box)
+        plan = plan_text(frame, joined(incident.blocks, ended.second))
+    return Diagnosed(
+        sentence=plain(sentence(found, final=True).text),
+        exit_code=exit_code(found, outcome.exit_code),
+        runs=(run.id,) if ended.again is None else (run.id, ended.again.id),
+        ticket=ticket(found, account),
+        plan=plan,
+        found=found,
+        account=account,
+        refused=outcome.refused,
+        hint=outcome.hint,
+    )
+
+
+async def _compared(
+    session: Session, question: Question, run: RunRecord
+) -> tuple[tuple[str, float] | None, tuple[Sentence, ...]]:
+    """The last good run, or that which was asked for, with its end; and what is worse than in it."""
+    store = session.doors.store
+    name = question.against or LAST_GOOD
+    try:
+        against = await hold(store, run, name)
+    except NoBase:
+        return None, ()
+    worse = () if question.against is None else against.comparison.texts
+    return (against.base.id, against.base.finished or against.base.started), worse
+
+
+__all__ = ["AGENTS", "BOX", "Diagnosed", "Question", "Stopped", "diagnose"]

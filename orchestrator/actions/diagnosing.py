@@ -1,0 +1,296 @@
+"""A diagnosis under way: what comes is looked at, and the next step is done (``diagnosis/course``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import anyio
+from anyio.abc import TaskGroup
+
+from orchestrator.actions.insight import gathered
+from orchestrator.actions.prepare import store_rerun
+from orchestrator.actions.run import Attend, Attendance, Outcome, Wishes, conduct
+from orchestrator.actions.session import Session
+from orchestrator.diagnosis.blocks import Block, Extras
+from orchestrator.diagnosis.course import Do, Moment, Next, Stopped, following
+from orchestrator.diagnosis.found import Asked, Found, Round, verdicts_of
+from orchestrator.diagnosis.picture import Cost, Picture, picture
+from orchestrator.diagnosis.plantext import MOST_TESTS, MOST_UNITS, Frame, plan_text
+from orchestrator.diagnosis.secondwave import second_wave
+from orchestrator.errors import Exit, PlanInvalid, UsageProblem, telling
+from orchestrator.estimate import units_of
+from orchestrator.events import AnswersStored, Closed, Event, Opened
+from orchestrator.events.verdicts import Judged
+from orchestrator.expand import expand
+from orchestrator.insight.values import CellKey
+from orchestrator.model import Agent, Spec, Verdict
+from orchestrator.plan.load import parse_plan
+from orchestrator.records import RunRecord, TestRecord
+from orchestrator.runner.conductor import Conductor
+
+# So often (seconds) whoever looks is shown how the time passes.
+TICK = 1.0
+# So many tests are run again to confirm.
+MOST_CONFIRMED = 4
+_NEWS = (Judged, AnswersStored, Closed, Opened)
+_ENOUGH = "enough was known"
+_BOX = "the time box was over"
+
+Show = Callable[[Picture], None]
+
+
+def ignored(_: Picture) -> None:
+    """Nobody looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How far to go: a second wave, a second round; ``seed`` repeats the choice of agents."""
+
+    waves: bool = True
+    confirm: bool = True
+    extras: Extras = field(default_factory=Extras)
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How it ended: the outcome of its run, the run that confirmed, what was asked in the second wave."""
+
+    found: Found
+    outcome: Outcome
+    again: RunRecord | None
+    reruns: int
+    second: tuple[Block, ...]
+    stopped: Stopped
+    seconds: float
+
+
+@dataclass(slots=True)
+class _State:
+    """What has happened. ``news`` is set when there is something to look at."""
+
+    news: anyio.Event = field(default_factory=anyio.Event)
+    changed: bool = True
+    conductor: Conductor | None = None
+    outcome: Outcome | None = None
+    again: RunRecord | None = None
+    again_conductor: Conductor | None = None
+    again_ended: bool = False
+    reruns: int = 0
+    before: dict[CellKey, Verdict] = field(default_factory=dict)
+    asked_more: bool = False
+    second: tuple[Block, ...] = ()
+    ended_cells: int = -1
+    last_news: float = 0.0
+
+
+class Course:
+    """Takes one diagnosis to its end. Build it, then await :meth:`go` once; the plan's lease is held.
+
+    ``began`` is monotonic: the time box counts from there.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        run: RunRecord,
+        asked: Asked,
+        blocks: Sequence[Block],
+        agents: Sequence[Agent],
+        terms: Terms,
+        show: Show,
+        began: float,
+    ) -> None:
+        self._session, self._run, self._asked = session, run, asked
+        self._blocks, self._agents, self._terms = blocks, agents, terms
+        self._show, self._began = show, began
+        self._state = _State(last_news=began)
+        self._tests, self._units = 0, run.facts.units
+
+    async def go(self, attend: Attend) -> Ended:
+        """Go on until enough is known, the box is over, or whoever attends stops it."""
+        stopped = Stopped.INTERRUPTED
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._conduct, attend)
+                stopped = await self._watch(tasks)
+                self._finish(_BOX if stopped is Stopped.TIME_BOX else _ENOUGH)
+        except BaseExceptionGroup as group:
+            raise telling(group) from group
+        state = self._state
+        assert state.outcome is not None  # noqa: S101 - the task has ended, and raised nothing
+        found = await self._look()
+        seconds = self._session.doors.clock.now() - self._began
+        self._show(picture(found, self._moment(), self._cost(), final=True))
+        return Ended(found, state.outcome, state.again, state.reruns, state.second, stopped, seconds)
+
+    # -- the runs ---------------------------------------------------------------------------------------
+
+    async def _conduct(self, attend: Attend) -> None:
+        @contextmanager
+        def attended(run: RunRecord) -> Iterator[Attendance]:
+            with attend(run) as attendance:
+                yield replace(attendance, listeners=(*attendance.listeners, self))
+
+        try:
+            self._state.outcome = await conduct(
+                self._session, self._run, attend=attended, hand=self._take_conductor, open_ended=True
+            )
+        finally:
+            self._wake()
+
+    def _take_conductor(self, conductor: Conductor) -> None:
+        self._state.conductor = conductor
+
+    async def _conduct_again(self, run: RunRecord) -> None:
+        @contextmanager
+        def attended(_: RunRecord) -> Iterator[Attendance]:
+            yield Attendance(listeners=(self,))
+
+        try:
+            await conduct(self._session, run, attend=attended, hand=self._take_again)
+        finally:
+            self._state.again_ended = True
+            self._wake()
+
+    def _take_again(self, conductor: Conductor) -> None:
+        """It ends when all has come, or when it is told to."""
+        self._state.again_conductor = conductor
+
+    def _finish(self, why: str) -> None:
+        for conductor in (self._state.conductor, self._state.again_conductor):
+            if conductor is not None:
+                conductor.finish(why)
+
+    # -- what comes -------------------------------------------------------------------------------------
+
+    def hear(self, event: Event) -> None:
+        """A listener of both runs."""
+        if isinstance(event.fact, _NEWS):
+            self._wake()
+
+    def _wake(self) -> None:
+        self._state.changed = True
+        self._state.news.set()
+
+    async def _look(self) -> Found:
+        state, store = self._state, self._session.doors.store
+        state.changed = False
+        run = await store.run(self._run.id)
+        first = await gathered(store, run)
+        second = None
+        if state.again is not None:
+            seen = await gathered(store, state.again)
+            second = Round(seen.cells, seen.names)
+        found = Found.of(run.id, self._asked, Round(first.cells, first.names), second, state.before)
+        self._tests = (await store.counts(run.id)).created + state.reruns
+        self._units = run.facts.units + (0.0 if state.again is None else state.again.facts.units)
+        ended = len(found.cells) - found.open + len(found.again)
+        if ended != state.ended_cells:
+            state.ended_cells, state.last_news = ended, self._session.doors.clock.now()
+        return found
+
+    def _moment(self) -> Moment:
+        state, now = self._state, self._session.doors.clock.now()
+        return Moment(
+            elapsed=now - self._began,
+            quiet=now - state.last_news,
+            waves=self._terms.waves,
+            confirm=self._terms.confirm,
+            asked_more=state.asked_more,
+            confirming=state.again is not None and not state.again_ended,
+            confirmed=state.again_ended,
+        )
+
+    def _cost(self) -> Cost:
+        agents = {agent.id for agent in self._asked.agents}
+        agents |= {one for block in self._state.second for one in block.agents}
+        return Cost(self._tests, len(agents), self._units, float(MOST_UNITS))
+
+    # -- what is done -----------------------------------------------------------------------------------
+
+    async def _watch(self, tasks: TaskGroup) -> Stopped:
+        state, clock = self._state, self._session.doors.clock
+        found = await self._look()
+        while state.outcome is None:
+            if state.changed:
+                found = await self._look()
+            moment = self._moment()
+            self._show(picture(found, moment, self._cost()))
+            step = following(found, moment)
+            if step.stopped is not None:
+                return step.stopped
+            if step.steps:
+                await self._do(step, found, tasks)
+                continue
+            if not state.changed:
+                with clock.move_on_after(TICK):
+                    await state.news.wait()
+                state.news = anyio.Event()
+        return Stopped.INTERRUPTED if state.outcome.exit_code > Exit.BUSY else Stopped.ALL_ASKED
+
+    async def _do(self, step: Next, found: Found, tasks: TaskGroup) -> None:
+        for one in step.steps:
+            if one is Do.ASK_MORE:
+                await self._ask_more(found)
+            elif one is Do.CONFIRM:
+                await self._confirm(found, tasks)
+
+    async def _ask_more(self, found: Found) -> None:
+        """The second wave, as far as it is within the ceilings."""
+        state = self._state
+        state.asked_more = True
+        planned = self._run.facts.planned
+        left = MOST_TESTS - (planned.tests if planned is not None else 0)
+        blocks = second_wave(found, self._blocks, self._agents, self._terms.extras, self._terms.seed, left)
+        while blocks:
+            specs = self._specs(blocks)
+            units = units_of(specs, self._agents)
+            if self._run.facts.units + units <= MOST_UNITS:
+                if state.conductor is not None and await state.conductor.extend(specs, units):
+                    state.second = blocks
+                    self._wake()
+                return
+            blocks = blocks[:-1]
+
+    def _specs(self, blocks: Sequence[Block]) -> tuple[Spec, ...]:
+        frame = Frame(self._run.plan, self._run.api.value, self._asked.box)
+        try:
+            plan = parse_plan(plan_text(frame, blocks), "diagnose.yaml", None, environ={})
+            return expand(plan, self._agents, seed=self._terms.seed).specs
+        except PlanInvalid as problem:  # of what we made ourselves, from what was tested already
+            raise AssertionError(f"the second wave is no plan: {problem.message}") from problem
+
+    async def _confirm(self, found: Found, tasks: TaskGroup) -> None:
+        """Run what fails once more, by the ids of its tests."""
+        state, session = self._state, self._session
+        tests = await session.doors.store.tests(self._run.id)
+        keys = _to_confirm(found, tests)
+        moment = self._moment()
+        state.before = verdicts_of(found.cells)
+        left = max(1.0, self._asked.box - moment.elapsed)
+        parent = await session.doors.store.run(self._run.id)
+        parent = replace(parent, settings=replace(parent.settings, deadline=left))
+        try:
+            again = await store_rerun(session, parent, Wishes(urgent=True), failed=False, only=keys)
+        except UsageProblem:  # no test has an id: its creation was lost
+            state.again_ended = True
+            return
+        state.again, state.reruns = again, len(keys)
+        tasks.start_soon(self._conduct_again, again)
+        self._wake()
+
+
+def _to_confirm(found: Found, tests: Sequence[TestRecord]) -> list[str]:
+    """The specs with what the incident is about that fails, those with most failures first."""
+    failing: dict[str, int] = {}
+    for one in found.bad:
+        if one.record.spec is not None:
+            weight = 100 if one.record.test in found.asked.main else 1
+            failing[one.record.spec] = failing.get(one.record.spec, 0) + weight
+    known = {test.spec.key for test in tests if test.test_id is not None}
+    order = sorted((key for key in failing if key in known), key=lambda key: -failing[key])
+    return order[:MOST_CONFIRMED]
