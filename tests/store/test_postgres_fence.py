@@ -14,13 +14,14 @@ from builders import make_answer
 from postgres_server import PostgresServer
 from stores import RUN, answered, migrated, sent, stored_run
 
-from orchestrator.errors import Exit, LostRun
+from orchestrator.errors import Exit, LostRun, StoreProblem
 from orchestrator.events import Adopted, Event, Lost
 from orchestrator.lifecycle import SpecState
 from orchestrator.records import RunFacts, RunState, TestEnd
 from orchestrator.store.base import Store
 from orchestrator.store.opening import Opened, open_store
 from orchestrator.store.postgres import engine as engines
+from orchestrator.store.postgres import link as links
 from orchestrator.store.postgres import store as stores
 from orchestrator.store.postgres.engine import PostgresEngine
 from orchestrator.store.postgres.store import PostgresStore
@@ -181,6 +182,20 @@ async def check_that_a_takeover_waits(postgres: PostgresServer, url: str) -> Non
 
 async def test_a_takeover_waits_for_a_write_under_way(postgres: PostgresServer, url: str) -> None:
     await check_that_a_takeover_waits(postgres, url)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+async def test_who_stands_still_in_a_transaction_holds_up_nobody_for_long(
+    url: str, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(links, "SESSION", links.SESSION.replace("'10s'", "'500ms'"))
+    async with two(url) as (mine, theirs):
+        assert await mine.claim(RUN, "a")
+        over(url)
+        with pytest.raises(StoreProblem, match="idle"), mine._engine.transaction() as db:
+            mine._engine.run_number(db, RUN)
+            db.executemany("INSERT INTO probe (x) VALUES (?)", [(1,)] * rows)
+            assert await theirs.claim(RUN, "b"), "it took as long as the other was allowed to stay idle"
 
 
 @pytest.mark.parametrize("lock", ["", "FOR KEY SHARE"])

@@ -87,6 +87,8 @@ class World:
         self._started: list[subprocess.Popen[str]] = []
         self.origin = ""
         self.store = folder / "store" / "runs.db"
+        # What every command is given besides.
+        self.variables: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -126,6 +128,7 @@ class World:
             "PYTHONWARNINGS": "error",
             "TE_TOKEN": TOKEN,
             VARIABLE: str(self.pace),
+            **self.variables,
             **more,
         }
 
@@ -136,7 +139,7 @@ class World:
         return place
 
     def start(
-        self, *arguments: str | Path, store: Path | None = None, **options: Any
+        self, *arguments: str | Path, store: Path | str | None = None, **options: Any
     ) -> subprocess.Popen[str]:
         """Start ``orchestrator ARGUMENTS`` with this world's origin and store.
 

@@ -34,6 +34,9 @@ SESSION = (
     "SET idle_in_transaction_session_timeout = '10s'; SET timezone = 'UTC'; "
     "SET default_transaction_isolation = 'read committed'; SET standard_conforming_strings = on"
 )
+# No transaction takes so long, whatever it does; since version 17.
+WHOLE = "SET transaction_timeout = '60s'"
+WHOLE_SINCE = 170000
 # What may succeed in a moment: no connection, shutting down or starting, too many connections, cancelled or
 # timed out, a lock not got, a deadlock, a standby that is not the primary yet.
 _PASSING = frozenset({"57014", "57P01", "57P02", "57P03", "57P05", "40001", "40P01", "55P03", "53300"})
@@ -67,13 +70,18 @@ class Session:
             return self.raw.execute(translated(sql), cleaned)
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Cursor:
-        """The same statement for each; all of them are sent before the first answer is waited for."""
+        """The same statement for each; all of them are sent before the first answer is waited for.
+
+        After several statements sent at once the server does not notice that a client stays idle in its
+        transaction; after one more that it answers, it does.
+        """
         every = list(parameters)
         if len(every) == 1:
             return self.execute(sql, every[0])
         cursor = self.raw.cursor()
         if every:
             cursor.executemany(translated(sql), every)
+            self.raw.execute("SELECT 1")
         return cursor
 
     def load(self, table: str, columns: str, rows: Iterable[Row]) -> None:
@@ -136,6 +144,8 @@ class Link:
             )
             try:
                 raw.execute(SESSION.encode())
+                if raw.info.server_version >= WHOLE_SINCE:
+                    raw.execute(WHOLE.encode())
             except BaseException:
                 raw.close()
                 raise
