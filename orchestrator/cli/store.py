@@ -45,6 +45,22 @@ def info(as_json: bool, store: str | None) -> None:
 
 
 @store.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("--run", "runs", multiple=True, metavar="RUN", help="Only this run (repeatable).")
+@click.option("--organization", default="", metavar="NAME", help="Whose the runs are in a shared database.")
+def copy(source: str, target: str, runs: tuple[str, ...], organization: str) -> None:
+    """Copy runs from one store into another, files and databases.
+
+    Each run is copied as a whole, and proved to have arrived as it is. What is there already is left alone,
+    so it can be repeated. A run that goes on is not copied; one that was killed is interrupted in the copy.
+    """
+    from orchestrator.cli.bodies import store as body  # noqa: PLC0415 - start-up stays light
+
+    body.copy(source, target, runs, organization=organization)
+
+
+@store.command()
 @store_option
 def migrate(store: str | None) -> None:
     """Make the tables of a database, or bring them to this version.

@@ -369,6 +369,16 @@ class Tenure(Protocol):
         those that were taken. What was found otherwise meanwhile stays as it is."""
 
 
+class Exchange(Protocol):
+    """Runs go from one store into another."""
+
+    async def take_from(self, source: Exchange, run: str) -> bool:
+        """Take a run of another store as it is there, and what was learned of latencies; whether it is new.
+
+        Raises ``UsageProblem`` where there is another run of this id, ``StoreProblem``.
+        """
+
+
 class Store(Journal, Archive, Tenure, Outbox, Protocol):
     """What one who conducts a run needs of a store, and one who tells of it.
 
@@ -379,7 +389,7 @@ class Store(Journal, Archive, Tenure, Outbox, Protocol):
     def patience(self) -> float: ...
 
 
-class WholeStore(Store, Upkeep, Listing, Protocol):
+class WholeStore(Store, Exchange, Upkeep, Listing, Protocol):
     """All of it."""
 
 

@@ -79,15 +79,11 @@ def test_a_run_is_kept_and_every_command_reads_it(world: World, url: str) -> Non
 
 
 def test_a_second_run_of_the_plan_is_refused_on_every_host(world: World, url: str) -> None:
+    world.variables["ORCHESTRATOR_STORE_TENURE"] = "600"
     plan = world.plan(plan_text(sites=2))
     first = world.start("run", plan, store=url, PROCESS_STOP="created.after:1")
     stands_still(first)
-    for command in (
-        ("run", plan),
-        ("resume", "last"),
-        ("rerun", "last"),
-        ("reconcile", "last", "--give-up", "0"),
-    ):
+    for command in (("run", plan), ("resume", "last"), ("reconcile", "last", "--give-up", "0")):
         second = world.do(*command, store=url)
         assert second.code == 5, str(second)
         assert f"process {first.pid} on " in second.err
@@ -149,3 +145,27 @@ def test_a_run_outlives_a_crash_of_its_database(world: World, postgres: Postgres
         done = ended(run)
         assert done.code == 0, str(done)
         whole(world, url)
+
+
+DOCUMENTS = (
+    "show last --json",
+    "results last --format jsonl",
+    "report last --format json",
+    "explain last --json",
+)
+
+
+def test_a_run_says_the_same_in_a_database_and_in_a_file_that_it_was_copied_to(
+    world: World, url: str
+) -> None:
+    done = world.do("run", world.plan(plan_text(sites=2)), "--json")
+    assert done.code == 0, str(done)
+    back = world.folder / "back.db"
+    for source, target in ((world.store, url), (url, back)):
+        copied = world.do("store", "copy", source, target)
+        assert copied.code == 0, str(copied)
+        assert copied.out.startswith("copied ")
+    for document in DOCUMENTS:
+        here, there, again = (world.do(*document.split(), store=store) for store in (world.store, url, back))
+        assert here.code == 0, str(here)
+        assert here.out == there.out == again.out, document

@@ -192,10 +192,15 @@ async def test_who_stands_still_in_a_transaction_holds_up_nobody_for_long(
     async with two(url) as (mine, theirs):
         assert await mine.claim(RUN, "a")
         over(url)
-        with pytest.raises(StoreProblem, match="idle"), mine._engine.transaction() as db:
-            mine._engine.run_number(db, RUN)
-            db.executemany("INSERT INTO probe (x) VALUES (?)", [(1,)] * rows)
-            assert await theirs.claim(RUN, "b"), "it took as long as the other was allowed to stay idle"
+        with pytest.raises(StoreProblem, match="idle"):
+            await stands_still(mine, theirs, rows)
+
+
+async def stands_still(mine: PostgresStore, theirs: PostgresStore, rows: int) -> None:
+    with mine._engine.transaction() as db:
+        mine._engine.run_number(db, RUN)
+        db.executemany("INSERT INTO probe (x) VALUES (?)", [(1,)] * rows)
+        assert await theirs.claim(RUN, "b"), "it took as long as the other was allowed to stay idle"
 
 
 @pytest.mark.parametrize("lock", ["", "FOR KEY SHARE"])

@@ -149,7 +149,7 @@ class World:
         command = [sys.executable, str(SUPPORT / "process_command.py"), *map(str, arguments)]
         if arguments[0] in {"run", "resume", "rerun", "check", "submit", "worker"}:
             command += ["--base-url", self.origin]
-        if "--store" not in arguments and arguments[:2] != ("notify", "test"):
+        if "--store" not in arguments and arguments[:2] not in {("notify", "test"), ("store", "copy")}:
             command += ["--store", str(store or self.store)]
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(

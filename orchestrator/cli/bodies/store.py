@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import click
 
+from orchestrator.actions import copying
 from orchestrator.actions import prune as pruning
+from orchestrator.actions.copying import Copied
 from orchestrator.actions.prune import Choice, Rule
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, set_up_logging
 from orchestrator.clock import LoopClock
@@ -16,7 +18,14 @@ from orchestrator.errors import UsageProblem
 from orchestrator.holdings import Holdings
 from orchestrator.report.upkeep import Pruned, holdings_document
 from orchestrator.safe import terminal
-from orchestrator.store.opening import is_server, maintain_store, migrate_store, pick_store, server_url
+from orchestrator.store.opening import (
+    is_server,
+    maintain_store,
+    migrate_store,
+    open_store,
+    pick_store,
+    server_url,
+)
 from orchestrator.terminal.console import make_console, say
 from orchestrator.terminal.upkeep import print_holdings
 from orchestrator.worker.engine import install
@@ -35,6 +44,25 @@ def info(*, as_json: bool, store: str | None) -> None:
         print_json(holdings_document(holds))
     else:
         print_holdings(make_console(sys.stdout), holds)
+
+
+def copy(source: str, target: str, runs: Sequence[str], *, organization: str) -> None:
+    """Copy, and tell run by run."""
+    set_up_logging()
+    there, here = pick_store(source, {}), pick_store(target, {})
+
+    def told(run: str, new: bool) -> None:
+        click.echo(f"{'copied' if new else 'there already'} {run}")
+
+    async def work() -> Copied:
+        async with (
+            open_store(there, make=False) as old,
+            open_store(here, organization=organization) as new,
+        ):
+            return await copying.copy(old, new, runs, told=told)
+
+    if not (done := run_async(work)).taken and not done.there:
+        click.echo("nothing to copy")
 
 
 def migrate(store: str | None) -> None:

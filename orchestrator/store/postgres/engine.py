@@ -14,7 +14,7 @@ import psycopg
 
 from orchestrator.errors import LostRun, StoreProblem
 from orchestrator.store.postgres.address import Address
-from orchestrator.store.postgres.link import Away, Link, Session
+from orchestrator.store.postgres.link import WHOLE_SINCE, Away, Link, Session
 from orchestrator.store.postgres.schema import migrations
 from orchestrator.store.sql.engine import Db
 from orchestrator.store.sql.rows import Row
@@ -151,6 +151,12 @@ class PostgresEngine:
     def add_answers(self, db: Db, columns: str, rows: Sequence[Row]) -> int:
         """Insert those answers that are not there yet; how many there were."""
         return _session(db).add_answers(columns, rows)
+
+    def unhurried(self, db: Db) -> None:
+        """This transaction may take long."""
+        db.execute("SET LOCAL statement_timeout = 0")
+        if _session(db).raw.info.server_version >= WHOLE_SINCE:
+            db.execute("SET LOCAL transaction_timeout = 0")
 
     def prove_writable(self, db: Db) -> None:
         """Write a row and take it back."""

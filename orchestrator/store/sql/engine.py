@@ -82,6 +82,9 @@ class Engine(Protocol):
     def add_answers(self, db: Db, columns: str, rows: Sequence[Row]) -> int:
         """Insert those answers that are not there yet; how many there were."""
 
+    def unhurried(self, db: Db) -> None:
+        """This transaction may take long."""
+
     def prove_writable(self, db: Db) -> None:
         """Write something and take it back."""
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from orchestrator.errors import UsageProblem
 from orchestrator.holdings import Holding, Holdings, RunOutline, Size, by_plan
 from orchestrator.records import FINISHED, RunState
-from orchestrator.store.sql import rows
+from orchestrator.store.base import Exchange
+from orchestrator.store.sql import copying, rows
 from orchestrator.store.sql.engine import Db, marks
 from orchestrator.store.sql.journal import SqlJournal
 from orchestrator.store.sql.listing import SqlListing
@@ -113,6 +115,28 @@ class SqlUpkeep(SqlJournal, SqlListing):
         runs = [(run, await self._held(run.id)) for run in await self.outlines()]
         plans = by_plan(runs, size.bytes - size.free)
         return Holdings(about.place, about.engine, self._engine.schema, size, plans)
+
+    async def take_from(self, source: Exchange, run: str) -> bool:
+        """Take a run of another store as it is there, in one transaction."""
+        if not isinstance(source, SqlUpkeep):
+            raise UsageProblem("runs cannot be copied out of a store of this kind")
+        there = source._engine  # noqa: SLF001 - it is one of us
+
+        def work(db: Db) -> bool:
+            self._engine.unhurried(db)
+            with there.reading() as old:
+                known = copying.digest(db, run)
+                if known is not None and known != copying.digest(old, run):
+                    raise UsageProblem(
+                        f"{self._engine.place} has another run {run}",
+                        hint="it went on there, or it went on here: look at both with `orchestrator show`",
+                    )
+                copying.add_learned(db, copying.learned(old))
+                if known is None:
+                    copying.copy_run(old, db, self._engine, run)
+            return known is None
+
+        return await self._write(work)
 
     async def _held(self, run: str) -> Holding:
         return await self._read(lambda db: _holding(db, run))

@@ -231,6 +231,9 @@ class Database:
         sql = f"INSERT INTO answers ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"
         return db.executemany(sql, rows).rowcount
 
+    def unhurried(self, db: Db) -> None:
+        """It may take as long as it likes."""
+
     def prove_writable(self, db: Db) -> None:
         """Write to the disk and take it back."""
         db.execute("CREATE TABLE probe (x)")
