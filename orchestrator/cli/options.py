@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -15,11 +16,39 @@ from orchestrator.model import Api
 
 Command = Callable[..., None]
 
-store_option = click.option(
-    "--store",
-    metavar="PATH",
-    help="Where runs are kept, a file or postgresql://HOST/DATABASE [env: ORCHESTRATOR_STORE].",
-)
+
+def _allow(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    context.meta[parameter.name] = given
+
+
+def _named(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    """The store; a database of which nobody wants proof says so in its URL."""
+    del parameter
+    named = given or os.environ.get("ORCHESTRATOR_STORE", "")
+    if not context.meta.get("allow_plain_database") or not named.strip().startswith("postgres"):
+        return given
+    return f"{named}{'&' if '?' in named else '?'}allow_plain_database=1"
+
+
+def store_option(command: Command) -> Command:
+    """Where runs are kept, and how safely that is reached."""
+    place = click.option(
+        "--store",
+        metavar="PATH",
+        callback=_named,
+        help="Where runs are kept, a file or postgresql://HOST/DATABASE [env: ORCHESTRATOR_STORE].",
+    )
+    plain = click.option(
+        "--allow-plain-database",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_allow,
+        help="Reach a database beyond this host without proof that it is the one.",
+    )
+    return place(plain(command))
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 verbose_option = click.option(
     "-v", "--verbose", is_flag=True, help="Tell requests, budgets, waits and every reason too."

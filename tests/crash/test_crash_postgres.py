@@ -118,16 +118,17 @@ def test_who_wakes_up_after_another_host_took_over_writes_nothing_and_its_test_i
     sleeper = world.start("run", plan, store=url, PROCESS_STOP="created.before:2")
     stands_still(sleeper)
     going_on = world.do("resume", "last", "--wait", store=url)
-    assert going_on.code == 3, "one creation has no answer yet"
-    assert states(url) == {"complete": 2, "unknown": 1}
+    assert going_on.code == 3, "a creation has no answer yet"
+    lost = states(url)["unknown"]
+    assert 1 <= lost <= 2, "more than were on their way"
+    assert states(url) == {"complete": 3 - lost, "unknown": lost}
     before = asked(url, "SELECT count(*), max(n) FROM events")
     sleeper.send_signal(signal.SIGCONT)
     woken = ended(sleeper)
     assert woken.code == 5, str(woken)
     assert "goes on with it" in woken.err
     assert asked(url, "SELECT count(*), max(n) FROM events") == before
-    [(test_id,)] = asked(url, "SELECT test_id FROM late")
-    assert test_id in {str(test["id"]) for test in world.creations()} or len(world.creations()) == 3
+    assert len(asked(url, "SELECT test_id FROM late")) == lost
     adopted = world.do("resume", "last", store=url)
     assert adopted.code == 0, str(adopted)
     whole(world, url)

@@ -10,6 +10,7 @@ from importlib import resources
 
 from orchestrator.errors import StoreProblem
 from orchestrator.store.postgres.link import SCHEMA, Session
+from orchestrator.store.sql.engine import Db
 
 # Numbers of rows begin with a day; a part of a table takes those of so many days.
 PARTS = {"answers": 1, "events": 1, "cells": 7}
@@ -63,6 +64,11 @@ def applied(db: Session) -> dict[str, str]:
 
 def check(db: Session, place: str) -> None:
     """Raise :class:`StoreProblem` unless this version can use the database as it is."""
+    version = db.raw.info.server_version
+    if version < OLDEST:
+        raise StoreProblem(
+            f"store {place}: PostgreSQL {version // 10000} is too old", hint=f"use {OLDEST // 10000} or newer"
+        )
     has, known = applied(db), [one.name for one in migrations()]
     missing = [name for name in known if name not in has]
     if missing:
@@ -87,7 +93,9 @@ def migrate(db: Session) -> list[str]:
     done: list[str] = []
     with db.raw.transaction():
         db.execute(_LOCK)
-        db.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        # Not IF NOT EXISTS: who may make no schema may still use one that was made for it.
+        if db.execute("SELECT to_regnamespace(?)", (SCHEMA,)).fetchone()[0] is None:
+            db.execute(f"CREATE SCHEMA {SCHEMA}")
         db.execute(_KEPT)
         has = applied(db)
         for one in migrations():
@@ -100,7 +108,14 @@ def migrate(db: Session) -> list[str]:
             for statement in statements(one.script):
                 db.raw.execute(statement.encode())
             done.append(_remember(db, one))
+    give_rights(db)
     return done
+
+
+def give_rights(db: Session) -> None:
+    """Give the roles that there are what each of them may do."""
+    script = (resources.files("orchestrator.store.postgres") / "rights.sql").read_text("utf-8")
+    db.raw.execute(script.encode())
 
 
 def _remember(db: Session, one: Migration) -> str:
@@ -127,7 +142,7 @@ def is_owner(db: Session) -> bool:
     return found is not None and bool(found[0])
 
 
-def today(db: Session) -> int:
+def today(db: Db) -> int:
     """The day by the database's clock, counted from 1970."""
     return int(db.execute("SELECT day_today()").fetchone()[0])
 
@@ -154,7 +169,7 @@ def part(table: str, day: int) -> Part:
     return Part(table, f"{table}_{first}", first, first + days)
 
 
-def parts(db: Session, tables: Sequence[str] = tuple(PARTS)) -> list[Part]:
+def parts(db: Db, tables: Sequence[str] = tuple(PARTS)) -> list[Part]:
     """The parts that there are, oldest first."""
     found = db.execute(
         "SELECT parent.relname, child.relname FROM pg_inherits "
@@ -189,13 +204,33 @@ def maintain(db: Session, ahead: int = DAYS_AHEAD) -> list[str]:
     return made
 
 
-def days_ahead(db: Session) -> int:
+def days_ahead(db: Db) -> int:
     """For how many days after today every table has a part; -1 where today's is missing."""
     there, day = {one.name for one in parts(db)}, today(db)
     n = 0
     while all(part(table, day + n).name in there for table in PARTS):
         n += 1
     return n - 1
+
+
+def cautions(db: Db) -> list[str]:
+    """What of a database should be put right, in words."""
+    told: list[str] = []
+    ahead = days_ahead(db)
+    if ahead < FEW_DAYS:
+        told.append(
+            f"its tables have parts for {max(0, ahead + 1)} days: run `orchestrator store maintain` daily"
+        )
+    standbys, safe = db.execute(
+        "SELECT count(*), count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) FROM pg_stat_replication"
+    ).fetchone()
+    if standbys and not safe:
+        told.append(
+            "no standby is synchronous: a failover may forget what was paid for (synchronous_standby_names)"
+        )
+    if db.execute("SHOW synchronous_commit").fetchone()[0] == "off":
+        told.append("synchronous_commit is off: a crash may forget what was paid for")
+    return told
 
 
 def drop_one(db: Session) -> bool:

@@ -13,7 +13,7 @@ from orchestrator.events import Adopted, Event
 from orchestrator.holdings import Size
 from orchestrator.lifecycle import SpecState
 from orchestrator.records import RunRecord
-from orchestrator.store.base import LateTest
+from orchestrator.store.base import About, LateTest
 from orchestrator.store.postgres import schema
 from orchestrator.store.postgres.address import Address
 from orchestrator.store.postgres.engine import PostgresEngine
@@ -224,6 +224,11 @@ class PostgresStore(SqlUpkeep):
         """Runs of this process are its organization's."""
         db.execute("UPDATE runs SET organization = ? WHERE id = ?", (rows.safe(self.organization), run.id))
         return super()._number_of_new(db, run)
+
+    async def about(self) -> About:
+        """What this store is, and what of it should be put right."""
+        told = await self._read(schema.cautions)
+        return About(self._engine.place, self._engine.kind, "; ".join(told) or None)
 
     # -- space ------------------------------------------------------------------------------------------
 
