@@ -21,6 +21,9 @@ from orchestrator.store.sql.rows import Row
 
 # While it is not known what became of a transaction, the server is asked so often (seconds).
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+# Cells that are written at once.
+CELLS = 1000
+_CELL = "(CAST(? AS text), CAST(? AS text), CAST(? AS text), CAST(? AS text))"
 # What fences a run in: with it nobody takes the run over while this transaction is under way. A weaker lock
 # (KEY SHARE) would let them.
 _FENCE = "SELECT n, epoch, leased_until > clock_timestamp(), owner FROM runs WHERE id = ? FOR SHARE"
@@ -151,6 +154,18 @@ class PostgresEngine:
     def add_answers(self, db: Db, columns: str, rows: Sequence[Row]) -> int:
         """Insert those answers that are not there yet; how many there were."""
         return _session(db).add_answers(columns, rows)
+
+    def set_cells(self, db: Db, spec_n: int, cells: Sequence[Row]) -> None:
+        """Write the cells of a spec, in one statement."""
+        for first in range(0, len(cells), CELLS):
+            some = cells[first : first + CELLS]
+            values = ", ".join([_CELL] * len(some))
+            db.execute(
+                "UPDATE cells SET state = new.state, verdict = new.verdict, reasons = new.reasons "
+                f"FROM (VALUES {values}) AS new (state, verdict, reasons, agent_id) "
+                "WHERE cells.spec_n = ? AND cells.agent_id = new.agent_id",
+                [*(value for cell in some for value in cell), spec_n],
+            )
 
     def unhurried(self, db: Db) -> None:
         """This transaction may take long."""

@@ -115,7 +115,9 @@ def migrate(db: Session) -> list[str]:
 def give_rights(db: Session) -> None:
     """Give the roles that there are what each of them may do."""
     script = (resources.files("orchestrator.store.postgres") / "rights.sql").read_text("utf-8")
-    db.raw.execute(script.encode())
+    with db.raw.transaction():
+        db.execute(_LOCK)  # two who change the rights of one table at once fail
+        db.raw.execute(script.encode())
 
 
 def _remember(db: Session, one: Migration) -> str:

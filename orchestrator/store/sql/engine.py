@@ -82,6 +82,9 @@ class Engine(Protocol):
     def add_answers(self, db: Db, columns: str, rows: Sequence[Row]) -> int:
         """Insert those answers that are not there yet; how many there were."""
 
+    def set_cells(self, db: Db, spec_n: int, cells: Sequence[Row]) -> None:
+        """Write state, verdict, reasons of the cells of a spec, each row with its agent."""
+
     def unhurried(self, db: Db) -> None:
         """This transaction may take long."""
 

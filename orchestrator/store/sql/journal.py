@@ -22,6 +22,9 @@ from orchestrator.store.sql.outbox import KeepsNotices
 
 T = TypeVar("T")
 
+# Numbers of specs that are remembered: of two large runs.
+NUMBERS = 20_000
+
 
 def _move(db: Db, spec_n: int, state: SpecState, columns: Mapping[str, object]) -> None:
     """Change the state by the table of moves, whatever other process may have done meanwhile."""
@@ -45,16 +48,9 @@ def _move_back(db: Db, spec_n: int, state: SpecState, error: str | None = None) 
         _reopen_cells(db, spec_n, but=COLLECTED)
 
 
-def _spec_number(db: Db, run_n: int, run: str, key: str) -> int:
-    row = db.execute("SELECT n FROM specs WHERE run_n = ? AND key = ?", (run_n, key)).fetchone()
-    if row is None:
-        raise no_spec(run, key)
-    return int(row[0])
-
-
-def _close(db: Db, spec_n: int, end: TestEnd, at: float) -> None:
+def _close(engine: Engine, db: Db, spec_n: int, end: TestEnd, at: float) -> None:
     _move(db, spec_n, end.state, {"closed": at, "error": rows.safe(end.error)})
-    _set_cells(db, spec_n, end.cells)
+    engine.set_cells(db, spec_n, _cell_rows(end.cells))
 
 
 def _reopen_cells(db: Db, spec_n: int, *, but: Collection[CellState] = ()) -> None:
@@ -66,21 +62,16 @@ def _reopen_cells(db: Db, spec_n: int, *, but: Collection[CellState] = ()) -> No
     )
 
 
-def _set_cells(db: Db, spec_n: int, cells: Iterable[CellResult]) -> None:
-    changed = [
+def _cell_rows(cells: Iterable[CellResult]) -> list[rows.Row]:
+    return [
         (
             cell.state.value,
             cell.verdict.value,
             rows.dump(cell.reasons) if cell.reasons else None,
-            spec_n,
-            cell.agent_id,
+            rows.safe(cell.agent_id),
         )
         for cell in cells
     ]
-    if changed:
-        db.executemany(
-            "UPDATE cells SET state = ?, verdict = ?, reasons = ? WHERE spec_n = ? AND agent_id = ?", changed
-        )
 
 
 def _add_events(db: Db, run_n: int, events: Sequence[Event]) -> None:
@@ -101,6 +92,7 @@ class SqlJournal(SqlArchive, KeepsNotices):
         seconds."""
         super().__init__(engine, offload, pause)
         self._group = GroupCommit(engine, writes or offload, pause)
+        self._numbers: dict[tuple[int, str], int] = {}
 
     @property
     def patience(self) -> float:
@@ -122,7 +114,20 @@ class SqlJournal(SqlArchive, KeepsNotices):
         run_n = self._engine.run_number(db, run)
         if run_n is None:
             raise no_spec(run, key)
-        return _spec_number(db, run_n, run, key), run_n
+        return self._spec_number(db, run_n, run, key), run_n
+
+    def _spec_number(self, db: Db, run_n: int, run: str, key: str) -> int:
+        """The number of a spec. It never changes: it is asked for once, as long as there is room for it."""
+        known = self._numbers.get((run_n, key))
+        if known is not None:
+            return known
+        row = db.execute("SELECT n FROM specs WHERE run_n = ? AND key = ?", (run_n, key)).fetchone()
+        if row is None:
+            raise no_spec(run, key)
+        if len(self._numbers) >= NUMBERS:
+            self._numbers.clear()
+        self._numbers[run_n, key] = int(row[0])
+        return int(row[0])
 
     async def create_run(
         self, run: RunRecord, specs: Sequence[TestRecord], not_run: Sequence[NotRun], agents: Sequence[Agent]
@@ -266,7 +271,7 @@ class SqlJournal(SqlArchive, KeepsNotices):
         def work(db: Db) -> None:
             run_n = self._run(db, run)
             for key in keys:
-                _move_back(db, _spec_number(db, run_n, run, key), state)
+                _move_back(db, self._spec_number(db, run_n, run, key), state)
 
         await self._write(work)
 
@@ -323,7 +328,7 @@ class SqlJournal(SqlArchive, KeepsNotices):
     ) -> None:
         def work(db: Db) -> None:
             spec_n, run_n = self._spec(db, run, key)
-            _close(db, spec_n, TestEnd(key, state, tuple(cells), error), at)
+            _close(self._engine, db, spec_n, TestEnd(key, state, tuple(cells), error), at)
             _add_events(db, run_n, events)
 
         await self._write(work)
@@ -334,7 +339,7 @@ class SqlJournal(SqlArchive, KeepsNotices):
         def work(db: Db) -> None:
             run_n = self._run(db, run)
             for end in ends:
-                _close(db, _spec_number(db, run_n, run, end.key), end, at)
+                _close(self._engine, db, self._spec_number(db, run_n, run, end.key), end, at)
             _add_events(db, run_n, events)
 
         await self._write(work)
@@ -354,7 +359,7 @@ class SqlJournal(SqlArchive, KeepsNotices):
                 f"spec_n, {rows.ANSWER_COLUMNS}",
                 [(spec_n, *rows.answer_row(answer)) for answer in answers],
             )
-            _set_cells(db, spec_n, cells)
+            self._engine.set_cells(db, spec_n, _cell_rows(cells))
             _add_events(db, run_n, events)
             return added
 

@@ -231,6 +231,12 @@ class Database:
         sql = f"INSERT INTO answers ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"
         return db.executemany(sql, rows).rowcount
 
+    def set_cells(self, db: Db, spec_n: int, cells: Sequence[Row]) -> None:
+        """Write the cells of a spec."""
+        sql = "UPDATE cells SET state = ?, verdict = ?, reasons = ? WHERE agent_id = ? AND spec_n = ?"
+        if cells:
+            db.executemany(sql, ((*cell, spec_n) for cell in cells))
+
     def unhurried(self, db: Db) -> None:
         """It may take as long as it likes."""
 
