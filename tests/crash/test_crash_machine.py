@@ -38,6 +38,7 @@ from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Wire
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings as World
+from orchestrator.store.base import WholeStore
 from orchestrator.store.sqlite.store import SqliteStore
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.verdict.expect import judge_cell, parsed
@@ -99,7 +100,7 @@ class Lives(RuleBasedStateMachine):
         ids = iter(self.service.world.agents)
         self.agents = {agent: str(next(ids)) for agent in AGENTS}
         self.network = Network(self.service, self.clock)
-        self.store: SqliteStore | None = None
+        self.store: WholeStore | None = None
         self.session: asyncio.Task[Outcome] | None = None
         self.conductor: Conductor | None = None
         self.retries = False
@@ -133,9 +134,11 @@ class Lives(RuleBasedStateMachine):
         assert reply.status == 201, reply.body
         return str(json.loads(reply.body)["testId"])
 
+    # -- what each kind of store does in its own way ----------------------------------------------------
+
     def _open(self) -> None:
-        self.store = self._do(SqliteStore.open(self.path, virtual=True))
-        connection = self.store._engine.connection
+        store = self._do(SqliteStore.open(self.path, virtual=True))
+        self.store, connection = store, store._engine.connection
         # Durability is tested elsewhere; here a sync for each of thousands of commits is only slow.
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("CREATE TEMP TABLE moves (key TEXT, old TEXT, new TEXT)")
@@ -143,6 +146,19 @@ class Lives(RuleBasedStateMachine):
             "CREATE TEMP TRIGGER watch AFTER UPDATE OF state ON main.specs WHEN OLD.state <> NEW.state "
             "BEGIN INSERT INTO moves VALUES (NEW.key, OLD.state, NEW.state); END"
         )
+
+    def _ask(self, sql: str) -> list[Any]:
+        """What is stored, past everything that reads it."""
+        assert isinstance(self.store, SqliteStore)
+        return self.store._engine.connection.execute(sql).fetchall()
+
+    def _die(self) -> None:
+        """Nothing reaches the store any more; what was committed stays."""
+        assert isinstance(self.store, SqliteStore)
+        # SQLite refuses everything on a closed connection.
+        self.store._engine.connection.close()
+
+    # -- sessions, again --------------------------------------------------------------------------------
 
     def _start(self, policy: str) -> None:
         assert self.store is not None
@@ -219,9 +235,7 @@ class Lives(RuleBasedStateMachine):
         assert self.store is not None
         assert self.session is not None
         self._note_moves()
-        dead = self.store._engine
-        # SQLite refuses everything on a closed connection, so nothing is written any more.
-        dead.connection.close()
+        self._die()
         self.session.cancel()
         outcome = self._do(_settled(self.session))
         assert isinstance(outcome, asyncio.CancelledError | StoreProblem | BaseExceptionGroup), outcome
@@ -238,14 +252,12 @@ class Lives(RuleBasedStateMachine):
 
     def states(self) -> dict[str, str]:
         assert self.store is not None
-        rows = self.store._engine.connection.execute("SELECT key, state FROM specs ORDER BY position")
-        return dict(rows.fetchall())
+        return dict(self._ask("SELECT key, state FROM specs ORDER BY position"))
 
     def _note_moves(self) -> None:
         assert self.store is not None
-        connection = self.store._engine.connection
-        self.moves += connection.execute("SELECT key, old, new FROM moves").fetchall()
-        connection.execute("DELETE FROM moves")
+        self.moves += self._ask("SELECT key, old, new FROM moves")
+        self._ask("DELETE FROM moves")
 
     @invariant()
     def only_legal_moves_are_made(self) -> None:
@@ -330,9 +342,9 @@ class Lives(RuleBasedStateMachine):
         if self.store is None:
             return
         stored = Counter(
-            self.store._engine.connection.execute(
+            self._ask(
                 "SELECT key FROM answers JOIN specs ON specs.n = spec_n WHERE layer <> 'path-vis-detail'"
-            ).fetchall()
+            )
         )
         for spec in self.planned():
             if self.states().get(spec.key) == "complete":
@@ -351,7 +363,7 @@ class Lives(RuleBasedStateMachine):
                 self.session.cancel()
                 self._do(_settled(self.session))
             if self.store is not None:
-                self.store._engine.connection.close()
+                self._die()
             self.loop.close()
             self.folder.cleanup()
 
