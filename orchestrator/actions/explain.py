@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import UsageProblem
-from orchestrator.model import CellState
+from orchestrator.model import CellState, Verdict
 from orchestrator.near import folded, near
 from orchestrator.records import CellRecord, RunRecord, SpecName, TestRecord
 from orchestrator.report.stories import Explained, Story
@@ -49,12 +49,14 @@ async def explain(archive: Archive, run: RunRecord, cell: str, agent: str | None
             await archive.test(run.id, spec.key),
             [one for one in cells if agents is not None and one.spec == spec.key],
             [one for one in all_cells if one.spec == spec.key and one.state in _AWAITED],
+            [one for one in all_cells if agents is None and one.spec == spec.key and one.verdict in _BAD],
         )
         for spec in meant
     ]
     return Explained(run, tuple(stories), left_out)
 
 
+_BAD = (Verdict.FAIL, Verdict.WARN)
 _AWAITED = (CellState.PENDING, CellState.PARTIAL, CellState.MISSING)
 
 
@@ -89,6 +91,7 @@ async def _story(
     test: TestRecord,
     cells: Sequence[CellRecord],
     silent: Sequence[CellRecord],
+    bad: Sequence[CellRecord],
 ) -> Story:
     key, agents = test.spec.key, {one.agent_id for one in cells}
     answers = await archive.answers(run.id, key) if agents else ()
@@ -100,6 +103,7 @@ async def _story(
         tuple(one for one in mine if one.paths is not None),
         tuple(one for one in mine if one.paths is None),
         tuple(one.agent or one.agent_id for one in silent),
+        tuple(bad),
     )
 
 

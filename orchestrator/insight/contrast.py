@@ -13,6 +13,21 @@ MOST_LINES = 2
 _MOST_NAMED = 4
 _OF_TARGETS = frozenset({"target", "host", "server-ip", "dns-answer", NAME_SERVER})
 
+# Kinds of groups whose own names are not words that people use.
+_WORDS = {
+    "hop-prefix": "the hops in",
+    "hop-network": "the hops of network",
+    "last-hop": "the last hop that answered,",
+    "link": "the link",
+    "server-ip": "the server address",
+    "dns-answer": "the DNS answer",
+    "agent-type": "agents of type",
+    "agent-type*target": "agents of type",
+    "block": "the kind of test",
+    "endpoint": "the agent at either end,",
+    NAME_SERVER: "the name server",
+}
+
 
 def contrast(facts: Facts, names: Names) -> tuple[Sentence, ...]:
     """The first lines that apply, then what else it could be."""
@@ -65,7 +80,11 @@ def _cannot_be_told(facts: Facts, names: Names) -> Iterator[Sentence]:
         return
     parts: list[str] = ["cannot be told from "]
     for number, group in enumerate(alike[:_MOST_NAMED]):
-        parts += [", " if number else "", f"{group.kind.replace('*', ' and ')} ", Data(names.of(group))]
+        parts += [
+            ", " if number else "",
+            f"{_WORDS.get(group.kind, group.kind.replace('*', ' and '))} ",
+            Data(names.of(group)),
+        ]
     more = len(alike) - _MOST_NAMED
     yield (*parts, f" and {more} more") if more > 0 else tuple(parts)
 

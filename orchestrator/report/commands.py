@@ -48,7 +48,10 @@ def next_commands(
             commands.append(("find the lost creations", f"{PROGRAM} reconcile {name}"))
     bad = next((one for one in _BAD if verdicts.get(one, 0)), None)
     if bad is not None:
-        commands.append((f"every {_BAD[bad]} cell", f"{PROGRAM} results {name} --verdict {bad.value}"))
+        # What fails and what is silent are bad alike: the headline counts both.
+        alike = [one for one in (Verdict.FAIL, Verdict.NO_ANSWER) if verdicts.get(one, 0)] or [bad]
+        asked = " ".join(f"--verdict {one.value}" for one in alike)
+        commands.append((f"every {_BAD[bad]} cell", f"{PROGRAM} results {name} {asked}"))
     if not reported:
         commands.append(("see it", f"{PROGRAM} report {name} --format html -o {_file_name(run.plan)}.html"))
         commands.append(("for a ticket", f"{PROGRAM} report {name}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
@@ -72,6 +72,8 @@ _CAME_TO = {
 
 # Agents that are named where something of them is missing.
 _SILENT = 12
+# Reasons of bad cells that are told, and agents that are named for each.
+_REASONS, _NAMED = 8, 6
 # Kinds of metrics whose unit is not said.
 _BARE = frozenset({PLAIN, COUNT, TEXT, BOOL})
 # What is not of one test.
@@ -122,9 +124,10 @@ def explanation(
     answers: Sequence[Answer] = (),
     *,
     silent: Sequence[str] = (),
+    bad: Sequence[CellRecord] = (),
 ) -> list[str]:
     """Lines for people, escaped: what came of it, then how. ``cells`` are the ones asked about; none means
-    the whole test.
+    the whole test, of which the ``bad`` ones are told by their reasons.
 
     Of the ``answers`` of the test the values and the paths of those cells are told; ``silent`` are the agents
     of which something is missing.
@@ -145,6 +148,7 @@ def explanation(
     if silent:
         more = f" and {len(silent) - _SILENT} more" if len(silent) > _SILENT else ""
         lines.append(f"  something is missing of {', '.join(map(terminal, silent[:_SILENT]))}{more}")
+    lines += _by_reason(bad)
     for cell in cells:
         lines.append(_cell(cell))
         own = [answer for answer in answers if answer.agent_id == cell.agent_id]
@@ -155,6 +159,21 @@ def explanation(
     if waited:
         lines += ["", f"  waited {', '.join(waited)}"]
     return lines
+
+
+def _by_reason(bad: Sequence[CellRecord]) -> Iterator[str]:
+    """Bad cells that have the same reason, one line for each, the most of them first."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for cell in bad:
+        verdict = "-" if cell.verdict is None else cell.verdict.value
+        alike.setdefault((verdict, "; ".join(cell.reasons)), []).append(cell.agent or cell.agent_id)
+    ranked = sorted(alike.items(), key=lambda item: (-len(item[1]), item[0]))
+    for (verdict, reason), agents in ranked[:_REASONS]:
+        more = f" and {len(agents) - _NAMED} more" if len(agents) > _NAMED else ""
+        named = ", ".join(map(terminal, agents[:_NAMED]))
+        yield f"  {verdict} from {named}{more}: {terminal(reason or 'no reason was told')}"
+    if len(ranked) > _REASONS:
+        yield f"  and {len(ranked) - _REASONS} other reasons"
 
 
 def value_told(answer: Answer) -> str:

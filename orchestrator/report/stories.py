@@ -21,7 +21,8 @@ class Story:
     """One test with its events, and the cells of it that were asked about; none means the whole test.
 
     Of those cells ``details`` are the answers with the hops of their paths, ``values`` the others; ``silent``
-    are the agents of the test of which something is missing, by name.
+    are the agents of the test of which something is missing, by name; ``bad`` are the cells that fail or have
+    warnings, where no agent was asked about.
     """
 
     test: TestRecord
@@ -30,6 +31,7 @@ class Story:
     details: tuple[Answer, ...] = ()
     values: tuple[Answer, ...] = ()
     silent: tuple[str, ...] = ()
+    bad: tuple[CellRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ class Explained:
         lines = []
         for story in self.stories:
             answers = (*story.values, *story.details)
-            told = explanation(self.run, story.test, story.events, story.cells, answers, silent=story.silent)
+            told = explanation(
+                self.run, story.test, story.events, story.cells, answers, silent=story.silent, bad=story.bad
+            )
             lines += [*told, ""]
         return [mask(line) for line in [*lines, *map(never_planned, self.left_out)]]
 

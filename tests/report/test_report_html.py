@@ -65,7 +65,10 @@ async def paged(run: Source, layout: Layout | None = None) -> Page:
 # -- made of nothing but what is ours ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["demo", "good", "hostile"])
+EVERY = ["demo", "good", "hostile", "changed", "attacked", "diff-changed", "diff-attacked"]
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_a_report_is_made_of_our_elements_and_attributes_only(name: str, shared: Path) -> None:
     found = Found(written(name, shared).text)
     strange = {
@@ -79,7 +82,7 @@ def test_a_report_is_made_of_our_elements_and_attributes_only(name: str, shared:
     assert len(found.of("style")) == 1
 
 
-@pytest.mark.parametrize("name", ["demo", "hostile"])
+@pytest.mark.parametrize("name", ["demo", "hostile", "attacked", "diff-attacked"])
 def test_classes_and_ids_are_never_made_of_data(name: str, shared: Path) -> None:
     found = Found(written(name, shared).text)
     for _, attributes in found.elements:
@@ -87,7 +90,7 @@ def test_classes_and_ids_are_never_made_of_data(name: str, shared: Path) -> None
             assert re.fullmatch(r"[a-z]{1,8}(-?[a-z]{1,8}[0-9]?|[0-9]{1,5})?", value), value
 
 
-@pytest.mark.parametrize("name", ["demo", "hostile"])
+@pytest.mark.parametrize("name", ["demo", "hostile", "changed", "diff-changed"])
 def test_every_link_within_the_page_finds_its_place(name: str, shared: Path) -> None:
     found = Found(written(name, shared).text)
     ids = [attributes["id"] for _, attributes in found.elements if attributes.get("id")]

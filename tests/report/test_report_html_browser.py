@@ -19,7 +19,10 @@ from report_worlds import demo
 from orchestrator.report.html.layout import Layout, Sheet
 from orchestrator.report.html.write import html
 
-WORLDS = ("demo", "hostile", "200x50", "200x200", "1000x100")
+WORLDS = (
+    *("demo", "changed", "hostile", "attacked", "diff-changed", "diff-attacked"),
+    *("200x50", "200x200", "1000x100"),
+)
 WIDTHS = (390, 768, 1280)
 # Bytes, and CPU seconds with a margin of three: on a busy machine a second is longer than one.
 GATES = {"200x50": (1_000_000, 9.0), "200x200": (2_500_000, 25.0), "1000x100": (1_500_000, 30.0)}
@@ -123,6 +126,28 @@ async def press(page: Page, key: str, code: int) -> None:
     """Press a key."""
     for kind in ("keyDown", "keyUp"):
         await page.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+
+
+async def test_what_changed_is_seen_and_read_out(devtools: str, shared: Path) -> None:
+    async with browsers.page(devtools) as page:
+        await page.looks(width=1280)
+        await page.open(written("changed", shared).file)
+        await page.run("document.getElementById('mv-c').click()")
+        assert await seen_views(page) == ["c"]
+        assert await page.run(_WIKI) == ["web wiki"]
+        assert await page.run("document.querySelectorAll('.runs li').length") == 8
+        labels: list[str] = await page.run(
+            "[...document.querySelectorAll('.sq')].map(one => one.getAttribute('aria-label'))"
+        )
+        assert "6 times passes, 2 times fails" in labels
+
+
+# The rows in which more than half of the cells got slower.
+_WIKI = """
+[...document.querySelectorAll('.mx-c tbody tr')].filter(
+  row => 2 * row.querySelectorAll('.u0,.u1,.u2').length > row.cells.length
+).map(row => row.cells[0].textContent.trim().split(/\\s+/).join(' '))
+"""
 
 
 async def test_everything_that_takes_the_focus_shows_it(devtools: str, shared: Path) -> None:

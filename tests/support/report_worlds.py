@@ -9,6 +9,7 @@ from typing import Any
 
 from builders import make_answer
 from insight_runs import CLEAN, SILENT, How, expired, fails, refused, row
+from report_since import faster
 from told_runs import LEFT_OUT, MAKE, cell, source_of
 
 from orchestrator.insight.values import Observed, Trouble
@@ -138,6 +139,12 @@ def _demo_cell(agent: Agent, target: str, seed: int) -> Observed:
     return cell(agent, target, _with_path(how, agent, target, dead=dead))
 
 
+def calm_cells() -> list[Observed]:
+    """The same fleet and targets on a day when nothing was wrong, and the wiki three times as fast."""
+    cells = [cell(agent, target, healthy(agent, target, 2)) for target in _TARGETS for agent in agents()]
+    return faster(cells, "wiki", 3.0)
+
+
 def demo(**run: Any) -> Source:
     """The run with everything that can be wrong."""
     return source(list(demo_cells()), agents(), **run)
@@ -200,6 +207,12 @@ ATTACKS = (
 
 def hostile(**run: Any) -> Source:
     """A run in which every text that is not ours attacks the page."""
+    fleet, cells = hostile_cells()
+    return source(cells, fleet, plan=ATTACKS[0], plan_path=ATTACKS[1], **run)
+
+
+def hostile_cells() -> tuple[tuple[Agent, ...], list[Observed]]:
+    """The agents and cells of :func:`hostile`."""
     fleet = tuple(
         Agent(f"{n}\"'><i>", text, AgentType.CLOUD, ("<b>", "US")[n % 2], text, network=text, labels=(text,))
         for n, text in enumerate(ATTACKS)
@@ -216,7 +229,7 @@ def hostile(**run: Any) -> Source:
             rows = tuple(replace(one, link="javascript:alert(1)", error=target) for one in made.rows)
             rows += _hostile_path(agent, n)
             cells.append(replace(made, rows=rows))
-    return source(cells, fleet, plan=ATTACKS[0], plan_path=ATTACKS[1], **run)
+    return fleet, cells
 
 
 def _hostile_path(agent: Agent, n: int) -> tuple[Answer, ...]:

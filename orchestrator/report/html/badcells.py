@@ -11,7 +11,7 @@ from orchestrator.report.html.causes import headed
 from orchestrator.report.html.cells import Cell, words_of_parts
 from orchestrator.report.html.material import Material
 from orchestrator.report.html.signs import SIGNS, sign_of, word_of
-from orchestrator.report.html.text import WHAT_LIMIT, median, milliseconds, percent, shown
+from orchestrator.report.html.text import WHAT_LIMIT, median, milliseconds, percent, shown, tenth
 from orchestrator.report.html.view import BadCell, BadCells, Part, Segment, Times
 
 PER_CAUSE = 50  # where not all bad cells can be listed
@@ -139,7 +139,7 @@ def _segments(values: Sequence[float], whole: float) -> tuple[Segment, ...]:
     for n, value in enumerate(values):
         width = _BAR * value / whole
         if width >= 0.05:
-            segments.append(Segment("", _FILLS[n % len(_FILLS)], round(x, 1), round(width, 1)))
+            segments.append(Segment("", _FILLS[n % len(_FILLS)], tenth(x), tenth(width)))
         x += width
     return tuple(segments)
 

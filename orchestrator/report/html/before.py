@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 from orchestrator.compare.document import sure_of
 from orchestrator.compare.rollup import Told
@@ -153,19 +154,20 @@ def squares(trail: Sequence[Earlier], row: tuple[str, str], cells: Iterable[Cell
     if not known:
         return None
     verdicts = [*(one.rows.get(row) for one in known), worst_of(cell.verdict for cell in cells)]
+    words = ["not tested" if verdict is None else word_for(verdict) for verdict in verdicts]
     paths: dict[str, list[str]] = {}
-    crosses, words = [], []
-    for n, verdict in enumerate(verdicts):
-        x = n * (_SIDE + _GAP)
-        words.append("not tested" if verdict is None else word_for(verdict))
-        if verdict is not None:
-            paths.setdefault(SIGNS[verdict].css, []).append(f"M{x} 0h{_SIDE}v{_SIDE}h-{_SIDE}z")
+    bars: list[str] = []
+    step, at = _SIDE + _GAP, 0
+    for verdict, ones in groupby(verdicts):
+        x, width = at * step, len(list(ones)) * step - _GAP
+        at += (width + _GAP) // step
+        if verdict is not None:  # one stroke, whose dashes are the squares
+            paths.setdefault(SIGNS[verdict].css, []).append(f"M{x} {_SIDE // 2}h{width}")
         if verdict is Verdict.FAIL:
-            crosses.append(f"M{x + 3} 3l4 4m0-4l-4 4")
-    fills = {SIGNS[verdict].css: SIGNS[verdict].fill for verdict in SIGNS}
+            bars.append(f"M{x + 3} {_SIDE // 2}h{width - 3}")
+    fills = {sign.css: sign.fill for sign in SIGNS.values()}
     runs = tuple(Run(css, fills[css], "".join(path)) for css, path in sorted(paths.items()))
-    width = len(verdicts) * (_SIDE + _GAP) - _GAP
-    return Squares(width, runs, "".join(crosses), f"the last runs: {_in_a_row(words)}")
+    return Squares(at * step - _GAP, runs, "".join(bars), _in_a_row(words))
 
 
 def _in_a_row(words: Sequence[str]) -> str:

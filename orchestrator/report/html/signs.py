@@ -13,6 +13,7 @@ from types import MappingProxyType
 from orchestrator.insight.values import Phase
 from orchestrator.model import Verdict
 from orchestrator.report.html.cells import Cell
+from orchestrator.report.html.text import tenth
 from orchestrator.report.html.view import Bar, Segment, Tally
 
 NOT_PLANNED = "b"
@@ -88,7 +89,7 @@ def bar_of(numbers: Mapping[Verdict | None, int], width: float) -> Bar:
     segments, x = [], 0.0
     for verdict, part in wide.items():
         sign = SIGNS[verdict]
-        segments.append(Segment(sign.css, sign.fill, round(x, 1), round(part * scale, 1)))
+        segments.append(Segment(sign.css, sign.fill, tenth(x), tenth(part * scale)))
         x += part * scale
     told = ", ".join(f"{numbers[v]} {_word(v, numbers[v])}" for v in wide)
     return Bar(tuple(segments), told)

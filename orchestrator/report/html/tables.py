@@ -38,12 +38,12 @@ class Scale:
     low: float
     high: float
 
-    def x(self, value: float) -> float:
+    def x(self, value: float) -> int:
         """Where a time stands on a strip."""
         if self.high <= self.low:
-            return STRIP / 2
+            return round(STRIP / 2)
         place = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
-        return round(4 + (STRIP - 8) * min(1.0, place), 1)
+        return round(4 + (STRIP - 8) * min(1.0, place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +152,13 @@ def _strip(scale: Scale, times: Sequence[float], most: int | None, before: float
     triangle for that of before."""
     ordered = sorted(times)
     drawn = ordered if most is None or len(ordered) <= most else list(_quantiles(ordered))
-    marks = "".join(f"M{x:g} 4v8" for x in dict.fromkeys(scale.x(time) for time in drawn))
+    marks = "".join(f"M{x} 4v8" for x in dict.fromkeys(scale.x(time) for time in drawn))
     middle = median(ordered) or 0.0
     text = f"{milliseconds(ordered[0])} to {milliseconds(ordered[-1])}, median {milliseconds(middle)}"
     if before is None:
-        return Strip(marks, f"M{scale.x(middle):g} 1v14", text)
-    triangle = f"M{scale.x(before):g} 4l-3-4h6z"
-    return Strip(marks, f"M{scale.x(middle):g} 1v14", f"{text}, before {milliseconds(before)}", triangle)
+        return Strip(marks, f"M{scale.x(middle)} 1v14", text)
+    triangle = f"M{scale.x(before)} 4l-3-4h6z"
+    return Strip(marks, f"M{scale.x(middle)} 1v14", text, triangle)
 
 
 def _quantiles(ordered: Sequence[float]) -> Iterator[float]:

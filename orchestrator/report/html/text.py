@@ -68,6 +68,12 @@ def short(value: float) -> str:
     return f"{value:.1f}" if 0 < value < 9.95 else f"{value:.0f}"
 
 
+def tenth(value: float) -> float:
+    """A coordinate as short as it can be written: a whole number has no decimals."""
+    found = round(value, 1)
+    return int(found) if found == int(found) else found
+
+
 def listed(words: Iterable[str], most: int) -> str:
     """``a, b, c and 4 more``."""
     known = list(words)

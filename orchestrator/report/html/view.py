@@ -168,12 +168,12 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class Squares:
-    """How the last runs went, the newest last, as a path of squares for each class; ``crosses`` are on
-    those that failed."""
+    """How the last runs went, the newest last, as a dashed path for each class; ``bars`` are on those that
+    failed."""
 
     width: int
     runs: tuple[Run, ...]
-    crosses: str
+    bars: str
     text: str
 
 
