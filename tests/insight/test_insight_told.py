@@ -327,7 +327,7 @@ def test_a_value_of_more_than_one_part_is_a_list_and_near_is_told_with_its_figur
     assert (near["label"], near["bad"], near["known"]) == (f"enterprise to {TARGETS[0]}", 5, 11)
     assert one["contrast"] == [
         "only one target was tested: target and test cannot be told apart",
-        f"cannot be told from agent-type and target enterprise to {TARGETS[0]}",
+        f"cannot be told from agents of type enterprise to {TARGETS[0]}",
     ]
 
 

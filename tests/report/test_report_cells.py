@@ -120,3 +120,10 @@ async def test_no_hostile_name_breaks_a_line(target: str, name: str, reason: str
         text = "".join(parts)
         text.encode("utf-8")
         assert not any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in text if char != "\n")
+
+
+async def test_a_cell_of_which_nothing_is_known_yet_is_open_and_not_silent() -> None:
+    cells, lines = [cell(FLEET[0], "t1", How(None, rows=())), cell(FLEET[1], "t1", SILENT)], list[str]()
+    source = source_of(cells, FLEET)
+    await write_cells(lambda: judged(source, Filter()), lines.append, names={})
+    assert [line.split()[-4] for line in lines[1:]] == ["open", "no-answer"]

@@ -231,7 +231,7 @@ async def test_the_ticket_is_the_golden_one(make: Make) -> None:
         "- again: `orchestrator run plans/branch-sweep.yaml`\n"
         "- go on: `orchestrator resume 20261121-054712-ab12`\n"
         "- find the lost creations: `orchestrator reconcile 20261121-054712-ab12`\n"
-        "- every bad cell: `orchestrator results 20261121-054712-ab12 --verdict fail`\n"
+        "- every bad cell: `orchestrator results 20261121-054712-ab12 --verdict fail --verdict no-answer`\n"
         "- try again: `orchestrator rerun 20261121-054712-ab12 --failed`\n"
     )
 

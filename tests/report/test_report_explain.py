@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 from simulated_run import virtual_run
 
 from orchestrator.cli import cli
-from orchestrator.model import Agent, AgentType, Hop, NotRun
+from orchestrator.model import Agent, AgentType, Hop, NotRun, Verdict
 from orchestrator.model import Path as Trace
+from orchestrator.report.explain import explanation
 from orchestrator.report.stories import Explained, Story
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.store.opening import open_store
@@ -135,3 +136,13 @@ def test_the_paths_of_a_cell_are_told_where_its_agent_is_asked_for(
     said = explain(tmp_path / "o.db", cell)
     assert said.exit_code == 0, said.output
     assert said.output.count("was the last that answered") == paths, said.output
+
+
+def test_a_test_without_an_agent_named_tells_its_bad_cells_by_their_reasons(make: Make) -> None:
+    test = make.test()
+    bad = [make.cell(agent=f"agent {n}", verdict=Verdict.FAIL, reasons=("refused",)) for n in range(8)]
+    bad.append(make.cell(agent="slow \x1b[31mone", verdict=Verdict.WARN, reasons=("late",)))
+    lines = explanation(make.run(), test, (), bad=bad)
+    named = ", ".join(f"agent {n}" for n in range(6))
+    assert f"  fail from {named} and 2 more: refused" in lines
+    assert "  warn from slow \\x1b[31mone: late" in lines

@@ -99,7 +99,7 @@ async def test_the_summary_is_the_golden_one(make: Make) -> None:
         "Next",
         "  go on                    orchestrator resume 20261121-054712-ab12",
         "  find the lost creations  orchestrator reconcile 20261121-054712-ab12",
-        "  every bad cell           orchestrator results 20261121-054712-ab12 --verdict fail",
+        f"  every bad cell           orchestrator results {run.id} --verdict fail --verdict no-answer",
         f"  see it                   orchestrator report {run.id} --format html -o branch-sweep.html",
         "  for a ticket             orchestrator report 20261121-054712-ab12",
         "  try again                orchestrator rerun 20261121-054712-ab12 --failed",
