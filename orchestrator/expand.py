@@ -32,10 +32,14 @@ _KEY_LENGTH = 12  # hex digits
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """What will be created, in the order of the plan, and the cells that are left out, with reasons."""
+    """What will be created, in the order of the plan, and the cells that are left out, with reasons.
+
+    ``notes`` say what of a selector matches nothing, where the rest of it matches something.
+    """
 
     specs: tuple[Spec, ...]
     not_run: tuple[NotRun, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def cells(self) -> int:
@@ -67,7 +71,7 @@ def expand(plan: Plan, agents: Sequence[Agent], *, seed: int = 0) -> Expansion:
         for target in targets:
             specs.extend(packed.specs(target))
             not_run.extend(packed.left_out(target))
-    return Expansion(tuple(specs), tuple(not_run))
+    return Expansion(tuple(specs), tuple(not_run), tuple(world.notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ class _World:
         self._seed = seed
         self._problems = problems
         self._selections: dict[Selector, Selection] = {}
+        self.notes: dict[str, None] = {}
         self._by_id = {agent.id: agent for agent in agents}
         self._by_name: dict[str, list[Agent]] = {}
         for agent in agents:
@@ -131,6 +136,8 @@ class _World:
             what = "id" if one.isdecimal() else "name"
             message = f"{ref.name}: no agent has the {what} {quoted(one)}{nearest(one, known)}"
             self._problems.add(ref.selector.places.get(one, ref.place), message)
+        if selection.agents or selection.left_out:
+            self.notes.update((f"{ref.name}: no agent is in {one}", None) for one in selection.nowhere)
         for one, (name, place) in ref.selector.called.items():
             agent = self._by_id.get(one)
             if agent is not None and folded(agent.name) != folded(name):

@@ -30,9 +30,14 @@ class Checked:
     def document(self) -> dict[str, object]:
         """The document of ``check --json``."""
         plan, expansion = self.prepared.plan, self.prepared.expansion
-        worth = self.prepared.estimate
         told = check_document(
-            plan.name, plan.api, expansion.specs, expansion.not_run, worth, plan.notes, keep=plan.keep
+            plan.name,
+            plan.api,
+            expansion.specs,
+            expansion.not_run,
+            self.prepared.estimate,
+            (*plan.notes, *expansion.notes),
+            keep=plan.keep,
         )
         return told | notify_document(plan.notify, self.reached)
 

@@ -60,11 +60,13 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a selector came to. ``missing`` has the ids and listed names that the listing does not know."""
+    """What a selector came to. ``missing`` has the ids and listed names that the listing does not know,
+    ``nowhere`` the countries in which no agent is."""
 
     agents: tuple[Agent, ...]
     left_out: tuple[tuple[Agent, str], ...] = ()
     missing: tuple[str, ...] = ()
+    nowhere: tuple[str, ...] = ()
 
 
 def select(selector: Selector, agents: Iterable[Agent], seed: int = 0) -> Selection:
@@ -79,6 +81,7 @@ def select(selector: Selector, agents: Iterable[Agent], seed: int = 0) -> Select
         usable, unusable = _sampled(selector.sample, usable, unusable, seed)
     ids = {agent.id for agent in known}
     names = {folded(agent.name) for agent in known} if selector.listed else set()
+    countries = {(agent.country or "").upper() for agent in known} if selector.countries else set()
     return Selection(
         agents=tuple(usable),
         left_out=tuple((agent, reasons[agent.id] or "") for agent in unusable),
@@ -86,6 +89,7 @@ def select(selector: Selector, agents: Iterable[Agent], seed: int = 0) -> Select
             *(one for one in selector.ids if one not in ids),
             *(one for one in selector.listed if one not in ids and folded(one) not in names),
         ),
+        nowhere=tuple(one for one in selector.countries if one not in countries),
     )
 
 

@@ -319,3 +319,15 @@ class TestAgentsThatAreTargets:
     ) -> None:
         with pytest.raises(PlanInvalid, match="two targets called 'Other'"):
             self.targets("[{name: Other, targetAgentId: '1'}, '3']", type_name, parse, one_test, agent)
+
+
+def test_a_country_in_which_no_agent_is_is_told_where_others_of_the_list_match(
+    parse: Parse, one_test: OneTest, agent: MakeAgent
+) -> None:
+    agents = [agent("1", country="DE"), agent("2", country="FR")]
+    expansion = expand(parse(one_test(agents="{country: [DE, GB, JP]}")), agents)
+    assert [note.rpartition(": ")[2] for note in expansion.notes] == [
+        "no agent is in GB",
+        "no agent is in JP",
+    ]
+    assert expand(parse(one_test(agents="{country: [DE, FR]}")), agents).notes == ()

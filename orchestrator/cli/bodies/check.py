@@ -6,10 +6,11 @@ import sys
 from typing import NoReturn
 
 from orchestrator.actions import check as checking
-from orchestrator.cli.bodies.common import print_json, run_async, set_up_logging
+from orchestrator.cli.bodies.common import print_json, run_async, say, set_up_logging
 from orchestrator.cli.bodies.notifying import book_of
 from orchestrator.cli.bodies.sessions import read_plan, session, settings_of, token_mask
 from orchestrator.cli.options import Access, Reading, World
+from orchestrator.safe import terminal
 from orchestrator.terminal.check import print_channels, print_check, print_offline
 from orchestrator.terminal.console import make_console
 
@@ -28,6 +29,8 @@ def check(
             return await checking.check(opened, loaded, seed=reading.seed, book=book_of(notify_file))
 
     checked = run_async(work)
+    for note in checked.prepared.expansion.notes:
+        say(terminal(note))
     if as_json:
         print_json(checked.document())
     else:
