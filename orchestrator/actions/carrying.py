@@ -16,6 +16,14 @@ from orchestrator.events import Listener
 from orchestrator.plan.load import parse_bundle
 from orchestrator.plan.model import Plan
 from orchestrator.queueing.attempts import MOST_ATTEMPTS, Ending, Next, after_end, after_error
+from orchestrator.queueing.attempts import (
+    FIRST_WAIT,
+    MOST_ATTEMPTS,
+    Ending,
+    Next,
+    after_end,
+    after_error,
+)
 from orchestrator.queueing.slots import Overlap
 from orchestrator.queueing.values import Taken
 from orchestrator.records import FINISHED, RunRecord, RunState
@@ -95,7 +103,9 @@ class Carrying:
         became = after_error(problem.exit_code, began=taken.begun)
         if became is Next.OVER:
             await self._end(record, problem.exit_code, problem.message)
-        return Ending(became, problem.exit_code, problem.message, wait=taken.attempts.wait)
+        counts = not isinstance(problem, PlanBusy)
+        wait = taken.attempts.wait if counts else FIRST_WAIT
+        return Ending(became, problem.exit_code, problem.message, wait=wait, counts=counts)
 
     async def _given_up(self, record: RunRecord) -> Ending:
         why = f"given up: {MOST_ATTEMPTS} attempts brought nothing"

@@ -57,7 +57,8 @@ class Ending:
     """What became of a run that a worker carried out.
 
     ``wait``: seconds before anybody goes on with it. ``state``: how its record is to end, where it has not
-    ended by itself. ``lost``: another worker had taken it over, and says what becomes of it.
+    ended by itself. ``lost``: another worker had taken it over, and says what becomes of it. ``counts``: the
+    attempt speaks against the run; that its plan was busy, or that its worker was stopped, does not.
     """
 
     next: Next
@@ -66,6 +67,7 @@ class Ending:
     wait: float = 0.0
     state: RunState | None = None
     lost: bool = False
+    counts: bool = False
 
 
 def after_end(code: Exit, *, asked: bool) -> Next:

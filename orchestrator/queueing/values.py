@@ -111,13 +111,15 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """A worker, as it shows itself: how many runs it carries out at most, and how many more it could take."""
+    """A worker, as it shows itself: how many runs it carries out at most, how many more it could take, and
+    whose, if not everybody's."""
 
     name: str
     host: str
     version: str
     width: int
     free: int
+    organizations: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,9 @@ class Queue(Protocol):
     async def feed(self, most: int, free: int) -> list[Handed]:
         """The next runs to begin, ``free`` at most, and ``most`` under way per organization.
 
-        Priority first, then the organization that was served longest ago. What nobody takes is handed out
-        again. Nothing while somebody else is handing out. Runs that have expired are skipped.
+        Priority first, then the organization that was served longest ago, of those that a worker serves
+        which was seen. What nobody takes is handed out again. Nothing while somebody else is handing out.
+        Runs that have expired are skipped.
         """
 
     async def sweep(self, free: int) -> list[Handed]:
@@ -67,8 +68,11 @@ class Queue(Protocol):
     async def take(self, run: str) -> Taken | None:
         """Note that whoever has claimed the run begins an attempt; ``None`` where it is over."""
 
-    async def later(self, run: str, wait: float, reason: str | None) -> None:
-        """Do not hand the run out before so many seconds have passed; why, for whoever looks."""
+    async def later(self, run: str, wait: float, reason: str | None, *, counts: bool = False) -> None:
+        """Do not hand the run out before so many seconds have passed; why, for whoever looks.
+
+        Unless it ``counts``, the attempt that ends now is forgotten.
+        """
 
     async def over(self, run: str, state: RunState | None, exit_code: int, reason: str | None) -> None:
         """The run leaves the queue. With a ``state`` its own record ends so, if it has not ended."""
@@ -84,6 +88,9 @@ class Queue(Protocol):
 
     async def place_of(self, run: str) -> Waiting | None:
         """A run of the queue that is not over."""
+
+    async def organizations(self) -> list[str]:
+        """The organizations that have something in the queue, by name."""
 
     async def levels(self) -> list[Level]:
         """How each organization stands that has something in the queue."""

@@ -16,6 +16,7 @@ import anyio
 
 from orchestrator.clock import Clock
 from orchestrator.errors import StoreProblem, UsageProblem
+from orchestrator.queueing.values import HANDED
 from orchestrator.store.queue import Handed
 from orchestrator.worker.pool import Came
 from orchestrator.worker.tasks import FEED, GO_ON, KEEPING, SWEEP, TICK, Tasks, queue_of
@@ -137,12 +138,17 @@ class Engine:
         )
 
     async def told_of(self) -> int:
-        """How many runs the engine knows of that nobody has fetched. Raises :class:`StoreProblem`."""
+        """How many runs the engine was told of a moment ago and that nobody has fetched yet.
+
+        What lies there longer nobody listens for. Raises :class:`StoreProblem`.
+        """
         with self._problems():
             found = await self._app.connector.execute_query_one_async(
-                "SELECT count(*) AS jobs FROM procrastinate_jobs "
-                "WHERE status = 'todo' AND task_name = %(task)s",
+                "SELECT count(*) AS jobs FROM procrastinate_jobs job WHERE status = 'todo' "
+                "AND task_name = %(task)s AND EXISTS (SELECT 1 FROM procrastinate_events "
+                "WHERE job_id = job.id AND type = 'deferred' AND at > now() - %(young)s * interval '1 s')",
                 task=GO_ON,
+                young=HANDED,
             )
         return int(found["jobs"])
 
@@ -219,7 +225,7 @@ class Engine:
         )
         try:
             while not serving.done():
-                await asyncio.wait([serving], timeout=10 * POLL)
+                await asyncio.wait([serving], timeout=2 * POLL)
                 # Organizations come and go, and runs that outlived an earlier opening end.
                 changed = [queue_of(one) for one in await organizations()] != queues
                 if not serving.done() and (changed or places < free()):

@@ -210,7 +210,8 @@ class Pool:
             ending = await self._carry(taken, mine.stops)
         except Exception as defect:
             self._told.defect(run, defect)
-            ending = Ending(Next.LATER, Exit.DEFECT, "a defect of ours ended it", wait=taken.attempts.wait)
+            why, wait = "a defect of ours ended it", taken.attempts.wait
+            ending = Ending(Next.LATER, Exit.DEFECT, why, wait=wait, counts=True)
         self._told.ended(run, taken, ending)
         if not ending.lost:
             await self._settle(mine, ending)
@@ -224,7 +225,7 @@ class Pool:
                 await self._queue.over(run, ending.state, int(ending.code), ending.reason)
             else:
                 wait = ending.wait if ending.next is Next.LATER else 0.0
-                await self._queue.later(run, wait, ending.reason)
+                await self._queue.later(run, wait, ending.reason, counts=ending.counts)
             await self._leases.let_go(run)
         except OrchestratorError as problem:
             # The lease runs out, and the sweep finds what is left.

@@ -36,13 +36,15 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """Who a worker is: the name it is seen by, how many runs it takes, whose runs it can serve."""
+    """Who a worker is: the name it is seen by, how many runs it takes, whose runs there are that it can
+    serve, and whose ``only``, if not everybody's."""
 
     name: str
     host: str
     version: str
     width: int
     organizations: Callable[[], Awaitable[Sequence[str]]]
+    only: tuple[str, ...]
     owner: Callable[[], str]
 
 
@@ -109,7 +111,7 @@ async def _stopped(pool: Pool) -> None:
 async def _show(me: Me, queue: Queue, pool: Pool, clock: Clock, told: Told) -> None:
     while True:
         try:
-            await queue.here(Here(me.name, me.host, me.version, me.width, pool.free))
+            await queue.here(Here(me.name, me.host, me.version, me.width, pool.free, me.only or None))
         except OrchestratorError as problem:
             told.problem("showing itself", problem)
         await clock.sleep(SHOWN)

@@ -22,6 +22,7 @@ import psycopg
 from postgres_server import serving
 from stores import migrated
 
+from orchestrator.queueing.values import Here
 from orchestrator.store.opening import open_store
 from orchestrator.store.queue import Queue
 
@@ -74,6 +75,7 @@ async def main() -> None:
         url = server.create(migrated, named="store")
         async with open_store(url) as opened:
             assert opened.queue is not None
+            await opened.queue.here(Here("w", "host", "1", FREE, FREE))
             for what, waiting, first in (
                 ("short", chosen.organizations, 0),
                 ("long", chosen.waiting, 0),

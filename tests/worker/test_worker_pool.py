@@ -68,9 +68,9 @@ class Desk:
         self._reach()
         self.left.append((run, f"over {exit_code}"))
 
-    async def later(self, run: str, wait: float, reason: str | None) -> None:
+    async def later(self, run: str, wait: float, reason: str | None, *, counts: bool = False) -> None:
         self._reach()
-        self.left.append((run, f"later {wait:g}"))
+        self.left.append((run, f"later {wait:g}{', counts' if counts else ''}"))
 
     def _reach(self) -> None:
         if self.broken:
@@ -352,7 +352,7 @@ def test_a_defect_in_one_run_ends_no_other_and_the_run_is_tried_again_later() ->
                 tasks.start_soon(bench.pool.take, "bad")
             assert bench.told.problems == ["bad: a defect"]
             assert bench.desk.left == [
-                ("bad", f"later {Attempts(1).wait:g}"),
+                ("bad", f"later {Attempts(1).wait:g}, counts"),
                 ("bad", "let go"),
                 ("good", "over 0"),
                 ("good", "let go"),

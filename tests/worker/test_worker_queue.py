@@ -37,6 +37,7 @@ async def put(
 
 
 async def fed(opened: Opened, most: int = 10, free: int = 10) -> list[str]:
+    await queue_of(opened).here(Here("w", "host", "1", 10, free))
     return [one.run for one in await queue_of(opened).feed(most, free)]
 
 
@@ -192,6 +193,33 @@ async def test_a_run_begins_once_under_its_id(opened: Opened) -> None:
     assert [test.state for test in await opened.store.tests("r1")] == [SpecState.PLANNED]
     with pytest.raises(UsageProblem, match="begun already"):
         await opened.store.begin_run(make_run("r1"), specs, [], [])
+
+
+async def test_nothing_is_handed_out_that_no_worker_serves(opened: Opened) -> None:
+    await put(opened, "a0", "a")
+    await put(opened, "b0", "b")
+    assert await queue_of(opened).feed(10, 10) == []
+    await queue_of(opened).here(Here("w", "host", "1", 10, 10, ("b", "c")))
+    assert [one.run for one in await queue_of(opened).feed(10, 10)] == ["b0"]
+    assert await queue_of(opened).organizations() == ["a", "b"]
+
+
+async def test_a_plan_that_is_busy_speaks_not_against_its_runs(opened: Opened) -> None:
+    await put(opened, "r1")
+    for _ in range(8):
+        assert await opened.store.claim("r1", "w/1")
+        taken = await queue_of(opened).take("r1")
+        assert taken is not None
+        assert taken.attempts.count == 1
+        await queue_of(opened).later("r1", 0.0, "the plan is busy")
+        await opened.store.let_go("r1")
+    for count in range(1, 4):
+        assert await opened.store.claim("r1", "w/1")
+        taken = await queue_of(opened).take("r1")
+        assert taken is not None
+        assert taken.attempts.count == count
+        await queue_of(opened).later("r1", 0.0, "it broke", counts=True)
+        await opened.store.let_go("r1")
 
 
 async def test_only_workers_that_were_seen_count(opened: Opened, url: str) -> None:

@@ -52,15 +52,18 @@ _READY = """
 # The organizations that have something waiting, found by steps through the index; of each the head of its
 # line. Whoever is not among the first heads, as many as there are places, has nothing among the first runs.
 # Of the others the first few, as many as each may still have under way.
-_FEED = f"""
-    WITH RECURSIVE turn (organization) AS (
+_TURNS = """
+    turn (organization) AS (
         (SELECT organization FROM queue WHERE ended IS NULL AND begun IS NULL
             ORDER BY organization LIMIT 1)
         UNION ALL
         SELECT (SELECT q.organization FROM queue q WHERE q.ended IS NULL AND q.begun IS NULL
                 AND q.organization > turn.organization ORDER BY q.organization LIMIT 1)
         FROM turn WHERE turn.organization IS NOT NULL
-    ), busy AS (
+    )
+"""
+_FEED = f"""
+    WITH RECURSIVE {_TURNS}, busy AS (
         SELECT organization, count(*) AS runs FROM (
             SELECT organization FROM queue WHERE ended IS NULL AND begun IS NOT NULL
             UNION ALL
@@ -75,7 +78,10 @@ _FEED = f"""
             WHERE w.organization = turn.organization AND {_READY}
             ORDER BY w.priority DESC, w.queued, w.run LIMIT 1
         ) head
-        WHERE turn.organization IS NOT NULL AND coalesce(busy.runs, 0) < ?
+        WHERE turn.organization IS NOT NULL AND coalesce(busy.runs, 0) < ? AND EXISTS (
+            SELECT 1 FROM workers WHERE seen > clock_timestamp() - make_interval(secs => ?)
+                AND (organizations IS NULL OR turn.organization = ANY (organizations))
+        )
         ORDER BY head.priority DESC, served.at NULLS FIRST, head.queued, head.run LIMIT ?
     ), chosen AS (
         SELECT first.run, row_number() OVER (
@@ -128,9 +134,14 @@ _LEVELS = """
         extract(epoch FROM min(greatest(queued, not_before)) FILTER (WHERE begun IS NULL))::double precision
     FROM queue WHERE ended IS NULL GROUP BY organization ORDER BY organization
 """
+_ORGANIZATIONS = f"""
+    WITH RECURSIVE {_TURNS} SELECT organization FROM turn WHERE organization IS NOT NULL
+    UNION SELECT organization FROM queue WHERE ended IS NULL AND begun IS NOT NULL ORDER BY 1
+"""
 _HERE = """
-    INSERT INTO workers (name, host, version, width, free) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (name) DO UPDATE SET width = excluded.width, free = excluded.free, seen = clock_timestamp()
+    INSERT INTO workers (name, host, version, width, free, organizations) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET width = excluded.width, free = excluded.free,
+        organizations = excluded.organizations, seen = clock_timestamp()
 """
 
 
@@ -161,7 +172,7 @@ def feed(db: Db, most: int, free: int) -> list[Handed]:
         return []
     reason = "it was not begun in time"
     db.execute(_EXPIRE, (reason, RunState.SKIPPED.value, 3))
-    found = db.execute(_FEED, (HANDED, most, HANDED, most, free, HANDED, free, free)).fetchall()
+    found = db.execute(_FEED, (HANDED, most, HANDED, most, SEEN, free, HANDED, free, free)).fetchall()
     found.sort()  # what an UPDATE returns has no order
     organizations = sorted({row[2] for row in found})
     if organizations:
@@ -250,13 +261,14 @@ class PostgresQueue:
     async def take(self, run: str) -> Taken | None:
         return await self._journal.write(lambda db: take(db, run))
 
-    async def later(self, run: str, wait: float, reason: str | None) -> None:
+    async def later(self, run: str, wait: float, reason: str | None, *, counts: bool = False) -> None:
         def work(db: Db) -> None:
             db.execute(
-                "UPDATE queue SET not_before = clock_timestamp() + make_interval(secs => ?), reason = ?, "
+                "UPDATE queue SET attempts = greatest(0, attempts - ?), "
+                "not_before = clock_timestamp() + make_interval(secs => ?), reason = ?, "
                 "handed = NULL, begun = CASE WHEN (SELECT state FROM runs WHERE id = run) = ? THEN NULL "
                 "ELSE begun END WHERE run = ? AND ended IS NULL",
-                (wait, reason, RunState.QUEUED.value, run),
+                (0 if counts else 1, wait, reason, RunState.QUEUED.value, run),
             )
 
         await self._journal.write(work)
@@ -287,11 +299,15 @@ class PostgresQueue:
 
         return await self._journal.read(work)
 
+    async def organizations(self) -> list[str]:
+        return await self._journal.read(lambda db: [str(row[0]) for row in db.execute(_ORGANIZATIONS)])
+
     async def levels(self) -> list[Level]:
         return await self._journal.read(lambda db: [Level(*row) for row in db.execute(_LEVELS)])
 
     async def here(self, worker: Here) -> None:
-        row = (worker.name, worker.host, worker.version, worker.width, worker.free)
+        whose = None if worker.organizations is None else list(worker.organizations)
+        row = (worker.name, worker.host, worker.version, worker.width, worker.free, whose)
         await self._journal.write(lambda db: db.execute(_HERE, row).rowcount)
 
     async def gone(self, name: str) -> None:
@@ -308,12 +324,15 @@ class PostgresQueue:
 
     async def workers(self) -> list[tuple[Here, float]]:
         sql = (
-            "SELECT name, host, version, width, free, extract(epoch FROM seen)::double precision "
-            "FROM workers ORDER BY name"
+            "SELECT name, host, version, width, free, organizations, "
+            "extract(epoch FROM seen)::double precision FROM workers ORDER BY name"
         )
-        return await self._journal.read(
-            lambda db: [(Here(*row[:5]), float(row[5])) for row in db.execute(sql)]
-        )
+        return await self._journal.read(lambda db: [(_worker(row), float(row[6])) for row in db.execute(sql)])
+
+
+def _worker(row: Any) -> Here:  # noqa: ANN401 - what a statement gives
+    whose = None if row[5] is None else tuple(row[5])
+    return Here(name=row[0], host=row[1], version=row[2], width=row[3], free=row[4], organizations=whose)
 
 
 def _waiting(row: Any) -> Waiting:  # noqa: ANN401 - what a statement gives

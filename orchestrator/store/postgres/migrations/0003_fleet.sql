@@ -65,6 +65,8 @@ CREATE TABLE workers (
     version text NOT NULL,
     width integer NOT NULL,
     free integer NOT NULL,
+    -- Whose runs it takes; NULL: everybody's.
+    organizations text[] COLLATE "C",
     started timestamptz NOT NULL DEFAULT clock_timestamp(),
     seen timestamptz NOT NULL DEFAULT clock_timestamp()
 );
