@@ -62,7 +62,7 @@ async def measure(url: str, queue: Queue) -> tuple[list[float], list[str]]:
         whose += [one.organization for one in handed]
         if len(handed) < FREE:
             with psycopg.connect(url, options="-c search_path=orchestrator") as db:
-                db.execute("UPDATE queue SET handed = NULL WHERE begun IS NULL")
+                db.execute("UPDATE queue SET handed = NULL WHERE handed IS NOT NULL AND begun IS NULL")
     return sorted(taken), whose
 
 
