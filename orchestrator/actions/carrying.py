@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from orchestrator.actions.deliver import Notifier
@@ -12,6 +12,7 @@ from orchestrator.actions.session import Session
 from orchestrator.actions.telling import NO_RUN, Teller
 from orchestrator.credentials import mask_of_secrets
 from orchestrator.errors import Exit, LostRun, OrchestratorError, PlanBusy, StoreProblem
+from orchestrator.errors import Exit, LostRun, OrchestratorError, PlanBusy, StoreProblem, UsageProblem
 from orchestrator.events import Listener
 from orchestrator.plan.load import parse_bundle
 from orchestrator.plan.model import Plan
@@ -33,6 +34,10 @@ from orchestrator.verdict.counts import end_state
 
 # Opens a session to carry out a run with, as the organization whose it is; the share to leave to others.
 Connect = Callable[[RunRecord, Taken, float], AbstractAsyncContextManager[Session]]
+
+
+# A run that this host cannot carry out waits so long before anybody is told of it again (seconds).
+NOT_HERE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,18 @@ class Carrying:
                     raise
                 if after_end(outcome.exit_code, asked=False) is Next.OVER:
                     await teller.of_run(session, outcome)
+            async with AsyncExitStack() as stack:
+                try:
+                    connecting = self.connect(record, taken, plan.budget.reserve)
+                    session = await stack.enter_async_context(connecting)
+                except UsageProblem as problem:
+                    # What this host lacks, a token say, is no fault of the run: another one may have it.
+                    return Ending(Next.LATER, problem.exit_code, problem.message, wait=NOT_HERE)
+                if taken.begun:
+                    outcome = await resume(session, record, attend=attend, claimed=True)
+                else:
+                    wishes = Wishes(urgent=taken.priority > 0)
+                    outcome = await begin(session, record, plan, wishes=wishes, attend=attend)
         except StoreProblem:
             raise
         except OrchestratorError as problem:

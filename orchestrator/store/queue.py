@@ -89,9 +89,6 @@ class Queue(Protocol):
     async def place_of(self, run: str) -> Waiting | None:
         """A run of the queue that is not over."""
 
-    async def organizations(self) -> list[str]:
-        """The organizations that have something in the queue, by name."""
-
     async def levels(self) -> list[Level]:
         """How each organization stands that has something in the queue."""
 

@@ -61,6 +61,8 @@ class Engine:
     def __init__(self, url: str, *, name: str = "orchestrator", schema: str = SCHEMA) -> None:
         self._library = _procrastinate()
         self._name, self._schema = name, schema
+        # Organizations that had something to do once: to listen for them costs nothing.
+        self._met: set[str] = set()
         logging.getLogger(_LOG).setLevel(logging.CRITICAL)
         logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
         self._app: App = self._library.App(
@@ -215,7 +217,8 @@ class Engine:
     async def _carry(
         self, organizations: Callable[[], Awaitable[Sequence[str]]], free: Callable[[], int], clock: Clock
     ) -> None:
-        queues = [queue_of(one) for one in await organizations()]
+        self._met.update(await organizations())
+        queues = [queue_of(one) for one in sorted(self._met)]
         places = free()
         if not queues or places < 1:
             await clock.sleep(POLL)
@@ -226,9 +229,9 @@ class Engine:
         try:
             while not serving.done():
                 await asyncio.wait([serving], timeout=2 * POLL)
-                # Organizations come and go, and runs that outlived an earlier opening end.
-                changed = [queue_of(one) for one in await organizations()] != queues
-                if not serving.done() and (changed or places < free()):
+                # Organizations come, and runs that outlived an earlier opening end.
+                new = not self._met.issuperset(await organizations())
+                if not serving.done() and (new or places < free()):
                     break
         finally:
             serving.cancel()

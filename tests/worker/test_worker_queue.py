@@ -201,7 +201,6 @@ async def test_nothing_is_handed_out_that_no_worker_serves(opened: Opened) -> No
     assert await queue_of(opened).feed(10, 10) == []
     await queue_of(opened).here(Here("w", "host", "1", 10, 10, ("b", "c")))
     assert [one.run for one in await queue_of(opened).feed(10, 10)] == ["b0"]
-    assert await queue_of(opened).organizations() == ["a", "b"]
 
 
 async def test_a_plan_that_is_busy_speaks_not_against_its_runs(opened: Opened) -> None:

@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -96,7 +96,6 @@ class _Worker:
     def __init__(self, serving: Serving, settings: Settings, opened: Opened, grace: float) -> None:
         self._serving, self._settings, self._opened, self._grace = serving, settings, opened, grace
         self._clock = LoopClock()
-        self._met: set[str] = set()
         self._metrics = Metrics()
         self._host = socket.gethostname()
         self._name = serving.name or f"{self._host}:{os.getpid()}"
@@ -140,12 +139,13 @@ class _Worker:
         say(f"worker {self._name} has ended")
 
     async def _whose(self) -> Sequence[str]:
-        """The organizations whose runs this worker takes: those that it was told, or all that it has met."""
-        if self._serving.organizations:
-            return sorted(self._serving.organizations)
-        with suppress(OrchestratorError):
-            self._met.update(await queue_of(self._opened).organizations())
-        return sorted(self._met)
+        """The organizations whose runs this worker takes."""
+        wanted = self._serving.organizations
+        try:
+            levels = await queue_of(self._opened).levels()
+        except OrchestratorError:
+            return wanted
+        return [one.organization for one in levels if not wanted or one.organization in wanted]
 
     def _owner(self) -> str:
         return f"{self._name}/{secrets.token_hex(4)}"

@@ -49,21 +49,24 @@ _READY = """
     w.ended IS NULL AND w.begun IS NULL AND w.not_before <= clock_timestamp()
     AND (w.handed IS NULL OR w.handed <= clock_timestamp() - make_interval(secs => ?))
 """
+_SERVED_BY_SOMEBODY = """
+    EXISTS (
+        SELECT 1 FROM workers WHERE seen > clock_timestamp() - make_interval(secs => ?)
+            AND (organizations IS NULL OR w.organization = ANY (organizations))
+    )
+"""
 # The organizations that have something waiting, found by steps through the index; of each the head of its
 # line. Whoever is not among the first heads, as many as there are places, has nothing among the first runs.
 # Of the others the first few, as many as each may still have under way.
-_TURNS = """
-    turn (organization) AS (
+_FEED = f"""
+    WITH RECURSIVE turn (organization) AS (
         (SELECT organization FROM queue WHERE ended IS NULL AND begun IS NULL
             ORDER BY organization LIMIT 1)
         UNION ALL
         SELECT (SELECT q.organization FROM queue q WHERE q.ended IS NULL AND q.begun IS NULL
                 AND q.organization > turn.organization ORDER BY q.organization LIMIT 1)
         FROM turn WHERE turn.organization IS NOT NULL
-    )
-"""
-_FEED = f"""
-    WITH RECURSIVE {_TURNS}, busy AS (
+    ), busy AS (
         SELECT organization, count(*) AS runs FROM (
             SELECT organization FROM queue WHERE ended IS NULL AND begun IS NOT NULL
             UNION ALL
@@ -75,13 +78,10 @@ _FEED = f"""
         FROM turn LEFT JOIN busy USING (organization) LEFT JOIN served USING (organization)
         CROSS JOIN LATERAL (
             SELECT run, priority, queued FROM queue w
-            WHERE w.organization = turn.organization AND {_READY}
+            WHERE w.organization = turn.organization AND {_READY} AND {_SERVED_BY_SOMEBODY}
             ORDER BY w.priority DESC, w.queued, w.run LIMIT 1
         ) head
-        WHERE turn.organization IS NOT NULL AND coalesce(busy.runs, 0) < ? AND EXISTS (
-            SELECT 1 FROM workers WHERE seen > clock_timestamp() - make_interval(secs => ?)
-                AND (organizations IS NULL OR turn.organization = ANY (organizations))
-        )
+        WHERE turn.organization IS NOT NULL AND coalesce(busy.runs, 0) < ?
         ORDER BY head.priority DESC, served.at NULLS FIRST, head.queued, head.run LIMIT ?
     ), chosen AS (
         SELECT first.run, row_number() OVER (
@@ -134,10 +134,6 @@ _LEVELS = """
         extract(epoch FROM min(greatest(queued, not_before)) FILTER (WHERE begun IS NULL))::double precision
     FROM queue WHERE ended IS NULL GROUP BY organization ORDER BY organization
 """
-_ORGANIZATIONS = f"""
-    WITH RECURSIVE {_TURNS} SELECT organization FROM turn WHERE organization IS NOT NULL
-    UNION SELECT organization FROM queue WHERE ended IS NULL AND begun IS NOT NULL ORDER BY 1
-"""
 _HERE = """
     INSERT INTO workers (name, host, version, width, free, organizations) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (name) DO UPDATE SET width = excluded.width, free = excluded.free,
@@ -172,7 +168,7 @@ def feed(db: Db, most: int, free: int) -> list[Handed]:
         return []
     reason = "it was not begun in time"
     db.execute(_EXPIRE, (reason, RunState.SKIPPED.value, 3))
-    found = db.execute(_FEED, (HANDED, most, HANDED, most, SEEN, free, HANDED, free, free)).fetchall()
+    found = db.execute(_FEED, (HANDED, most, HANDED, SEEN, most, free, HANDED, free, free)).fetchall()
     found.sort()  # what an UPDATE returns has no order
     organizations = sorted({row[2] for row in found})
     if organizations:
@@ -298,9 +294,6 @@ class PostgresQueue:
             return None if row is None else _waiting(row)
 
         return await self._journal.read(work)
-
-    async def organizations(self) -> list[str]:
-        return await self._journal.read(lambda db: [str(row[0]) for row in db.execute(_ORGANIZATIONS)])
 
     async def levels(self) -> list[Level]:
         return await self._journal.read(lambda db: [Level(*row) for row in db.execute(_LEVELS)])
