@@ -7,16 +7,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanag
 from dataclasses import dataclass, replace
 
 from orchestrator.actions.deliver import Notifier
-from orchestrator.actions.run import GRACE, Attendance, Wishes, begin, resume
+from orchestrator.actions.run import GRACE, Attend, Attendance, Outcome, Wishes, begin, resume
 from orchestrator.actions.session import Session
 from orchestrator.actions.telling import NO_RUN, Teller
 from orchestrator.credentials import mask_of_secrets
-from orchestrator.errors import Exit, LostRun, OrchestratorError, PlanBusy, StoreProblem
 from orchestrator.errors import Exit, LostRun, OrchestratorError, PlanBusy, StoreProblem, UsageProblem
 from orchestrator.events import Listener
 from orchestrator.plan.load import parse_bundle
 from orchestrator.plan.model import Plan
-from orchestrator.queueing.attempts import MOST_ATTEMPTS, Ending, Next, after_end, after_error
 from orchestrator.queueing.attempts import (
     FIRST_WAIT,
     MOST_ATTEMPTS,
@@ -73,20 +71,6 @@ class Carrying:
 
         try:
             plan = parse_bundle(record.plan_text, environ=self.environ)
-            async with self.connect(record, taken, plan.budget.reserve) as session:
-                teller = self._teller(plan)
-                try:
-                    if taken.begun:
-                        outcome = await resume(session, record, attend=attend, claimed=True)
-                    else:
-                        wishes = Wishes(urgent=taken.priority > 0, notify=plan.notify)
-                        outcome = await begin(session, record, plan, wishes=wishes, attend=attend)
-                except NO_RUN as problem:
-                    if after_error(problem.exit_code, began=taken.begun) is Next.OVER:
-                        await teller.of_problem(session, plan.name, problem)
-                    raise
-                if after_end(outcome.exit_code, asked=False) is Next.OVER:
-                    await teller.of_run(session, outcome)
             async with AsyncExitStack() as stack:
                 try:
                     connecting = self.connect(record, taken, plan.budget.reserve)
@@ -94,11 +78,7 @@ class Carrying:
                 except UsageProblem as problem:
                     # What this host lacks, a token say, is no fault of the run: another one may have it.
                     return Ending(Next.LATER, problem.exit_code, problem.message, wait=NOT_HERE)
-                if taken.begun:
-                    outcome = await resume(session, record, attend=attend, claimed=True)
-                else:
-                    wishes = Wishes(urgent=taken.priority > 0)
-                    outcome = await begin(session, record, plan, wishes=wishes, attend=attend)
+                outcome = await self._conducted(session, plan, record, taken, attend)
         except StoreProblem:
             raise
         except OrchestratorError as problem:
@@ -107,6 +87,24 @@ class Carrying:
         asked = outcome.exit_code is Exit.SIGINT
         reason = "it was cancelled" if asked else None
         return Ending(after_end(outcome.exit_code, asked=asked), outcome.exit_code, reason)
+
+    async def _conducted(
+        self, session: Session, plan: Plan, record: RunRecord, taken: Taken, attend: Attend
+    ) -> Outcome:
+        teller = self._teller(plan)
+        try:
+            if taken.begun:
+                outcome = await resume(session, record, attend=attend, claimed=True)
+            else:
+                wishes = Wishes(urgent=taken.priority > 0, notify=plan.notify)
+                outcome = await begin(session, record, plan, wishes=wishes, attend=attend)
+        except NO_RUN as problem:
+            if after_error(problem.exit_code, began=taken.begun) is Next.OVER:
+                await teller.of_problem(session, plan.name, problem)
+            raise
+        if after_end(outcome.exit_code, asked=False) is Next.OVER:
+            await teller.of_run(session, outcome)
+        return outcome
 
     def _teller(self, plan: Plan) -> Teller:
         """Who tells the plan's channels. Of those whose address this host does not know, notices are kept."""
