@@ -111,9 +111,6 @@ class _Worker:
         carrying = Carrying(
             opened.store, self._connect, self._environ(), (self._metrics,), self._grace, notifier
         )
-        width = self._serving.concurrency
-        me = Me(self._name, self._host, version("orchestrator"), width, self._whose, self._owner)
-        carrying = Carrying(opened.store, self._connect, self._environ(), (self._metrics,), self._grace)
         width, whose = self._serving.concurrency, self._serving.organizations
         me = Me(self._name, self._host, version("orchestrator"), width, self._whose, whose, self._owner)
         shared = Shared(queue, schedules, opened.store, opened.store.tenure)
