@@ -12,6 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from orchestrator.actions.deliver import Notifier
+from orchestrator.actions.organizations import settled
 from orchestrator.actions.session import Session
 from orchestrator.addresses import AddressBook
 from orchestrator.budget.ledger import LocalLedger
@@ -22,6 +23,7 @@ from orchestrator.credentials import Credentials, mask_of
 from orchestrator.errors import UsageProblem
 from orchestrator.events import Listener
 from orchestrator.listeners.telling import Telling
+from orchestrator.organizations import admit
 from orchestrator.runner.doors import Doors, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Wire
@@ -63,6 +65,8 @@ async def connect(
             opened = await stack.enter_async_context(
                 open_store(settings.store, organization=settings.organization)
             )
+        if (organization := await settled(opened, settings.organization)) is not None:
+            admit(organization, settings)
         transport = await stack.enter_async_context(
             HttpTransport(
                 settings.origin,
@@ -79,6 +83,7 @@ async def connect(
             reserve=reserve,
             urgent=settings.urgent,
             tell=telling.tell,
+            clock=clock,
         )
         stack.callback(ledger.close)
         doors = _doors(opened.store, transport, ledger, clock, rng, telling)

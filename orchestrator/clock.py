@@ -32,6 +32,22 @@ CATCH_UP = 0.25
 LEAST_STEP = 1e-6
 
 
+def boot_seconds() -> float:
+    """Seconds that go on while the host is suspended, where it can tell: for how old something is.
+
+    Of one host only. Where only a monotonic clock is known, as that.
+    """
+    return time.clock_gettime(_BOOT) if _BOOT is not None else time.monotonic()
+
+
+def monotonic_seconds() -> float:
+    """Seconds that only go forward, outside an event loop: for how long something took."""
+    return time.monotonic()
+
+
+_BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
+
 class Clock(Protocol):
     """Seconds, as floats."""
 

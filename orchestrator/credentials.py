@@ -20,6 +20,7 @@ from orchestrator.safe import MASK
 _SHAPE = re.compile(r"[!-~]{1,4096}\Z")
 _EMAIL = re.compile(r"[!-9;-~]{1,320}\Z")  # no colon: it separates user and password in HTTP Basic
 _STDIN = "-"
+_TOKENS = "/run/secrets"  # where containers find theirs
 _LONGEST_FILE = 64 * 1024
 # Shorter ones are no tokens of the API but stand-ins for the simulator; replacing "a" everywhere would leave
 # nothing to read.
@@ -182,6 +183,29 @@ def find_credentials(environ: Mapping[str, str], token_file: str | None, stdin: 
     if email is not None and not _EMAIL.match(email):
         raise UsageProblem("TE_EMAIL is not an address: it has a blank, a colon or a letter outside ASCII")
     return Credentials(token, email, None if file is None else caution(file))
+
+
+def find_referenced(reference: str, environ: Mapping[str, str]) -> Credentials:
+    """The token that a reference of an organization means on this host.
+
+    ``env:NAME`` is a variable, ``file:NAME`` a file in the folder that ``ORCHESTRATOR_TOKENS`` names (by
+    default ``/run/secrets``), ``credential:NAME`` one in systemd's ``$CREDENTIALS_DIRECTORY``. What may stand
+    in a reference is checked where it is written. Raises :class:`UsageProblem`.
+    """
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        token, file = environ.get(name, "").strip("\r\n"), None
+        if not token:
+            raise UsageProblem(f"no API token: {reference} is not set on this host")
+    else:
+        where = "CREDENTIALS_DIRECTORY" if kind == "credential" else "ORCHESTRATOR_TOKENS"
+        folder = environ.get(where, "") or ("" if kind == "credential" else _TOKENS)
+        if not folder:
+            raise UsageProblem(f"no API token: {reference} needs {where}, which is not set on this host")
+        file = Path(folder) / name
+        token = _read_file(file, reference)
+    _check(token, reference)
+    return Credentials(token, None, None if file is None else caution(file))
 
 
 def _token(

@@ -7,9 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from orchestrator.actions.organizations import settled
 from orchestrator.actions.session import Session
 from orchestrator.errors import Exit, OrchestratorError, Refused, StoreProblem, UsageProblem
 from orchestrator.model import Api
+from orchestrator.organizations import same_name
 from orchestrator.report.summary import SCHEMA
 from orchestrator.thousandeyes.limits import read_limits
 from orchestrator.thousandeyes.protocol import AccountGroup, Reply
@@ -71,6 +73,7 @@ async def _examine(opening: AbstractAsyncContextManager[Session], api: Api, find
             groups, reply = await _reach(session, api)
             findings.append(Finding("origin", Health.OK, f"{session.settings.origin} answers, API {api}"))
             findings.extend(_account(groups, session.settings.account))
+            findings.extend(await _belongs(session, groups))
             findings.append(_clock(session, reply))
             findings.append(_organization(session))
             findings.append(await _instant_tests(session))
@@ -127,6 +130,24 @@ def _account(groups: tuple[AccountGroup, ...], wanted: str | None) -> list[Findi
         of = f" of {group.organization}" if group.organization else ""
         found.append(Finding("account", Health.OK, f"{group.name} ({group.aid}){of}"))
     return found
+
+
+async def _belongs(session: Session, groups: tuple[AccountGroup, ...]) -> list[Finding]:
+    """Whether the token is one of the organization that was named; a budget of two would be nobody's."""
+    organization = await settled(session.opened, session.settings.organization)
+    if organization is None:
+        return []
+    told = {group.organization for group in groups if group.organization}
+    if not told:
+        return [Finding("belongs", Health.UNKNOWN, "the API does not say whose its account groups are")]
+    if any(same_name(organization, one) for one in told):
+        return [Finding("belongs", Health.OK, f"the token is one of {organization.name}")]
+    named, mine = ", ".join(sorted(told)[:5]), organization.called or organization.name
+    text = (
+        f"the token is one of {named}, and not of {mine} (if that is what the API calls it: "
+        f"orchestrator organizations set {organization.name} --called)"
+    )
+    return [Finding("belongs", Health.FAILED, text)]
 
 
 def _clock(session: Session, reply: Reply) -> Finding:

@@ -8,7 +8,7 @@ host). Call the latter two in a ``finally``, so that a cancellation cannot leak 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,7 @@ class LocalLedger:
     ) -> None:
         self.clock = ServerClock() if clock is None else clock
         self._window, self._rng, self._tell, self.peers = window, rng, tell, peers
+        self._expiry, self._transit = expiry, transit
         self.organization = budget(
             self.clock,
             window=window,
@@ -114,6 +115,9 @@ class LocalLedger:
     def _of(self, instant: bool) -> tuple[tuple[str, Budget], ...]:
         pair = (("organization", self.organization), ("instant_test", self.instant_test))
         return pair if instant else pair[:1]
+
+    def stands(self, permit: Permit, now: float) -> bool:
+        return now - permit.sent < self._expiry - self._transit
 
     # After sending.
 
@@ -205,6 +209,9 @@ class LocalLedger:
 
     def refused(self) -> Refusals:
         return self._refused
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Nobody else spends: ``opens_at`` has told the time."""
 
     def close(self) -> None:
         """Nothing to give back: a permit's end is its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -84,6 +85,9 @@ class Ledger(Protocol):
         go first. A probe of an unknown window needs neither.
         """
 
+    def stands(self, permit: Permit, now: float) -> bool:
+        """Whether the permit, which has not ended, still counts: what waited too long must not be sent."""
+
     def settle(self, permit: Permit, limits: Limits, now: float, *, status: int) -> None:
         """The request was answered at ``now``."""
 
@@ -101,6 +105,9 @@ class Ledger(Protocol):
 
     def refused(self) -> Refusals:
         """The 429s of this process."""
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Call ``wake`` when there may be a permit sooner than ``opens_at`` said; the last one asked for."""
 
     def close(self) -> None:
         """No more requests of this process."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from orchestrator import jsontext
+from orchestrator.budget.budget import EXPIRY, TRANSIT
 from orchestrator.budget.cell import Cell, CellFailed, Turn
 from orchestrator.budget.holders import Holders
 from orchestrator.budget.ledger import LocalLedger
@@ -144,6 +145,9 @@ class SharedLedger:
         self._looked = now
         return self._change(reserve, None)
 
+    def stands(self, permit: Permit, now: float) -> bool:
+        return now - permit.sent < EXPIRY - TRANSIT
+
     def settle(self, permit: Permit, limits: Limits, now: float, *, status: int) -> None:
         def settle(ledger: LocalLedger, holders: Holders) -> None:
             holders.ended(permit)
@@ -182,6 +186,9 @@ class SharedLedger:
     def shared(self) -> bool:
         """Whether the budgets are shared; ``False`` once this process had to go on alone."""
         return self._alone is None
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Nobody is woken by another process: who waits asks again."""
 
     def close(self) -> None:
         """Leave: no more demand of this process. What is in flight stays counted until it expires."""

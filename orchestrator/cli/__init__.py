@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "queue": ("queue", "Show what waits, what runs and where."),
     "schedule": ("schedule", "Plans that run by themselves, at their times."),
     "notify": ("notify", "Try a channel, list notices, send what is left."),
+    "organizations": ("organizations", "Organizations of a store that several hosts share."),
     "agents": ("agents", "List agents, or those that a plan's selector matches."),
     "doctor": ("doctor", "Check token, origin, account group, clock, limits and store."),
     "store": ("store", "Tell what the store holds; prune old runs."),

@@ -126,6 +126,7 @@ class Dispatcher:
         """Send until nothing is left, or until told to stop. Raises what makes the run impossible."""
         context = self._context
         self._interruption.wakes(self.wake)
+        self._ledger.listen(self.wake)
         async with anyio.create_task_group() as tasks:
             while True:
                 now = context.clock.now()

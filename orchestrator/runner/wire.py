@@ -74,7 +74,7 @@ class Wire:
         began = self._clock.now()
         self._tell(RequestSent(what), spec)
         try:
-            reply = await self._answer(request, patience, most)
+            reply = await self._answer(permit, request, patience, most)
         except NotSent as error:
             self._ledger.release(permit, self._clock.now())
             self._tell(RequestFailed(what, str(error)), spec)
@@ -91,7 +91,9 @@ class Wire:
         self._tell(RequestAnswered(what, reply.status, round(now - began, 3)), spec)
         return reply
 
-    async def _answer(self, request: Request, patience: float, most: float) -> Reply:
+    async def _answer(self, permit: Permit, request: Request, patience: float, most: float) -> Reply:
+        if not self._ledger.stands(permit, self._clock.now()):
+            raise NotSent("its permit has waited too long to be counted")
         if math.isinf(patience):
             return await self._transport.send(request)
         limit = Limit(patience, most)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 import anyio.to_thread
 
+from orchestrator.clock import Clock, boot_seconds
 from orchestrator.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from orchestrator.events import Tell
     from orchestrator.store.base import Lease, WholeStore
     from orchestrator.store.listing import Agenda
+    from orchestrator.store.organizations import Organizations
     from orchestrator.store.queue import Queue, Schedules
 
 # Beside the store; all runs whose stores are in one folder share it.
@@ -42,7 +44,15 @@ class MakeLedger(Protocol):
     """
 
     def __call__(
-        self, origin: str, organization: str, *, rng: Random, reserve: float, urgent: bool, tell: Tell
+        self,
+        origin: str,
+        organization: str,
+        *,
+        rng: Random,
+        reserve: float,
+        urgent: bool,
+        tell: Tell,
+        clock: Clock | None = None,
     ) -> Ledger: ...
 
 
@@ -79,6 +89,7 @@ class Opened:
     queue: Queue | None = None
     schedules: Schedules | None = None
     lease_of: Callable[[str], Lease] | None = None
+    organizations: Organizations | None = None
 
     def of(self, organization: str) -> Opened:
         """The same for the plans of an organization."""
@@ -211,8 +222,13 @@ async def _database(
     url: str, *, organization: str, virtual: bool, busy: Callable[[], AbstractContextManager[None]]
 ) -> AsyncIterator[Opened]:
     with _driver():
-        from orchestrator.store.postgres.agenda import PostgresAgenda  # noqa: PLC0415 - as above
+        from orchestrator.store.postgres import cell  # noqa: PLC0415 - as below
+        from orchestrator.store.postgres.agenda import PostgresAgenda  # noqa: PLC0415 - as below
         from orchestrator.store.postgres.lease import PostgresLease  # noqa: PLC0415 - its driver is an extra
+        from orchestrator.store.postgres.link import Link  # noqa: PLC0415 - as above
+        from orchestrator.store.postgres.organizations import (  # noqa: PLC0415 - as above
+            PostgresOrganizations,
+        )
         from orchestrator.store.postgres.queue import PostgresQueue  # noqa: PLC0415 - as above
         from orchestrator.store.postgres.schedules import PostgresSchedules  # noqa: PLC0415 - as above
         from orchestrator.store.postgres.store import PostgresStore  # noqa: PLC0415 - as above
@@ -227,19 +243,23 @@ async def _database(
         virtual=virtual,
         busy=busy,
     )
+    couriers = cell.Couriers(lambda: Link(where.url, where.place).session().raw, boot_seconds)
     try:
         queue, schedules = PostgresQueue(store), PostgresSchedules(store)
         yield Opened(
             where.url,
             store,
-            _own_ledger,
+            partial(cell.host_ledger, couriers),
             PostgresLease(store),
+            partial(cell.peek, store),
             agenda=PostgresAgenda(queue, schedules),
             queue=queue,
             schedules=schedules,
             lease_of=partial(PostgresLease, store),
+            organizations=PostgresOrganizations(store),
         )
     finally:
+        couriers.close()
         with anyio.CancelScope(shield=True):
             await store.close()
 
@@ -258,19 +278,18 @@ def _seconds(name: str) -> float | None:
     return seconds
 
 
-def _own_ledger(
-    origin: str, organization: str, *, rng: Random, reserve: float, urgent: bool, tell: Tell
-) -> Ledger:
-    """Each process counts for itself."""
-    from orchestrator.budget.ledger import LocalLedger  # noqa: PLC0415 - start-up stays light
-
-    del origin, organization, urgent
-    return LocalLedger(reserve=reserve, rng=rng, tell=tell)
-
-
 def _shared_ledger(
-    path: Path, origin: str, organization: str, *, rng: Random, reserve: float, urgent: bool, tell: Tell
+    path: Path,
+    origin: str,
+    organization: str,
+    *,
+    rng: Random,
+    reserve: float,
+    urgent: bool,
+    tell: Tell,
+    clock: Clock | None = None,
 ) -> Ledger:
+    del clock  # it is asked with its times
     from orchestrator.budget.shared import SharedLedger, budget_key  # noqa: PLC0415 - start-up stays light
     from orchestrator.store.sqlite.cell import SqliteCell  # noqa: PLC0415 - as above
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 
 from orchestrator import app
+from orchestrator.actions.organizations import settled
 from orchestrator.actions.session import Session, resolve
 from orchestrator.cli.masking import add_mask
 from orchestrator.cli.options import Access, Breaking, Reading, World
-from orchestrator.credentials import Credentials, Masker, find_credentials, mask_of
+from orchestrator.credentials import Credentials, Masker, find_credentials, find_referenced, mask_of
 from orchestrator.errors import UsageProblem
 from orchestrator.listeners.log import LogListener
 from orchestrator.model import Api
@@ -22,6 +23,7 @@ from orchestrator.plan.load import load_plan
 from orchestrator.plan.model import Plan
 from orchestrator.safe import terminal
 from orchestrator.settings import Settings
+from orchestrator.store.opening import Opened
 
 
 def read_plan(path: str, reading: Reading, *, quiet: bool = False) -> Plan:
@@ -69,6 +71,31 @@ def token_mask(access: Access) -> Callable[[str], str]:
         return str
     add_mask(Masker(credentials))
     return mask_of(credentials)
+
+
+async def find_token_of(organization: str, opened: Opened, access: Access) -> Credentials:
+    """The token of an organization: where it is written down to be, else that of the command.
+
+    Raises ``UsageProblem``, also for a name that is none.
+    """
+    found = await settled(opened, organization)
+    if found is None or found.token is None:
+        return find_token(access)
+    credentials = find_referenced(found.token, os.environ)
+    add_mask(Masker(credentials))
+    return credentials
+
+
+async def has_token_of(organization: str, opened: Opened) -> bool:
+    """Whether the token of an organization is where it is written down to be, if it is: what this host has no
+    token for is left to others."""
+    try:
+        found = await settled(opened, organization)
+        if found is not None and found.token is not None:
+            find_referenced(found.token, os.environ)
+    except UsageProblem:
+        return False
+    return True
 
 
 def find_token(access: Access) -> Credentials:

@@ -18,7 +18,7 @@ from orchestrator.actions.session import Session
 from orchestrator.addresses import AddressBook
 from orchestrator.cli import tell_defect
 from orchestrator.cli.bodies.common import opened_store, run_async, say, set_up_logging
-from orchestrator.cli.bodies.sessions import find_token, settings_of
+from orchestrator.cli.bodies.sessions import find_token_of, has_token_of, settings_of
 from orchestrator.cli.serving import Serving
 from orchestrator.cli.signals import STOPS, heard_signals
 from orchestrator.clock import Clock, LoopClock
@@ -142,7 +142,8 @@ class _Worker:
             levels = await queue_of(self._opened).levels()
         except OrchestratorError:
             return wanted
-        return [one.organization for one in levels if not wanted or one.organization in wanted]
+        mine = [one.organization for one in levels if not wanted or one.organization in wanted]
+        return [one for one in mine if await has_token_of(one, self._opened)]
 
     def _owner(self) -> str:
         return f"{self._name}/{secrets.token_hex(4)}"
@@ -161,7 +162,7 @@ class _Worker:
     @asynccontextmanager
     async def _connect(self, record: RunRecord, taken: Taken, reserve: float) -> AsyncIterator[Session]:
         settings = as_begun(record, self._of(taken.organization))
-        credentials = find_token(self._serving.access)
+        credentials = await find_token_of(taken.organization, self._opened, self._serving.access)
         listeners = [LogListener()]
         async with app.connect(
             settings,

@@ -74,14 +74,16 @@ _FEED = f"""
                 AND handed > clock_timestamp() - make_interval(secs => ?)
         ) under_way GROUP BY organization
     ), heads AS (
-        SELECT turn.organization, ? - coalesce(busy.runs, 0) AS room, served.at
+        SELECT turn.organization, coalesce(rule.most_runs, ?) - coalesce(busy.runs, 0) AS room, served.at
         FROM turn LEFT JOIN busy USING (organization) LEFT JOIN served USING (organization)
+        LEFT JOIN organizations rule ON rule.name = turn.organization
         CROSS JOIN LATERAL (
             SELECT run, priority, queued FROM queue w
             WHERE w.organization = turn.organization AND {_READY} AND {_SERVED_BY_SOMEBODY}
             ORDER BY w.priority DESC, w.queued, w.run LIMIT 1
         ) head
-        WHERE turn.organization IS NOT NULL AND coalesce(busy.runs, 0) < ?
+        WHERE turn.organization IS NOT NULL AND NOT coalesce(rule.paused, false)
+            AND coalesce(busy.runs, 0) < coalesce(rule.most_runs, ?)
         ORDER BY head.priority DESC, served.at NULLS FIRST, head.queued, head.run LIMIT ?
     ), chosen AS (
         SELECT first.run, row_number() OVER (
