@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from orchestrator.alerts.values import Alert, Begun, Hook, Verdict
+from orchestrator.alerts.values import ANY, Alert, Begun, Hook, Verdict
 
 HOUR, DAY = 3_600.0, 86_400.0
 # What a diagnosis may take until its end tells what it took.
@@ -69,7 +69,7 @@ class _Room(NamedTuple):
 
 
 def _room(hook: Hook, past: Past, now: float) -> _Room:
-    own = sorted((one for one in past.begun if one.hook == hook.name), key=lambda one: one.at)
+    own = sorted((one for one in past.begun if one.hook in (hook.name, ANY)), key=lambda one: one.at)
     hour = [one for one in own if now - one.at < HOUR]
     day = [one for one in own if now - one.at < DAY]
     spent = sum(one.units for one in day)

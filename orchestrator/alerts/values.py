@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+# Where it is not known which hook began a diagnosis, it counts with each of them.
+ANY = "*"
+
 
 class Way(StrEnum):
     """How a sender proves that it knows the secret."""
@@ -77,7 +80,10 @@ class Alert:
 @dataclass(frozen=True, slots=True)
 class Begun:
     """A diagnosis that was begun for a target; ``units`` are those that it took, or may take while it goes
-    on."""
+    on.
+
+    ``hook`` is the name of the one that began it, :data:`ANY` of one that is not known, ``None`` of a person.
+    """
 
     target: str
     at: float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from orchestrator.cli.options import store_option
@@ -43,6 +45,11 @@ DEFAULT_PORT = 8090
     metavar="NAME",
     help="Show the budgets of this organization too (repeatable).",
 )
+@click.option(
+    "--hooks",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Take alerts as this file says, and diagnose what they are about.",
+)
 @store_option
 def serve(
     host: str,
@@ -52,15 +59,16 @@ def serve(
     proxies: tuple[str, ...],
     names: tuple[str, ...],
     organizations: tuple[str, ...],
+    hooks: Path | None,
     store: str | None,
 ) -> None:
     """Serve the runs of the store as web pages: reports, comparisons, histories, budgets.
 
-    Only for reading: no page changes anything. Listens on loopback; beyond it only with --token-file or
-    --trust-proxy-user. Each page is JSON too (Accept: application/json). Ends with exit code 0 on SIGINT and
-    SIGTERM.
+    Only for reading: no page changes anything. With --hooks alerts are taken too, at POST /hooks/NAME.
+    Listens on loopback; beyond it only with --token-file or --trust-proxy-user. Each page is JSON too
+    (Accept: application/json). Ends with exit code 0 on SIGINT and SIGTERM.
     """
     from orchestrator.cli.bodies import serve as body  # noqa: PLC0415 - start-up stays light
 
     asked = body.Asked(host, port, token_file, trust_proxy_user, proxies, names)
-    body.serve(asked, organizations, store=store)
+    body.serve(asked, organizations, hooks, store=store)

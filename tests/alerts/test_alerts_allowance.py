@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.alerts.allowance import DAY, HOUR, MOST_TARGETS, UNITS_EACH, Past, decided
-from orchestrator.alerts.values import Alert, Begun, Finding, Hook, Proof
+from orchestrator.alerts.values import ANY, Alert, Begun, Finding, Hook, Proof
 
 NOW = 1_795_749_125.0
 
@@ -47,6 +47,7 @@ def test_so_many_an_hour_and_then_when_there_is_room_again() -> None:
     assert _status(past[1:]) == 202
     assert _status([dataclasses.replace(one, hook="other") for one in past]) == 202
     assert _status([dataclasses.replace(one, hook=None) for one in past]) == 202, "people's do not count"
+    assert _status([dataclasses.replace(one, hook=ANY) for one in past]) == 429, "it may have been ours"
 
 
 def test_so_many_units_a_day_and_then_when_there_is_room_again() -> None:

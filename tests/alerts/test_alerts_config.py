@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from documentation import ROOT, blocks
 
 from orchestrator.alerts.config import load_hooks
 from orchestrator.alerts.values import Way
@@ -109,3 +110,10 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(PlanInvalid, match="cannot be read"):
         load_hooks(tmp_path / "none.yaml")
+
+
+def test_the_file_of_the_document_is_sound(tmp_path: Path) -> None:
+    (block,) = [one for one in blocks(ROOT / "docs" / "serve.md", "yaml") if one.text.startswith("hooks:")]
+    te, pd, mine = load_hooks(_file(tmp_path, block.text))
+    assert (te.notify, pd.finding.names["PABC123"]) == (("oncall",), "https://shop.example.com")
+    assert (mine.finding.each, mine.finding.time) == ("items", "sent")

@@ -15,11 +15,15 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import workplace
+from receiver import receiving
 from web_site import furnish
+from workplace import serving
 
 from orchestrator.store.opening import open_store
 
 TOKEN = "0123456789abcdef0123456789abcdef"
+_JSON = {"Accept": "application/json"}
 _ORIGIN = re.compile(rb"pages on (http://\S+), Ctrl-C ends it")
 
 
@@ -32,8 +36,9 @@ async def store(tmp_path: Path) -> Path:
     return file
 
 
-async def _started(store: Path, *words: str) -> asyncio.subprocess.Process:
+async def _started(store: Path, *words: str, **more: str) -> asyncio.subprocess.Process:
     environment = {"PATH": os.environ["PATH"], "HOME": str(store.parent), "ORCHESTRATOR_STORE": str(store)}
+    environment |= more
     return await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "orchestrator", "serve", *words),
@@ -44,8 +49,8 @@ async def _started(store: Path, *words: str) -> asyncio.subprocess.Process:
     )
 
 
-async def _refused(store: Path, *words: str) -> str:
-    process = await _started(store, *words)
+async def _refused(store: Path, *words: str, **more: str) -> str:
+    process = await _started(store, *words, **more)
     out, err = await asyncio.wait_for(process.communicate(), 120)
     assert (process.returncode, out) == (2, b""), err
     assert b"Traceback" not in err
@@ -53,8 +58,10 @@ async def _refused(store: Path, *words: str) -> str:
 
 
 @asynccontextmanager
-async def _serving(store: Path, *words: str) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
-    process = await _started(store, "--port", "0", *words)
+async def _serving(
+    store: Path, *words: str, **more: str
+) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    process = await _started(store, "--port", "0", *words, **more)
     assert process.stderr is not None
     try:
         line = await asyncio.wait_for(process.stderr.readline(), 120)
@@ -120,3 +127,48 @@ def _token(store: Path) -> Path:
     file = store.with_name("token")
     file.write_text(TOKEN)
     return file
+
+
+HOOKS = """\
+hooks:
+  mine: {secret: env:MY_SECRET, allow: ["*.example.com"], agents: 4, box: 60s, notify: oncall}
+"""
+
+
+async def test_an_alert_becomes_a_diagnosis_a_page_and_a_notice(store: Path) -> None:
+    file = store.with_name("hooks.yaml")
+    file.write_text(HOOKS)
+    with serving("--culprit", "target=shop.example.com:tls") as api, receiving() as oncall:
+        known = {"TE_TOKEN": workplace.TOKEN, "TE_BASE_URL": api, "MY_SECRET": TOKEN}
+        known["ORCHESTRATOR_NOTIFY_ONCALL"] = f"{oncall.url}/told"
+        async with _serving(store, "--hooks", str(file), **known) as (origin, process):
+            async with aiohttp.ClientSession() as client:
+                body, proof = b'{"target": "https://shop.example.com"}', {"Authorization": f"Bearer {TOKEN}"}
+                async with client.post(f"{origin}/hooks/mine", data=body) as answer:
+                    assert answer.status == 403
+                async with client.post(f"{origin}/hooks/mine", data=body, headers=proof) as answer:
+                    assert answer.status == 202
+                assert process.stderr is not None
+                while b"diagnosed" not in (line := await asyncio.wait_for(process.stderr.readline(), 200)):
+                    assert line, "it ended"
+                assert b"fails from every agent" in line
+                async with client.get(f"{origin}/?state=complete", headers=_JSON) as answer:
+                    runs = (await answer.json())["runs"]
+            process.terminate()
+            _, err = await asyncio.wait_for(process.communicate(), 120)
+            assert (process.returncode, TOKEN.encode() in line + err) == (0, False)
+    assert {run["plan"] for run in runs} >= {"diagnose https://shop.example.com"}
+    assert [post.document["plan"] for post in oncall.taken] == ["diagnose https://shop.example.com"]
+
+
+async def test_hooks_that_cannot_be_are_told_before_anything_is_served(store: Path) -> None:
+    file = store.with_name("hooks.yaml")
+    file.write_text(HOOKS.replace("box: 60s", "bx: 60s"))
+    told = await _refused(store, "--hooks", str(file), TE_TOKEN=TOKEN)
+    assert "hooks.yaml:2:" in told
+    assert "did you mean 'box'?" in told
+    file.write_text(HOOKS)
+    assert "env:MY_SECRET is not there" in await _refused(store, "--hooks", str(file), TE_TOKEN=TOKEN)
+    assert "no API token" in await _refused(store, "--hooks", str(file), MY_SECRET=TOKEN)
+    told = await _refused(store, "--hooks", str(file), MY_SECRET=TOKEN, TE_TOKEN=TOKEN)
+    assert "oncall" in told

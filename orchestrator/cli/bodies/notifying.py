@@ -59,6 +59,16 @@ class Notices:
         except OrchestratorError as trouble:
             _unwell(trouble)
 
+    async def of_run(self, session: Session, run: RunRecord, code: Exit) -> None:
+        """Tell of a run that has ended, which somebody else conducted; ``code`` is what it ended with."""
+        if not self.channels:
+            return
+        try:
+            await noting.note(session.doors.store, Ended(run, int(code)), self.channels, mask)
+        except OrchestratorError as trouble:
+            _unwell(trouble)
+        await self._deliver(session)
+
     async def around(
         self,
         session: Session,

@@ -6,7 +6,9 @@ import asyncio
 import signal
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
+import anyio
 import click
 
 from orchestrator.cli.bodies.common import opened_store, run_async, set_up_logging
@@ -45,7 +47,9 @@ class Asked:
         )
 
 
-def serve(asked: Asked, organizations: tuple[str, ...], *, store: str | None) -> None:
+def serve(
+    asked: Asked, organizations: tuple[str, ...], hooks: Path | None = None, *, store: str | None
+) -> None:
     """Serve until a signal comes."""
     set_up_logging()
     terms = asked.terms()
@@ -57,9 +61,18 @@ def serve(asked: Asked, organizations: tuple[str, ...], *, store: str | None) ->
             loop.add_signal_handler(number, stop.set)
         async with opened_store(store) as opened:
             site = Site(opened, Drawer(opened.url), Shelf(clock.now), clock, mask, organizations)
-            async with serving(site, terms, asked.host, asked.port) as origin:
-                click.echo(f"pages on {origin}, Ctrl-C ends it", err=True)
-                await stop.wait()
+            alerts = None
+            if hooks is not None:
+                from orchestrator.cli.bodies.hooks import alerts_of  # noqa: PLC0415 - pages alone stay light
+
+                alerts = await alerts_of(hooks, opened, clock, (*organizations, "")[0], store)
+            async with anyio.create_task_group() as tasks:
+                async with serving(site, terms, asked.host, asked.port, alerts) as origin:
+                    if alerts is not None:
+                        tasks.start_soon(alerts.run)
+                    click.echo(f"pages on {origin}, Ctrl-C ends it", err=True)
+                    await stop.wait()
+                tasks.cancel_scope.cancel()
 
     try:
         run_async(work)

@@ -1,0 +1,68 @@
+"""What a hook of `orchestrator serve` starts: a diagnosis on this host, as `orchestrator diagnose` does."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.actions.alerts import diagnosed
+from orchestrator.actions.diagnose import AGENTS, BOX, Question, diagnose
+from orchestrator.alerts.config import load_hooks
+from orchestrator.cli.bodies.notifying import Notices, notices_of
+from orchestrator.cli.bodies.sessions import session, settings_of
+from orchestrator.cli.masking import add_mask, mask
+from orchestrator.cli.options import Access, Notifying
+from orchestrator.clock import Clock
+from orchestrator.credentials import Masker, find_credentials
+from orchestrator.settings import Settings
+from orchestrator.store.opening import Opened
+from orchestrator.web.hooks import Alerts, Came, Wish
+from orchestrator.web.secrets import secrets_of
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Diagnoses, each in a session of its own: nothing is connected while nothing is to be done.
+
+    ``notices`` has who is told, by the name of the hook.
+    """
+
+    settings: Settings
+    access: Access
+    notices: Mapping[str, Notices]
+
+    async def __call__(self, wish: Wish) -> Came:
+        """Implements :class:`orchestrator.web.hooks.Start`."""
+        question = Question(
+            targets=(wish.target,),
+            agents=wish.hook.agents or AGENTS,
+            box=wish.hook.box or BOX,
+        )
+        async with session(self.settings, self.access, reserve=0.0) as opened:
+            found = await diagnose(opened, question)
+            run = await opened.doors.store.run(found.runs[0])
+            await self.notices[wish.hook.name].of_run(opened, run, found.exit_code)
+        return Came(found.runs[0], found.sentence, found.account.units)
+
+
+async def alerts_of(file: Path, opened: Opened, clock: Clock, organization: str, store: str | None) -> Alerts:
+    """The hooks of a file, ready to take alerts. The API is the one that the environment names.
+
+    Raises ``PlanInvalid`` for the file, and ``UsageProblem`` where a secret, the token or the address of a
+    channel is missing.
+    """
+    hooks = load_hooks(file)
+    secrets = secrets_of(hooks, os.environ)
+    add_mask(Masker(find_credentials(os.environ, token_file=None, stdin=sys.stdin)))
+    access = Access(None, None, None, organization, allow_http=False, ca_file=None, store=store)
+    # Every diagnosis is told: whoever sent the alert waits for it, whatever came of the one before.
+    notices = {
+        hook.name: notices_of(Notifying(hook.notify, notify_on="always"), access, quiet=True)
+        for hook in hooks
+    }
+    starter = Starter(settings_of(access, urgent=True), access, notices)
+    past = await diagnosed(opened, clock.wall())
+    return Alerts(hooks, secrets, starter, clock, past=past, mask=mask)
