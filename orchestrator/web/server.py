@@ -123,10 +123,13 @@ class Door:
         async with self._reading:
             body = bytearray()
             with anyio.move_on_after(BODY_WITHIN):
-                async for piece in request.content.iter_any():
-                    body += piece
-                    if len(body) > MOST_BYTES:
-                        return Refusal(413, f"a body of more than {MOST_BYTES} bytes", _CLOSE)
+                try:
+                    async for piece in request.content.iter_any():
+                        body += piece
+                        if len(body) > MOST_BYTES:
+                            return Refusal(413, f"a body of more than {MOST_BYTES} bytes", _CLOSE)
+                except (ConnectionError, web.RequestPayloadError):
+                    return Refusal(400, "its body was broken off, or cannot be unpacked", _CLOSE)
                 return bytes(body)
         return Refusal(408, f"its body did not come within {BODY_WITHIN:.0f} s", _CLOSE)
 

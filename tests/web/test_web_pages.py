@@ -12,9 +12,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from documentation import ROOT
 from web_site import ATTACK, BAD, GOOD, HOSTILE, OPEN, site_over
 
+from orchestrator.model import Verdict
 from orchestrator.report.site import addresses
+from orchestrator.web import server
 from orchestrator.web.guard import Terms
 from orchestrator.web.server import HEADERS, POLICY
 
@@ -216,3 +219,39 @@ async def test_what_is_no_request_is_refused_in_our_words(origin: str, said: byt
     assert not answer or re.match(r"HTTP/1\.1 (400|404|405|421)", head), head
     assert "aiohttp" not in head
     assert "Traceback" not in head
+
+
+async def test_documents_have_the_keys_that_the_page_on_them_tells(
+    origin: str, client: aiohttp.ClientSession
+) -> None:
+    told = (ROOT / "docs" / "serve.md").read_text("utf-8")
+
+    def keys(value: Any) -> set[str]:
+        if isinstance(value, list):
+            return set().union(*map(keys, value))
+        if not isinstance(value, dict):
+            return set()
+        return set(value).union(*map(keys, value.values()))
+
+    for page in ("/plans", "/plan?name=sweep", "/budgets", "/queue", "/schedules", "/plan?name=none"):
+        async with client.get(f"{origin}{page}", headers={"Accept": "application/json"}) as answer:
+            found = keys(await answer.json()) - {"organization", "instant_test", *Verdict}
+        assert not {key for key in found if f"`{key}`" not in told}, page
+
+
+async def test_who_says_nothing_or_comes_in_crowds_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "FIRST_WORDS", 0.2)
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
+    async with site_over(tmp_path, furnished=False) as origin:
+        port = int(origin.rpartition(":")[2])
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+        opened[0][1].write(b"GET / HTTP/1.1\r\nHost: local")
+        for reader, writer in opened:
+            assert await asyncio.wait_for(reader.read(), 60) == b"", "closed, and nothing said"
+            writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
