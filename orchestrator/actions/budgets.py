@@ -28,15 +28,17 @@ class _Now:
 
 
 async def budgets(opened: Opened, organizations: Sequence[str], now: float) -> tuple[Budgets, ...]:
-    """The budgets of each world that a run talked to, and of each organization that is named.
+    """The budgets of each world that a run talked to: of each organization that is named, or that the store
+    keeps runs under.
 
     ``now`` is monotonic seconds. Worlds of the built-in simulator have budgets that nobody shares: of these
     there is only what the newest run saw.
     """
     found = []
+    names = dict.fromkeys(("", *organizations, *await opened.store.organizations()))
     for origin, account in await opened.store.worlds():
         seen = await _last_seen(opened, origin, account)
-        for organization in dict.fromkeys(("", *organizations)):
+        for organization in names:
             live = await _now(opened, origin, organization, now)
             if live is not None or not organization:
                 found.append(
