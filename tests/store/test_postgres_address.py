@@ -68,6 +68,13 @@ async def test_a_password_in_it_is_refused_and_not_repeated(url: str) -> None:
             raise AssertionError("opened")
 
 
+@pytest.mark.parametrize("url", ["postgresql://[bad/x", "postgresql://me:s3cret@[::1/x", "postgres://]/"])
+def test_what_is_no_url_is_told_and_not_repeated(url: str) -> None:
+    with pytest.raises(UsageProblem, match="cannot be read as one") as caught:
+        pick_store(url, {})
+    assert "s3cret" not in str(caught.value)
+
+
 def test_for_people_its_options_are_left_out() -> None:
     found = address("postgresql://me@localhost:5433/runs?sslcert=/home/me/x", {})
     assert found.place == "postgresql://me@localhost:5433/runs"

@@ -49,7 +49,7 @@ def info(*, as_json: bool, store: str | None) -> None:
 def copy(source: str, target: str, runs: Sequence[str], *, organization: str) -> None:
     """Copy, and tell run by run."""
     set_up_logging()
-    there, here = pick_store(source, {}), pick_store(target, {})
+    there, here = pick_store(source, os.environ), pick_store(target, os.environ)
 
     def told(run: str, new: bool) -> None:
         click.echo(f"{'copied' if new else 'there already'} {run}")
