@@ -26,10 +26,10 @@ def address(url: str, environ: Mapping[str, str]) -> Address:
     """What the URL of a database means. Raises :class:`UsageProblem`; no password is ever in its message."""
     try:
         parts = urlsplit(url.strip())
-    except ValueError as error:  # its message may hold what it was given
+    except ValueError:
         raise UsageProblem(
             "the store's URL cannot be read as one", hint="postgresql://USER@HOST:PORT/DATABASE is wanted"
-        ) from error
+        ) from None  # what it says may hold a password
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     user, _, netloc = parts.netloc.rpartition("@")
     if ":" in user or "password" in query:
