@@ -122,6 +122,47 @@ async def test_who_never_claimed_a_run_does_not_write_it_while_somebody_holds_it
         await WRITES[name](theirs)
 
 
+async def test_a_lost_run_takes_no_write_of_another_run_with_it(url: str) -> None:
+    other = "65000001deadbeef"
+    async with two(url) as (mine, theirs):
+        await stored_run(mine, count=20, run=other)
+        assert await mine.claim(other, "a")
+        await taken_over(url, mine, theirs)
+        refused: list[LostRun] = []
+
+        async def lost() -> None:
+            try:
+                await mine.intend(RUN, "k0", "n", 1.0)
+            except LostRun as error:
+                refused.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(mine.intend, other, f"k{number}", "n", 1.0)
+                tasks.start_soon(lost)
+        assert len(refused) == 20
+        assert (await mine.counts(other)).tests == {SpecState.CREATING: 20}
+        assert (await theirs.test(RUN, "k0")).state is SpecState.PLANNED
+
+
+async def test_what_the_server_refuses_takes_no_other_write_with_it(url: str) -> None:
+    async with two(url) as (mine, _):
+        refused: list[StoreProblem] = []
+
+        async def again() -> None:
+            try:
+                await stored_run(mine)
+            except StoreProblem as error:
+                refused.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(10):
+                tasks.start_soon(mine.add_events, RUN, [Event(float(number), RUN, None, Lost("x"))])
+                tasks.start_soon(again)
+        assert len(refused) == 10
+        assert len([one for one in await mine.events(RUN) if isinstance(one.fact, Lost)]) == 10
+
+
 async def test_not_even_its_holder_can_claim_what_is_held(url: str) -> None:
     async with two(url) as (mine, theirs):
         assert await mine.claim(RUN, "a")

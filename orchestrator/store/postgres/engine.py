@@ -21,6 +21,8 @@ from orchestrator.store.sql.rows import Row
 
 # While it is not known what became of a transaction, the server is asked so often (seconds).
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+# Classes of errors that are about what was written: data, constraints.
+REFUSED = frozenset({"22", "23"})
 # Cells that are written at once.
 CELLS = 1000
 _CELL = "(CAST(? AS text), CAST(? AS text), CAST(? AS text), CAST(? AS text))"
@@ -127,6 +129,13 @@ class PostgresEngine:
     def passing(self, problem: StoreProblem) -> bool:
         """Whether nothing was written or read, and the same may succeed in a moment."""
         return isinstance(problem, Away)
+
+    def of_one(self, problem: StoreProblem) -> bool:
+        """Whether the server refused what was written: data, a key that is there, a day without a part."""
+        cause = problem.__cause__
+        return isinstance(cause, UnicodeError) or (
+            isinstance(cause, psycopg.Error) and (cause.sqlstate or "")[:2] in REFUSED
+        )
 
     def run_number(self, db: Db, run: str) -> int | None:
         """The number of a run; from here to the end of the transaction nobody can take it over.

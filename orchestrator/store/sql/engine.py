@@ -70,6 +70,9 @@ class Engine(Protocol):
     def passing(self, problem: StoreProblem) -> bool:
         """Whether nothing was written or read, and the same may succeed in a moment."""
 
+    def of_one(self, problem: StoreProblem) -> bool:
+        """Whether it is about what was written, and another write may succeed at once."""
+
     def run_number(self, db: Db, run: str) -> int | None:
         """The number of a run that is about to be written, ``None`` where there is none.
 

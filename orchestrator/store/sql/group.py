@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import anyio
 
-from orchestrator.errors import StoreProblem
+from orchestrator.errors import LostRun, StoreProblem
 from orchestrator.store.sql.engine import Db, Engine, Pause
 
 T = TypeVar("T")
@@ -141,7 +141,9 @@ class GroupCommit:
             try:
                 done = self._transact(together)
             except StoreProblem as problem:
-                self._failed(together, problem)
+                # What is one write's matter, the second try tells whose.
+                if not isinstance(problem, LostRun) and not self._engine.of_one(problem):
+                    self._failed(together, problem)
             except Exception:  # noqa: S110 - all is rolled back, and told by the second try
                 pass
             else:

@@ -214,6 +214,11 @@ class Database:
         """Whether another process had the lock: nothing was written, and it can be tried again."""
         return is_locked(problem)
 
+    def of_one(self, problem: StoreProblem) -> bool:
+        """A disk that fails one write fails the others too."""
+        del problem
+        return False
+
     def run_number(self, db: Db, run: str) -> int | None:
         """The number of a run. Who may write a run of this host is a matter of the lease on its plan."""
         row = db.execute("SELECT n FROM runs WHERE id = ?", (run,)).fetchone()
