@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.compare.gate import Strictness
 from orchestrator.compare.look import MIN_COVER
+from orchestrator.report.comparison import Held
 from orchestrator.testtypes.norms import Norm
 
 HISTORY = 10
@@ -30,8 +31,10 @@ DEFAULT_TERMS = Terms()
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a run is held against: a ``base`` by its word or name, ``None`` for the last good run, if there is
-    one, and only as far as it costs little, with at most so many cells."""
+    one, and only as far as it costs little, with at most so many cells. ``held`` is the run held against it,
+    where somebody has done that already."""
 
     base: str | None = None
     terms: Terms = DEFAULT_TERMS
     most: int = MOST
+    held: Held | None = None

@@ -51,13 +51,13 @@ class Comparing:
         if self._size is None:
             self._size = sum((await self._archive.counts(self._run.id)).cells.values())
             self._base = await self._find()
-            if self._base is not None and self._whole:
+            if self._base is not None and self._whole and self._asked.held is None:
                 self._looked = Looked({**NORMS, **self._asked.terms.tolerances})
         return self._looked
 
     @property
     def _by_name(self) -> bool:
-        return self._asked.base is not None
+        return self._asked.base is not None or self._asked.held is not None
 
     @property
     def _whole(self) -> bool:
@@ -65,6 +65,8 @@ class Comparing:
 
     async def _find(self) -> RunRecord | None:
         run, asked = self._run, self._asked
+        if asked.held is not None:
+            return asked.held.base
         if asked.base is not None:
             return await base_of(self._archive, run, asked.base)
         if run.state is RunState.RUNNING or run.settings.confirms:
@@ -89,7 +91,7 @@ class Comparing:
             return found
         if not self._whole:
             return replace(found, times=await self._times(self._base), limit=self._limit())
-        held = await hold(
+        held = self._asked.held or await hold(
             self._archive,
             self._run,
             self._asked.base or LAST_GOOD,

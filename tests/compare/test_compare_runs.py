@@ -66,6 +66,10 @@ def test_what_fails_since_the_last_good_run_ends_with_1_and_is_told_below_the_su
     worse = ran(place, f"{BROKEN} --against last-good")
     assert worse.returncode == 1, worse.stderr
     assert "https://two.example.com fails from every agent" in worse.stdout
+    written = ran(place, f"{BROKEN} --against last-good --gate loose -o page.html -o cases.xml")
+    assert written.returncode == 1, written.stderr
+    assert "Against the last good run: gate loose: exit 1" in (place.folder / "page.html").read_text()
+    assert 'name="gate.level" value="loose"' in (place.folder / "cases.xml").read_text()
     assert "; before it did not" in worse.stdout
 
 

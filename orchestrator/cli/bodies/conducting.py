@@ -88,7 +88,7 @@ class Terminal:
         if held is not None:
             code = Exit(code_of(outcome.exit_code, held.comparison.judgement.exit_code))
             outcome = replace(outcome, exit_code=code, run=replace(outcome.run, exit_code=int(code)))
-        await write_outputs(session, outcome.run.id, self.options.outputs)
+        await write_outputs(session, outcome.run.id, self.options.outputs, held)
         if outcome.left_at_once:
             say(f"left at once; {_go_on(outcome.run)}")
             return outcome.exit_code

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.actions import reading
+from orchestrator.actions.asked import Asked
 from orchestrator.cli.bodies.common import say
 from orchestrator.cli.streams import as_utf8, gathering
 from orchestrator.errors import UsageProblem
@@ -17,6 +18,7 @@ from orchestrator.report.formats import BY_SUFFIX
 
 if TYPE_CHECKING:
     from orchestrator.actions.session import Session
+    from orchestrator.report.comparison import Held
 
 
 def check_outputs(paths: Sequence[Path]) -> None:
@@ -52,14 +54,16 @@ def write_file(path: Path, work: Callable[[Callable[[bytes], object]], object]) 
         raise unwritable(path, error) from error
 
 
-async def write_outputs(session: Session, run: str, paths: Sequence[Path]) -> None:
-    """Write the reports of a run; one that cannot be written is told, and changes no exit code."""
+async def write_outputs(session: Session, run: str, paths: Sequence[Path], held: Held | None = None) -> None:
+    """Write the reports of a run, with what it was ``held`` against; one that cannot be written is told, and
+    changes no exit code."""
+    asked = None if held is None else Asked(held=held)
     for path in paths:
         form = BY_SUFFIX[path.suffix.lower()]
         now = session.doors.clock.wall()
         try:
             with replacing(path) as file, gathering(as_utf8(file.write)) as out:
-                await reading.write_report(session.opened, run, form, out, now=now)
+                await reading.write_report(session.opened, run, form, out, now=now, asked=asked)
         except (OSError, ValueError) as error:
             say(f"error: {unwritable(path, error).message}")
             say(f"hint: write it anew with: orchestrator report {run} --format {form} -o FILE")
