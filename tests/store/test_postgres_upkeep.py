@@ -26,6 +26,7 @@ EXCLUSIVE = """
     SELECT 1 FROM pg_locks JOIN pg_class ON pg_class.oid = relation
     WHERE mode = 'AccessExclusiveLock' AND relname IN ('answers', 'events', 'cells')
 """
+DETACH = "ALTER TABLE orchestrator.answers DETACH PARTITION orchestrator.{} CONCURRENTLY"
 WAITING = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%DETACH PARTITION%' AND wait_event_type = 'Lock'"
 
 
@@ -117,6 +118,25 @@ async def test_nobody_who_writes_waits_for_a_part_that_goes(url: str, postgres: 
     async with open_store(url) as again:
         assert (await again.store.counts(RUN)).created == 2
         assert [run.id for run in await again.store.runs()] == [RUN]
+
+
+async def test_a_part_that_was_half_taken_away_is_taken_away_by_the_next_prune(url: str) -> None:
+    days_ago(url, EARLIER)
+    async with open_store(url) as opened:
+        await ended_run(opened.store, "aa01")
+        before = names(url)
+        days_ago(url, 0)
+        await opened.store.condemn(["aa01"])
+        one = next(name for name in sorted(before) if name.startswith("answers"))
+        with psycopg.connect(url) as slow, psycopg.connect(url, autocommit=True) as killed:
+            slow.execute("SELECT count(*) FROM orchestrator.answers")
+            killed.execute("SET statement_timeout = '200ms'")
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                killed.execute(DETACH.format(one).encode())
+        await cleared(opened.store)
+        assert one not in names(url)
+        assert len(before - names(url)) == len(schema.PARTS)
+        assert await opened.store.runs() == []
 
 
 async def test_what_should_be_put_right_is_told(url: str) -> None:

@@ -241,6 +241,11 @@ def drop_one(db: Session) -> bool:
     Detached first, beside others who write: nobody has to wait for it. A kill between the two leaves a table
     that is no part of any other; the next call takes it away.
     """
+    half = db.execute(
+        "SELECT inhparent::regclass::text, inhrelid::regclass::text FROM pg_inherits WHERE inhdetachpending"
+    ).fetchone()
+    if half is not None:
+        db.execute(f"ALTER TABLE {half[0]} DETACH PARTITION {half[1]} FINALIZE")
     left = db.execute(
         "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
         "WHERE nspname = ? AND relkind = 'r' AND NOT relispartition AND relname ~ ?",
