@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.clock import Clock
 from orchestrator.errors import UsageProblem
@@ -43,10 +43,15 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class LostCreations:
-    """The creations of a run whose outcome nobody knows, and that nobody has given up."""
+    """The creations of a run whose outcome nobody knows, and that nobody has given up.
+
+    ``late`` are the ids of tests, by spec, that came when another process had the run already: a resume
+    adopts them.
+    """
 
     run: RunRecord
     tests: tuple[TestRecord, ...]
+    late: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, object]:
         """The document of ``reconcile --json``."""
@@ -58,16 +63,18 @@ class LostCreations:
                 "target": test.spec.target,
                 "intended": utc(test.intended),
                 "error": test.error or NO_ANSWER,
+                **({"late_test_id": self.late[test.spec.key]} if test.spec.key in self.late else {}),
             }
             for test in self.tests
         ]
         return {"schema": SCHEMA, "run": self.run.id, "unknown": rows}
 
 
-async def lost(archive: Archive, name: str) -> LostCreations:
+async def lost(store: Store, name: str) -> LostCreations:
     """What a run lost. Raises ``UsageProblem`` if there is no such run."""
-    run = await archive.run(name)
-    return LostCreations(run, tuple((await _lost(archive, run.id)).values()))
+    run = await store.run(name)
+    late = {one.key: one.test_id for one in await store.late_tests(run.id)}
+    return LostCreations(run, tuple((await _lost(store, run.id)).values()), late)
 
 
 async def reconcile(

@@ -129,6 +129,10 @@ def test_who_wakes_up_after_another_host_took_over_writes_nothing_and_its_test_i
     assert "goes on with it" in woken.err
     assert asked(url, "SELECT count(*), max(n) FROM events") == before
     assert len(asked(url, "SELECT test_id FROM late")) == lost
+    listed = world.do("reconcile", "last", "--json", store=url).document["unknown"]
+    assert all(one["late_test_id"] for one in listed)
+    told = world.do("reconcile", "last", store=url)
+    assert told.err.count("adopts it") == lost, str(told)
     adopted = world.do("resume", "last", store=url)
     assert adopted.code == 0, str(adopted)
     whole(world, url)

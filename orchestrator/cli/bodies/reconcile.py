@@ -72,6 +72,9 @@ def _tell(lost: LostCreations) -> None:
     if lost.run.simulated:
         say("its simulated world has ended with it: there is nothing to find, and nothing was paid")
         return
+    for test in lost.tests:
+        if (test_id := lost.late.get(test.spec.key)) is not None:
+            say(f"test {test_id} is that of {test.spec.key}: orchestrator resume {run} adopts it")
     example = lost.tests[0].spec.key
     say(f"found in the product:  orchestrator reconcile {run} --adopt {example}=TESTID")
     say(f"certainly not there:   orchestrator reconcile {run} --give-up {example}")
