@@ -8,6 +8,7 @@ library; all that is left to tell which was at work is how some numbers are spel
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -40,6 +41,15 @@ def read(text: str) -> Any:  # noqa: ANN401 - as above
         return quick(text.encode())
     except ValueError:
         return json.loads(text)
+
+
+def read_all(texts: Sequence[str]) -> list[Any]:
+    """As :func:`read` of each, for much less: they are read as one list."""
+    try:
+        values = quick(f"[{','.join(texts)}]".encode())
+    except ValueError:
+        values = []
+    return values if len(values) == len(texts) else [read(text) for text in texts]
 
 
 def write(value: object) -> str:

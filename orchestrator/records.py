@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -228,8 +228,7 @@ class TestEnd:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CellRecord:
+class CellRecord(NamedTuple):
     """One cell with its end."""
 
     spec: str | None
@@ -255,6 +254,15 @@ class StoredAnswer:
     target: str
     answer: Answer
     verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """A test with its cells, by agent id, and its answers of each agent."""
+
+    test: TestRecord
+    cells: tuple[CellRecord, ...]
+    answers: Mapping[str, Sequence[Answer]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator.actions.asked import DEFAULT_TERMS, Terms
@@ -13,16 +13,16 @@ from orchestrator.actions.looked import Looked, times_before, which_of
 from orchestrator.compare.cells import Past
 from orchestrator.compare.gate import CANNOT_JUDGE
 from orchestrator.compare.look import Now, compare
-from orchestrator.compare.samples import sample_of
+from orchestrator.compare.samples import Sampling
 from orchestrator.compare.values import Change, Sample, Which
 from orchestrator.errors import NoBase, UsageProblem
-from orchestrator.model import Answer, CellState, Json, Spec, Verdict
+from orchestrator.model import Json, Spec, Verdict
 from orchestrator.records import Baseline, RunRecord, RunState
 from orchestrator.report.comparison import LAST_GOOD, Held
 from orchestrator.store.base import Archive, Store
 from orchestrator.store.opening import Opened
 from orchestrator.testtypes.norms import NORMS, Norm
-from orchestrator.verdict.expect import newest
+from orchestrator.verdict.expect import newest, newest_details
 
 BEFORE = "before"
 RESERVED = frozenset({LAST_GOOD, BEFORE, "last"})
@@ -98,19 +98,20 @@ async def hold(
     if again is None:
         again = await _confirming(archive, run)
     norms = {**NORMS, **terms.tolerances}
+    sampling = Sampling(norms)
     if looked is None:
         looked = Looked(norms)
         for one in (await gathered(archive, run)).cells:
             looked.take(one)
     names = await looked.names(archive, run)
-    now = Now(looked.samples, looked.judged, {} if again is None else await samples(archive, again, norms))
+    now = Now(looked.samples, looked.judged, {} if again is None else await samples(archive, again, sampling))
     alone = terms.history == 0 or base.id == run.id
     history = [] if alone else await _history(archive, base, terms.history - 1)
     # What is left out now is no new cell where the base, a re-run, knows of its tests only.
     left_out = {which: sample for which, sample in now.samples.items() if sample.verdict is Verdict.NOT_RUN}
     past = Past(
-        left_out | await samples(archive, base, norms),
-        [await samples(archive, one, norms) for one in history],
+        left_out | await samples(archive, base, sampling),
+        [await samples(archive, one, sampling) for one in history],
         norms,
     )
     return Held(
@@ -180,27 +181,16 @@ async def _history(archive: Archive, base: RunRecord, most: int) -> list[RunReco
     return [*rounds, *good][:most]
 
 
-async def samples(archive: Archive, run: RunRecord, norms: Mapping[str, Norm] = NORMS) -> dict[Which, Sample]:
+async def samples(archive: Archive, run: RunRecord, sampling: Sampling) -> dict[Which, Sample]:
     """Every cell of a run; one that was left out has its verdict and nothing else."""
-    verdicts = {}
-    async for cell in archive.cells(run.id):
-        verdicts[which_of(cell)] = cell
-    found = {
-        which: sample_of(cell.verdict, (), norms=norms)
-        for which, cell in verdicts.items()
-        if cell.state is CellState.NOT_RUN
-    }
-    for test in await archive.tests(run.id):
-        spec = test.spec
-        answers: dict[str, list[Answer]] = {}
-        for answer in await archive.answers(run.id, spec.key):
-            answers.setdefault(answer.agent_id, []).append(answer)
-        for agent_id in spec.agents:
-            which = Which(spec.test, spec.type, spec.target, agent_id)
-            record = verdicts.get(which)
-            if record is not None:
-                rows = newest(spec, agent_id, answers.get(agent_id, ()))
-                found[which] = sample_of(record.verdict, rows, norms=norms)
+    found: dict[Which, Sample] = {}
+    async for one in archive.collected(run.id):
+        for cell in one.cells:
+            answers = one.answers.get(cell.agent_id, ())
+            rows = (*newest(one.test.spec, cell.agent_id, answers), *newest_details(answers))
+            found[which_of(cell)] = sampling.of(cell.verdict, rows)
+    async for cell in archive.left_out(run.id):
+        found.setdefault(which_of(cell), sampling.of(cell.verdict, ()))
     return found
 
 

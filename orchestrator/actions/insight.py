@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from orchestrator.insight.look import Insight, Observations, nothing_wrong
 from orchestrator.insight.values import Observed, Trouble
 from orchestrator.insight.words import Names
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer, Hop, Verdict
-from orchestrator.records import CellRecord, RunRecord, StoredAnswer, TestRecord
+from orchestrator.records import CellRecord, RunRecord, TestRecord
 from orchestrator.report.names import agent_names
 from orchestrator.store.base import Archive
-from orchestrator.testtypes import DETAILS
-from orchestrator.verdict.expect import Parsed, findings, newest, parsed
+from orchestrator.verdict.expect import Parsed, findings, newest, newest_details, parsed
 
 # So many good runs are looked through for the paths of cells.
 _RUNS = 10
@@ -28,8 +26,6 @@ _SILENCES = {
 _TROUBLED = frozenset({Verdict.FAIL, Verdict.WARN})
 # Verdicts that there is something to be told of.
 _TOLD = _TROUBLED | {Verdict.NO_ANSWER, Verdict.PARTIAL}
-
-T = TypeVar("T")
 
 # Test block, type, target, agent id.
 _Cell = tuple[str, str, str, str]
@@ -79,62 +75,20 @@ async def _observe(archive: Archive, run: RunRecord, take: Callable[[Observed], 
     agents = await archive.agents(run.id)
     earlier = await _earlier(archive, run)
     hops, targets = dict[str, Hop](), set[tuple[str, str]]()
-    tests = _InStep(archive.each_test(run.id), lambda test: test.spec.key)
-    answers = _InStep(archive.results(run.id), lambda row: row.spec)
-    cells = _InStep(archive.cells(run.id), lambda cell: cell.spec)
-    async for key, of_spec in cells.groups():
-        test = None if key is None else await tests.only(key)
-        if test is None:
-            for cell in of_spec:
-                take(Observed(cell))
-            continue
-        targets.add((test.spec.test, test.spec.target))
-        expectations, by_agent = parsed(test.spec), _by_agent(await answers.of(key))
-        for cell in of_spec:
-            one = _observed(cell, test, expectations, by_agent.get(cell.agent_id, ()), agents, earlier)
-            hops.update((hop.address, hop) for hop in hops_of(one) if hop.address is not None)
-            take(one)
+    async for one in archive.collected(run.id):
+        spec = one.test.spec
+        targets.add((spec.test, spec.target))
+        expectations = parsed(spec)
+        for cell in one.cells:
+            answers = one.answers.get(cell.agent_id, ())
+            observed = _observed(cell, one.test, expectations, answers, agents, earlier)
+            for hop in hops_of(observed):
+                if hop.address is not None:
+                    hops[hop.address] = hop
+            take(observed)
+    async for cell in archive.left_out(run.id):
+        take(Observed(cell))
     return names_of(agents.values(), targets, hops)
-
-
-class _InStep(Generic[T]):
-    """Records in the order of the plan, by spec: several streams are gone through side by side."""
-
-    def __init__(self, records: AsyncIterator[T], spec: Callable[[T], str | None]) -> None:
-        self._records, self._spec = records, spec
-        self._next: T | None = None
-
-    async def groups(self) -> AsyncIterator[tuple[str | None, list[T]]]:
-        """The records of each spec."""
-        while (first := await self._peek()) is not None:
-            key = self._spec(first)
-            yield key, await self.of(key)
-
-    async def of(self, key: str | None) -> list[T]:
-        """The records of this spec, if they come next."""
-        found: list[T] = []
-        while (one := await self._peek()) is not None and self._spec(one) == key:
-            found.append(one)
-            self._next = None
-        return found
-
-    async def only(self, key: str) -> T | None:
-        """The record of this spec, which comes next or later."""
-        while (one := await self._peek()) is not None and self._spec(one) != key:
-            self._next = None
-        return one
-
-    async def _peek(self) -> T | None:
-        if self._next is None:
-            self._next = await anext(self._records, None)
-        return self._next
-
-
-def _by_agent(rows: Iterable[StoredAnswer]) -> dict[str, list[Answer]]:
-    found: dict[str, list[Answer]] = {}
-    for row in rows:
-        found.setdefault(row.answer.agent_id, []).append(row.answer)
-    return found
 
 
 def _observed(
@@ -150,19 +104,12 @@ def _observed(
     return Observed(
         record=cell,
         spec=test.spec,
-        rows=(*rows, *_newest_details(answers)),
+        rows=(*rows, *newest_details(answers)),
         troubles=tuple(Trouble(one.layer, one.text, one.metric, one.error_type, one.asked) for one in found),
         agent=agents.get(cell.agent_id),
         earlier=earlier.get((cell.test, cell.type, cell.target, cell.agent_id), ()),
         silence=_SILENCES.get(test.state),
     )
-
-
-def _newest_details(answers: Iterable[Answer]) -> list[Answer]:
-    """The answers with hops of the newest round that has any."""
-    details = [answer for answer in answers if answer.layer == DETAILS]
-    newest_round = max((answer.round_id for answer in details), default=0)
-    return [answer for answer in details if answer.round_id == newest_round]
 
 
 def hops_of(one: Observed) -> list[Hop]:
@@ -199,7 +146,7 @@ async def _earlier(archive: Archive, run: RunRecord) -> Mapping[_Cell, _Traces]:
             if cell in left:
                 rows.setdefault(cell, []).append(one.answer)
         for cell, answers in rows.items():
-            details = _newest_details(answers)
+            details = newest_details(answers)
             found[cell] = tuple(path.hops for answer in details for path in answer.paths or ())
         left -= found.keys()
         if not left:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import median
 
 from orchestrator.actions.insight import hops_of, names_of
-from orchestrator.compare.samples import sample_of
+from orchestrator.compare.samples import Sampling
 from orchestrator.compare.values import Sample, Which
 from orchestrator.insight.groups import seen
 from orchestrator.insight.values import Observed, Seen
@@ -39,20 +39,22 @@ class Looked:
         self.samples: dict[Which, Sample] = {}
         self.judged: dict[Which, Seen] = {}
         self.records: dict[Which, CellRecord] = {}
-        self._norms = norms
+        self._sampling = Sampling(norms)
         self._hops: dict[str, Hop] = {}
         self._targets: set[tuple[str, str]] = set()
 
     def take(self, one: Observed) -> None:
         """The next cell."""
         which, judged = which_of(one.record), seen(one)
-        self.samples[which] = _sample(one, judged, self._norms)
+        self.samples[which] = _sample(one, judged, self._sampling)
         self.records[which] = one.record
         if judged is not None:
             self.judged[which] = judged
         if one.spec is not None:
             self._targets.add((which.test, which.target))
-        self._hops.update((hop.address, hop) for hop in hops_of(one) if hop.address is not None)
+        for hop in hops_of(one):
+            if hop.address is not None:
+                self._hops[hop.address] = hop
 
     async def names(self, archive: Archive, run: RunRecord) -> Names:
         """What things are called."""
@@ -64,6 +66,6 @@ def which_of(record: CellRecord) -> Which:
     return Which(record.test, record.type, record.target, record.agent_id)
 
 
-def _sample(one: Observed, judged: Seen | None, norms: Mapping[str, Norm]) -> Sample:
+def _sample(one: Observed, judged: Seen | None, sampling: Sampling) -> Sample:
     phase = None if judged is None else judged.phase
-    return sample_of(one.record.verdict, one.rows, phase, norms)
+    return sampling.of(one.record.verdict, one.rows, phase)

@@ -20,6 +20,7 @@ from orchestrator.actions.compare import (
     samples,
 )
 from orchestrator.actions.looked import Looked, times_before
+from orchestrator.compare.samples import Sampling
 from orchestrator.compare.values import Which
 from orchestrator.errors import NoBase
 from orchestrator.insight.values import CellKey
@@ -134,7 +135,7 @@ class Comparing:
         """The times of the cells in the base alone."""
         if (self._size or 0) > self._asked.most:
             return {}
-        before = await samples(self._archive, base)
+        before = await samples(self._archive, base, Sampling())
         return _by_key(times_before(lambda which: [before[which]], before))
 
 

@@ -52,6 +52,7 @@ def source_of(
         tests=lambda: archive.tests(run.id),
         answers=lambda key: archive.answers(run.id, key),
         cells=lambda: archive.cells(run.id),
+        bad_cells=lambda: archive.cells(run.id, passing=False),
         results=lambda: archive.results(run.id),
         insight=looked,
         watched=watched,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
 
-from orchestrator.compare.noise import CERTAIN, Noise, large, level, noise, score, value
+from orchestrator.compare.noise import CERTAIN, Earlier, Noise, large, level, noise, score, value
 from orchestrator.compare.values import Change, Compared, Measured, Sample, Which, Why
 from orchestrator.insight.values import Seen
 from orchestrator.model import Metric, Verdict
@@ -39,29 +38,29 @@ class Past:
 
     def levels(self, which: Which, metric: str) -> tuple[float, ...]:
         """The earlier levels of a metric, that of the base first."""
-        norm = self.norms[metric]
-        found = (sample.numbers.get(metric) for sample in self.samples(which))
-        return tuple(level(one, norm) for one in found if one is not None)
+        return _levels(self.samples(which), metric, self.norms[metric])
 
 
-Levels = Mapping[Which, tuple[float, tuple[float, ...]]]
+Levels = Mapping[Which, tuple[float, Earlier]]
 
 
-def levels_of(
-    now: Mapping[Which, Sample], past: Past
-) -> dict[str, dict[Which, tuple[float, tuple[float, ...]]]]:
+def _levels(samples: Iterable[Sample], metric: str, norm: Norm) -> tuple[float, ...]:
+    found = [sample.numbers.get(metric) for sample in samples]
+    return tuple([level(one, norm) for one in found if one is not None])
+
+
+def levels_of(now: Mapping[Which, Sample], past: Past) -> dict[str, dict[Which, tuple[float, Earlier]]]:
     """By metric and cell: its level now and its earlier ones, where there are both."""
-    found: dict[str, dict[Which, tuple[float, tuple[float, ...]]]] = {}
+    found: dict[str, dict[Which, tuple[float, Earlier]]] = {}
     for which, sample in now.items():
         if which not in past.base:
             continue
+        earlier = [*past.samples(which)]
         for metric, number in sample.numbers.items():
             norm = past.norms.get(metric)
-            if norm is None:
-                continue
-            before = past.levels(which, metric)
-            if before:
-                found.setdefault(metric, {})[which] = (level(number, norm), before)
+            before = () if norm is None else _levels(earlier, metric, norm)
+            if norm is not None and before:
+                found.setdefault(metric, {})[which] = (level(number, norm), Earlier(before))
     return found
 
 
@@ -69,7 +68,7 @@ def noises(levels: Mapping[str, Levels]) -> dict[str, Noise]:
     """The noise of each metric over all cells."""
     return {
         metric: noise(
-            (past for _, past in cells.values()), [now - median(past) for now, past in cells.values()]
+            (past for _, past in cells.values()), [now - past.median for now, past in cells.values()]
         )
         for metric, cells in levels.items()
     }
@@ -157,12 +156,12 @@ class Judge:
         return measured(pair[0] - less, pair[1], self.noises[metric], self.past.norms[metric])
 
 
-def measured(now: float, past: Sequence[float], noise: Noise, norm: Norm) -> Measured | None:
+def measured(now: float, past: Earlier, noise: Noise, norm: Norm) -> Measured | None:
     """A metric that changed, from its levels; ``None`` for one that is as it was."""
     z = score(now, past, noise)
     if abs(z) <= CERTAIN:
         return None
-    before, after = value(median(past), norm), value(now, norm)
+    before, after = value(past.median, norm), value(now, norm)
     if not large(before, after, norm):
         return None
     if norm.falls:

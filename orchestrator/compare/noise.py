@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from orchestrator.testtypes.norms import Norm
 
@@ -38,14 +37,39 @@ def value(found: float, norm: Norm) -> float:
     return 0.0 if abs(told) < _ROUNDING * norm.absolute else told
 
 
+def middle(values: Iterable[float]) -> float:
+    """The median of at least one value."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
 def deviation(values: Sequence[float]) -> float:
     """A robust standard deviation about the median; 0 of fewer than two values."""
+    return _about(middle(values), values) if len(values) >= 2 else 0.0
+
+
+def _about(centre: float, values: Sequence[float]) -> float:
     n = len(values)
-    if n < 2:
-        return 0.0
-    middle = median(values)
     factor = _SMALL[n - 2] if n <= len(_SMALL) + 1 else n / (n - 0.8)
-    return SCALE * factor * median([abs(one - middle) for one in values])
+    return SCALE * factor * middle([abs(one - centre) for one in values])
+
+
+class Earlier(tuple[float, ...]):
+    """The earlier levels of one metric in one cell, that of the base first.
+
+    Their ``median`` and their ``deviation`` are asked for many times.
+    """
+
+    median: float
+    deviation: float
+
+    def __new__(cls, levels: Iterable[float]) -> Earlier:
+        """Of at least one level."""
+        made = super().__new__(cls, levels)
+        made.median = middle(made)
+        made.deviation = _about(made.median, made) if len(made) >= 2 else 0.0
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +78,29 @@ class Noise:
 
     pooled: float
 
-    def of(self, past: Sequence[float]) -> float:
+    def of(self, past: Earlier) -> float:
         """The noise of one cell with these earlier levels, drawn towards that of all."""
         n = len(past)
         if n < 3:
             return max(LEAST, self.pooled)
-        own = deviation(past)
-        whole = WEIGHT * self.pooled**2 + (n - 1) * own**2
+        whole = WEIGHT * self.pooled**2 + (n - 1) * past.deviation**2
         return max(LEAST, math.sqrt(whole / (WEIGHT + n - 1)))
 
 
-def noise(pasts: Iterable[Sequence[float]], differences: Sequence[float]) -> Noise:
+def noise(pasts: Iterable[Earlier], differences: Sequence[float]) -> Noise:
     """The noise of a metric. ``pasts`` are the earlier levels of each cell, ``differences`` what each cell
     moved by now; these tell where no cell has a history."""
-    own = [deviation(past) for past in pasts if len(past) >= 2]
+    own = [past.deviation for past in pasts if len(past) >= 2]
     if own:
-        return Noise(median(own))
+        return Noise(middle(own))
     if len(differences) >= PAIRS:
         return Noise(deviation(differences) / math.sqrt(2.0))
     return Noise(ASSUMED)
 
 
-def score(now: float, past: Sequence[float], noise: Noise) -> float:
+def score(now: float, past: Earlier, noise: Noise) -> float:
     """How many standard deviations a level is above the median of the past ones."""
-    return (now - median(past)) / (noise.of(past) * math.sqrt(1.0 + 1.0 / len(past)))
+    return (now - past.median) / (noise.of(past) * math.sqrt(1.0 + 1.0 / len(past)))
 
 
 def large(before: float, after: float, norm: Norm) -> bool:

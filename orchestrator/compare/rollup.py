@@ -115,11 +115,11 @@ def _judged(compared: Iterable[Compared]) -> Iterator[tuple[Compared, Seen]]:
 
 
 def _bad(seen: Seen, phase: Phase) -> Seen:
-    return replace(seen, verdict=Verdict.FAIL, phase=phase)
+    return seen._replace(verdict=Verdict.FAIL, phase=phase)
 
 
 def _good(seen: Seen) -> Seen:
-    return replace(seen, verdict=Verdict.PASS, phase=None)
+    return seen._replace(verdict=Verdict.PASS, phase=None)
 
 
 def _by_verdict(compared: Iterable[Compared], *, worse: bool) -> Iterator[Seen]:

@@ -7,6 +7,7 @@ others; without enough history on the sibling groups, else it is assumed to be l
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -69,7 +70,7 @@ class Wander:
 
 def moved(cells: Levels) -> dict[Which, float]:
     """What each cell moved by."""
-    return {which: now - median(past) for which, (now, past) in cells.items()}
+    return {which: now - past.median for which, (now, past) in cells.items()}
 
 
 def wander(cells: Levels, members: Members, moves: Mapping[Which, float]) -> Wander:
@@ -79,7 +80,7 @@ def wander(cells: Levels, members: Members, moves: Mapping[Which, float]) -> Wan
 
 
 def _by_history(cells: Levels, members: Members, runs: int) -> Wander:
-    earlier = [_left_out(cells, run) for run in range(min(runs, _LEFT_OUT))]
+    earlier = _left_out(cells, min(runs, _LEFT_OUT))
     of_group: dict[Group, tuple[float, int]] = {}
     of_kind: dict[str, list[float]] = {}
     for group, whiches in members.items():
@@ -110,15 +111,19 @@ def _by_siblings(members: Members, moves: Mapping[Which, float]) -> Wander:
     )
 
 
-def _left_out(cells: Levels, run: int) -> dict[Which, float]:
-    """What each cell moved by in one run of the history, held against the others."""
-    found = {}
+def _left_out(cells: Levels, runs: int) -> list[dict[Which, float]]:
+    """What each cell moved by in each of so many runs of the history, held against the others."""
+    found: list[dict[Which, float]] = [{} for _ in range(runs)]
     for which, (_, past) in cells.items():
-        if len(past) > max(run, 1):
-            others = sorted(past[:run] + past[run + 1 :])
-            half = len(others) // 2
-            middle = others[half] if len(others) % 2 else (others[half - 1] + others[half]) / 2
-            found[which] = past[run] - middle
+        ordered = sorted(past)
+        # Without one of them: those above it are one place lower.
+        half, even = (len(past) - 1) // 2, (len(past) - 1) % 2 == 0
+        for run in range(min(runs, len(past)) if len(past) > 1 else 0):
+            place = bisect_left(ordered, past[run])
+            middle = ordered[half + (half >= place)]
+            if even:
+                middle = (ordered[half - 1 + (half - 1 >= place)] + middle) / 2
+            found[run][which] = past[run] - middle
     return found
 
 
@@ -185,7 +190,7 @@ class _Search:
         score = centre / self.spread.spread(group, deviation(own), len(known))
         if abs(score) < (self.spread.enough if enough is None else enough) or alike < _SAME_WAY * len(known):
             return None
-        before = median([value(median(self.cells[which][1]), self.norm) for which in known])
+        before = median([value(self.cells[which][1].median, self.norm) for which in known])
         after = median([value(self.cells[which][0], self.norm) for which in known])
         change = abs(after - before)
         if change < self.norm.absolute / 2 or change < _SHARE * before:
@@ -229,7 +234,7 @@ def could_have_seen(cells: Levels, members: Members, norm: Norm) -> dict[str, fl
         if len(known) < FEWEST:
             continue
         within = deviation([moves[which] for which in known])
-        before = median([value(median(cells[which][1]), norm) for which in known])
+        before = median([value(cells[which][1].median, norm) for which in known])
         needed = spread.enough * spread.spread(group, within, len(known))
         place = math.log(max(before, 0.0) + norm.absolute)
         after = max(value(place + needed, norm), before + norm.absolute / 2, before * (1 + _SHARE))

@@ -230,7 +230,7 @@ def with_ways(cells: Sequence[Observed]) -> list[Observed]:
             details = [row for row in one.rows if row.layer == DETAILS]
             ways.setdefault((one.record.agent_id, host_of(one.spec)), []).extend(details)
     return [
-        replace(one, rows=(*one.rows, *more)) if (more := _way(one, ways)) else one
+        one._replace(rows=(*one.rows, *more)) if (more := _way(one, ways)) else one
         for one in cells
         if one.record.test != WAYS
     ]
@@ -255,4 +255,4 @@ def _as_inside(one: Observed) -> Observed:
     """A cluster looks from inside like any other agent there."""
     if one.agent is None or one.agent.type is not AgentType.CLUSTER:
         return one
-    return replace(one, agent=replace(one.agent, type=AgentType.ENTERPRISE))
+    return one._replace(agent=replace(one.agent, type=AgentType.ENTERPRISE))

@@ -12,7 +12,7 @@ from orchestrator.insight.jumps import Jump, jumps
 from orchestrator.insight.kinds import NAME_SERVER
 from orchestrator.insight.phases import is_filtered, phase_of
 from orchestrator.insight.values import LEVELS, CellKey, Group, Observed, Phase, Seen
-from orchestrator.model import Agent, Answer, AnswerStatus, Hop, Json, Spec, Verdict
+from orchestrator.model import Answer, AnswerStatus, Hop, Json, Spec, Verdict
 from orchestrator.near import folded
 from orchestrator.testtypes.layers import BY_SERVER, DETAILS, LAYERS, PACKETS, PATHS
 from orchestrator.testtypes.table import TEST_TYPES
@@ -22,14 +22,14 @@ EVERYTHING = Group("run", ("run",))
 _WHY = 3
 # The metrics that sentences are made of, by layer: the parts that add up to a whole, and what shows that the
 # network is to blame for them. A run has a million other numbers, which nobody asks for.
-_TOLD: Mapping[str, Mapping[str, str]] = {
-    layer.name: {
-        name: f"{layer.name}.{name}"
-        for name in (*layer.parts, *(("loss", "avgLatency") if layer is PACKETS else ()))
-    }
+_TOLD: Mapping[str, Sequence[tuple[str, str]]] = {
+    layer.name: [
+        (name, f"{layer.name}.{name}")
+        for name in dict.fromkeys((*layer.parts, *(("loss", "avgLatency") if layer is PACKETS else ())))
+    ]
     for layer in LAYERS.values()
 }
-_NOTHING: Mapping[str, str] = {}
+_NUMBERS = frozenset({int, float})
 # Levels that a layer comes to which resolves names only, or sends nothing but probes: never to TLS. That of
 # answers is theirs too, since an error of no other kind is counted there.
 _OF_NAMES = (1, 5)
@@ -45,7 +45,7 @@ def seen(cell: Observed) -> Seen | None:
     if record.verdict not in JUDGED:
         return None
     now = traces_of(cell.rows)
-    traces = (*now, *(_beyond_the_first(trace) for trace in cell.earlier))
+    traces = (*now, *map(_beyond_the_first, cell.earlier)) if cell.earlier else now
     bad = record.verdict is not Verdict.PASS
     return Seen(
         key=CellKey(record.test, record.target, record.agent_id),
@@ -86,22 +86,25 @@ def groups_of(
     traces: Sequence[Sequence[Hop]],
 ) -> Iterator[Group]:
     """Every group of a cell; ``now`` are the traces of this run, ``traces`` also those of an earlier one."""
-    record, target = cell.record, (cell.record.test, cell.record.target)
-    yield EVERYTHING
-    yield _target(*target)
+    record, agent = cell.record, cell.agent
+    yield from _of_target(record.test, record.target)
     yield _alone("agent", record.agent_id)
-    yield _alone("block", record.test)
     if cell.spec is not None:
         yield from _asked(cell.spec, record.agent_id)
     yield from _answered(cell.rows)
-    country = cell.agent.country if cell.agent is not None else record.country
-    for kind, value, paired in _of_agent(cell.agent, country):
-        yield _alone(kind, value)
-        if paired:
-            yield _pair(kind, value, target)
+    places, labels = (
+        _of_agent(record.country)
+        if agent is None
+        else _of_agent(agent.country, agent.type.value, agent.location, agent.network, agent.labels)
+    )
+    target = (record.test, record.target)
+    for place in places:
+        yield place
+        yield _pair(place, target)
+    yield from labels
     for trace in traces:
         yield from _of_trace(trace)
-    if not any(row.layer == PATHS.name and "responseTime" in row.metrics for row in cell.rows):
+    if now and not any(row.layer == PATHS.name and "responseTime" in row.metrics for row in cell.rows):
         for trace in now:
             yield from (_alone("last-hop", one.address) for one in trace[-1:] if one.address)
 
@@ -113,29 +116,28 @@ def _alone(kind: str, value: str) -> Group:
 
 
 @lru_cache(maxsize=65536)
-def _target(test: str, target: str) -> Group:
-    return Group("target", (test, target))
+def _of_target(test: str, target: str) -> tuple[Group, Group, Group]:
+    return EVERYTHING, Group("target", (test, target)), _alone("block", test)
 
 
 # Cells come target by target, and the agents of a country or a network share these.
 @lru_cache(maxsize=65536)
-def _pair(kind: str, value: str, target: tuple[str, str]) -> Group:
-    return Group(f"{kind}*target", (value, *target))
+def _pair(place: Group, target: tuple[str, str]) -> Group:
+    return Group(f"{place.kind}*target", (*place.value, *target))
 
 
-def _of_agent(agent: Agent | None, country: str | None) -> Iterator[tuple[str, str, bool]]:
-    """Kind, value, and whether there is a pair with the target too."""
-    if country:
-        yield "country", country, True
-    if agent is None:
-        return
-    yield "agent-type", agent.type.value, True
-    if agent.location:
-        yield "location", agent.location, True
-    if agent.network:
-        yield "network", agent.network, True
-    for label in agent.labels:
-        yield "label", label, False
+@lru_cache(maxsize=65536)
+def _of_agent(
+    country: str | None,
+    kind: str | None = None,
+    location: str | None = None,
+    network: str | None = None,
+    labels: tuple[str, ...] = (),
+) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+    """Where it is and what it is, each of which makes a pair with the target too; and its labels."""
+    told = {"country": country, "agent-type": kind, "location": location, "network": network}
+    places = tuple(_alone(name, value) for name, value in told.items() if value)
+    return places, tuple(_alone("label", label) for label in labels)
 
 
 def _asked(spec: Spec, agent_id: str) -> Iterator[Group]:
@@ -175,12 +177,12 @@ def _host(told: str) -> str | None:
 def _answered(rows: Iterable[Answer]) -> Iterator[Group]:
     for row in rows:
         ip = row.metrics.get("serverIp")
-        if isinstance(ip, str) and ip:
+        if ip and isinstance(ip, str):
             yield _alone("server-ip", ip)
-        if row.layer == BY_SERVER.name and row.server:
+        if row.server and row.layer == BY_SERVER.name:
             yield _alone(NAME_SERVER, row.server)
         mappings = row.metrics.get("mappings")
-        if isinstance(mappings, str) and mappings.strip():
+        if mappings and isinstance(mappings, str) and mappings.strip():
             yield Group("dns-answer", (normalised(mappings),))
 
 
@@ -249,10 +251,12 @@ def prefix_of(address: str) -> str | None:
 
 
 def _numbers(rows: Iterable[Answer]) -> dict[str, float]:
-    return {
-        told: float(value)
-        for row in rows
-        if row.status is AnswerStatus.OK
-        for name, told in _TOLD.get(row.layer, _NOTHING).items()
-        if isinstance(value := row.metrics.get(name), int | float) and not isinstance(value, bool)
-    }
+    found: dict[str, float] = {}
+    for row in rows:
+        if row.status is AnswerStatus.OK:
+            measured = row.metrics
+            for name, told in _TOLD.get(row.layer, ()):
+                value = measured.get(name)
+                if type(value) in _NUMBERS:  # a truth value is none
+                    found[told] = float(value)  # type: ignore[arg-type] # as was just seen
+    return found

@@ -41,6 +41,7 @@ _ANSWERS = frozenset(
 )
 _TLS = frozenset({"sslVersion", "sslCipher"})
 _TIMES = frozenset({MS, BYTE_RATE, MBPS})
+_PACKET_LAYER = PACKETS.name
 # Layers that tell of packets only: every other one has got through if it measured something.
 _PACKETS = frozenset({PACKETS.name, PATHS.name, DETAILS})
 
@@ -100,13 +101,16 @@ def _of_metric(layer: str, metric: str) -> Phase:
 
 def is_filtered(rows: Sequence[Answer]) -> bool:
     """Whether every probe is lost while HTTP answers: probes are blocked, and loss cannot be judged."""
-    answers = any(row.layer == HTTP.name and "responseCode" in row.metrics for row in rows)
-    return answers and any(_all_lost(row) for row in rows)
+    return any(map(_all_lost, rows)) and any(
+        row.layer == HTTP.name and "responseCode" in row.metrics for row in rows
+    )
 
 
 def _all_lost(row: Answer) -> bool:
+    if row.layer != _PACKET_LAYER:
+        return False
     loss = row.metrics.get("loss")
-    return row.layer == PACKETS.name and isinstance(loss, int | float) and loss >= 100
+    return isinstance(loss, int | float) and loss >= 100
 
 
 def ends_early(rows: Sequence[Answer]) -> bool:

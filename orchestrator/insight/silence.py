@@ -53,7 +53,7 @@ def silences(cells: Iterable[Observed], names: Names) -> tuple[Silence, ...]:
         everything = Group("run", ("run",))
         keys = tuple(_key(one) for one in sent)
         return (Silence(everything, "run", len(sent), len(sent), "clear", _NOTHING, "; ", _NETWORK, keys),)
-    whole = _explained([_groups(one) for one in sent], silent)
+    whole = _explained(map(_groups, sent), silent)
     found = [_told(claim, sent, names) for claim in whole]
     return (*found, *_missing_layers(sent, names))
 
@@ -76,7 +76,7 @@ def _groups(cell: Observed) -> list[Group]:
     return groups
 
 
-def _explained(groups: Sequence[Sequence[Group]], bad: Sequence[bool]) -> list[Claim]:
+def _explained(groups: Iterable[Sequence[Group]], bad: Sequence[bool]) -> list[Claim]:
     if sum(bad) < 2:
         return []
     members: dict[Group, list[int]] = {}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from orchestrator.insight.jumps import Jump
@@ -66,8 +67,7 @@ class Trouble:
     asked: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(NamedTuple):
     """A cell as it comes in: its record, its newest rows, what is wrong with it, and who looked.
 
     ``earlier`` are the hops of the same cell in the newest good run of the same plan, each trace a tuple.
@@ -83,8 +83,7 @@ class Observed:
     silence: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A judged cell. ``phase`` is ``None`` unless it is bad; ``why`` are texts of what is wrong.
 
     ``recalled`` are the groups of paths that only an earlier run knows of it, kept of bad cells.
@@ -100,7 +99,7 @@ class Seen:
     groups: tuple[Group, ...]
     country: str | None = None
     why: tuple[str, ...] = ()
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = MappingProxyType({})
     hops_known: bool = False
     hops_now: bool = False
     filtered: bool = False

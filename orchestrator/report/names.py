@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from dataclasses import replace
 
 from orchestrator.model import Agent
 from orchestrator.near import folded
@@ -39,4 +38,4 @@ async def with_names(cells: AsyncIterable[CellRecord], names: Mapping[str, str])
     """The cells with their agents called as people know them; documents for programs keep the bare name."""
     async for cell in cells:
         name = names.get(cell.agent_id, cell.agent)
-        yield cell if name == cell.agent else replace(cell, agent=name)
+        yield cell if name == cell.agent else cell._replace(agent=name)

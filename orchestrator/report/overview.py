@@ -170,7 +170,9 @@ async def overview(source: Source, *, most: int = 10, links: int = 0) -> Overvie
     lost = await source.lost()
     since = None if source.since is None else await source.since()
     sorting = _Sorting(insight, most, since)
-    async for cell in with_names(source.cells(), await source.names()):
+    # What is over since the run before passes now.
+    cells = source.not_passing() if since is None or since.before is None else source.cells()
+    async for cell in with_names(cells, await source.names()):
         sorting.add(cell)
     run = source.run
     code = int(exit_code(counts, run.settings.allow_missing)) if run.exit_code is None else run.exit_code

@@ -25,9 +25,9 @@ class Source:
 
     ``insight`` is computed when it is asked for the first time, and then kept. ``watched`` computes it
     anew, and hands each cell on with its rows. ``metric_names`` are those of all ``results``, from a source
-    that knows them without decoding every row, and
-    ``each_test`` gives the tests, or those in some states, one after the other. ``since`` tells of the time
-    before the run, where somebody wants to know.
+    that knows them without decoding every row, and ``each_test`` gives the tests, or those in some states,
+    one after the other. ``since`` tells of the time before the run, where somebody wants to know.
+    ``bad_cells`` are the ``cells`` but for those that pass, from a source that can tell.
     """
 
     run: RunRecord
@@ -44,6 +44,7 @@ class Source:
     each_test: Callable[[Sequence[SpecState] | None], AsyncIterator[TestRecord]] | None = None
     since: Callable[[], Awaitable[Since]] | None = None
     others: Callable[[], Awaitable[Sequence[Source]]] | None = None
+    bad_cells: Callable[[], AsyncIterator[CellRecord]] | None = None
 
     async def lost(self) -> list[TestRecord]:
         """The tests whose creation's answer was lost."""
@@ -51,6 +52,10 @@ class Source:
         if self.each_test is not None:
             return [test async for test in self.each_test(lost)]
         return [test for test in await self.tests() if test.state in lost]
+
+    def not_passing(self) -> AsyncIterator[CellRecord]:
+        """The cells that there is something to be said of; a source may give all."""
+        return self.cells() if self.bad_cells is None else self.bad_cells()
 
     async def names(self) -> dict[str, str]:
         """The agents' names for people, by id."""

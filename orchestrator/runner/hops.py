@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from orchestrator.events import Event, HopsChosen
 from orchestrator.insight.phases import phase_of
 from orchestrator.insight.values import PATH_LEVELS, Observed, Trouble
-from orchestrator.model import Agent, Answer, AnswerStatus, CellResult, Spec, Verdict
+from orchestrator.model import Agent, Answer, AnswerStatus, CellResult, Spec, Verdict, by_agent
 from orchestrator.records import CellRecord
 from orchestrator.runner.context import Context
 from orchestrator.schedule.feedback import HopsToRead
@@ -41,11 +41,9 @@ def chosen_before(events: Iterable[Event]) -> frozenset[tuple[str, int]]:
 
 
 def _traced(spec: Spec, answers: Iterable[Answer], agents: Mapping[str, Agent]) -> Iterator[Traced]:
-    by_agent: dict[str, list[Answer]] = {agent_id: [] for agent_id in spec.agents}
-    for answer in answers:
-        by_agent.setdefault(answer.agent_id, []).append(answer)
+    of_agent = by_agent(answers)
     for agent_id in spec.agents:
-        rows = newest(spec, agent_id, by_agent[agent_id])
+        rows = newest(spec, agent_id, of_agent.get(agent_id, ()))
         rounds = [row.round_id for row in rows if row.layer == PATHS.name and row.status is AnswerStatus.OK]
         failing = _failing(spec, judge_cell(spec, agent_id, rows, parsed(spec)), rows)
         if rounds and failing is not None:

@@ -20,6 +20,7 @@ from orchestrator.outbox import Draft, Known, Notice
 from orchestrator.records import (
     Baseline,
     CellRecord,
+    Collected,
     Counts,
     RunFacts,
     RunRecord,
@@ -212,8 +213,8 @@ class Archive(Protocol):
     async def counts(self, run: str) -> Counts:
         """Counts by state, from what is stored."""
 
-    def cells(self, run: str) -> AsyncIterator[CellRecord]:
-        """Every cell of a run, in the order of the plan, page by page."""
+    def cells(self, run: str, *, passing: bool = True) -> AsyncIterator[CellRecord]:
+        """Every cell of a run, in the order of the plan, page by page; or those only that do not pass."""
 
     def cells_of(self, run: str, keys: Sequence[str]) -> AsyncIterator[CellRecord]:
         """The cells of these specs only, spec by spec in the order of ``keys``."""
@@ -223,6 +224,10 @@ class Archive(Protocol):
 
     def results(self, run: str) -> AsyncIterator[StoredAnswer]:
         """Every answer of a run, in a stable order, page by page."""
+
+    def collected(self, run: str) -> AsyncIterator[Collected]:
+        """Every test of a run in the order of the plan, page by page, each with its cells and its answers
+        (in the order of :meth:`answers`), which lack their raw rows; for whoever goes through all of them."""
 
     def traced(self, run: str) -> AsyncIterator[StoredAnswer]:
         """Every answer of a run that has hops, in the order of :meth:`results`."""

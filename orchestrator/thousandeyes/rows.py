@@ -7,8 +7,8 @@ error, and which metrics are kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from orchestrator.model import Answer, AnswerStatus, Json, JsonObject, Metric
 from orchestrator.testtypes import DETAILS, Layer
@@ -35,8 +35,7 @@ _LONGEST_LINK = 2048
 _WEB = ("https://", "http://")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row brought to v7's names: who, a link for people, and the fields."""
 
     agent: Mapping[str, Json]

@@ -29,8 +29,8 @@ from typing import Any, NamedTuple
 
 from orchestrator.model import Answer, AnswerStatus, CellResult, CellState, Metric, Spec, Verdict
 from orchestrator.near import near
-from orchestrator.testtypes import METRICS, TEST_TYPES
-from orchestrator.testtypes.expected import expected
+from orchestrator.testtypes import DETAILS, METRICS, TEST_TYPES
+from orchestrator.testtypes.expected import ONE, expected
 
 _REASONS = 8  # as many as a person reads; the rest is counted
 
@@ -135,12 +135,21 @@ def parsed(spec: Spec) -> Parsed:
 
 def judge_cell(spec: Spec, agent_id: str, answers: Iterable[Answer], expectations: Parsed) -> CellResult:
     """What came of one cell. Other agents, other layers and older rounds in ``answers`` are ignored."""
-    rows = _rows(spec, agent_id, answers)
+    return judge_newest(spec, agent_id, newest(spec, agent_id, answers), expectations)
+
+
+def judge_newest(
+    spec: Spec, agent_id: str, newest_rows: Iterable[Answer], expectations: Parsed
+) -> CellResult:
+    """As :func:`judge_cell`, of the agent's newest rows in layers of the spec."""
+    rows: dict[str, list[Answer]] = {layer: [] for layer in spec.layers}
+    for row in newest_rows:
+        rows[row.layer].append(row)
     if not any(rows.values()):
         return CellResult(agent_id, CellState.MISSING, Verdict.NO_ANSWER, ("no answer",))
     absent = [Reason(None, why) for layer in spec.layers if (why := _absent(spec, layer, rows[layer]))]
     errors = [row for layer in spec.layers for row in rows[layer] if row.status is AnswerStatus.ERROR]
-    several = {layer: expected(spec, layer).of for layer in spec.layers}
+    several = _Several(spec)
     failed = _broken(expectations.expect, rows, several)
     warned = _broken(expectations.warn, rows, several)
     asked = {expectation.layer for expectation in expectations.expect}
@@ -175,14 +184,29 @@ class Finding(NamedTuple):
 
 
 def newest(spec: Spec, agent_id: str, answers: Iterable[Answer]) -> tuple[Answer, ...]:
-    """The rows by which a cell is judged."""
-    rows = _rows(spec, agent_id, answers)
-    return tuple(row for layer in spec.layers for row in rows[layer])
+    """The rows by which a cell is judged: the newest by layer, server and direction, layer by layer."""
+    found: dict[tuple[str, str | None, str | None], Answer] = {}
+    for answer in answers:
+        if answer.agent_id == agent_id:
+            key = (answer.layer, answer.server, answer.direction)
+            known = found.get(key)
+            if known is None or known.round_id <= answer.round_id:
+                found[key] = answer
+    return tuple(row for layer in spec.layers for row in found.values() if row.layer == layer)
+
+
+def newest_details(answers: Iterable[Answer]) -> tuple[Answer, ...]:
+    """The rows with hops of the newest round that has any: no verdict is made of them."""
+    details = [answer for answer in answers if answer.layer == DETAILS]
+    if not details:
+        return ()
+    newest_round = max(answer.round_id for answer in details)
+    return tuple(answer for answer in details if answer.round_id == newest_round)
 
 
 def findings(spec: Spec, newest_rows: Iterable[Answer], expectations: Parsed) -> tuple[Finding, ...]:
     """What is wrong in a cell, of its newest rows: what :func:`judge_cell` gives reasons for, row by row."""
-    several = {layer: expected(spec, layer).of for layer in spec.layers}
+    several = _Several(spec)
     rows = list(newest_rows)
     found: dict[Finding, None] = {}
     for asked, wanted in ((True, expectations.expect), (False, expectations.warn)):
@@ -214,25 +238,23 @@ def _once(reasons: Iterable[Reason]) -> list[str]:
     return [f"{', '.join(named)}: {text}" if named else text for text, named in layers.items()]
 
 
-def _rows(spec: Spec, agent_id: str, answers: Iterable[Answer]) -> dict[str, list[Answer]]:
-    """The newest row by layer, server and direction."""
-    newest: dict[tuple[str, str | None, str | None], Answer] = {}
-    for answer in answers:
-        if answer.agent_id != agent_id or answer.layer not in spec.layers:
-            continue
-        key = (answer.layer, answer.server, answer.direction)
-        if key not in newest or newest[key].round_id <= answer.round_id:
-            newest[key] = answer
-    rows: dict[str, list[Answer]] = {layer: [] for layer in spec.layers}
-    for answer in newest.values():
-        rows[answer.layer].append(answer)
-    return rows
+class _Several(dict[str, str]):
+    """By layer, what tells its rows from each other: server, direction, or nothing. Few need to know."""
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self._spec = spec
+
+    def __missing__(self, layer: str) -> str:
+        return self.setdefault(layer, expected(self._spec, layer).of)
 
 
 def _absent(spec: Spec, layer: str, rows: Sequence[Answer]) -> str | None:
     if not rows:
         return f"no answer in {layer}"
     wanted = expected(spec, layer)
+    if wanted is ONE:
+        return None
     told = {wanted.about(row) for row in rows}
     if not wanted.lacks(told):
         return None

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from orchestrator.model import COLLECTED, Answer, CellResult, CellState, Metric, Spec, Verdict
-from orchestrator.verdict.expect import Parsed, judge_cell, parsed
+from orchestrator.verdict.expect import Parsed, judge_newest, parsed
 
 _LACKING = frozenset({CellState.MISSING, CellState.PARTIAL})
 
@@ -37,12 +37,15 @@ class Judging:
         self._spec = spec
         self._rows: dict[str, dict[_Place, Answer]] = {}
         self._said: dict[str, CellResult] = {}
+        # Agents whose cell was judged with all of its layers, and of whom nothing new came since.
+        self._settled: set[str] = set()
         self.failing = False
 
     def know(self, cells: Iterable[CellResult]) -> None:
         """Take note of verdicts that an earlier session of the run has stored."""
         for cell in cells:
             self._say(cell)
+            self._settled.discard(cell.agent_id)
 
     def take(self, rows: Iterable[Answer]) -> tuple[Change, ...]:
         """Take in rows of the spec's own agents; returns what changes by them, in the order of the rows."""
@@ -60,7 +63,8 @@ class Judging:
         return tuple(
             change
             for agent_id in self._spec.agents
-            if (change := self._change(_explained(self._judged(agent_id), why))) is not None
+            if agent_id not in self._settled
+            and (change := self._change(_explained(self._judged(agent_id), why))) is not None
         )
 
     @cached_property
@@ -84,6 +88,7 @@ class Judging:
         if known is not None and known.round_id >= row.round_id:
             return False
         rows[place] = self._slim(row)
+        self._settled.discard(row.agent_id)
         return True
 
     def _slim(self, row: Answer) -> Answer:
@@ -92,21 +97,23 @@ class Judging:
         metrics: dict[str, Metric] = {}
         if asked:
             metrics = {name: value for name, value in row.metrics.items() if name in asked}
-        return replace(row, agent="", country=None, date=None, metrics=metrics, raw="", link=None, paths=None)
+        return row._replace(agent="", country=None, date=None, metrics=metrics, raw="", link=None, paths=None)
 
     def _changes(self, agents: Iterable[str]) -> Iterable[Change]:
         for agent_id in agents:
             if len({place[0] for place in self._rows[agent_id]}) < len(self._asked):
                 continue  # a layer is missing: the usual case, cheaply
             cell = self._judged(agent_id)
-            change = self._change(cell) if cell.state in COLLECTED else None
-            if change is not None:
-                yield change
+            if cell.state in COLLECTED:
+                self._settled.add(agent_id)
+                change = self._change(cell)
+                if change is not None:
+                    yield change
 
     def _judged(self, agent_id: str) -> CellResult:
         # In the order of the store, whatever order they came in: reasons are told in it.
         rows = sorted(self._rows.get(agent_id, {}).values(), key=_in_store)
-        return judge_cell(self._spec, agent_id, rows, self._expectations)
+        return judge_newest(self._spec, agent_id, rows, self._expectations)
 
     def _change(self, cell: CellResult) -> Change | None:
         before = self._said.get(cell.agent_id)

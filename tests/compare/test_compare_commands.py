@@ -304,3 +304,24 @@ async def test_the_document_counts_as_the_cells_do(said: CommandLine, history: H
         ["web", "mail"],
         4,
     )
+
+
+async def test_paths_are_compared_with_those_of_the_runs_before(said: CommandLine, history: History) -> None:
+    """What is not known of the base is not called the same."""
+    history.way = ("AS 1", "AS 2", "AS 3")
+    await history.add()
+    assert json.loads((await said("diff", "--format", "json")).out)["paths"]["compared"] == 0
+    await history.add()
+    same = await said("diff", "--format", "json")
+    assert json.loads(same.out)["paths"] == {
+        "compared": 16,
+        "same": 16,
+        "changed": 0,
+        "ends_earlier": 0,
+        "unknown": 0,
+    }
+    history.way = ("AS 1", "AS 4", "AS 3")
+    await history.add()
+    changed = await said("diff")
+    assert changed.code == 0, "another way is nothing worse"
+    assert b"paths: 0 same, 16 changed" in changed.out

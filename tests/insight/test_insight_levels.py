@@ -23,7 +23,7 @@ def name(agent: Agent, target: str) -> Observed:
     spec = make_spec(f"names-{target}", type="dns-trace", test="names", target=target, layers=NAMES)
     rows = (make_answer("dns-trace", agent.id, metrics={"finalQueryTime": 9}),)
     made = observed(agent, target, How(rows=rows), test="names")
-    return replace(made, spec=spec, record=replace(made.record, type="dns-trace", spec=spec.key))
+    return made._replace(spec=spec, record=made.record._replace(type="dns-trace", spec=spec.key))
 
 
 @pytest.mark.parametrize("type_name", list(TEST_TYPES))

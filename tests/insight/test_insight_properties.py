@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -38,7 +37,7 @@ def worlds(draw: st.DrawFn) -> list[Seen]:
     made = cells(breaks, targets=targets, agents=agents)
     warned = draw(st.booleans())
     return [
-        replace(one, verdict=Verdict.WARN) if warned and one.phase is not None and lot.random() < 0.5 else one
+        one._replace(verdict=Verdict.WARN) if warned and one.phase is not None and lot.random() < 0.5 else one
         for one in made
     ]
 
@@ -73,7 +72,7 @@ def test_every_claim_has_two_bad_cells_and_no_more_than_it_has_cells(seen: list[
 def test_the_order_of_the_cells_changes_nothing(seen: list[Seen], lot: random.Random) -> None:
     shuffled = list(seen)
     lot.shuffle(shuffled)
-    shuffled = [replace(one, groups=tuple(lot.sample(one.groups, len(one.groups)))) for one in shuffled]
+    shuffled = [one._replace(groups=tuple(lot.sample(one.groups, len(one.groups)))) for one in shuffled]
     assert found(shuffled) == found(seen)
 
 
@@ -93,7 +92,7 @@ def _renamed(one: Seen, before: str) -> Seen:
     groups = tuple(
         group._replace(value=tuple(f"{before}{part}" for part in group.value)) for group in one.groups
     )
-    return replace(one, key=key, groups=groups)
+    return one._replace(key=key, groups=groups)
 
 
 @given(COUNTS, st.floats(0.01, 0.3), st.floats(1, 20))
@@ -113,7 +112,7 @@ def test_a_bad_cell_more_never_lowers_a_gain(counts: tuple[int, int], e: float, 
 @SETTINGS
 @given(worlds())
 def test_where_nothing_is_bad_nothing_is_explained(seen: list[Seen]) -> None:
-    fine = [replace(one, verdict=Verdict.PASS, phase=None) for one in seen]
+    fine = [one._replace(verdict=Verdict.PASS, phase=None) for one in seen]
     blamed = found(fine)
     assert (blamed.causes, blamed.isolated) == ((), 0)
 

@@ -144,7 +144,7 @@ def test_what_cannot_be_seen_is_written_out_and_passwords_are_hidden(shared: Pat
 async def test_links_lead_to_the_product_or_the_origin_and_nowhere_else(link: str, there: bool) -> None:
     fleet = worlds.agents(3)
     how = refused()
-    rows = tuple(replace(one, link=link) for one in worlds.healthy(fleet[0], "shop", 1).rows or ())
+    rows = tuple(one._replace(link=link) for one in worlds.healthy(fleet[0], "shop", 1).rows or ())
     cells = [cell(agent, "shop", replace(how, rows=rows)) for agent in fleet]
     found = Found(await html(worlds.source(cells, fleet, **DONE), Layout()))
     out = [one for one in found.of("a") if not (one["href"] or "").startswith("#")]
@@ -334,7 +334,7 @@ async def test_a_link_on_which_paths_get_slow_says_by_how_much() -> None:
         made = cell(agent, "shop", how)
         details = make_answer(DETAILS, agent.id, metrics={"pathTraces": 1}, paths=(Path_("p", hops),))
         reached = row(PATHS.name, agent, {"numberOfHops": 5, "pathTraces": 1, "responseTime": 90.0})
-        cells.append(replace(made, rows=(*made.rows, reached, details)))
+        cells.append(made._replace(rows=(*made.rows, reached, details)))
     text = await html(worlds.source(cells, fleet, **DONE), Layout())
     assert re.findall(r'class="jump"[^>]*>([^<]*)<', text) == ["+82 ms"]
     assert "from there on every hop is so much slower" in text

@@ -9,7 +9,7 @@ from stores import PAGE, RUN, answered, brought_to, sent, stored_run
 from orchestrator.errors import UsageProblem
 from orchestrator.events import Event, GivenUp, Intended
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import AgentState, AgentType, CellResult, CellState, Hop, Path, Verdict
+from orchestrator.model import AgentState, AgentType, CellResult, CellState, Hop, Path, Verdict, by_agent
 from orchestrator.records import Baseline, Counts, RunFacts, RunSettings, RunState
 from orchestrator.store.base import Store
 from orchestrator.testtypes import DETAILS
@@ -186,8 +186,35 @@ async def test_cells_and_results_are_paged_without_loss_or_repetition(store: Sto
         for layer in ("http-server", "network")
     ]
     assert found == wanted
+    await store.close_test(RUN, "k1", SpecState.NOT_RUN, answered("2"), 3.0)
+    bad = [(cell.spec, cell.agent_id) async for cell in store.cells(RUN, passing=False)]
+    assert bad == [one for one in cells if one != ("k1", "2")], "what is open does not pass"
     for nothing in (store.cells("65000000ffffffff"), store.results("65000000ffffffff")):
         assert [one async for one in nothing] == []
+
+
+async def test_tests_are_read_whole_with_their_cells_and_the_answers_of_each_agent(
+    store: Store, page: None
+) -> None:
+    """As one by one, but without what the API said literally."""
+    await stored_run(store, count=50)
+    await stored_run(store, count=2, run="65000001deadbeef")
+    await sent(store, "k0", "k1", "k7")
+    hops = (Path(None, (Hop(1, "192.0.2.1"),)),)
+    for key in ("k0", "k7"):
+        rows = [make_answer(layer, agent, server="ns1") for layer in ("network", "a") for agent in ("2", "1")]
+        traced = make_answer(DETAILS, "1", metrics={}, paths=hops, link="https://example.com", error="\ud800")
+        await store.add_answers(RUN, key, [*rows, traced, make_answer(agent_id="9", metrics={"n": 10**30})])
+    await store.close_test(RUN, "k0", SpecState.COMPLETE, answered("1", "2"), 3.0)
+    await store.add_answers("65000001deadbeef", "k0", [make_answer()])
+    found = [one async for one in store.collected(RUN)]
+    assert [one.test for one in found] == await store.tests(RUN)
+    cells = [cell async for cell in store.cells(RUN) if cell.spec is not None]
+    assert [cell for one in found for cell in one.cells] == cells
+    for one in found:
+        answers = [answer._replace(raw="") for answer in await store.answers(RUN, one.test.spec.key)]
+        assert one.answers == by_agent(answers)
+    assert [one async for one in store.collected("65000000ffffffff")] == []
 
 
 async def test_the_names_of_metrics_are_those_of_all_answers_of_a_run(store: Store) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import anyio
 import pytest
 from builders import make_agent, make_answer, make_run, make_spec, make_tests
@@ -352,7 +350,7 @@ async def test_the_same_answer_is_kept_once(store: Store) -> None:
     await stored_run(store)
     answer = make_answer()
     assert await store.add_answers(RUN, "k0", [answer, answer]) == 1
-    assert await store.add_answers(RUN, "k0", [replace(answer, metrics={"totalTime": 1.0})]) == 0
+    assert await store.add_answers(RUN, "k0", [answer._replace(metrics={"totalTime": 1.0})]) == 0
     assert await store.answers(RUN, "k0") == [answer]
     assert await store.add_answers(RUN, "k1", [answer]) == 1, "it is another test's"
 
@@ -397,7 +395,7 @@ async def test_a_nul_is_kept_in_json_and_in_escapes_elsewhere(store: Store) -> N
     await stored_run(store)
     answer = make_answer(agent="a\0\u202eb", metrics={"a\0b": "c\0d"}, raw="{\0}")
     await store.add_answers(RUN, "k0", [answer])
-    assert await store.answers(RUN, "k0") == [replace(answer, agent="a\\x00\u202eb", raw="{\\x00}")]
+    assert await store.answers(RUN, "k0") == [answer._replace(agent="a\\x00\u202eb", raw="{\\x00}")]
     await store.intend(RUN, "k0", "a\0b", 1.0)
     assert (await store.test(RUN, "k0")).name == "a\\x00b"
     with pytest.raises(UsageProblem):

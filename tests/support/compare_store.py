@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from builders import make_agent, make_answer, make_run, make_spec, make_tests
 
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import AnswerStatus, CellResult, CellState, NotRun, Spec, Verdict
+from orchestrator.model import AnswerStatus, CellResult, CellState, Hop, NotRun, Path, Spec, Verdict
 from orchestrator.records import RunFacts, RunRecord, RunState
 from orchestrator.store.base import Store
-from orchestrator.testtypes.layers import HTTP
+from orchestrator.testtypes.layers import DETAILS, HTTP
 
 AGENTS = tuple(make_agent(f"{n}", country="GB" if n < 3 else "DE") for n in range(1, 5))
 TARGETS = ("crm", "mail", "shop", "wiki")
@@ -29,13 +29,17 @@ def well(_target: str, _agent: str) -> tuple[Verdict, float]:
 
 @dataclass
 class History:
-    """Runs of one plan, an hour apart. ``ids`` are theirs, oldest first."""
+    """Runs of one plan, an hour apart. ``ids`` are theirs, oldest first.
+
+    ``way`` are the networks that the paths go through from now on; without them no hops are known.
+    """
 
     store: Store
     plan: str = "sweep"
     targets: Sequence[str] = TARGETS
     lot: random.Random = field(default_factory=lambda: random.Random(7))
     ids: list[str] = field(default_factory=list)
+    way: Sequence[str] = ()
 
     async def add(self, fate: Fate = well, left_out: Sequence[NotRun] = (), **changes: object) -> RunRecord:
         """The next run; what changes of its record, its specs or its state is named."""
@@ -96,6 +100,9 @@ class History:
                     metrics={} if failed else metrics,
                 )
             )
+            if self.way:
+                hops = (Hop(n, f"192.0.2.{n}", network=one) for n, one in enumerate(self.way, start=1))
+                answers.append(make_answer(DETAILS, agent, metrics={}, paths=(Path(None, tuple(hops)),)))
         await self.store.add_answers(run, spec.key, answers)
         await self.store.close_test(run, spec.key, SpecState.COMPLETE, cells, 3.0)
         return [cell.verdict for cell in cells]

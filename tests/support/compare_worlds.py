@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from insight_worlds import FLEET, cell
 
@@ -111,8 +111,7 @@ def seen_of(samples: Mapping[Which, Sample]) -> dict[Which, Seen]:
     """The cells of a run as the engine of causes takes them."""
     agents = {agent.id: agent for agent in FLEET}
     return {
-        which: replace(
-            cell(agents[which.agent_id], which.target, sample.phase, test=which.test),
+        which: cell(agents[which.agent_id], which.target, sample.phase, test=which.test)._replace(
             key=CellKey(which.test, which.target, which.agent_id),
             metrics=sample.numbers,
         )

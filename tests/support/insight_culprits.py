@@ -125,7 +125,7 @@ def world(
 
 def _without_path(seen: Seen) -> Seen:
     groups = tuple(group for group in seen.groups if group.kind != "hop")
-    return replace(seen, groups=groups, hops_known=False, hops_now=False)
+    return seen._replace(groups=groups, hops_known=False, hops_now=False)
 
 
 def _agent(lot: random.Random, number: int) -> Agent:
@@ -141,7 +141,7 @@ def _with_path(seen: Seen, agent: Agent, target: str) -> Seen:
     hops = (f"access {network}", f"transit {spread.randint(1, 5)}", f"edge {target}")
     path = [Group("hop", (one,)) for one in hops]
     more = [Group("network", (network,)), Group("network*target", (network, *seen.key[:2])), *path]
-    return replace(seen, groups=(*seen.groups, *more), hops_known=True, hops_now=True)
+    return seen._replace(groups=(*seen.groups, *more), hops_known=True, hops_now=True)
 
 
 def _planted(lot: random.Random, cells: Sequence[Seen], kinds: Sequence[str]) -> Planted:
@@ -165,7 +165,7 @@ def _broken(lot: random.Random, cells: Sequence[Seen], chosen: Sequence[Planted]
         phase = min(phases, key=lambda phase: phase.level, default=None)
         for n in hits:
             left[n] += chosen[n].phase is phase
-        made.append(replace(one, phase=phase, verdict=Verdict.FAIL) if phase is not None else one)
+        made.append(one._replace(phase=phase, verdict=Verdict.FAIL) if phase is not None else one)
     return Made(tuple(made), tuple(replace(by, bad=n) for by, n in zip(chosen, left, strict=True)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from orchestrator.insight.groups import EVERYTHING
 from orchestrator.insight.levels import Blame, Cause, World, blame
@@ -95,4 +94,4 @@ def counted(cause: Cause) -> tuple[str, tuple[str, ...], int, int]:
 def with_groups(seen: Seen, *groups: Group) -> Seen:
     """The cell with more in common; a path of it is known if a hop is among that."""
     path = any(group.kind == "hop" for group in groups)
-    return replace(seen, groups=(*seen.groups, *groups), hops_known=seen.hops_known or path, hops_now=path)
+    return seen._replace(groups=(*seen.groups, *groups), hops_known=seen.hops_known or path, hops_now=path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -47,7 +47,7 @@ def held_world(name: str) -> tuple[Source, Held]:
     if name == "attacked":
         fleet, cells = worlds.hostile_cells()
         run = worlds.source(cells, fleet, plan=worlds.ATTACKS[0], **DONE)
-        good = [replace(one, record=replace(one.record, verdict=Verdict.PASS)) for one in cells]
+        good = [one._replace(record=one.record._replace(verdict=Verdict.PASS)) for one in cells]
         return run, before.held(
             run.run,
             cells,
@@ -64,7 +64,7 @@ def earlier_runs(name: str) -> list[list[Observed]]:
     """What was before: good runs, and one as bad as the run itself."""
     if name == "attacked":
         cells = worlds.hostile_cells()[1]
-        bad = [replace(one, record=replace(one.record, verdict=Verdict.FAIL)) for one in cells]
+        bad = [one._replace(record=one.record._replace(verdict=Verdict.FAIL)) for one in cells]
         return [cells, bad]
     good = worlds.calm_cells()
     return [good] * 6 + [list(worlds.demo_cells())]

@@ -53,7 +53,7 @@ class Make:
             state=CellState.ANSWERED,
             verdict=Verdict.PASS,
         )
-        return replace(base, **changes)
+        return base._replace(**changes)
 
     def left_out(self, **changes: Any) -> CellRecord:
         values = {
@@ -76,7 +76,7 @@ class Make:
             metrics={"loss": 0.0, "avgLatency": 12.0},
             raw="{}",
         )
-        return replace(base, **changes)
+        return base._replace(**changes)
 
     def row(
         self,

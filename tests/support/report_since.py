@@ -113,6 +113,6 @@ def _faster(one: Observed, by: float) -> Observed:
             name: value / by if name.endswith("Time") and isinstance(value, float) else value
             for name, value in answer.metrics.items()
         }
-        return replace(answer, metrics=times) if answer.layer == HTTP.name else answer
+        return answer._replace(metrics=times) if answer.layer == HTTP.name else answer
 
-    return replace(one, rows=tuple(row(answer) for answer in one.rows))
+    return one._replace(rows=tuple(row(answer) for answer in one.rows))

@@ -226,9 +226,9 @@ def hostile_cells() -> tuple[tuple[Agent, ...], list[Observed]]:
             if m == 3:
                 how = replace(LEFT_OUT)
             made = cell(agent, target or "empty", how, test=ATTACKS[n % 3], reason=target if m == 3 else "")
-            rows = tuple(replace(one, link="javascript:alert(1)", error=target) for one in made.rows)
+            rows = tuple(one._replace(link="javascript:alert(1)", error=target) for one in made.rows)
             rows += _hostile_path(agent, n)
-            cells.append(replace(made, rows=rows))
+            cells.append(made._replace(rows=rows))
     return fleet, cells
 
 

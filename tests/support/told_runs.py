@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from insight_runs import How, observed
@@ -35,7 +34,7 @@ def cell(agent: Agent, target: str, how: How, *, test: str = "web", reason: str 
     reasons = (reason,) if reason else tuple(trouble.text for trouble in how.troubles)
     state = _STATES.get(how.verdict, CellState.ANSWERED)
     spec = None if how is LEFT_OUT else one.record.spec
-    return replace(one, record=replace(one.record, reasons=reasons, state=state, spec=spec))
+    return one._replace(record=one.record._replace(reasons=reasons, state=state, spec=spec))
 
 
 def source_of(

@@ -54,6 +54,19 @@ def test_what_is_no_json_is_refused_as_by_the_standard_library(text: str) -> Non
         jsontext.read(text)
 
 
+@given(st.lists(st.sampled_from(ODD) | VALUES.map(json.dumps)))
+def test_many_texts_are_read_as_each_of_them_is(texts: list[str]) -> None:
+    found = jsontext.read_all(texts)
+    assert len(found) == len(texts)
+    assert all(map(same, found, map(json.loads, texts)))
+
+
+@pytest.mark.parametrize("texts", [["1", ""], ["[1", "2]"], ["1,2"], ["{}", "nul"]])
+def test_a_damaged_text_among_many_is_refused_as_it_is_alone(texts: list[str]) -> None:
+    with pytest.raises(json.JSONDecodeError):
+        jsontext.read_all(texts)
+
+
 @given(VALUES)
 def test_what_is_written_is_ascii_and_read_again_by_both(value: object) -> None:
     text = jsontext.write(value)

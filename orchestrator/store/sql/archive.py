@@ -19,6 +19,7 @@ from orchestrator.model import Agent, Answer, CellResult
 from orchestrator.records import (
     Baseline,
     CellRecord,
+    Collected,
     Counts,
     RunRecord,
     SpecName,
@@ -26,7 +27,7 @@ from orchestrator.records import (
     TestRecord,
 )
 from orchestrator.store.base import About
-from orchestrator.store.sql import counting, pinned, rows
+from orchestrator.store.sql import collected, counting, pinned, rows
 from orchestrator.store.sql.counting import OF_RUN
 from orchestrator.store.sql.engine import Db, Engine, Offload, Pause, marks
 from orchestrator.testtypes import DETAILS
@@ -306,10 +307,10 @@ class SqlArchive:
     async def counts(self, run: str) -> Counts:
         return await self._read(lambda db: counting.counts(db, run))
 
-    async def cells(self, run: str) -> AsyncIterator[CellRecord]:
+    async def cells(self, run: str, *, passing: bool = True) -> AsyncIterator[CellRecord]:
         agents = await self.agents(run)
-        start: rows.Row = (-1, "")
-        async for cell in self._of_specs(_CELLS, run, start, lambda row: rows.cell_record(row, agents)):
+        sql, start = _CELLS if passing else _NOT_PASSING, (-1, "")
+        async for cell in self._of_specs(sql, run, start, lambda row: rows.cell_record(row, agents)):
             yield cell
         async for cell in self.left_out(run):
             yield cell
@@ -340,6 +341,14 @@ class SqlArchive:
     async def traced(self, run: str) -> AsyncIterator[StoredAnswer]:
         async for row in self._of_specs(_TRACED, run, (-1, "", "", "", "", -1), rows.stored_answer):
             yield row
+
+    async def collected(self, run: str) -> AsyncIterator[Collected]:
+        agents = await self.agents(run)
+        after = -1
+        while found := await self._read(lambda db, at=after: collected.page(db, run, at, PAGE, agents)):  # type: ignore[misc] # a default has no type
+            for one in found:
+                yield one
+            after = found[-1].test.position
 
     async def _spec_numbers(self, run: str) -> list[tuple[int, ...]]:
         """The numbers of the specs of a run in the order of the plan, so many at once."""
@@ -410,6 +419,7 @@ _CELLS = """
     WHERE cells.spec_n IN ({specs}) AND (position, agent_id) > (?, ?)
     ORDER BY position, agent_id LIMIT ?
 """
+_NOT_PASSING = _CELLS.replace("WHERE ", "WHERE coalesce(verdict, '') <> 'pass' AND ")
 _CELLS_OF = f"""
     SELECT key, test, type, target, agent_id, cells.state, verdict, reasons
     FROM specs JOIN cells ON spec_n = specs.n WHERE {OF_RUN} AND key = ? ORDER BY agent_id

@@ -22,6 +22,7 @@ from orchestrator.model import (
     CellState,
     Hop,
     JsonObject,
+    Metric,
     Path,
     Spec,
     Verdict,
@@ -233,9 +234,10 @@ def test_record(run: str, row: Row) -> TestRecord:
     )
 
 
+# Those of the values in the order of their fields.
 ANSWER_COLUMNS = (
-    "agent_id, layer, server, direction, round_id, agent, country, date, status, error_type, error, metrics, "
-    "paths, link, raw"
+    "layer, agent_id, agent, country, server, round_id, date, status, error, metrics, raw, direction, link, "
+    "error_type, paths"
 )
 
 
@@ -246,47 +248,50 @@ _HOP = attrgetter(*(field.name for field in fields(Hop)))
 def answer_row(answer: Answer) -> Row:
     """In the order of ``ANSWER_COLUMNS``. The key columns are never NULL: NULLs are not equal in SQL."""
     return (
-        safe(answer.agent_id),
         answer.layer,
-        safe(answer.server) or "",
-        safe(answer.direction) or "",
-        answer.round_id,
+        safe(answer.agent_id),
         safe(answer.agent),
         safe(answer.country),
+        safe(answer.server) or "",
+        answer.round_id,
         safe(answer.date),
         answer.status.value,
-        safe(answer.error_type),
         None if answer.error is None else dump(answer.error),
         dump(dict(answer.metrics)),
-        None if answer.paths is None else dump([[path.id, *map(_HOP, path.hops)] for path in answer.paths]),
-        safe(answer.link),
         safe(answer.raw),
+        safe(answer.direction) or "",
+        safe(answer.link),
+        safe(answer.error_type),
+        None if answer.paths is None else dump([[path.id, *map(_HOP, path.hops)] for path in answer.paths]),
     )
 
 
 # A fifth of the price of asking the enumeration, for each row that is read.
 _STATUSES: Mapping[str, AnswerStatus] = {one.value: one for one in AnswerStatus}
+_CELLS: Mapping[str, CellState] = {one.value: one for one in CellState}
 _VERDICTS: Mapping[str, Verdict] = {one.value: one for one in Verdict}
 
 
-def answer_record(row: Row) -> Answer:
-    """From the order of ``ANSWER_COLUMNS``."""
+def answer_record(row: Row, metrics: Mapping[str, Metric] | None = None) -> Answer:
+    """From the order of ``ANSWER_COLUMNS``; whoever reads many decodes their metrics at once."""
+    layer, agent_id, agent, country, server, round_id, date, status, error, told, raw, *others = row[:15]
+    direction, link, error_type, paths = others
     return Answer(
-        agent_id=row[0],
-        layer=row[1],
-        server=row[2] or None,
-        direction=row[3] or None,
-        round_id=row[4],
-        agent=row[5],
-        country=row[6],
-        date=row[7],
-        status=_STATUSES.get(row[8]) or AnswerStatus(row[8]),
-        error_type=row[9],
-        error=None if row[10] is None else load(row[10]),
-        metrics=load(row[11]),
-        paths=None if row[12] is None else tuple(_path(*path) for path in load(row[12])),
-        link=row[13],
-        raw=row[14],
+        layer,
+        agent_id,
+        agent,
+        country,
+        server or None,
+        round_id,
+        date,
+        _STATUSES.get(status) or AnswerStatus(status),
+        None if error is None else load(error),
+        load(told) if metrics is None else metrics,
+        raw,
+        direction or None,
+        link,
+        error_type,
+        None if paths is None else tuple(_path(*path) for path in load(paths)),
     )
 
 
@@ -324,7 +329,7 @@ def cell_record(row: Row, agents: Mapping[str, Agent]) -> CellRecord:
         agent_id=intern(row[4]),
         agent=agent.name if agent else row[4],
         country=agent.country if agent else None,
-        state=CellState(row[5]),
+        state=_CELLS.get(row[5]) or CellState(row[5]),
         verdict=verdict_of(row[6]),
         reasons=() if row[7] is None else tuple(load(row[7])),
     )
