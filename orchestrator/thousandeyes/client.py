@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
 import aiohttp
+import anyio
 from yarl import URL
 
 from orchestrator.credentials import Credentials, masked_bytes
@@ -180,9 +181,11 @@ class HttpTransport:
     ) -> None:
         sessions = (self._session, self._fresh)
         self._session = self._fresh = None
-        for session in sessions:
-            if session is not None:
-                await session.close()
+        # Also where whoever waits is cancelled: a session that is not closed would be told of at the end.
+        with anyio.CancelScope(shield=True):
+            for session in sessions:
+                if session is not None:
+                    await session.close()
 
     async def send(self, request: Request) -> Reply:
         """Return the reply, whatever its status; one call is one request on the wire, never two.
