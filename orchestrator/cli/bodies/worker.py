@@ -140,10 +140,10 @@ class _Worker:
         wanted = self._serving.organizations
         try:
             levels = await queue_of(self._opened).levels()
+            mine = [one.organization for one in levels if not wanted or one.organization in wanted]
+            return [one for one in mine if await has_token_of(one, self._opened)]
         except OrchestratorError:
             return wanted
-        mine = [one.organization for one in levels if not wanted or one.organization in wanted]
-        return [one for one in mine if await has_token_of(one, self._opened)]
 
     def _owner(self) -> str:
         return f"{self._name}/{secrets.token_hex(4)}"
