@@ -127,6 +127,7 @@ class PurseLedger:
         self._timer: Timer | None = None
         self._wake: Callable[[], None] = _nobody
         self._refused = Refusals()
+        self._seen: tuple[Remembered | None, Remembered | None] = (None, None)
         self._closed = False
         self.eras = 0
 
@@ -259,7 +260,9 @@ class PurseLedger:
     def _wait(self, now: float) -> float:
         """Seconds until the next errand is due."""
         boot, due = self._boot(), self._way.tell_by - now
-        if self._known is not None and (self._flying or self._lying or any(self._known.windows(boot))):
+        if self._known is not None and (
+            self._flying or self._lying or any(one is not None and one.ends > boot for one in self._seen)
+        ):
             due = min(due, self._known.errand.asked + self._unit * SHOWN_EVERY - boot)
         for lying in self._lying:
             due = min(due, lying.held.asked + self._unit * FRESH - boot)
@@ -302,7 +305,7 @@ class PurseLedger:
             debts=tuple(held for held in self._debts if held.permit.id not in ended),
             wishes=tuple(wished.wish for wished in self._wished.values()),
             ahead=AHEAD_FAR if self._way.quickest and min(self._way.quickest) > FAR else 1,
-            windows=(None, None) if known is None else known.windows(boot),
+            windows=self._seen,
             lead=None if known is None else known.brought.lead(known.errand),
         )
 
@@ -332,6 +335,12 @@ class PurseLedger:
             self._replace_held(brought)
         counted = {end.number for end in errand.endings}
         self._endings = [end for end in self._endings if end.number not in counted]
+        # A window that this era does not know yet may have been seen in the one before.
+        boot = self._boot()
+        self._seen = tuple(  # type: ignore[assignment] # two stay two
+            new or (old if old is not None and old.ends > boot else None)
+            for new, old in zip(self._known.windows(boot), self._seen, strict=True)
+        )
         self._refused += brought.refused
         for fact in brought.facts:
             self._tell(fact)

@@ -2,13 +2,13 @@
 
 Whatever the order, the delay and the loss of answers, the clocks of hosts and database, and whatever becomes
 of the processes, the database and the ways to it; as long as a loss of the row and the death of the process
-that knew most do not come together. And without any of the rules behind it, one is refused.
+that knew most do not come together. And without the pause or the one clock, one is refused.
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -345,7 +345,7 @@ def test_no_request_of_any_host_is_refused(machine: type[Model]) -> None:
     run(machine, 60)
 
 
-# Each rule taken out. A mutant that survives would mean that the machine proves nothing about its rule.
+# Rules taken out that the machine must miss; what an era is told again is tried step by step in test_purse.
 
 
 class NoPause(Teller):
@@ -355,29 +355,6 @@ class NoPause(Teller):
         super().__init__(**terms, era_pause=0.0)
 
 
-class NothingToldAgain(Teller):
-    """M1: a new era never hears what is in flight"""
-
-    def turn(self, errand: Errand, row: Row | None, now: float, received: float) -> Brought:
-        if row is None or row.era != errand.era:
-            errand = replace(errand, held=())
-        return super().turn(errand, row, now, received)
-
-
-class NothingRemembered(Teller):
-    """M4"""
-
-    def turn(self, errand: Errand, row: Row | None, now: float, received: float) -> Brought:
-        return super().turn(replace(errand, windows=(None, None)), row, now, received)
-
-
-class DebtsForgotten(Teller):
-    """M1: nor what was lost so lately that it may still be counted"""
-
-    def turn(self, errand: Errand, row: Row | None, now: float, received: float) -> Brought:
-        return super().turn(replace(errand, debts=()), row, now, received)
-
-
 class LocalTime(Teller):
     """The clock of each host is taken for the one of all"""
 
@@ -385,33 +362,11 @@ class LocalTime(Teller):
         return super().turn(errand, row, received, received)
 
 
-class EverybodyAliveIsDead(Teller):
-    """M3: who is not seen for a moment is buried, and its requests are forgotten"""
-
-    def turn(self, errand: Errand, row: Row | None, now: float, received: float) -> Brought:
-        brought = super().turn(errand, row, now, received)
-        for budget in (brought.ledger.organization, brought.ledger.instant_test):
-            budget.state.limbo.clear()
-        return brought
-
-
-class StandsForEver(PurseLedger):
-    """What has waited too long is sent all the same"""
-
-    def stands(self, permit: Permit, now: float) -> bool:
-        return True
-
-
 @pytest.mark.parametrize(
     ("mutant", "machine"),
     [
         (NoPause, RowsAreLost),
-        (NothingToldAgain, RowsAreLost),
-        (NothingRemembered, RowsAreLost),
-        (DebtsForgotten, RowsAreLost),
         (LocalTime, ProcessesAreLost),
-        (StandsForEver, RowsAreLost),
-        (StandsForEver, ProcessesAreLost),
     ],
 )
 def test_the_machine_fails_without_the_rule(mutant: type, machine: type[Model]) -> None:
