@@ -360,6 +360,10 @@ class Tenure(Protocol):
     async def let_go(self, run: str) -> None:
         """Hold a run no longer, so that others may claim it at once; nothing if it is not ours any more."""
 
+    def forget(self, run: str) -> None:
+        """Know nothing more of a claim after the last write with it: what was lost, or what runs out by
+        itself."""
+
     async def goes_on(self, run: RunRecord) -> bool:
         """Whether somebody, this process too, goes on with a run that has not ended."""
 

@@ -243,7 +243,7 @@ async def _database(
         virtual=virtual,
         busy=busy,
     )
-    couriers = cell.Couriers(lambda: Link(where.url, where.place).session().raw, boot_seconds)
+    couriers = cell.Couriers(lambda made: Link(where.url, where.place, made).session().raw, boot_seconds)
     try:
         queue, schedules = PostgresQueue(store), PostgresSchedules(store)
         yield Opened(

@@ -71,11 +71,15 @@ class Queue(Protocol):
     async def later(self, run: str, wait: float, reason: str | None, *, counts: bool = False) -> None:
         """Do not hand the run out before so many seconds have passed; why, for whoever looks.
 
-        Unless it ``counts``, the attempt that ends now is forgotten.
+        Unless it ``counts``, the attempt that ends now is forgotten. Raises ``LostRun`` where somebody else
+        has the run.
         """
 
     async def over(self, run: str, state: RunState | None, exit_code: int, reason: str | None) -> None:
-        """The run leaves the queue. With a ``state`` its own record ends so, if it has not ended."""
+        """The run leaves the queue. With a ``state`` its own record ends so, if it has not ended.
+
+        Raises ``LostRun`` where somebody else has the run.
+        """
 
     async def cancel(self, run: str, how: Cancel) -> bool:
         """Ask for a run to be stopped. One that waits is over at once; whether it was so."""

@@ -25,6 +25,9 @@ class Leases(Protocol):
     async def let_go(self, run: str) -> None:
         """Somebody else may go on with it at once."""
 
+    def forget(self, run: str) -> None:
+        """Nothing more is written of it here; where it is still ours, its lease runs out."""
+
 
 class Stops(Protocol):
     """Stops of one run as they are asked for: the first ends creations, the second leaves at once."""

@@ -10,7 +10,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from orchestrator.clock import Clock
-from orchestrator.errors import Exit, OrchestratorError, StoreProblem
+from orchestrator.errors import Exit, LostRun, OrchestratorError, StoreProblem
 from orchestrator.queueing.attempts import Ending, Next
 from orchestrator.queueing.values import Cancel
 from orchestrator.store.queue import Queue
@@ -191,6 +191,8 @@ class Pool:
         try:
             return await self._carried(mine)
         finally:
+            # An epoch that stayed would fence out whoever goes on with the run from this process.
+            self._leases.forget(run)
             del self._runs[run]
             mine.stops.close()
 
@@ -227,6 +229,8 @@ class Pool:
                 wait = ending.wait if ending.next is Next.LATER else 0.0
                 await self._queue.later(run, wait, ending.reason, counts=ending.counts)
             await self._leases.let_go(run)
+        except LostRun:
+            self._told.lost(run)
         except OrchestratorError as problem:
             # The lease runs out, and the sweep finds what is left.
             self._told.problem(f"run {run}", problem)

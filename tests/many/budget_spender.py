@@ -124,7 +124,7 @@ def ledger_of(asked: dict[str, Any], couriers: Couriers) -> Ledger:
 
 async def main(asked: dict[str, Any]) -> None:
     couriers = Timed(
-        lambda: psycopg.connect(asked["database"], autocommit=True, connect_timeout=2), boot_seconds
+        lambda _: psycopg.connect(asked["database"], autocommit=True, connect_timeout=2), boot_seconds
     )
     couriers.turns = []
     ledger = ledger_of(asked, couriers)

@@ -327,3 +327,48 @@ async def test_an_id_that_came_late_for_a_test_that_was_found_is_only_remembered
         await mine.late(RUN, "k1", "99", {}, 5.0)
         assert await theirs.adopt_late(RUN) == []
         assert (await theirs.test(RUN, "k1")).test_id == "tk1"
+
+
+async def test_an_id_that_came_late_is_adopted_before_anybody_has_found_out_that_it_was_lost(
+    postgres: PostgresServer, url: str
+) -> None:
+    async with two(url) as (mine, theirs):
+        await taken_over(url, mine, theirs)
+        await mine.late(RUN, "k2", "99", {}, 5.0)
+        assert (await theirs.test(RUN, "k2")).state is SpecState.CREATING
+        assert [one.test_id for one in await theirs.adopt_late(RUN)] == ["99"]
+        test = await theirs.test(RUN, "k2")
+        assert (test.state, test.test_id, test.created) == (SpecState.WAITING, "99", 1.0)
+        assert await theirs.late_tests(RUN) == []
+
+
+async def test_an_id_that_came_late_is_kept_as_long_as_its_test_has_none(
+    postgres: PostgresServer, url: str
+) -> None:
+    async with two(url) as (mine, theirs):
+        await taken_over(url, mine, theirs)
+        await theirs.close_test(RUN, "k2", SpecState.UNKNOWN, (), 6.0)
+        await theirs.move(RUN, "k2", SpecState.PLANNED, 7.0)  # it is tried again
+        await mine.late(RUN, "k2", "99", {}, 5.0)
+        assert await theirs.adopt_late(RUN) == []
+        assert [one.test_id for one in await theirs.late_tests(RUN)] == ["99"]
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_who_holds_a_run_that_was_taken_away_is_told_so(url: str, name: str) -> None:
+    async with two(url) as (mine, _):
+        assert await mine.claim(RUN, "a")
+        with psycopg.connect(url) as db:
+            db.execute("UPDATE orchestrator.runs SET id = '-1', condemned = TRUE WHERE id = %s", (RUN,))
+        with pytest.raises(LostRun, match="was taken away"):
+            await WRITES[name](mine)
+
+
+async def test_what_was_forgotten_fences_out_nobody_who_goes_on_from_this_process(url: str) -> None:
+    async with two(url) as (mine, theirs):
+        await taken_over(url, mine, theirs)
+        await theirs.let_go(RUN)
+        with pytest.raises(LostRun):
+            await WRITES["intend"](mine)
+        mine.forget(RUN)
+        await WRITES["intend"](mine)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 import anyio
 import anyio.lowlevel
@@ -12,12 +14,16 @@ from cut_wire import Fault, wired
 from postgres_server import PostgresServer, serving
 from stores import RUN, migrated, stored_run
 
+from orchestrator.budget.errands import Trip
+from orchestrator.clock import boot_seconds
 from orchestrator.errors import StoreProblem
 from orchestrator.events import Event, Lost
 from orchestrator.lifecycle import IllegalMove, SpecState
 from orchestrator.store.opening import Opened, open_store
+from orchestrator.store.postgres import cell
 from orchestrator.store.postgres import store as stores
 from orchestrator.store.postgres.engine import PostgresEngine
+from orchestrator.store.postgres.link import TOLD_ROWS, Link
 from orchestrator.store.postgres.store import PostgresStore
 
 
@@ -182,6 +188,66 @@ async def test_a_server_that_hangs_without_a_word_is_cut_off(
         assert (await opened.store.test(RUN, "k0")).name == "name"
         wire.word, wire.fault = b"SELECT", Fault.HANGS
         assert (await opened.store.run(RUN)).id == RUN
+
+
+async def test_a_server_that_hangs_while_a_connection_is_made_is_cut_off(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "HANGS", 0.5)
+    monkeypatch.setattr(stores, "LOOKED", 0.1)
+    async with wired(url) as (wire, way), open_store(way) as opened:
+        await stored_run(opened.store)
+        wire.cut()
+        wire.word, wire.fault = b"SET search_path", Fault.HANGS
+        with anyio.fail_after(60.0):
+            await opened.store.intend(RUN, "k0", "name", 1.0)
+        assert wire.faults == 1
+        assert (await opened.store.test(RUN, "k0")).name == "name"
+
+
+async def test_a_turn_at_the_budgets_whose_connection_hangs_when_it_is_made_is_cut_off(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cell, "LONGEST_TURN", 0.5)
+    async with wired(url) as (wire, way):
+        couriers = cell.Couriers(lambda made: Link(way, way, made).session().raw, boot_seconds)
+        wire.word, wire.fault = b"SET search_path", Fault.HANGS
+        came: list[Trip | None] = []
+        home = anyio.Event()
+
+        def never(*_at: object) -> NoReturn:
+            raise AssertionError("the row was never had")
+
+        def back(trip: Trip | None) -> None:
+            came.append(trip)
+            home.set()
+
+        couriers.of("key").go(never, back)
+        with anyio.fail_after(60.0):
+            await home.wait()
+        assert came == [None]
+        couriers.close()
+
+
+def test_every_step_of_work_that_is_long_is_seen_by_who_cuts_off_what_hangs(url: str) -> None:
+    link = Link(url, url)
+    db = link.session()
+    rows = [(number,) for number in range(3 * TOLD_ROWS)]
+    steps: list[Callable[[], object]] = [
+        lambda: db.execute("SELECT 1"),
+        lambda: db.executemany("DELETE FROM probe WHERE x = ?", rows[:2]),
+        lambda: db.executemany("INSERT INTO probe (x) VALUES (?)", rows[:2]),
+        lambda: db.load("probe", "x", rows[:2]),
+        lambda: db.load("probe", "x", rows),
+    ]
+    seen = [link.turns]
+    for step in steps:
+        step()
+        seen.append(link.turns)
+    link.drop()
+    told = [after - before for before, after in itertools.pairwise(seen)]
+    assert all(told)
+    assert told[-1] >= 3, "a copy of many rows is many steps"
 
 
 def test_a_crash_of_the_server_in_the_middle_loses_nothing_that_returned(

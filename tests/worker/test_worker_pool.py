@@ -13,7 +13,7 @@ import pytest
 from virtual_time import run_virtual
 
 from orchestrator.clock import LoopClock
-from orchestrator.errors import Exit, StoreProblem
+from orchestrator.errors import Exit, LostRun, StoreProblem
 from orchestrator.queueing.attempts import Attempts, Ending, Next
 from orchestrator.queueing.slots import Overlap
 from orchestrator.queueing.values import Cancel, Taken
@@ -35,6 +35,7 @@ class Desk:
     cancels: dict[str, Cancel] = field(default_factory=dict)
     left: list[tuple[str, str]] = field(default_factory=list)
     renewals: int = 0
+    forgotten: list[str] = field(default_factory=list)
     broken: bool = False
 
     async def claim(self, run: str, owner: str) -> bool:
@@ -55,6 +56,9 @@ class Desk:
         self.mine.discard(run)
         self.left.append((run, "let go"))
 
+    def forget(self, run: str) -> None:
+        self.forgotten.append(run)
+
     async def take(self, run: str) -> Taken | None:
         self._reach()
         if run in self.over_already:
@@ -66,6 +70,8 @@ class Desk:
 
     async def over(self, run: str, state: RunState | None, exit_code: int, reason: str | None) -> None:
         self._reach()
+        if run in self.held_by_others:
+            raise LostRun(f"run {run} was taken over")
         self.left.append((run, f"over {exit_code}"))
 
     async def later(self, run: str, wait: float, reason: str | None, *, counts: bool = False) -> None:
@@ -281,6 +287,39 @@ def test_a_lease_that_is_lost_cancels_nothing_and_asks_the_run_to_stop() -> None
             await anyio.sleep(20.0)
             # Whoever has it now says what becomes of it.
             assert bench.desk.left == []
+
+    run_virtual(work)
+
+
+def test_what_was_taken_over_unnoticed_is_told_as_lost_and_left_to_its_new_owner() -> None:
+    async def work() -> None:
+        async with working() as bench, anyio.create_task_group() as tasks:
+            tasks.start_soon(bench.pool.take, "r1")
+            await anyio.sleep(1.0)
+            bench.desk.held_by_others.add("r1")
+            await anyio.sleep(60.0)
+            assert bench.told.lost_runs == ["r1"]
+            assert bench.told.problems == []
+            assert bench.desk.left == []
+
+    run_virtual(work)
+
+
+def test_however_an_execution_ends_nothing_of_its_claim_stays_behind() -> None:
+    ends = {
+        "lost": Ending(Next.ANYBODY, Exit.BUSY, lost=True),
+        "over": Ending(Next.OVER, Exit.OK),
+        "later": Ending(Next.LATER, Exit.DEFECT, wait=1.0),
+    }
+
+    async def end(taken: Taken, stops: AsyncIterable[Exit], told: list[Exit]) -> Ending:
+        return ends[taken.run]
+
+    async def work() -> None:
+        async with working(end) as bench:
+            for run in ends:
+                await bench.pool.take(run)
+            assert bench.desk.forgotten == list(ends)
 
     run_virtual(work)
 

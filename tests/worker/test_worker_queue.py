@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -13,7 +14,7 @@ from builders import make_run, make_spec, make_tests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.errors import UsageProblem
+from orchestrator.errors import LostRun, UsageProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.queueing.values import Cancel, Here, Place
 from orchestrator.records import RunState
@@ -105,7 +106,7 @@ async def test_two_that_hand_out_at_once_hand_out_each_run_once(url: str) -> Non
         handed: list[str] = []
 
         async def feed(opened: Opened) -> None:
-            for _ in range(10):
+            while len(handed) < 20:  # nothing is handed out while the other one does it
                 handed.extend(await fed(opened, free=3))
 
         async with anyio.create_task_group() as tasks:
@@ -282,3 +283,29 @@ def test_what_is_handed_out_is_what_the_rule_says(url: str, seed: int, most: int
                 waiting = [row for row in waiting if row.run not in expected]
 
     anyio.run(work)
+
+
+SETTLED: dict[str, Callable[[Queue], Awaitable[None]]] = {
+    "over": lambda queue: queue.over("r1", RunState.SKIPPED, 5, "the plan is busy"),
+    "later": lambda queue: queue.later("r1", 60.0, "the plan is busy"),
+}
+
+
+@pytest.mark.parametrize("name", SETTLED)
+async def test_who_has_lost_a_run_says_no_more_what_becomes_of_it(
+    opened: Opened, url: str, name: str
+) -> None:
+    await put(opened, "r1")
+    await begun(opened, "r1")
+    async with open_store(url) as other:
+        with psycopg.connect(url) as db:  # its lease is over, and another worker has it
+            db.execute(
+                "UPDATE orchestrator.runs SET epoch = epoch + 1, owner = 'w/2', "
+                "leased_until = clock_timestamp() + interval '30 s' WHERE id = 'r1'"
+            )
+        before = await queue_of(other).place_of("r1")
+        for late in (opened, other):  # who had it, and who never did
+            with pytest.raises(LostRun):
+                await SETTLED[name](queue_of(late))
+        assert before == await queue_of(other).place_of("r1") is not None
+        assert (await other.store.run("r1")).state is RunState.QUEUED

@@ -48,6 +48,8 @@ CONNECT = 2  # seconds; the least that libpq knows
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
+# Makes a connection that commits by itself, and tells of it before its first statement.
+Connect: TypeAlias = Callable[[Callable[[Connection], None]], Connection]
 
 _LIMITS = (
     f"SELECT set_config('idle_in_transaction_session_timeout', '{IDLE * 1000:.0f}', true),"
@@ -103,11 +105,11 @@ class _Way:
 class Couriers:
     """The couriers of one process: for each ledger one, by one thread and one connection.
 
-    ``connect`` makes a connection that commits by itself, ``boot`` as in a ``PurseLedger``. The thread begins
-    with the first errand.
+    ``connect`` as a :data:`Connect`, ``boot`` as in a ``PurseLedger``. The thread begins with the first
+    errand.
     """
 
-    def __init__(self, connect: Callable[[], Connection], boot: Callable[[], float]) -> None:
+    def __init__(self, connect: Connect, boot: Callable[[], float]) -> None:
         self._connect, self._boot = connect, boot
         # Each ledger has one errand under way, and one that is its last.
         self._ways: queue.SimpleQueue[_Way | None] = queue.SimpleQueue()
@@ -155,7 +157,7 @@ class Couriers:
     def _go(self, way: _Way) -> Trip | None:
         try:
             if self._db is None:
-                self._db = self._connect()
+                self._db = self._connect(self._connected)
             self._began = monotonic_seconds()
             return take_turn(self._db, way.key, way.take, self._boot)
         except (psycopg.Error, OSError, StoreProblem):
@@ -167,6 +169,10 @@ class Couriers:
             return None
         finally:
             self._began = None
+
+    def _connected(self, db: Connection) -> None:
+        """It can be cut from here on: what it is asked first may hang as well."""
+        self._db, self._began = db, monotonic_seconds()
 
     def _let_go(self) -> None:
         db, self._db = self._db, None

@@ -140,17 +140,22 @@ class PostgresEngine:
     def run_number(self, db: Db, run: str) -> int | None:
         """The number of a run; from here to the end of the transaction nobody can take it over.
 
-        Raises :class:`LostRun` where its epoch is not ours any more, and where it is not ours and somebody
-        else's lease on it has not ended.
+        Raises :class:`LostRun` where its epoch is not ours any more, or it has gone, and where it is not ours
+        and somebody else's lease on it has not ended.
         """
         session = _session(db)
         if run in session.fenced:
             return session.fenced[run]
         row = session.execute(_FENCE, (run,)).fetchone()
+        mine = self.epochs.get(run)
+        if row is None and mine is not None:
+            raise LostRun(
+                f"run {run} was taken away while it went on",
+                hint="its tests are on ThousandEyes still; `orchestrator runs` lists the runs that there are",
+            )
         if row is None:
             return None
         number, epoch, leased, owner = row
-        mine = self.epochs.get(run)
         if epoch != mine and (mine is not None or leased):
             raise lost(run, owner)
         session.fenced[run] = int(number)

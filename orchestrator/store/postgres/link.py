@@ -45,6 +45,8 @@ _READ_ONLY = "25006"
 _IDLE = "25P03"
 # From so many rows on they are copied: three ways there and back instead of one, and less work for each row.
 COPIED = 64
+# After so many copied rows it is told that it goes on.
+TOLD_ROWS = 1000
 # One statement takes so many rows, of at most 20 columns: it has at most 65,535 parameters.
 MOST_ROWS = 2000
 _VALUES = re.compile(r"^INSERT INTO [^?]* VALUES (\([?, ]+\))")
@@ -55,16 +57,21 @@ class Away(StoreProblem):
 
 
 class Session:
-    """A connection in a transaction, or while it is read from; implements ``Db``."""
+    """A connection in a transaction, or while it is read from; implements ``Db``.
 
-    def __init__(self, raw: psycopg.Connection) -> None:
+    ``went_on`` is called with every step: whoever looks on tells work that is long from work that hangs.
+    """
+
+    def __init__(self, raw: psycopg.Connection, went_on: Callable[[], None]) -> None:
         self.raw = raw
+        self._went_on = went_on
         # Runs whose row is locked in this transaction, so that nobody takes them over, by id.
         self.fenced: dict[str, int] = {}
         self.has_incoming = False
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
         """One statement, with ``?`` for values."""
+        self._went_on()
         try:
             return self.raw.execute(translated(sql), parameters)
         except (UnicodeError, psycopg.DataError) as error:
@@ -87,6 +94,7 @@ class Session:
             whole = f"{sql[: found.start(1)]}{values}{sql[found.end(1) :]}"
             return self.execute(whole, [value for row in every for value in row])
         cursor = self.raw.cursor()
+        self._went_on()
         if every:
             cursor.executemany(translated(sql), every)
             self.raw.execute("SELECT 1")
@@ -101,7 +109,9 @@ class Session:
             return
         statement = f"COPY {table} ({columns}) FROM STDIN"
         with self.raw.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-            for row in every:
+            for number, row in enumerate(every):
+                if number % TOLD_ROWS == 0:
+                    self._went_on()
                 copy.write_row(row)
 
     def add_answers(self, columns: str, rows: Sequence[Row]) -> int:
@@ -129,33 +139,46 @@ def translated(sql: str) -> bytes:
 
 
 class Link:
-    """A connection for one thread at a time, made when it is needed. ``turns`` counts what it began."""
+    """A connection for one thread at a time, made when it is needed. ``turns`` counts what it began.
 
-    def __init__(self, url: str, place: str) -> None:
-        self._url, self._place = url, place
+    ``made`` is called with a new connection before its first statement.
+    """
+
+    def __init__(
+        self, url: str, place: str, made: Callable[[psycopg.Connection], None] = lambda _: None
+    ) -> None:
+        self._url, self._place, self._made = url, place, made
         self._raw: psycopg.Connection | None = None
         self._closing = threading.Lock()
         self.turns = 0
 
     def session(self) -> Session:
         """A connection that works, as far as is known."""
-        self.turns += 1
-        if self._raw is None or self._raw.closed or self._raw.broken:
+        self._went_on()
+        raw = self._raw
+        if raw is None or raw.closed or raw.broken:
             self.drop()
-            self._raw = self._connect()
-        return Session(self._raw)
+            raw = self._connect()
+        return Session(raw, self._went_on)
+
+    def _went_on(self) -> None:
+        self.turns += 1
 
     def _connect(self) -> psycopg.Connection:
         with self.explained():
             raw = psycopg.connect(
                 self._url, autocommit=True, prepare_threshold=None, **_unless_said(self._url)
             )
+            self._went_on()
+            # It can be cut from here on: nothing limits its first statement, which sets the limits.
+            self._raw = raw
+            self._made(raw)
             try:
                 raw.execute(SESSION.encode())
                 if raw.info.server_version >= WHOLE_SINCE:
                     raw.execute(WHOLE.encode())
             except BaseException:
-                raw.close()
+                self.drop()
                 raise
         return raw
 

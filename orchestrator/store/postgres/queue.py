@@ -261,6 +261,7 @@ class PostgresQueue:
 
     async def later(self, run: str, wait: float, reason: str | None, *, counts: bool = False) -> None:
         def work(db: Db) -> None:
+            self._journal.fence(db, run)
             db.execute(
                 "UPDATE queue SET attempts = greatest(0, attempts - ?), "
                 "not_before = clock_timestamp() + make_interval(secs => ?), reason = ?, "
@@ -272,7 +273,11 @@ class PostgresQueue:
         await self._journal.write(work)
 
     async def over(self, run: str, state: RunState | None, exit_code: int, reason: str | None) -> None:
-        await self._journal.write(lambda db: over(db, run, state, exit_code, reason))
+        def work(db: Db) -> None:
+            self._journal.fence(db, run)
+            over(db, run, state, exit_code, reason)
+
+        await self._journal.write(work)
 
     async def cancel(self, run: str, how: Cancel) -> bool:
         return await self._journal.write(lambda db: cancel(db, run, how))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Self, TypeVar
 
 import anyio
 
+from orchestrator.errors import StoreProblem
 from orchestrator.events import Adopted, Event
 from orchestrator.holdings import Size
 from orchestrator.lifecycle import SpecState
@@ -42,6 +43,11 @@ _CLAIM = f"""
 _RENEW = """
     UPDATE runs SET leased_until = clock_timestamp() + make_interval(secs => ?)
     WHERE id = ? AND epoch = ? RETURNING cancel_asked
+"""
+# Of what somebody carries out, and of what a worker has still to take off the queue, nothing is taken away.
+_NOBODYS = """
+    (leased_until IS NULL OR leased_until < clock_timestamp())
+    AND NOT EXISTS (SELECT 1 FROM queue WHERE queue.run = runs.id AND queue.ended IS NULL)
 """
 _LET_GO = "UPDATE runs SET leased_until = NULL, owner = NULL WHERE id = ? AND epoch = ?"
 
@@ -80,6 +86,7 @@ class PostgresStore(SqlUpkeep):
 
     _engine: PostgresEngine
     _by_organization = True
+    _may_go = _NOBODYS
 
     def __init__(
         self,
@@ -175,6 +182,14 @@ class PostgresStore(SqlUpkeep):
 
         return await self._write(work) if held else {}
 
+    def forget(self, run: str) -> None:
+        """Know nothing more of a claim."""
+        self._engine.epochs.pop(run, None)
+
+    def fence(self, db: Db, run: str) -> None:
+        """Nobody takes the run over in this transaction. Raises ``LostRun`` where somebody has."""
+        self._engine.run_number(db, run)
+
     async def let_go(self, run: str) -> None:
         """Hold a run no longer."""
         epoch = self._engine.epochs.pop(run, None)
@@ -208,14 +223,19 @@ class PostgresStore(SqlUpkeep):
             adopted: list[LateTest] = []
             for n, one in _late(db, run):
                 spec_n, run_n = self._spec(db, run, one.key)
-                state, sent = db.execute(
-                    "SELECT state, intended FROM specs WHERE n = ?", (spec_n,)
+                state, sent, test_id = db.execute(
+                    "SELECT state, intended, test_id FROM specs WHERE n = ?", (spec_n,)
                 ).fetchone()
-                db.execute("UPDATE late SET adopted = TRUE WHERE n = ?", (n,))
-                if state == SpecState.UNKNOWN.value:
+                # Also where nobody has found out yet that the answer to its creation is lost.
+                lacks_it = state == SpecState.UNKNOWN.value or (
+                    state == SpecState.CREATING.value and test_id is None
+                )
+                if lacks_it:
                     self._adopt(db, spec_n, one.test_id, one.links, sent)
                     self._tell(db, run_n, [Event(one.at, run, one.key, Adopted(one.test_id))])
                     adopted.append(one._replace(adopted=True))
+                if lacks_it or test_id is not None:
+                    db.execute("UPDATE late SET adopted = TRUE WHERE n = ?", (n,))
             return adopted
 
         return await self._write(work)
@@ -231,6 +251,16 @@ class PostgresStore(SqlUpkeep):
         return About(self._engine.place, self._engine.kind, "; ".join(told) or None)
 
     # -- space ------------------------------------------------------------------------------------------
+
+    async def condemn(self, runs: Sequence[str]) -> list[str]:
+        """Let these runs go. Raises ``StoreProblem`` where this role could not clear away what they hold."""
+        sql = f"SELECT has_table_privilege('{SCHEMA}.runs', 'DELETE')"
+        if runs and not await self._read(lambda db: db.execute(sql).fetchone()[0]):
+            raise StoreProblem(
+                f"store {self._engine.place}: this role may take no runs away",
+                hint="run `orchestrator store prune` as the role that owns the tables (docs/store.md)",
+            )
+        return await super().condemn(runs)
 
     async def give_back(self) -> bool:
         """The server takes back what is free by itself."""

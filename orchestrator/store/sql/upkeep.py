@@ -43,8 +43,11 @@ class _Spec(NamedTuple):
 class SqlUpkeep(SqlJournal, SqlListing):
     """Implements most of :class:`orchestrator.store.base.WholeStore`; what the methods promise is said there.
 
-    How large a store is and how its space is given back is each database's own.
+    How large a store is and how its space is given back is each database's own, and so is what else must be
+    true of a run that may go (``_may_go``).
     """
+
+    _may_go = "TRUE"
 
     async def outlines(self) -> list[RunOutline]:
         def work(db: Db) -> list[RunOutline]:
@@ -68,7 +71,7 @@ class SqlUpkeep(SqlJournal, SqlListing):
                 for run in runs
                 if db.execute(
                     f"UPDATE runs SET condemned = TRUE, id = '-' || n WHERE id = ? "
-                    f"AND {_IS_FINISHED} AND NOT {_IS_PINNED}",
+                    f"AND {_IS_FINISHED} AND NOT {_IS_PINNED} AND {self._may_go}",
                     (run, *_FINISHED),
                 ).rowcount
             ]

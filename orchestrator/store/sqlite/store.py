@@ -71,6 +71,9 @@ class SqliteStore(SqlUpkeep):
     async def let_go(self, run: str) -> None:
         """Nothing was held."""
 
+    def forget(self, run: str) -> None:
+        """Nothing was known."""
+
     async def goes_on(self, run: RunRecord) -> bool:
         """Whether a run of its plan is alive on this host."""
         return await FileLease(self._engine.path).is_held(run.plan)
