@@ -118,3 +118,15 @@ async def test_without_its_driver_the_extra_is_named(monkeypatch: pytest.MonkeyP
             raise AssertionError("opened")
     assert caught.value.hint == "pip install 'orchestrator[postgres]'"
     assert POSTGRES == "postgres"
+
+
+async def test_no_parts_are_made_while_somebody_gives_rights_to_their_tables(database: str) -> None:
+    """At once one of both would fail: "tuple concurrently updated"."""
+    await migrate_store(database)
+    with psycopg.connect(database) as other, connected(database) as db:
+        other.execute(schema._LOCK.encode())
+        db.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            schema.maintain(db)
+        other.rollback()
+        assert schema.maintain(db) == []

@@ -192,6 +192,7 @@ def maintain(db: Session, ahead: int = DAYS_AHEAD) -> list[str]:
     """Make the parts that are missing from today on; their names."""
     made: list[str] = []
     with db.raw.transaction():
+        db.execute(_LOCK)  # rights that are given to a table of which a part is made fail
         db.execute("SELECT pg_advisory_xact_lock(hashtext('orchestrator.parts'))")
         there = {one.name for one in parts(db)}
         day = today(db)
