@@ -67,6 +67,8 @@ async def test_a_run_that_somebody_carries_out_stays_until_that_has_ended(url: s
         await ended_run(holder.store, RUN, state=RunState.INCOMPLETE, exit_code=3)
         assert await holder.store.claim(RUN, "resumes it")
         assert await other.store.condemn([RUN]) == []
+        assert await other.store.thin(RUN, 9.0) is None
+        assert (await other.store.run(RUN)).raw_pruned is None
         assert await holder.store.renew([RUN]) == {RUN: False}
         with psycopg.connect(url) as db:
             db.execute(OVER, (RUN,))

@@ -91,7 +91,8 @@ class SqlUpkeep(SqlJournal, SqlListing):
     async def thin(self, run: str, at: float, after: int = -1) -> int | None:
         def work(db: Db) -> int | None:
             begun = db.execute(
-                f"UPDATE runs SET raw_pruned = ?, thinning = TRUE WHERE id = ? AND {_IS_FINISHED}",
+                "UPDATE runs SET raw_pruned = ?, thinning = TRUE "
+                f"WHERE id = ? AND {_IS_FINISHED} AND {self._may_go}",
                 (at, run, *_FINISHED),
             )
             if not begun.rowcount:
