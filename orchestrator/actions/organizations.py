@@ -98,3 +98,9 @@ async def settled(opened: Opened, name: str) -> Organization | None:
     if found is None and (others := await opened.organizations.listed()):
         raise unknown(name, [one.name for one in others])
     return found
+
+
+async def whose(opened: Opened, run: str) -> str | None:
+    """The organization that a run (its whole id) is kept under, empty for none; ``None`` in a store that only
+    one host uses, which keeps no such thing."""
+    return None if opened.organizations is None else await opened.organizations.of_run(run)

@@ -155,7 +155,9 @@ async def resume(
         record = await session.doors.store.run(begun.id)
         if record.state in (RunState.QUEUED, RunState.SKIPPED):
             raise UsageProblem(f"run {record.id} never began", hint="submit its plan again")
-        outcome = await conduct(session, record, unknown=unknown, attend=attend, claimed=claimed)
+        outcome = await conduct(
+            session, record, unknown=unknown, attend=attend, claimed=claimed, uncancelled=not claimed
+        )
     return await _kept(session, outcome, waiting)
 
 
@@ -211,12 +213,18 @@ def _tests(count: int) -> str:
 
 
 def as_begun(
-    run: RunRecord, settings: Settings, *, again: bool = False, account: str | None = None
+    run: RunRecord,
+    settings: Settings,
+    *,
+    again: bool = False,
+    account: str | None = None,
+    whose: str | None = None,
 ) -> Settings:
     """The settings to resume a run with, or to run its tests ``again``: those that it was begun with.
 
-    Raises ``UsageProblem`` for a run of another origin or of another account group than the one that was
-    named (``account``), and for one whose world has ended.
+    ``whose`` is the organization that the store keeps it under, if it keeps that. Raises ``UsageProblem`` for
+    a run of another origin, account group (``account``) or organization than the one that was named, and for
+    one whose world has ended.
     """
     if run.simulated:
         raise UsageProblem(
@@ -234,8 +242,15 @@ def as_begun(
             f"run {run.id} was begun {where}, and its tests are there, not in {account}",
             hint="leave --aid out: a run goes on where it was begun",
         )
+    organization = settings.organization if whose is None else whose
+    if settings.organization not in ("", organization):
+        kept = f"one of organization {whose}" if whose else "of no organization"
+        raise UsageProblem(
+            f"run {run.id} is {kept}, not of {settings.organization}",
+            hint="leave --organization out: a run goes on as the organization that it was begun for",
+        )
     urgent = settings.urgent or (run.settings.urgent and not again)
-    return replace(settings, account=run.account, urgent=urgent)
+    return replace(settings, account=run.account, organization=organization, urgent=urgent)
 
 
 async def conduct(
@@ -247,10 +262,12 @@ async def conduct(
     claimed: bool = False,
     hand: Hand = _ignore,
     open_ended: bool = False,
+    uncancelled: bool = False,
 ) -> Outcome:
     """Conduct a stored run whose lease is held. Raises what makes the run impossible.
 
     ``hand`` is handed its conductor. An ``open_ended`` run may be extended by that, and has to be finished.
+    ``uncancelled``: somebody wants it to go on, and that it was cancelled before is forgotten.
 
     The run is claimed meanwhile, unless the caller has ``claimed`` it, and renews the claim: raises
     :class:`orchestrator.errors.LostRun` where another process goes on with it.
@@ -264,6 +281,8 @@ async def conduct(
             hint=f"`orchestrator show {run.id}` says how it stands",
         )
     try:
+        if uncancelled and (queue := session.opened.queue) is not None:
+            await durably(queue.uncancel(run.id), store)
         renewing = math.isfinite(store.tenure)
         return await _conduct(session, run, unknown, attend, hand, renewing=renewing, open_ended=open_ended)
     finally:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from orchestrator.actions import reading
 from orchestrator.actions import run as running
 from orchestrator.actions.deliver import Delivery
+from orchestrator.actions.organizations import whose
 from orchestrator.actions.run import Outcome, Waiting, Wishes
 from orchestrator.actions.session import Session
 from orchestrator.actions.telling import NO_RUN, Teller
@@ -148,7 +149,8 @@ async def _begun(
 ) -> tuple[RunRecord, Settings]:
     async with stored(settings.store) as opened:
         record = await reading.named(opened.store, run, plan)
-    return record, running.as_begun(record, settings, again=again)
+        owner = await whose(opened, record.id)
+    return record, running.as_begun(record, settings, again=again, whose=owner)
 
 
 async def _finished(outcome: Outcome, session: Session, teller: Teller) -> FinishedRun:

@@ -16,6 +16,9 @@ class Organizations(Protocol):
     async def get(self, name: str) -> Organization | None:
         """The one of this name."""
 
+    async def of_run(self, run: str) -> str:
+        """The name of the one that a run (its whole id) is kept under; empty for none."""
+
     async def put(self, organization: Organization) -> bool:
         """Write one, ``changed`` now by the store's clock; whether there was none of this name before."""
 

@@ -87,6 +87,9 @@ class Queue(Protocol):
     async def cancelled(self, runs: Collection[str]) -> dict[str, Cancel]:
         """Those of these runs that are to be stopped, and how."""
 
+    async def uncancel(self, run: str) -> None:
+        """That a run was to be stopped is forgotten: a person, who has claimed it, goes on with it."""
+
     async def waiting(self, most: int = 1000) -> list[Waiting]:
         """What is not over: first what was begun, then what waits, in the order of priority and time."""
 

@@ -33,6 +33,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 STALLED = 30.0
 # A job that ends with its worker is given so long to say so; its run goes on anyway.
 _PARTING = 1.0
+# All of it is given so long, where the database is away.
+_PARTED = 5.0
 # Cron expressions as the engine reads them, seconds last.
 EACH_15_SECONDS = "* * * * * */15"
 EACH_MINUTE = "* * * * *"
@@ -212,7 +214,8 @@ class Engine:
             tasks.start_soon(self._keep_open, lambda: self._carry(organizations, free, clock), clock, told)
 
     async def _keep(self) -> None:
-        await self._app.run_worker_async(queues=[KEEPING], concurrency=1, name=f"{self._name} keeping")
+        async with self._working([KEEPING], 1, "keeping") as working:
+            await asyncio.wait([working])
 
     async def _carry(
         self, organizations: Callable[[], Awaitable[Sequence[str]]], free: Callable[[], int], clock: Clock
@@ -223,20 +226,35 @@ class Engine:
         if not queues or places < 1:
             await clock.sleep(POLL)
             return
-        serving = asyncio.ensure_future(
-            self._app.run_worker_async(queues=queues, concurrency=places, name=f"{self._name} runs")
-        )
-        try:
-            while not serving.done():
-                await asyncio.wait([serving], timeout=2 * POLL)
+        async with self._working(queues, places, "runs") as working:
+            while not working.done():
+                await asyncio.wait([working], timeout=2 * POLL)
                 # Organizations come, and runs that outlived an earlier opening end.
                 new = not self._met.issuperset(await organizations())
-                if not serving.done() and (new or places < free()):
+                if not working.done() and (new or places < free()):
                     break
+
+    @contextlib.asynccontextmanager
+    async def _working(
+        self, queues: list[str], places: int, what: str
+    ) -> AsyncIterator[asyncio.Future[None]]:
+        """A worker of the engine beside the block, at whose end it is told to stop, and waited for.
+
+        Told once: a scope that is cancelled cancels whoever waits in it again and again, and the engine takes
+        the second time for an order to leave its jobs behind, which then find it closed.
+        """
+        working = asyncio.ensure_future(
+            self._app.run_worker_async(queues=queues, concurrency=places, name=f"{self._name} {what}")
+        )
+        try:
+            yield working
         finally:
-            serving.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await serving
+            working.cancel()
+            with (
+                anyio.move_on_after(_PARTED, shield=True),
+                contextlib.suppress(asyncio.CancelledError),
+            ):
+                await working
 
     async def _keep_open(self, serve: Callable[[], Awaitable[None]], clock: Clock, told: Told) -> None:
         pause = FIRST_PAUSE

@@ -62,7 +62,7 @@ async def serve(
     health: Health,
 ) -> None:
     """Carry out what is handed out until it is stopped: the first stop lets runs end their way, the second
-    leaves at once."""
+    leaves at once. Whatever stops it, its runs are others' to go on with."""
     async with anyio.create_task_group() as runs:
         pool = Pool(
             runs,
@@ -97,10 +97,11 @@ async def _fetch(
 
 
 async def _heed(stops: AsyncIterable[Exit], pool: Pool, fetching: anyio.CancelScope, health: Health) -> None:
-    async for code in stops:
+    async for _ in stops:
         health.stopping = True
         fetching.cancel()
-        pool.stop(code)
+        # To a run SIGINT says that somebody cancelled it: Ctrl-C here is about the worker.
+        pool.stop(Exit.SIGTERM)
 
 
 async def _stopped(pool: Pool) -> None:

@@ -10,6 +10,7 @@ import click
 
 from orchestrator.actions import promote as promoting
 from orchestrator.actions import reading
+from orchestrator.actions.organizations import whose
 from orchestrator.actions.promote import Choice, Promotion, Schedule
 from orchestrator.actions.run import as_begun
 from orchestrator.cli.bodies.common import opened_store, run_async, say, set_up_logging
@@ -21,6 +22,7 @@ from orchestrator.errors import UsageProblem
 from orchestrator.report.promotion import Promoted, promotion_text
 from orchestrator.report.terraform import terraform_text
 from orchestrator.safe import terminal
+from orchestrator.settings import Settings
 from orchestrator.store.opening import Opened
 
 
@@ -98,17 +100,18 @@ def create(
     set_up_logging()
     settings = settings_of(access)
 
-    async def prepare() -> Promotion:
+    async def prepare() -> tuple[Promotion, Settings]:
         async with opened_store(access.store) as opened:
-            as_begun(await reading.find(opened, run, plan), settings, again=True, account=access.aid)
-            return await _promotion(opened, run, plan, chosen, running)
+            record = await reading.find(opened, run, plan)
+            owner = await whose(opened, record.id)
+            own = as_begun(record, settings, again=True, account=access.aid, whose=owner)
+            return await _promotion(opened, run, plan, chosen, running), own
 
-    promotion = run_async(prepare)
+    promotion, own = run_async(prepare)
     if not yes:
         _ask(promotion)
 
     async def work() -> None:
-        own = as_begun(promotion.run, settings, again=True)
         async with session(own, access, reserve=0.0) as opened:
             async for done in promoting.create(opened, promotion, again=again):
                 was = "is there already" if done.before else "created"

@@ -45,6 +45,13 @@ class PostgresOrganizations:
 
         return await self._journal.read(work)
 
+    async def of_run(self, run: str) -> str:
+        def work(db: Db) -> str:
+            row = db.execute("SELECT organization FROM runs WHERE id = ?", (run,)).fetchone()
+            return "" if row is None else str(row[0])
+
+        return await self._journal.read(work)
+
     async def put(self, organization: Organization) -> bool:
         one = organization
         values = (

@@ -289,6 +289,10 @@ class PostgresQueue:
 
         return await self._journal.read(work)
 
+    async def uncancel(self, run: str) -> None:
+        sql = "UPDATE runs SET cancel_asked = FALSE, cancel = NULL WHERE id = ?"
+        await self._journal.write(lambda db: db.execute(sql, (run,)).rowcount)
+
     async def waiting(self, most: int = 1000) -> list[Waiting]:
         def work(db: Db) -> list[Waiting]:
             return [_waiting(row) for row in db.execute(_WAITING, (most,))]
