@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = ROOT / "docs" / "many-hosts.md"
 TEXT = DOCUMENT.read_text("utf-8")
-DEPLOY = ROOT / "deploy"
+DEPLOY = ROOT / "docs" / "deploy"
 PATIENCE = 120.0
 
 

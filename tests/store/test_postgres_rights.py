@@ -16,7 +16,7 @@ from orchestrator.errors import StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.store.opening import migrate_store, open_store
 
-ROLES = (ROOT / "deploy" / "roles.sql").read_text("utf-8")
+ROLES = (ROOT / "docs" / "deploy" / "roles.sql").read_text("utf-8")
 OWNER, WORKER, READER = "orchestrator_owner", "orchestrator_worker", "orchestrator_reader"
 
 

@@ -84,6 +84,13 @@ def test_the_lock_file_holds_every_direct_dependency() -> None:
     assert wanted <= locked, f"not in requirements.lock: {sorted(wanted - locked)}"
 
 
+def test_the_top_level_holds_what_was_agreed_and_nothing_else() -> None:
+    there = {path.relative_to(ROOT).parts[0] for path in committed_files()}
+    agreed = {"orchestrator", "plans", "tests", "docs", "pyproject.toml", "README.md", "docker-compose.yml"}
+    agreed |= {"LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "requirements.lock"}
+    assert {name for name in there if not name.startswith(".")} == agreed
+
+
 def test_no_file_names_a_path_of_a_developers_machine() -> None:
     found = []
     for path in committed_files():

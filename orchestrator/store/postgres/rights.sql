@@ -1,4 +1,4 @@
--- What each role may do, where there is such a role (deploy/roles.sql makes them). `store migrate` ends with this.
+-- What each role may do, where there is such a role (docs/deploy/roles.sql makes them). `store migrate` ends with this.
 
 DO $$
 DECLARE there text[] := ARRAY(SELECT rolname::text FROM pg_roles);

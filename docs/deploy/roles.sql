@@ -1,6 +1,6 @@
 -- The roles of a shared database. Once, as one who may make roles:
 --
---     psql -v ON_ERROR_STOP=1 -d orchestrator -f deploy/roles.sql
+--     psql -v ON_ERROR_STOP=1 -d orchestrator -f docs/deploy/roles.sql
 --
 -- then `orchestrator store migrate` as orchestrator_owner, which gives the others their rights. Passwords are given
 -- with \password, or none where certificates or peers prove who connects.
