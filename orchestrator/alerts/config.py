@@ -14,10 +14,9 @@ from pydantic_core import PydanticCustomError
 from orchestrator.alerts.allowance import UNITS_EACH
 from orchestrator.alerts.reading import is_path
 from orchestrator.alerts.values import Finding, Hook, Proof, Way
-from orchestrator.files import read_file
 from orchestrator.plan.document import Document, Duration, Name, Texts, check
 from orchestrator.plan.problems import Place, Problems, listing, nearest, quoted
-from orchestrator.plan.source import MAX_BYTES, Entries, Node, decode, find, read_yaml
+from orchestrator.plan.source import Entries, Node, find, read_yaml, text_of
 
 MOST_HOOKS = 200
 _HOOK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
@@ -116,7 +115,7 @@ def load_hooks(path: Path | str) -> tuple[Hook, ...]:
     """Read and check a file of hooks. Raises :class:`PlanInvalid` with every problem and its place."""
     path = Path(path)
     problems = Problems()
-    text = _read(path, problems)
+    text = text_of(path, problems)
     node = read_yaml(text, str(path), problems) if text is not None else None
     if text is not None and node is None and not problems:
         problems.add(Place(str(path)), "the file is empty; it has one key, hooks")
@@ -125,16 +124,6 @@ def load_hooks(path: Path | str) -> tuple[Hook, ...]:
     found = [] if node is None else _rows(node, problems)
     problems.raise_if_any()
     return tuple(found)
-
-
-def _read(path: Path, problems: Problems) -> str | None:
-    try:
-        data = read_file(path, MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        problems.add(Place(str(path)), f"the file cannot be read: {reason}")
-        return None
-    return decode(data, str(path), problems)
 
 
 def _rows(node: Node, problems: Problems) -> list[Hook]:

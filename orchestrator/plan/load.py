@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from orchestrator.errors import PlanInvalid, PlanProblem
-from orchestrator.files import read_file
 from orchestrator.model import Api
 from orchestrator.outbox import Channel
 from orchestrator.plan.agentrefs import read_selectors
 from orchestrator.plan.blocks import read_tests
 from orchestrator.plan.document import PlanDocument, check
 from orchestrator.plan.model import Budget, Plan
-from orchestrator.plan.problems import Place, Problems
+from orchestrator.plan.problems import Problems
 from orchestrator.plan.rows import CsvFiles, refuse_misplaced
-from orchestrator.plan.source import MAX_BYTES, Entries, decode, read_yaml
+from orchestrator.plan.source import Entries, read_yaml, text_of
 from orchestrator.plan.targets import read_groups
 from orchestrator.plan.variables import read_vars, substitute
 
@@ -41,7 +40,7 @@ def load_plan(
     """
     path = Path(path)
     problems = Problems()
-    text = _read(path, problems)
+    text = text_of(path, problems, "the plan") or ""
     problems.raise_if_any()
     return parse_plan(
         text, str(path), path.parent if base is None else base, environ=environ, sets=sets, api=api
@@ -137,16 +136,6 @@ def parse_bundle(bundle: str, *, environ: Mapping[str, str]) -> Plan:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise PlanInvalid((_UNREADABLE,)) from error
-
-
-def _read(path: Path, problems: Problems) -> str:
-    try:
-        data = read_file(path, MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        problems.add(Place(str(path)), f"the plan cannot be read: {reason}")
-        return ""
-    return decode(data, str(path), problems) or ""
 
 
 def _without_vars(

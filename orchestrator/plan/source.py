@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 from ruamel.yaml import YAML
@@ -24,6 +25,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from orchestrator.files import read_file
 from orchestrator.model import Json
 from orchestrator.plan.problems import Place, Problems, quoted
 
@@ -111,6 +113,17 @@ _NO_TEXT = {
     b"\xff\xfe": _UTF_16,
     b"\xfe\xff": _UTF_16,
 }
+
+
+def text_of(path: Path, problems: Problems, what: str = "the file") -> str | None:
+    """The text of a file, called ``what``; ``None``, and a problem, where it cannot be read."""
+    try:
+        data = read_file(path, MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        problems.add(Place(str(path)), f"{what} cannot be read: {reason}")
+        return None
+    return decode(data, str(path), problems)
 
 
 def decode(data: bytes, file: str, problems: Problems) -> str | None:

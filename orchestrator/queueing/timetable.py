@@ -10,11 +10,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, StrictBool
 
 from orchestrator.errors import PlanInvalid
-from orchestrator.files import read_file
 from orchestrator.plan.document import Document, Duration, Id, Name, check
 from orchestrator.plan.model import Plan
 from orchestrator.plan.problems import Place, Problems, quoted
-from orchestrator.plan.source import MAX_BYTES, Entries, Items, Node, decode, find, read_yaml
+from orchestrator.plan.source import Entries, Items, Node, find, read_yaml, text_of
 from orchestrator.queueing.slots import CatchUp, Overlap, check_cron
 from orchestrator.queueing.values import Schedule
 
@@ -75,7 +74,7 @@ def load_timetable(path: Path | str, *, load: LoadPlan, now: float) -> tuple[Sch
     """
     path = Path(path)
     problems = Problems()
-    text = _read(path, problems)
+    text = text_of(path, problems)
     node = read_yaml(text, str(path), problems) if text is not None else None
     if text is not None and node is None and not problems:
         problems.add(Place(str(path)), "the file is empty; it has one key, schedules")
@@ -88,16 +87,6 @@ def load_timetable(path: Path | str, *, load: LoadPlan, now: float) -> tuple[Sch
     _check_names(schedules, found, problems)
     problems.raise_if_any()
     return tuple(schedules)
-
-
-def _read(path: Path, problems: Problems) -> str | None:
-    try:
-        data = read_file(path, MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        problems.add(Place(str(path)), f"the file cannot be read: {reason}")
-        return None
-    return decode(data, str(path), problems)
 
 
 def _rows(node: Node, problems: Problems) -> list[Written]:
