@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from anyio import CancelScope
@@ -100,27 +100,39 @@ class Scheduled:
     before: bool = False
 
 
-async def create(session: Session, promotion: Promotion, *, again: bool = False) -> AsyncIterator[Scheduled]:
+async def create(
+    session: Session,
+    promotion: Promotion,
+    told: Callable[[Scheduled], None],
+    *,
+    again: bool = False,
+    waiting: Callable[[str], None] = lambda _: None,
+) -> None:
     """Create the scheduled tests one after the other; what an earlier order made is not made again.
 
     Durable before it is sent, so that an order whose answer was lost is not sent twice unless ``again`` says
-    so. The session is one of the run's own world (``run.as_begun``). Raises ``UsageProblem`` for such an
-    order, ``Unanswered`` for one whose answer is lost now or that is not taken, ``Refused`` and
-    ``StoreProblem``.
+    so; one order of a run at a time, for the next one is ``waiting``. Each test is ``told`` when it is there.
+    The session is one of the run's own world (``run.as_begun``). Raises ``UsageProblem`` for such an order,
+    ``Unanswered`` for one whose answer is lost now or that is not taken, ``Refused`` and ``StoreProblem``.
     """
-    run, store = promotion.run, session.opened.store
-    for one in promotion.tests:
-        body = _fingerprint(one)
-        made, open_ = await _earlier(store, run, body)
-        if made is not None:
-            yield Scheduled(one, made, before=True)
-            continue
-        if open_ and not again:
-            raise UsageProblem(
-                f"{one.name!r} was ordered before, and whether it exists is not known: its answer was lost",
-                hint="look for it among the tests of the product; --again creates it whatever came of that",
-            )
-        yield Scheduled(one, await _ordered(session, run, one, body))
+    run, opened = promotion.run, session.opened
+    name = f"promote {run.id}"
+    async with opened.lease.hold(name, session.doors.clock, wait=True, told=waiting):
+        for one in promotion.tests:
+            told(await _once(session, run, one, again=again))
+
+
+async def _once(session: Session, run: RunRecord, one: Promoted, *, again: bool) -> Scheduled:
+    body = _fingerprint(one)
+    made, open_ = await _earlier(session.opened.store, run, body)
+    if made is not None:
+        return Scheduled(one, made, before=True)
+    if open_ and not again:
+        raise UsageProblem(
+            f"{one.name!r} was ordered before, and whether it exists is not known: its answer was lost",
+            hint="look for it among the tests of the product; --again creates it whatever came of that",
+        )
+    return Scheduled(one, await _ordered(session, run, one, body))
 
 
 async def _ordered(session: Session, run: RunRecord, one: Promoted, body: str) -> str:
@@ -130,13 +142,22 @@ async def _ordered(session: Session, run: RunRecord, one: Promoted, body: str) -
         with CancelScope(shield=True):
             await session.opened.store.add_events(run.id, [Event(doors.clock.wall(), run.id, one.spec, fact)])
 
-    await told(PromotionIntended(body, one.name))
+    intended = False
+
+    async def intend() -> None:
+        nonlocal intended
+        await told(PromotionIntended(body, one.name))
+        intended = True
+
     request = create_scheduled(one.type, one.body, session.settings.account)
     try:
-        test_id = await order(doors.wire, doors.ledger, doors.clock, speaks, request, _read_id(speaks))
-    except (Declined, Refused) as error:
-        await told(PromotionRefused(body, session.mask(str(error))))
-        if isinstance(error, Refused):
+        test_id = await order(
+            doors.wire, doors.ledger, doors.clock, speaks, request, _read_id(speaks), intend
+        )
+    except (Declined, Refused, Unanswered) as error:
+        if intended:
+            await told(PromotionRefused(body, session.mask(str(error))))
+        if not isinstance(error, Declined):
             raise
         raise Unanswered(f"the API did not take {one.name!r}: {error}") from error
     except (InDoubt, BadAnswer) as error:

@@ -18,6 +18,7 @@ from orchestrator.model import Answer, Verdict
 from orchestrator.records import CellRecord
 from orchestrator.report.source import Source
 from orchestrator.report.summary import number, summary
+from orchestrator.safe import clip
 from orchestrator.testtypes.layers import LAYERS, PACKETS
 from orchestrator.testtypes.table import TEST_TYPES
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # Cells of one plan that have series of their own: bad ones first, then in the order of the plan.
 MOST_CELLS = 1000
+# Characters of a label: a scraper may drop everything for one that is longer than it takes.
+LONGEST = 200
 _CELL = ("plan", "test", "type", "target", "agent", "agent_id", "country")
 # Sums of the others of their group.
 _TOTALS = frozenset({"planned", "created"})
@@ -48,7 +51,7 @@ class _Told:
     @property
     def plan(self) -> str:
         """Whose last run it is."""
-        return self.source.run.plan
+        return clip(self.source.run.plan, LONGEST)
 
     def group(self, name: str) -> dict[str, float]:
         """The numbers of a group of the summary."""
@@ -87,7 +90,14 @@ async def _told(source: Source) -> _Told:
     numbers = {id(one): n for n, one in enumerate(insight.points, 1)}
     causes = [
         (
-            (run.plan, str(numbers[id(one)]), one.group.kind, " ".join(one.group.value), one.level, one.sure),
+            (
+                run.plan,
+                str(numbers[id(one)]),
+                one.group.kind,
+                clip(" ".join(one.group.value), LONGEST),
+                one.level,
+                one.sure,
+            ),
             one.bad,
         )
         for one in insight.explanations
@@ -102,7 +112,11 @@ async def _told(source: Source) -> _Told:
 
 
 def _labels(plan: str, cell: CellRecord) -> tuple[str, ...]:
-    return (plan, cell.test, cell.type, cell.target, cell.agent, cell.agent_id, cell.country or "")
+    return _cut(plan, cell.test, cell.type, cell.target, cell.agent, cell.agent_id, cell.country or "")
+
+
+def _cut(*texts: str) -> tuple[str, ...]:
+    return tuple(clip(text, LONGEST) for text in texts)
 
 
 def _seconds(one: Observed) -> float | None:

@@ -30,6 +30,8 @@ _UNKNOWN_TO = {
 }
 # Mappings with names of the user's own: an attribute, not a block.
 _MAPS = frozenset({"root", "all", "domains"})
+# JSON's escapes that Terraform lacks.
+_ESCAPES = {"b": "\\u0008", "f": "\\u000c"}
 _ARGUMENT = re.compile(r" +[a-z0-9_]+ = ")
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -170,5 +172,6 @@ def _text(text: str) -> str:
 
 def _control(quoted: str) -> str:
     """The escapes of JSON that Terraform lacks, as it writes them."""
-    quoted = re.sub(r"\\([bf])", lambda found: {"b": "\\u0008", "f": "\\u000c"}[found[1]], quoted)
+    # Escapes are taken in pairs: what follows a backslash that is itself escaped is a letter.
+    quoted = re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[0]), quoted)
     return "".join(f"\\u{ord(one):04x}" if "\x7f" <= one <= "\x9f" else one for one in quoted)

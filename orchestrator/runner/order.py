@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from orchestrator.budget.permits import Ledger
@@ -30,15 +30,25 @@ async def order(
     dialect: Dialect,
     request: Request,
     read: Callable[[Reply], T],
+    intend: Callable[[], Awaitable[None]],
 ) -> T:
     """Return what ``read`` makes of the answer. A refusal of a limit is waited out: it takes nothing.
 
-    Raises :class:`Declined` or :class:`InDoubt`; ``Refused`` for a token or a permission (401, 403), and
-    ``Unanswered`` where the budget is not free in time: then nothing was sent.
+    ``intend`` makes it durable that the request is sent, once there is a permit for it. Raises
+    :class:`Declined` or :class:`InDoubt`; ``Refused`` for a token or a permission (401, 403), and
+    ``Unanswered`` where the budget is not free in time: then nothing was taken.
     """
     give_up = clock.now() + LONGEST_WAIT
+    intended = False
     while True:
         permit = await permit_for(ledger, clock, give_up)
+        if not intended:
+            try:
+                await intend()
+            except BaseException:
+                wire.unused(permit)
+                raise
+            intended = True
         try:
             reply = await wire.send(permit, request)
         except NotSent as error:

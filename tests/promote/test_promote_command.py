@@ -136,6 +136,14 @@ def test_a_kill_between_the_order_and_its_answer_creates_nothing_twice(world: Wo
     assert len(world.witness()["scheduled"]) <= 1
 
 
+def test_orders_at_the_same_time_create_it_once(world: World) -> None:
+    swept(world)
+    words = ("promote", "last", "--target", SITE, "--create", "--yes", "--base-url", world.origin)
+    all_of_them = [ended(one) for one in [world.start(*words) for _ in range(3)]]
+    assert [one.code for one in all_of_them] == [0, 0, 0], "\n".join(map(str, all_of_them))
+    assert len(world.witness()["scheduled"]) == 1
+
+
 def _until_intended(world: World) -> None:
     from process_world import looked_at, until  # noqa: PLC0415 - of this test alone
 

@@ -125,6 +125,14 @@ def test_a_field_is_spelled_as_the_provider_does(name: str, there: str) -> None:
     assert snake(name) == there
 
 
+@given(st.text(alphabet='\\\\bfu"$%{\b\f\n\x7f\x85', max_size=8))
+def test_a_text_of_terraform_is_the_text_that_was_meant(text: str) -> None:
+    spec = replace(full_spec("http-server"), fields={"url": text})
+    line = next(line for line in terraform_text([promoted(spec)]).splitlines() if line.startswith("  url "))
+    read = json.loads(line.partition(" = ")[2].replace("$${", "${").replace("%%{", "%{"))
+    assert read == text
+
+
 @given(st.lists(st.text(max_size=12), min_size=2, max_size=5))
 def test_no_two_resources_have_one_name(names: list[str]) -> None:
     spec = full_spec("dnssec")

@@ -85,6 +85,11 @@ async def test_data_of_others_stays_in_its_label(opened: Opened) -> None:
     assert [one["plan"] for one, _ in found["orchestrator_run_exit_code"]] == [hostile]
 
 
+async def test_a_label_has_an_end(opened: Opened) -> None:
+    await ended_run(opened.store, "6500000000000001", plan="p" * 5000, specs=1)
+    assert max(map(len, (await text_of(opened)).splitlines())) < 2_000
+
+
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 async def test_the_checker_of_prometheus_finds_nothing(opened: Opened) -> None:
     await ended_run(opened.store, "6500000000000001", specs=2)

@@ -11,7 +11,7 @@ import click
 from orchestrator.actions import promote as promoting
 from orchestrator.actions import reading
 from orchestrator.actions.organizations import whose
-from orchestrator.actions.promote import Choice, Promotion, Schedule
+from orchestrator.actions.promote import Choice, Promotion, Schedule, Scheduled
 from orchestrator.actions.run import as_begun
 from orchestrator.cli.bodies.common import opened_store, run_async, say, set_up_logging
 from orchestrator.cli.bodies.outputs import write_file
@@ -111,11 +111,13 @@ def create(
     if not yes:
         _ask(promotion)
 
+    def told(done: Scheduled) -> None:
+        was = "is there already" if done.before else "created"
+        click.echo(f"{terminal(done.test_id)}\t{terminal(done.test.name)}\t{was}")
+
     async def work() -> None:
         async with session(own, access, reserve=0.0) as opened:
-            async for done in promoting.create(opened, promotion, again=again):
-                was = "is there already" if done.before else "created"
-                click.echo(f"{terminal(done.test_id)}\t{terminal(done.test.name)}\t{was}")
+            await promoting.create(opened, promotion, told, again=again, waiting=say)
 
     run_async(work)
 
