@@ -23,8 +23,8 @@ def host_of(target: str) -> str | None:
     if not _PLAIN.fullmatch(target) or "@" in target or "\\" in target:
         return None
     if "://" not in target:
-        # Nothing but a host and a port: no path in which another host could hide.
-        return _without_port(target.lower())
+        # Nothing but a host and a port, or an address: no path in which another host could hide.
+        return target.lower() if _is_address(target) else _without_port(target.lower())
     try:
         parts = urlsplit(target)
         if parts.scheme.lower() not in ("http", "https"):
@@ -43,7 +43,7 @@ def _without_port(text: str) -> str | None:
         return address if _SIX.fullmatch(address) else None
     host, sign, port = text.partition(":")
     if sign and not _PORT.fullmatch(port):
-        return text if _SIX.fullmatch(text) else None
+        return None
     return host if _HOST.fullmatch(host) else None
 
 

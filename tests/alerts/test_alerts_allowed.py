@@ -36,7 +36,7 @@ def test_a_host_of_the_list_passes(target: str) -> None:
         "a.example.com A", "a.example.com\n", "a.example.com\u202e", "https://[::1]/", "[::1]:80", "::1",
         "10.0.1.7",
         "https://10.0.0.7.evil.net", "a.example.com:443:1", "https://a.example.com:port/",
-        "a\u3002example.com",
+        "http://0:", "http://a.example.com:", "0:", "a.example.com:", "a\u3002example.com",
         "http://a.example.com:80@evil.net", "https:a.example.com", "https:///a.example.com", "x" * 600,
     ],
 )  # fmt: skip
