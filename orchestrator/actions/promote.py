@@ -227,6 +227,8 @@ def _place(test: TestRecord) -> tuple[str, str]:
 async def _of_cell(archive: Archive, run: RunRecord, cell: str) -> list[Spec]:
     planned = await archive.spec_names(run.id)
     target, agent = parted(cell, None, planned)
+    if not target.strip():
+        raise UsageProblem(f"{cell!r} names no target", hint="give TARGET@AGENT, or targets with --target")
     keys = {one.key for one in specs_meant(target, planned)}
     specs = [test.spec async for test in archive.each_test(run.id) if test.spec.key in keys]
     if not specs:

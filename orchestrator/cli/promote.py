@@ -59,6 +59,9 @@ def promote(
 
     if sum(one is not None for one in (cause, cell, target)) != 1:
         raise click.UsageError("say which: one of --cause, --cell and --target")
+    for option, value in (("--cell", cell), ("--target", target), ("--name", name)):
+        if value is not None and not value.strip():
+            raise click.UsageError(f"{option} is empty (is a variable empty?)")
     if create and (terraform or output is not None):
         raise click.UsageError("--create makes the tests at once: leave --terraform and -o out")
     if terraform and with_secrets:

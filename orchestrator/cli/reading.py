@@ -97,10 +97,18 @@ def results(
     """Print the answers of RUN, or with --cells what came of each of its cells, and why."""
     from orchestrator.cli.bodies import reading as body  # noqa: PLC0415 - start-up stays light
 
+    form = form or results_form(output)
+    if form is None and output is not None and output.suffix.lower() not in {"", ".txt"}:
+        known = ", ".join(
+            [*(one.suffix for one in RESULTS.values()), *(one.suffix for one in TABLES.values())]
+        )
+        raise click.UsageError(
+            f"-o takes files that end in {known} or .txt, not {output.name[:80]!r}; or say --format"
+        )
     body.results(
         run,
         plan,
-        form or results_form(output) or "table",
+        form or "table",
         output,
         layers=layers,
         verdicts=verdicts,

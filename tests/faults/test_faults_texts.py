@@ -118,8 +118,8 @@ def test_json_carries_names_unchanged(said: Mapping[str, Said]) -> None:
 
 
 def _stored(text: str) -> str:
-    """The store holds UTF-8, which has no lone surrogates: such a one is kept as its escape."""
-    return text.replace("\ud800", "\\ud800")
+    """Stores have no lone surrogates, and one of them no NUL: they are kept as escapes."""
+    return text.replace("\ud800", "\\ud800").replace("\0", "\\x00")
 
 
 @pytest.mark.parametrize("name", ["check json", "show json", "explain json", "jsonl", "agents json"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -17,8 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator import cli
-from orchestrator.cli.bodies import simulator
+from orchestrator.cli.bodies import serve as pages
+from orchestrator.cli.bodies import simulator, worker
 from orchestrator.clock import LoopClock
+from orchestrator.errors import UsageProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.records import RunState
 from orchestrator.store.opening import open_store
@@ -152,18 +155,26 @@ def arguments(command: click.Command, **said: str) -> list[str]:
         "run": "last",
         "cell": "example",
         "shell": "bash",
+        "targets": "https://a.example",
     } | said
     return [known[str(one.name)] for one in command.params if isinstance(one, click.Argument)]
 
 
 @pytest.fixture
 def serves_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simulator would serve for ever."""
+    """The simulator and the pages would serve for ever, and a worker wait long for its store."""
 
     async def serve(*_: object) -> None:
         """Not here."""
 
+    @asynccontextmanager
+    async def serving(*_: object) -> AsyncIterator[str]:
+        raise UsageProblem("not here")
+        yield ""
+
     monkeypatch.setattr(simulator, "_serve", serve)
+    monkeypatch.setattr(pages, "serving", serving)
+    monkeypatch.setattr(worker, "START", 0.0)
 
 
 @pytest.mark.usefixtures("serves_nobody")

@@ -159,6 +159,13 @@ def test_a_table_is_refused_for_cells_before_anything_is_written(tmp_path: Path)
     assert "--cells is not written as parquet" in said.stderr
 
 
+def test_an_ending_that_means_no_format_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "answers.json"
+    said = results("-o", file)
+    assert (said.returncode, file.exists()) == (2, False)
+    assert ".jsonl" in said.stderr
+
+
 def results(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """`orchestrator results` as a process."""
     command = [sys.executable, "-m", "orchestrator", "results", *map(str, words)]
