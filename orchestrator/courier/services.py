@@ -9,7 +9,7 @@ import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from orchestrator.addresses import Address
+from orchestrator.addresses import Address, is_this_machine
 from orchestrator.courier.base import Parcel, Receipt
 from orchestrator.errors import MissingExtra, UsageProblem
 
@@ -66,7 +66,29 @@ def _service(address: Address) -> Apprise:
             f"the address of the channel {address.name!r} is that of no service that is known",
             hint="https://github.com/caronc/apprise/wiki lists them; https:// takes our JSON",
         )
+    for service in made:
+        _refuse_open(address, service)
     return made
+
+
+def _refuse_open(address: Address, service: object) -> None:
+    """Raise ``UsageProblem`` for a service that would be told in clear over the network, or elsewhere than at
+    its address."""
+    if getattr(service, "redirects", False):
+        raise UsageProblem(
+            f"the address of the channel {address.name!r} has redirects followed, to whoever answers there",
+            hint="take redirect= out of it",
+        )
+    # Many schemes name a service that is only ever reached by https: of those only that with a twin is plain.
+    plain, twin = (getattr(service, name, None) for name in ("protocol", "secure_protocol"))
+    host = str(getattr(service, "host", None) or "")
+    if plain and twin and not getattr(service, "secure", True) and host and not is_this_machine(host):
+        secure = twin if isinstance(twin, str) else next(iter(twin))
+        raise UsageProblem(
+            f"the address of the channel {address.name!r} is a plain one, and what is wrong in your network "
+            "would travel in clear",
+            hint=f"use {secure}://; the plain scheme is for this machine only",
+        )
 
 
 def _made(address: Address) -> tuple[Apprise, bool]:
@@ -78,5 +100,6 @@ def _made(address: Address) -> tuple[Apprise, bool]:
     log = logging.getLogger("apprise")
     log.setLevel(_SILENT)  # it writes addresses
     log.propagate = False
-    made = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False, secure_logging=True))
+    asset = apprise.AppriseAsset(async_mode=False, secure_logging=True, http_redirects=False)
+    made = apprise.Apprise(asset=asset)
     return made, bool(made.add(address.url))

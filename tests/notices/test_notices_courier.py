@@ -117,6 +117,54 @@ def test_a_service_that_nobody_knows_is_told_before() -> None:
     assert "secret" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "json://hooks.example.com/secret-secret",
+        "form://hooks.example.com/secret-secret",
+        "xml://10.0.0.7/secret-secret",
+        "gotify://hooks.example.com/secret-secret",
+        "ntfy://hooks.example.com/secret-secret",
+        "json://127.0.0.1/x,json://hooks.example.com/secret-secret",
+    ],
+)
+def test_a_service_in_clear_is_for_this_machine_only(url: str) -> None:
+    with pytest.raises(UsageProblem, match="in clear") as caught:
+        Couriers().check(Address("oncall", url))
+    scheme = url.rpartition(",")[2].partition("://")[0]
+    assert f"{scheme}s://" in str(caught.value.hint)
+    assert "secret" not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "json://127.0.0.1:8080/x",
+        "json://localhost/x",
+        "jsons://hooks.example.com/x",
+        "ntfy://topic",
+        "slack://TOKENTOKENTOKENTOKEN/B1/Cverysecretsecretone",
+        "tgram://123456789:abcdefg_hijklmnop/1",
+        "jsons://hooks.example.com/x?redirect=no",
+        "syslog://",
+    ],
+)
+def test_what_is_encrypted_or_stays_here_is_taken(url: str) -> None:
+    Couriers().check(Address("oncall", url))
+
+
+def test_an_address_that_has_redirects_followed_is_refused() -> None:
+    with pytest.raises(UsageProblem, match="redirects"):
+        Couriers().check(Address("oncall", "jsons://hooks.example.com/x?redirect=yes"))
+
+
+async def test_a_service_is_not_told_elsewhere_than_at_its_address() -> None:
+    with receiving(lambda _: 307) as receiver:
+        taken, *_ = await tried(receiver.url.replace("http://", "json://") + "/x")
+    assert not taken
+    assert len(receiver.posts) == 1, "a redirect was followed"
+
+
 def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     with pytest.raises(UsageProblem) as caught:
