@@ -34,7 +34,7 @@ def document(insight: Insight, mask: Mask = str, *, cells: bool = False) -> dict
         "isolated": {
             "bad": len(insight.isolated),
             "cells": [
-                {**_cell(one.key), "phase": None if one.phase is None else one.phase.word}
+                {**_cell(one.key, mask), "phase": None if one.phase is None else one.phase.word}
                 for one in insight.isolated
             ],
         },
@@ -51,8 +51,8 @@ def document(insight: Insight, mask: Mask = str, *, cells: bool = False) -> dict
 def _explanation(one: Explanation, mask: Mask, *, cells: bool) -> dict[str, object]:
     told: dict[str, object] = {
         "rank": one.rank,
-        **_group(one.group),
-        "label": one.label,
+        **_group(one.group, mask),
+        "label": mask(one.label),
         "severity": one.severity.value,
         "level": one.level,
         "phases": {phase.word: number for phase, number in one.phases.items()},
@@ -65,8 +65,8 @@ def _explanation(one: Explanation, mask: Mask, *, cells: bool) -> dict[str, obje
         "bits": round(one.bits, 1),
         "p": float(f"{one.p:.2g}"),
         "sure": one.sure,
-        "same": [_alike(other) for other in one.same],
-        "near": [_alike(other) for other in one.near],
+        "same": [_alike(other, mask) for other in one.same],
+        "near": [_alike(other, mask) for other in one.near],
         "text": mask(f"{plain(one.text)}. {plain(one.why)}"),
         "contrast": [mask(plain(line)) for line in one.contrast],
         "seen_by": one.seen_by,
@@ -83,14 +83,14 @@ def _explanation(one: Explanation, mask: Mask, *, cells: bool) -> dict[str, obje
             for jump in one.jumps
         ]
     if cells:
-        told["cells"] = [_cell(key) for key in one.cells]
+        told["cells"] = [_cell(key, mask) for key in one.cells]
     return told
 
 
 def _silence(one: Silence, mask: Mask) -> dict[str, object]:
     return {
-        **_group(one.group),
-        "label": one.label,
+        **_group(one.group, mask),
+        "label": mask(one.label),
         "bad": one.bad,
         "known": one.known,
         "sure": one.sure,
@@ -98,17 +98,18 @@ def _silence(one: Silence, mask: Mask) -> dict[str, object]:
     }
 
 
-def _alike(one: Alike) -> dict[str, object]:
-    told: dict[str, object] = {**_group(one.group), "label": one.label}
+def _alike(one: Alike, mask: Mask) -> dict[str, object]:
+    told: dict[str, object] = {**_group(one.group, mask), "label": mask(one.label)}
     if one.bits is not None:
         told |= {"bad": one.bad, "known": one.known, "bits": round(one.bits, 1)}
     return told
 
 
-def _group(group: Group) -> dict[str, object]:
+def _group(group: Group, mask: Mask) -> dict[str, object]:
     """A value of more than one part is a list: the test block and the target of it, or a pair."""
-    return {"kind": group.kind, "value": group.value[0] if len(group.value) == 1 else [*group.value]}
+    parts = [mask(one) for one in group.value]
+    return {"kind": group.kind, "value": parts[0] if len(parts) == 1 else parts}
 
 
-def _cell(key: CellKey) -> dict[str, object]:
-    return {"test": key.test, "target": key.target, "agent_id": key.agent_id}
+def _cell(key: CellKey, mask: Mask) -> dict[str, object]:
+    return {"test": mask(key.test), "target": mask(key.target), "agent_id": key.agent_id}

@@ -52,13 +52,18 @@ def _tracks(told: Told, tracks: Iterable[Track]) -> list[Json]:
     return [
         {
             "kind": one.key.kind,
-            "value": one.key.value[0] if len(one.key.value) == 1 else [*one.key.value],
+            "value": _value(told, one.key.value),
             "level": one.key.level or None,
             "label": told.mask(one.label),
             "since": utc(one.since),
         }
         for one in [*tracks][:MOST]
     ]
+
+
+def _value(told: Told, parts: tuple[str, ...]) -> Json:
+    masked: list[Json] = [told.mask(one) for one in parts]
+    return masked[0] if len(masked) == 1 else masked
 
 
 def _insight(told: Told) -> JsonObject | None:

@@ -348,3 +348,14 @@ def explanations(made: dict[str, object]) -> list[dict[str, Any]]:
 def test_an_empty_run_has_a_document_too() -> None:
     made = document(looked([], Names()))
     assert (made["judged"], made["bad"], made["explanations"], made["silences"]) == (0, 0, [], [])
+
+
+def test_a_secret_that_a_name_repeats_is_nowhere_in_the_document() -> None:
+    secret = "sesame-sesame"
+    targets = [f"{secret}.example.com", *TARGETS[1:]]
+    whole = world(lambda _, t: expired() if t == targets[0] else None, targets)
+    alone = world(lambda a, t: expired() if (a, t) == (FLEET[0], targets[0]) else None, targets)
+    silent = world(lambda _, t: SILENT if t == targets[0] else None, targets)
+    for found in (whole, alone, silent):
+        assert secret in json.dumps(document(found, cells=True))
+        assert secret not in json.dumps(document(found, lambda text: text.replace(secret, "***"), cells=True))

@@ -90,6 +90,13 @@ def test_many_causes_are_cut_after_five() -> None:
     assert "and 2 more" in told
 
 
+def test_a_secret_in_the_name_of_a_target_is_not_in_the_document() -> None:
+    told = told_of(insight(target="sesame-sesame"), mask="sesame-sesame")
+    found = json.dumps(document(told))
+    assert "sesame" not in found
+    assert "***" in found
+
+
 def test_a_secret_is_in_neither_text_nor_document() -> None:
     found = told_of(insight(error="token sesame-sesame refused"), plan="sesame-sesame", mask="sesame-sesame")
     assert "sesame-sesame" not in json.dumps(document(found))
