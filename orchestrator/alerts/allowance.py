@@ -3,10 +3,11 @@ units."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from orchestrator.alerts.allowed import key_of
 from orchestrator.alerts.values import ANY, Alert, Begun, Hook, Verdict
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -18,23 +19,38 @@ MOST_TARGETS = 3
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The diagnoses of the last day, by hooks and by people."""
+    """The diagnoses of the last day, by hooks and by people. ``named`` says as what the store knows a
+    target."""
 
     begun: tuple[Begun, ...] = ()
+    named: Callable[[str], str] = str
 
     def with_begun(self, targets: Iterable[str], hook: str, now: float) -> Past:
         """With these begun now, and without what is older than a day."""
         kept = [one for one in self.begun if now - one.at < DAY]
-        return Past((*kept, *(Begun(target, now, UNITS_EACH, hook) for target in targets)))
+        begun = (Begun(target, now, UNITS_EACH, hook) for target in targets)
+        return replace(self, begun=(*kept, *begun))
 
     def with_ended(self, target: str, at: float, units: float) -> Past:
         """With what the diagnosis of a target that was begun then took."""
-        return Past(
-            tuple(
-                replace(one, units=units) if (one.target, one.at) == (target, at) else one
-                for one in self.begun
-            )
+        return self._changed(target, at, units, failed=False)
+
+    def with_failed(self, target: str, at: float, units: float) -> Past:
+        """With a diagnosis that failed after it took so much: it counts, and the target may be asked for
+        again."""
+        return self._changed(target, at, units, failed=True)
+
+    def _changed(self, target: str, at: float, units: float, *, failed: bool) -> Past:
+        changed = (
+            replace(one, units=units, failed=failed) if (one.target, one.at) == (target, at) else one
+            for one in self.begun
         )
+        return replace(self, begun=tuple(changed))
+
+    def has(self, target: str, since: float) -> bool:
+        """Whether this target was diagnosed after a moment, however it was spelled."""
+        keys = {key_of(target), key_of(self.named(target))}
+        return any(one.at > since and not one.failed and key_of(one.target) in keys for one in self.begun)
 
 
 def decided(hook: Hook, found: Sequence[Alert], past: Past, now: float) -> Verdict:
@@ -44,8 +60,12 @@ def decided(hook: Hook, found: Sequence[Alert], past: Past, now: float) -> Verdi
         return Verdict(
             403, f"its time is {now - (late[0].at or 0.0):.0f} s ago, and {hook.window:.0f} s is the most"
         )
-    targets = list(dict.fromkeys(one.target for one in found if one not in late))
-    fresh = [target for target in targets if not _recent(target, past, now, hook.quiet)]
+    spelled = dict[str, str]()
+    for one in found:
+        if one not in late:
+            spelled.setdefault(key_of(one.target), one.target)
+    targets = list(spelled.values())
+    fresh = [target for target in targets if not past.has(target, now - hook.quiet)]
     if not fresh:
         return Verdict(200, f"diagnosed less than {hook.quiet:.0f} s ago: {', '.join(targets)[:200]}")
     room = _room(hook, past, now)
@@ -54,10 +74,6 @@ def decided(hook: Hook, found: Sequence[Alert], past: Past, now: float) -> Verdi
     wanted = fresh[: min(MOST_TARGETS, room.number)]
     left = f"; {len(fresh) - len(wanted)} more targets left out" if len(fresh) > len(wanted) else ""
     return Verdict(202, f"diagnosing {', '.join(wanted)[:200]}{left}", tuple(wanted))
-
-
-def _recent(target: str, past: Past, now: float, quiet: float) -> bool:
-    return any(one.target.lower() == target.lower() and now - one.at < quiet for one in past.begun)
 
 
 class _Room(NamedTuple):

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 _PLAIN = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,500}", re.ASCII)
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,252})", re.ASCII)
 _SIX = re.compile(r"[0-9a-f:.]{2,45}", re.ASCII)
+_USUAL = frozenset({("http", "80"), ("https", "443")})
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 
 
@@ -32,6 +33,25 @@ def host_of(target: str) -> str | None:
         return _without_port(parts.netloc.lower())
     except ValueError:
         return None
+
+
+def key_of(target: str) -> str:
+    """The same text for all spellings of a target: scheme and host in lower case, the host without a dot at
+    its end, the port of the scheme left out, ``/`` for no path, and no fragment, which is sent to nobody."""
+    if "://" not in target:
+        host, sign, port = target.lower().rpartition(":")
+        return f"{host.rstrip('.')}:{port}" if sign and _PORT.fullmatch(port) else target.lower().rstrip(".")
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return target.lower()
+    netloc = parts.netloc.lower()
+    host, sign, port = netloc.rpartition(":")
+    if not sign or not _PORT.fullmatch(port):
+        host, port = netloc, ""
+    port = "" if (parts.scheme.lower(), port) in _USUAL else port
+    place = host.rstrip(".") + (f":{port}" if port else "")
+    return urlunsplit((parts.scheme.lower(), place, parts.path or "/", parts.query, ""))
 
 
 def _without_port(text: str) -> str | None:

@@ -19,6 +19,8 @@ from orchestrator.plan.problems import Place, Problems, listing, nearest, quoted
 from orchestrator.plan.source import Entries, Node, find, read_yaml, text_of
 
 MOST_HOOKS = 200
+# Seconds that the time box of a diagnosis may have.
+SHORTEST_BOX, LONGEST_BOX = 30.0, 1800.0
 _HOOK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
@@ -177,6 +179,17 @@ def _hook(name: str, row: _Row) -> Hook:
 
 def _check(hook: Hook, row: _Row, node: Entries, problems: Problems) -> None:
     """What only the whole of a hook can get wrong."""
+    if row.box is not None and not SHORTEST_BOX <= row.box <= LONGEST_BOX:
+        problems.add(
+            find(node, ("box",)),
+            f"box is {SHORTEST_BOX:.0f} seconds to {LONGEST_BOX / 60:.0f} minutes, not {row.box:g} s",
+        )
+    if hook.finding.time is not None and hook.quiet < 2 * hook.window:
+        problems.add(
+            find(node, ("quiet",)) if "quiet" in node.entries else find(node, ("window",)),
+            f"quiet ({hook.quiet:g} s) is at least twice window ({hook.window:g} s): an alert is believed "
+            "from that long before its time to that long after it, and could be sent again in between",
+        )
     named = hook.proof.way in (Way.HEADER, Way.HMAC)
     if named and hook.proof.header == "Authorization":
         problems.add(

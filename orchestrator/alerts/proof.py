@@ -15,6 +15,17 @@ from orchestrator.alerts.values import Proof, Received, Way
 _MOST_SIGNATURES = 10
 
 
+def stranger(proof: Proof, secrets: Sequence[bytes], received: Received) -> str | None:
+    """Why the sender cannot be believed, by the headers alone, before its body is read; ``None`` if it can.
+
+    A signature that is there may be right: :func:`refusal` verifies it with the body.
+    """
+    said = received.headers.get(proof.header.lower(), ())
+    if proof.way is Way.HMAC and secrets and len(said) == 1 and _given(proof, said[0]):
+        return None
+    return refusal(proof, secrets, received)
+
+
 def refusal(proof: Proof, secrets: Sequence[bytes], received: Received) -> str | None:
     """Why the sender is not believed, for the log; ``None`` if it is. ``secrets`` are the resolved ones."""
     said = received.headers.get(proof.header.lower(), ())

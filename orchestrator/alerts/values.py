@@ -83,12 +83,14 @@ class Begun:
     on.
 
     ``hook`` is the name of the one that began it, :data:`ANY` of one that is not known, ``None`` of a person.
+    One that ``failed`` told nothing of its target, and counts all the same.
     """
 
     target: str
     at: float
     units: float
     hook: str | None = None
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 import anyio
@@ -21,7 +23,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.safe import terminal
 from orchestrator.web.asking import NotFound, hook_of, loggable, wanted, wants_json
 from orchestrator.web.defects import defect
-from orchestrator.web.guard import Asked, Refusal, Terms, refusal, strange_host
+from orchestrator.web.guard import Asked, Refusal, Terms, is_among, refusal, strange_host
 from orchestrator.web.hooks import Alerts
 from orchestrator.web.shelf import Crowded, Page
 from orchestrator.web.site import Site
@@ -30,8 +32,10 @@ from orchestrator.web.site import Site
 MOST_CONNECTIONS: Final = 500
 FIRST_WORDS: Final = 15.0
 IDLE: Final = 30.0
-# Bodies that are read at once, and seconds within which one must be there.
+# Bodies that are read at once, of senders that have proved themselves, and again of those whose proof is over
+# the body; of the latter so many from one address. And seconds within which one must be there.
 MOST_BODIES: Final = 16
+MOST_BODIES_EACH: Final = 4
 BODY_WITHIN: Final = 10.0
 
 _log = structlog.get_logger("orchestrator.web")
@@ -64,7 +68,9 @@ class Door:
 
     def __init__(self, site: Site, terms: Terms, alerts: Alerts | None = None) -> None:
         self._site, self._terms, self._alerts = site, terms, alerts
-        self._reading = anyio.CapacityLimiter(MOST_BODIES)
+        self._proven = anyio.CapacityLimiter(MOST_BODIES)
+        self._unproven = anyio.CapacityLimiter(MOST_BODIES)
+        self._peers = Counter[str]()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request; whatever goes wrong is an answer without a reason."""
@@ -108,19 +114,43 @@ class Door:
             refused = Refusal(404, "there is no such hook")
         if refused is not None or self._alerts is None:
             return _refused(request, refused or Refusal(404, "there are no hooks"))
-        body = await self._body(request)
+        headers_alone = Received(_asked(request).headers, b"")
+        verdict = self._alerts.stranger(name, headers_alone)
+        if verdict is not None:
+            return _plain(verdict.status, _WORDS.get(verdict.status, "Not taken.\n"))
+        if self._alerts.proves_by_body(name):
+            body = await self._body_of_anybody(request)
+        else:
+            body = await self._body(request, self._proven)
         if isinstance(body, Refusal):
             return _refused(request, body)
-        verdict = self._alerts.take(name, Received(_asked(request).headers, body))
+        verdict = self._alerts.take(name, replace(headers_alone, body=body))
         headers = {} if verdict.again is None else {"Retry-After": str(math.ceil(verdict.again))}
         return _plain(verdict.status, _WORDS.get(verdict.status, "Not taken.\n"), headers)
 
-    async def _body(self, request: web.BaseRequest) -> bytes | Refusal:
-        if request.content_length is not None and request.content_length > MOST_BYTES:
-            return Refusal(413, f"a body of {request.content_length} bytes", _CLOSE)
-        if self._reading.available_tokens < 1:
-            return Refusal(503, "too many bodies are being read", {"Retry-After": "5", **_CLOSE})
-        async with self._reading:
+    async def _body_of_anybody(self, request: web.BaseRequest) -> bytes | Refusal:
+        """The body of somebody whose proof can only be verified with it: a few at once from one address, so
+        that one who sends slowly keeps nobody else out. A proxy speaks for many."""
+        peer = request.remote or ""
+        if is_among(peer, self._terms.proxies):
+            return await self._body(request, self._unproven)
+        if self._peers[peer] >= MOST_BODIES_EACH:
+            return Refusal(503, "too many bodies of this address are being read", _LATER)
+        self._peers[peer] += 1
+        try:
+            return await self._body(request, self._unproven)
+        finally:
+            self._peers[peer] -= 1
+            if not self._peers[peer]:
+                del self._peers[peer]
+
+    async def _body(self, request: web.BaseRequest, reading: anyio.CapacityLimiter) -> bytes | Refusal:
+        unfit = _unfit(request)
+        if unfit is not None:
+            return unfit
+        if reading.available_tokens < 1:
+            return Refusal(503, "too many bodies are being read", _LATER)
+        async with reading:
             body = bytearray()
             with anyio.move_on_after(BODY_WITHIN):
                 try:
@@ -129,12 +159,23 @@ class Door:
                         if len(body) > MOST_BYTES:
                             return Refusal(413, f"a body of more than {MOST_BYTES} bytes", _CLOSE)
                 except (ConnectionError, web.RequestPayloadError):
-                    return Refusal(400, "its body was broken off, or cannot be unpacked", _CLOSE)
+                    return Refusal(400, "its body was broken off", _CLOSE)
                 return bytes(body)
         return Refusal(408, f"its body did not come within {BODY_WITHIN:.0f} s", _CLOSE)
 
 
 _CLOSE: Final[Mapping[str, str]] = {"Connection": "close"}
+_LATER: Final[Mapping[str, str]] = {"Retry-After": "5", **_CLOSE}
+
+
+def _unfit(request: web.BaseRequest) -> Refusal | None:
+    """Why a body is not read, by what its headers say of it."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        # What is small on the wire may be huge unpacked.
+        return Refusal(415, "its body is compressed", _CLOSE)
+    if request.content_length is not None and request.content_length > MOST_BYTES:
+        return Refusal(413, f"a body of {request.content_length} bytes", _CLOSE)
+    return None
 
 
 def _asked(request: web.BaseRequest) -> Asked:
@@ -158,6 +199,7 @@ _WORDS: Final[Mapping[int, str]] = {
     405: "Not by this method.\n",
     408: "Too slow.\n",
     413: "Too much.\n",
+    415: "Not compressed.\n",
     422: "Not for this.\n",
     429: "Not now.\n",
     503: "Not now.\n",
@@ -217,6 +259,8 @@ class _Connection(RequestHandler):
             keepalive_timeout=IDLE,
             lingering_time=2.0,
             tcp_keepalive=False,
+            # A few bytes would be unpacked to gigabytes, in the loop that answers everybody.
+            auto_decompress=False,
         )
         self._others = others
         self._first: asyncio.TimerHandle | None = None

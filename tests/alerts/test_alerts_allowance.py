@@ -32,6 +32,31 @@ def test_a_target_is_not_diagnosed_again_for_ten_minutes_whoever_asked() -> None
     assert _status([Begun("b", NOW, 1.0, "other")]) == 202
 
 
+def test_a_target_is_the_same_however_it_is_spelled() -> None:
+    same = ["https://Shop.example.com", "HTTPS://shop.example.com/", "https://shop.example.com.:443/#x"]
+    verdict = decided(_hook(), [Alert(target) for target in same], Past(), NOW)
+    assert verdict.targets == (same[0],)
+    for one in same:
+        for other in same:
+            assert _status([Begun(one, NOW - 10, 0.1)], other) == 200, (one, other)
+    assert _status([Begun(same[0], NOW - 10, 0.1)], "https://shop.example.com/Cart") == 202
+    assert _status([Begun("Shop.example.com.:8443", NOW - 10, 0.1)], "shop.example.com:8443") == 200
+    assert _status([Begun("shop.example.com:8443", NOW - 10, 0.1)], "shop.example.com") == 202
+
+
+def test_one_that_failed_counts_and_its_target_may_be_asked_for_again() -> None:
+    past = Past().with_begun(["a"], "shop", NOW).with_failed("a", NOW, 0.0)
+    assert decided(_hook(), [Alert("a")], past, NOW + 1).status == 202
+    assert decided(_hook(per_hour=1), [Alert("a")], past, NOW + 1).status == 429
+
+
+def test_a_long_target_is_known_by_the_name_that_the_store_has() -> None:
+    past = Past((Begun("cut 1234", NOW - 10, 0.1, ANY),), lambda target: f"cut {target[-4:]}")
+    assert decided(_hook(), [Alert("https://x.example.com/?1234")], past, NOW).status == 200
+    assert decided(_hook(), [Alert("https://x.example.com/?1235")], past, NOW).status == 202
+    assert past.with_begun([], "shop", NOW).named is past.named
+
+
 def test_an_alert_that_is_old_or_comes_too_early_is_not_believed() -> None:
     assert _status([], at=NOW - 300) == 202
     assert _status([], at=NOW - 301) == 403

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from documentation import ROOT, blocks
 
+from orchestrator.actions import diagnose
+from orchestrator.alerts import config
 from orchestrator.alerts.config import load_hooks
 from orchestrator.alerts.values import Way
 from orchestrator.errors import PlanInvalid
@@ -88,6 +90,10 @@ _HOOK = "hooks:\n  a:\n    secret: env:A\n    allow: [a.example.com]\n"
         (_HOOK + "    wndow: 5m\n", "5:5: unknown key 'wndow', did you mean 'window'?"),
         (_HOOK.replace("[a.example.com]", '["*"]'), "4:12: a pattern that lets every host pass"),
         (_HOOK.replace("[a.example.com]", '["https://a.example.com"]'), "patterns are of hosts"),
+        (_HOOK + "    box: 10s\n", "5:10: box is 30 seconds to 30 minutes, not 10 s"),
+        (_HOOK + "    box: 1h\n", "5:10: box is 30 seconds to 30 minutes, not 3600 s"),
+        (_HOOK + "    time: sent\n    quiet: 9m\n", "6:12: quiet (540 s) is at least twice window (300 s)"),
+        (_HOOK + "    time: sent\n    window: 6m\n", "6:13: quiet (600 s) is at least twice window (360 s)"),
         (_HOOK + "    when: {a..b: x}\n", "a path such as"),
         ("hooks: [\n", "2:1"),
         (_HOOK * 2, "hooks"),
@@ -98,6 +104,13 @@ def test_each_problem_is_told_with_its_place(tmp_path: Path, text: str, told: st
         load_hooks(_file(tmp_path, text))
     assert told in caught.value.message
     assert "hunter2" not in caught.value.message
+
+
+def test_the_time_box_is_that_of_a_diagnosis(tmp_path: Path) -> None:
+    assert (config.SHORTEST_BOX, config.LONGEST_BOX) == (diagnose.SHORTEST_BOX, diagnose.LONGEST_BOX)
+    for box in ("30s", "30m"):
+        (hook,) = load_hooks(_file(tmp_path, f"{_HOOK}    box: {box}\n    window: 1h\n"))
+        assert hook.finding.time is None, "without a time no window counts"
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

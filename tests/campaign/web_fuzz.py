@@ -41,7 +41,7 @@ hooks:
   signed: {secret: env:A, by: hmac, header: X-Signature, time: at, allow: ["*.example.com"]}
   pagerduty: {kind: pagerduty, secret: env:A, allow: ["*.example.com"]}
 """
-_STATUSES = {200, 302, 304, 400, 403, 404, 405, 408, 413, 421, 431, 503}
+_STATUSES = {200, 302, 304, 400, 403, 404, 405, 408, 413, 415, 421, 431, 503}
 # Seconds without an answer: the server waits for the rest of what is no whole request.
 _QUIET = 0.7
 _INSIDE = (b"Traceback", b"aiohttp", b"orchestrator/", b".py", SECRET)

@@ -20,7 +20,9 @@ from receiver import receiving
 from web_site import furnish
 from workplace import serving
 
-from orchestrator.store.opening import open_store
+from orchestrator.lifecycle import SpecState
+from orchestrator.records import RunState, TestRecord
+from orchestrator.store.opening import Opened, open_store
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 _JSON = {"Accept": "application/json"}
@@ -159,6 +161,65 @@ async def test_an_alert_becomes_a_diagnosis_a_page_and_a_notice(store: Path) -> 
             assert (process.returncode, TOKEN.encode() in line + err) == (0, False)
     assert {run["plan"] for run in runs} >= {"diagnose https://shop.example.com"}
     assert [post.document["plan"] for post in oncall.taken] == ["diagnose https://shop.example.com"]
+
+
+async def _alerted(origin: str, target: str) -> None:
+    proof = {"Authorization": f"Bearer {TOKEN}"}
+    async with (
+        aiohttp.ClientSession() as client,
+        client.post(f"{origin}/hooks/mine", json={"target": target}, headers=proof) as answer,
+    ):
+        assert answer.status == 202
+
+
+async def _told(process: asyncio.subprocess.Process, word: bytes) -> bytes:
+    assert process.stderr is not None
+    while word not in (line := await asyncio.wait_for(process.stderr.readline(), 200)):
+        assert line, "it ended"
+    return line
+
+
+async def test_at_a_signal_what_is_paid_for_is_collected_and_what_waits_is_told(store: Path) -> None:
+    file = store.with_name("hooks.yaml")
+    file.write_text(HOOKS)
+    with serving("--latency", "0.1") as api, receiving() as oncall:
+        known = {"TE_TOKEN": workplace.TOKEN, "TE_BASE_URL": api, "MY_SECRET": TOKEN}
+        known["ORCHESTRATOR_NOTIFY_ONCALL"] = f"{oncall.url}/told"
+        async with _serving(store, "--hooks", str(file), **known) as (origin, process):
+            for name in ("a", "b"):
+                await _alerted(origin, f"https://{name}.example.com")
+            async with open_store(str(store)) as opened:
+                while not [one for one in await _tests(opened) if one.created is not None]:
+                    assert process.returncode is None
+                    await asyncio.sleep(0.05)
+            process.terminate()
+            _, err = await asyncio.wait_for(process.communicate(), 200)
+            assert process.returncode == 0, err
+    assert [line for line in err.splitlines() if b"dropped" in line and b"b.example.com" in line], err
+    async with open_store(str(store)) as opened:
+        (run,) = await opened.store.runs(5, "diagnose https://a.example.com")
+        assert (run.state, run.finished is None) != (RunState.RUNNING, True), err
+        paid = [one for one in await _tests(opened) if one.created is not None]
+        assert {one.state for one in paid} == {SpecState.COMPLETE}, "what is paid for has come"
+
+
+async def _tests(opened: Opened) -> list[TestRecord]:
+    runs = await opened.store.runs(5, "diagnose https://a.example.com")
+    return [one for run in runs for one in await opened.store.tests(run.id)]
+
+
+async def test_a_diagnosis_that_cannot_begin_is_told_to_whom_the_hook_names(store: Path) -> None:
+    file = store.with_name("hooks.yaml")
+    file.write_text(HOOKS)
+    with serving() as api, receiving() as oncall:
+        known = {"TE_TOKEN": "no-token-of-this-organization", "TE_BASE_URL": api, "MY_SECRET": TOKEN}
+        known["ORCHESTRATOR_NOTIFY_ONCALL"] = f"{oncall.url}/told"
+        async with _serving(store, "--hooks", str(file), **known) as (origin, process):
+            for _ in range(2):
+                await _alerted(origin, "https://shop.example.com")
+                await _told(process, b"diagnosis failed")
+    told = [(post.document["plan"], post.document["exit_code"]) for post in oncall.taken]
+    assert told == [("diagnose https://shop.example.com", 4)] * 2
 
 
 async def test_hooks_that_cannot_be_are_told_before_anything_is_served(store: Path) -> None:

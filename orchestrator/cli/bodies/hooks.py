@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.actions.alerts import diagnosed
+from orchestrator.actions.alerts import NAME, diagnosed, named
 from orchestrator.actions.diagnose import AGENTS, BOX, Question, diagnose
+from orchestrator.actions.run import Attendance
+from orchestrator.actions.telling import NO_RUN
 from orchestrator.alerts.config import load_hooks
 from orchestrator.cli.bodies.notifying import Notices, notices_of
 from orchestrator.cli.bodies.sessions import session, settings_of
@@ -17,6 +20,8 @@ from orchestrator.cli.masking import add_mask, mask
 from orchestrator.cli.options import Access, Notifying
 from orchestrator.clock import Clock
 from orchestrator.credentials import Masker, find_credentials
+from orchestrator.errors import Exit, UsageProblem
+from orchestrator.records import RunRecord
 from orchestrator.settings import Settings
 from orchestrator.store.opening import Opened
 from orchestrator.web.hooks import Alerts, Came, Wish
@@ -27,12 +32,14 @@ from orchestrator.web.secrets import secrets_of
 class Starter:
     """Diagnoses, each in a session of its own: nothing is connected while nothing is to be done.
 
-    ``notices`` has who is told, by the name of the hook.
+    ``notices`` has who is told, by the name of the hook. ``stops`` gives the stops of the server: with the
+    first a diagnosis creates nothing more and collects what is paid for, the second leaves at once.
     """
 
     settings: Settings
     access: Access
     notices: Mapping[str, Notices]
+    stops: Callable[[], AsyncIterable[Exit]]
 
     async def __call__(self, wish: Wish) -> Came:
         """Implements :class:`orchestrator.web.hooks.Start`."""
@@ -42,14 +49,31 @@ class Starter:
             box=wish.hook.box or BOX,
         )
         async with session(self.settings, self.access, reserve=0.0) as opened:
-            found = await diagnose(opened, question)
+            notices = self.notices[wish.hook.name]
+            try:
+                found = await diagnose(opened, question, attend=self._attend)
+            except (*NO_RUN, UsageProblem) as problem:
+                await notices.of_problem(opened, f"{NAME}{named(wish.target)}", problem)
+                raise
             run = await opened.doors.store.run(found.runs[0])
-            await self.notices[wish.hook.name].of_run(opened, run, found.exit_code)
+            await notices.of_run(opened, run, found.exit_code)
         return Came(found.runs[0], found.sentence, found.account.units)
 
+    @contextmanager
+    def _attend(self, run: RunRecord) -> Iterator[Attendance]:
+        del run
+        yield Attendance(stops=self.stops())
 
-async def alerts_of(file: Path, opened: Opened, clock: Clock, organization: str, store: str | None) -> Alerts:
-    """The hooks of a file, ready to take alerts. The API is the one that the environment names.
+
+async def alerts_of(
+    file: Path,
+    opened: Opened,
+    clock: Clock,
+    access: Access,
+    stops: Callable[[], AsyncIterable[Exit]],
+) -> Alerts:
+    """The hooks of a file, ready to take alerts; ``stops`` gives those of the server. The API is the one that
+    the environment names.
 
     Raises ``PlanInvalid`` for the file, and ``UsageProblem`` where a secret, the token or the address of a
     channel is missing.
@@ -57,12 +81,11 @@ async def alerts_of(file: Path, opened: Opened, clock: Clock, organization: str,
     hooks = load_hooks(file)
     secrets = secrets_of(hooks, os.environ)
     add_mask(Masker(find_credentials(os.environ, token_file=None, stdin=sys.stdin)))
-    access = Access(None, None, None, organization, allow_http=False, ca_file=None, store=store)
     # Every diagnosis is told: whoever sent the alert waits for it, whatever came of the one before.
     notices = {
         hook.name: notices_of(Notifying(hook.notify, notify_on="always"), access, quiet=True)
         for hook in hooks
     }
-    starter = Starter(settings_of(access, urgent=True), access, notices)
+    starter = Starter(settings_of(access, urgent=True), access, notices, stops)
     past = await diagnosed(opened, clock.wall())
-    return Alerts(hooks, secrets, starter, clock, past=past, mask=mask)
+    return Alerts(hooks, secrets, starter, clock, past=past, mask=mask, named=named)
