@@ -75,8 +75,8 @@ def _explanation(one: Explanation, mask: Mask, *, cells: bool) -> dict[str, obje
         told["jumps"] = [
             {
                 "gets": jump.gets.value,
-                "after": jump.after,
-                "address": jump.address,
+                "after": None if jump.after is None else mask(jump.after),
+                "address": mask(jump.address),
                 "added": round(jump.added, 1),
                 "cells": jump.cells,
             }
