@@ -59,7 +59,11 @@ class Cause:
 
 def _meet(one: str, other: str) -> bool:
     """Causes on both levels are told apart from those on one of them by a cell more or less."""
-    return one == other or ("both" in (one, other) and {one, other} <= {"both", "network", "application"})
+    return one == other or ("both" in (one, other) and {one, other} <= _SIDES)
+
+
+# What a level may be of a cause that is on both of them, or on one.
+_SIDES = frozenset({"both", "network", "application"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,21 @@ models of both, which the tests read).
 from __future__ import annotations
 
 from orchestrator.model import JsonObject, Spec
+from orchestrator.testtypes import TEST_TYPES
+from orchestrator.testtypes.layers import HTTP
 from orchestrator.thousandeyes.common import quoted, with_aid
 from orchestrator.thousandeyes.protocol import Request
 from orchestrator.thousandeyes.v7 import body_of
 
 # Seconds between two rounds, as the vendor lists them.
 INTERVALS = (60, 120, 300, 600, 900, 1800, 3600)
-# The type that runs a second kind of test below it, which has an interval of its own.
-_WITH_HTTP = "page-load"
 
 
 def scheduled_body(spec: Spec, name: str, interval: int, *, alerts: bool, enabled: bool) -> JsonObject:
     """What the API is sent to create the scheduled test. ``interval`` is one of :data:`INTERVALS`."""
-    below: JsonObject = {"httpInterval": interval} if spec.type == _WITH_HTTP else {}
+    # A type that runs HTTP below itself has an interval of its own for that.
+    runs_http = HTTP.name in TEST_TYPES[spec.type].layers[1:]
+    below: JsonObject = {"httpInterval": interval} if runs_http else {}
     terms: JsonObject = {"interval": interval, "alertsEnabled": alerts, "enabled": enabled}
     return {**terms, **below, **body_of(spec, name)}
 

@@ -40,7 +40,13 @@ def reason_not_run(piece: str) -> str | None:
     return next((reason for start, reason in NOT_RUN.items() if piece.startswith(start)), None)
 
 
-@pytest.mark.parametrize("path", WITH_SHELL, ids=shown)
+# Its commands need a database and workers: `test_docs_many_hosts` runs them.
+WITH_A_TEST_OF_ITS_OWN = {"many-hosts.md"}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in WITH_SHELL if path.name not in WITH_A_TEST_OF_ITS_OWN], ids=shown
+)
 def test_the_commands_of_a_document_work_in_their_order(
     path: Path, simulated_api: str, workplace_at: Callable[[str], Workplace], tmp_path: Path
 ) -> None:

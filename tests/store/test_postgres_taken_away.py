@@ -78,7 +78,7 @@ async def test_a_run_that_somebody_carries_out_stays_until_that_has_ended(url: s
 async def test_who_may_delete_nothing_condemns_nothing_and_is_told(postgres: PostgresServer) -> None:
     url = postgres.create()
     with psycopg.connect(url) as db:
-        db.execute((ROOT / "deploy" / "roles.sql").read_bytes())
+        db.execute((ROOT / "docs" / "deploy" / "roles.sql").read_bytes())
     await migrate_store(url.replace("postgres@", "orchestrator_owner@", 1))
     async with open_store(url.replace("postgres@", "orchestrator_worker@", 1)) as opened:
         await ended_run(opened.store, RUN)

@@ -143,7 +143,7 @@ async def test_below_90_columns_they_come_after_the_second_line() -> None:
     assert narrow[at + 1 : at + 4] == [
         "  every bad cell",
         "    orchestrator results 20261121-054712-ab12 --verdict \\",
-        "      fail",
+        "      fail --verdict no-answer",
     ]
 
 

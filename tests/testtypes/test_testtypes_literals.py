@@ -14,10 +14,18 @@ NAMES = {*LAYERS, *TEST_TYPES, DETAILS}
 # Words that mean something else too: the version of the API; the network that an agent or a hop is in.
 WORDS = {"api", "network"}
 TABLES = ("orchestrator.testtypes", "orchestrator.simulator")
+# Whose matter the types themselves are: which tests tell what of a kind of target; what somebody else's tool
+# calls otherwise.
+ABOUT_TYPES = (
+    "orchestrator.diagnosis.blocks",
+    "orchestrator.diagnosis.secondwave",
+    "orchestrator.report.terraform",
+)
 
 
 def client() -> dict[str, str]:
-    return {name: path.read_text("utf-8") for name, path in modules().items() if not name.startswith(TABLES)}
+    own = (*TABLES, *ABOUT_TYPES)
+    return {name: path.read_text("utf-8") for name, path in modules().items() if not name.startswith(own)}
 
 
 def named(source: str) -> Iterator[tuple[int, str]]:
