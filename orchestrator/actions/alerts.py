@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from orchestrator.actions.diagnose import Question
-from orchestrator.actions.diagnose import _name as name_of  # what it is called is decided there alone
+from orchestrator.actions.diagnose import Question, name_of
 from orchestrator.alerts.allowance import DAY
 from orchestrator.alerts.values import ANY, Begun
 from orchestrator.catalogue import Which

@@ -144,7 +144,7 @@ async def _incident(session: Session, question: Question, agents: Sequence[Agent
     controls = _subjects(question.controls, agents)
     whom = await _whom(session, question, agents, subjects)
     blocks = first_wave(subjects, controls, whom, question.extras)
-    frame = Frame(_name(question), question.api.value, question.box)
+    frame = Frame(name_of(question), question.api.value, question.box)
     plan = parse_plan(plan_text(frame, blocks), "diagnose.yaml", None, environ={})
     prepared = await prepare(session, plan, seed=question.seed, agents=agents)
     check_ceilings(prepared)
@@ -190,7 +190,7 @@ async def _of_preset(
     session: Session, question: Question, preset: Plan, agents: Sequence[Agent]
 ) -> _Incident:
     """The tests of a plan, in the time box and under a name of their own."""
-    plan = replace(preset, name=_name(question), deadline=question.box + BEYOND_BOX)
+    plan = replace(preset, name=name_of(question), deadline=question.box + BEYOND_BOX)
     prepared = await prepare(session, plan, seed=question.seed, agents=agents)
     check_ceilings(prepared)
     used = {one for spec in prepared.expansion.specs for one in spec.agents}
@@ -201,7 +201,7 @@ async def _of_preset(
     return _Incident(Asked(subjects, (), whom, names, names, question.box), (), plan, prepared)
 
 
-def _name(question: Question) -> str:
+def name_of(question: Question) -> str:
     """The name of the plan, and so of the lock: one diagnosis at a time for the same targets."""
     targets = ", ".join(dict.fromkeys(text.strip() for text in question.targets))
     if len(targets) > _LONGEST_NAME:

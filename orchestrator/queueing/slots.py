@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from orchestrator.errors import UsageProblem
+from orchestrator.errors import MissingExtra
 
 # A slot that is found so late (seconds) is on time: workers look at schedules once a minute.
 ON_TIME = 300.0
@@ -73,7 +73,7 @@ def slots(cron: str, timezone: str, after: float) -> Iterator[float]:
     """The nominal times of a cron expression later than ``after``, in order, without end.
 
     An hour that the clocks skip fires at the next minute that there is, one that comes twice fires in its
-    first. Raises ``UsageProblem`` where cronsim is not installed, and ``ValueError`` for what is no cron
+    first. Raises ``MissingExtra`` where cronsim is not installed, and ``ValueError`` for what is no cron
     expression or no zone.
     """
     simulation, wrong = _cronsim()
@@ -147,7 +147,5 @@ def _cronsim() -> tuple[Callable[[str, datetime], Iterator[datetime]], type[Exce
     try:
         from cronsim import CronSim, CronSimError  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise UsageProblem(
-            "schedules need cronsim, which is not installed", hint="pip install 'orchestrator[postgres]'"
-        ) from error
+        raise MissingExtra("a schedule", "postgres") from error
     return CronSim, CronSimError

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from orchestrator.clock import Clock
-from orchestrator.errors import StoreProblem, UsageProblem
+from orchestrator.errors import MissingExtra, StoreProblem
 from orchestrator.queueing.values import HANDED
 from orchestrator.store.queue import Handed
 from orchestrator.worker.pool import Came
@@ -48,16 +48,14 @@ def _procrastinate() -> Any:  # noqa: ANN401 - a module
     try:
         import procrastinate  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise UsageProblem(
-            "workers need procrastinate, which is not installed", hint="pip install 'orchestrator[postgres]'"
-        ) from error
+        raise MissingExtra("a worker", "postgres") from error
     return procrastinate
 
 
 class Engine:
     """The engine over one database. Use it as a context; then deferring and serving are possible.
 
-    Raises ``UsageProblem`` where it is not installed.
+    Raises ``MissingExtra`` where it is not installed.
     """
 
     def __init__(self, url: str, *, name: str = "orchestrator", schema: str = SCHEMA) -> None:

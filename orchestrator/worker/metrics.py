@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import OrchestratorError, UsageProblem
+from orchestrator.errors import MissingExtra, OrchestratorError
 from orchestrator.events import Created, Event, Limited, Lost, Rerun
 from orchestrator.queueing.attempts import Ending
 from orchestrator.queueing.values import Level, Taken
@@ -21,7 +21,7 @@ PREFIX = "orchestrator"
 class Metrics:
     """Hears what a worker does and what happens in its runs; :meth:`text` is what Prometheus reads.
 
-    Raises ``UsageProblem`` where prometheus-client is not installed.
+    Raises ``MissingExtra`` where prometheus-client is not installed.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
@@ -32,10 +32,7 @@ class Metrics:
                 Gauge,
             )
         except ImportError as error:
-            raise UsageProblem(
-                "metrics need prometheus-client, which is not installed",
-                hint="pip install 'orchestrator[postgres]'",
-            ) from error
+            raise MissingExtra("a worker's metrics", "postgres") from error
         self._registry = registry if registry is not None else CollectorRegistry()
 
         def counter(name: str, told: str, labels: Sequence[str] = ()) -> Counter:
