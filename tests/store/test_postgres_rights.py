@@ -94,6 +94,10 @@ async def test_a_reader_sees_the_views_and_no_plan(url: str) -> None:
         assert metrics == make_answer().metrics
         assert db.execute("SELECT runs FROM spend_per_day").fetchall() == [(1,)]
         assert db.execute("SELECT * FROM worst_cells").fetchall() == []
+        assert db.execute("SELECT count(*), sum(totalTime) FROM report_answers").fetchall() == [(30, 3600.0)]
+        assert db.execute("SELECT spec, verdict FROM report_cells WHERE state = 'not_run'").fetchall() == [
+            (None, "not-run")
+        ]
         for table in ("runs", "specs", "answers"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 db.execute(b"SELECT * FROM orchestrator." + table.encode())
@@ -106,4 +110,6 @@ async def test_what_jsonb_refuses_is_left_out_of_a_view_and_breaks_nothing(url: 
         await opened.store.add_answers(RUN, "k0", [odd, make_answer(round_id=7)])
     with psycopg.connect(as_role(url, READER)) as db:
         found = db.execute("SELECT metrics FROM answers ORDER BY round_id").fetchall()
+        numbers = db.execute("SELECT totalTime FROM report_answers ORDER BY round_id").fetchall()
     assert sorted(row[0] is None for row in found) == [False, True]
+    assert numbers == [(120.0,), (None,)]

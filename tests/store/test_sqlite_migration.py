@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,18 @@ async def test_what_was_stored_is_there_after_it_and_what_was_not_is_not_known(o
             assert (agent.network, agent.prefix, agent.latitude, agent.longitude) == (None, None, None, None)
             assert (await opened.store.counts(RUN)).paths == Paths(wanted=0, got=0)
             assert [row.verdict async for row in opened.store.results(RUN)] == [None] * 4
+
+
+async def test_it_has_the_views_then(old: Path) -> None:
+    async with open_store(str(old)):
+        pass
+    with closing(sqlite3.connect(f"file:{old}?mode=ro", uri=True)) as db:
+        assert db.execute("SELECT run, units, headline FROM report_runs").fetchall() == [(RUN, None, None)]
+        assert db.execute("SELECT agent, agent_type, verdict FROM report_cells").fetchall() == [
+            ("branch", "enterprise", None),
+            ("2", None, None),
+        ]
+        assert {*db.execute("SELECT error, loss FROM report_answers")} == {("why", None)}
 
 
 async def test_an_answer_that_was_stored_before_is_not_stored_again(old: Path) -> None:
