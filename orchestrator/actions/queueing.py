@@ -19,6 +19,7 @@ from orchestrator.records import RunRecord, RunSettings, RunState
 from orchestrator.runner.naming import run_id
 from orchestrator.settings import Settings
 from orchestrator.store.opening import Opened
+from orchestrator.store.operating import Keeper
 from orchestrator.store.queue import Queue, Schedules
 
 # A watched run is looked at so often (seconds): its workers tell nobody.
@@ -43,6 +44,13 @@ def schedules_of(opened: Opened) -> Schedules:
     queue_of(opened)
     assert opened.schedules is not None  # noqa: S101 - a store that has the one has the other
     return opened.schedules
+
+
+def keeper_of(opened: Opened) -> Keeper:
+    """Who looks after a store. Raises ``UsageProblem`` as :func:`queue_of`."""
+    queue_of(opened)
+    assert opened.keeper is not None  # noqa: S101 - a store that has the one has the other
+    return opened.keeper
 
 
 def queued_run(name: str, bundle: str, settings: Settings, now: float, *, urgent: bool = False) -> RunRecord:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from orchestrator.events import Tell
     from orchestrator.store.base import Lease, WholeStore
     from orchestrator.store.listing import Agenda
+    from orchestrator.store.operating import Keeper, Measures
     from orchestrator.store.organizations import Organizations
     from orchestrator.store.queue import Queue, Schedules
 
@@ -90,6 +91,7 @@ class Opened:
     schedules: Schedules | None = None
     lease_of: Callable[[str], Lease] | None = None
     organizations: Organizations | None = None
+    keeper: Keeper | None = None
 
     def of(self, organization: str) -> Opened:
         """The same for the plans of an organization."""
@@ -148,6 +150,7 @@ async def open_store(
     organization: str = "",
     virtual: bool = False,
     busy: Callable[[], AbstractContextManager[None]] = nullcontext,
+    measures: Measures | None = None,
 ) -> AsyncIterator[Opened]:
     """Open a store, and close it at the end of the block.
 
@@ -157,11 +160,13 @@ async def open_store(
 
     ``organization``: whose the runs are that begin now. ``virtual``: for a clock that jumps while a thread
     works, so the work is done in the event loop. ``busy``: for a clock that can be held, entered while the
-    store works. Raises :class:`UsageProblem` for a URL that means no store, or one that is not there, and
+    store works. ``measures`` hears of a database how long it was away, and what turns at the shared budgets
+    take. Raises :class:`UsageProblem` for a URL that means no store, or one that is not there, and
     :class:`orchestrator.errors.StoreProblem` where it cannot be opened.
     """
     if is_server(url):
-        async with _database(url, organization=organization, virtual=virtual, busy=busy) as opened:
+        database = _database(url, organization=organization, virtual=virtual, busy=busy, measures=measures)
+        async with database as opened:
             yield opened
         return
     from orchestrator.store.sqlite.lease import FileLease  # noqa: PLC0415 - start-up stays light
@@ -219,7 +224,12 @@ def _driver() -> Iterator[None]:
 
 @asynccontextmanager
 async def _database(
-    url: str, *, organization: str, virtual: bool, busy: Callable[[], AbstractContextManager[None]]
+    url: str,
+    *,
+    organization: str,
+    virtual: bool,
+    busy: Callable[[], AbstractContextManager[None]],
+    measures: Measures | None,
 ) -> AsyncIterator[Opened]:
     with _driver():
         from orchestrator.store.postgres import cell  # noqa: PLC0415 - as below
@@ -242,8 +252,13 @@ async def _database(
         tenure=_seconds("ORCHESTRATOR_STORE_TENURE"),
         virtual=virtual,
         busy=busy,
+        measures=measures,
     )
-    couriers = cell.Couriers(lambda made: Link(where.url, where.place, made).session().raw, boot_seconds)
+    couriers = cell.Couriers(
+        lambda made: Link(where.url, where.place, made).session().raw,
+        boot_seconds,
+        cell.untimed if measures is None else measures.turn,
+    )
     try:
         queue, schedules = PostgresQueue(store), PostgresSchedules(store)
         yield Opened(
@@ -257,6 +272,7 @@ async def _database(
             schedules=schedules,
             lease_of=partial(PostgresLease, store),
             organizations=PostgresOrganizations(store),
+            keeper=store,
         )
     finally:
         couriers.close()

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from orchestrator.clock import Clock
 from orchestrator.errors import OrchestratorError
+from orchestrator.store.operating import Standing
 
 # A loop that has not turned for so long hangs (seconds).
 HANGS = 5.0
 TURN = 1.0
 # The store may take so long to say that it is there.
 ASKED = 3.0
+# Days after today for which there must be room.
+TOMORROW = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,9 @@ class Answer:
 
 
 class Health:
-    """``ask`` reaches the store; what it raises is a reason not to be ready."""
+    """``ask`` reaches the store. What it raises is a reason not to be ready; so is no room for tomorrow."""
 
-    def __init__(self, clock: Clock, ask: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, clock: Clock, ask: Callable[[], Awaitable[Standing]]) -> None:
         self._clock, self._ask = clock, ask
         self._turned = clock.now()
         self.stopping = False
@@ -50,8 +53,12 @@ class Health:
             return Answer(well=False, words="stopping")
         with self._clock.move_on_after(ASKED):
             try:
-                await self._ask()
+                standing = await self._ask()
             except (OrchestratorError, OSError) as problem:
                 return Answer(well=False, words=str(problem))
+            if standing.days_ahead < TOMORROW:
+                return Answer(
+                    well=False, words="the store has no room for tomorrow: orchestrator store maintain"
+                )
             return Answer(well=True, words="ready")
         return Answer(well=False, words=f"the store did not answer within {ASKED:.0f} s")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from orchestrator.budget.permits import LedgerView
 from orchestrator.errors import MissingExtra, OrchestratorError
 from orchestrator.events import Created, Event, Limited, Lost, Rerun
+from orchestrator.events.limits import BudgetReset
 from orchestrator.queueing.attempts import Ending
 from orchestrator.queueing.values import Level, Taken
+from orchestrator.store.operating import Standing
 from orchestrator.store.queue import Fired
 
 if TYPE_CHECKING:
@@ -16,6 +20,11 @@ if TYPE_CHECKING:
 
 # Made before the first event, so that a rate has a beginning.
 PREFIX = "orchestrator"
+# Organizations that have lines of their own: those with most to do, where there are more. Others share one.
+MOST_NAMED = 100
+OTHERS = "(others)"
+# Seconds of a turn at the shared budgets: two round trips at best, a lock that is waited for at worst.
+TURNS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class Metrics:
@@ -30,6 +39,7 @@ class Metrics:
                 CollectorRegistry,
                 Counter,
                 Gauge,
+                Histogram,
             )
         except ImportError as error:
             raise MissingExtra("a worker's metrics", "postgres") from error
@@ -56,25 +66,68 @@ class Metrics:
         self._lag = gauge("schedule_lag_seconds", "How late the last schedule was looked at.")
         self._fired = counter("schedule_runs", "Runs that schedules made.")
         self._missed = counter("schedule_missed", "Slots of schedules that nobody saw in time.")
-        self._outage = counter("store_problems", "Attempts at the database or the engine that failed.")
+        self._problems = counter("store_problems", "Attempts at the database or the engine that failed.")
+        self._away = counter("store_outage_seconds", "How long writes waited for a database that was away.")
+        self._days = gauge("partition_days_ahead", "Days after today for which the store has room.")
+        self._late = gauge("late_ids", "Ids of paid tests that came late and that nobody has adopted.")
+        self._eras = counter("budget_eras", "Eras of shared budgets that this worker began.")
+        self._turns = Histogram(
+            f"{PREFIX}_teller_transaction_seconds",
+            "What a turn at the shared budgets takes.",
+            registry=self._registry,
+            buckets=TURNS,
+        )
+        self._budgets = gauge(
+            "budget_remaining", "Requests that may still be sent in this window.", ("organization", "limit")
+        )
+        self._views: dict[str, list[Callable[[], LedgerView]]] = {}
 
     def text(self) -> tuple[bytes, str]:
         """All of it as it stands, and the type of its content."""
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415 - an extra
 
+        self._look_at_budgets()
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
 
     def stand(self, levels: Sequence[Level], now: float, runs: int, free: int) -> None:
         """How the queue stands at a time of the store's clock, and this worker."""
         self._runs.clear()
-        for level in levels:
+        for number, level in enumerate(sorted(levels, key=_load, reverse=True)):
             by_state: Mapping[str, int] = {"queued": level.waiting, "running": level.under_way}
+            name = level.organization if number < MOST_NAMED else OTHERS
             for state, count in by_state.items():
-                self._runs.labels(level.organization, state).set(count)
+                self._runs.labels(name, state).inc(count)
         oldest = [level.oldest for level in levels if level.oldest is not None]
         self._waiting.set(sum(level.waiting for level in levels))
         self._oldest.set(max(0.0, now - min(oldest)) if oldest else 0.0)
         self.here(runs, free)
+
+    def store_stands(self, standing: Standing) -> None:
+        """How the store stands."""
+        self._days.set(standing.days_ahead)
+        self._late.set(standing.late_ids)
+
+    @contextmanager
+    def budgets_of(self, organization: str, view: Callable[[], LedgerView]) -> Iterator[None]:
+        """While the block runs an organization's budgets are told as they are seen so."""
+        views = self._views.setdefault(organization, [])
+        views.append(view)
+        try:
+            yield
+        finally:
+            views.remove(view)
+            if not views:
+                del self._views[organization]
+
+    def _look_at_budgets(self) -> None:
+        """Of several runs the least: what one sees may be older than what another one does."""
+        self._budgets.clear()
+        for organization, views in [*self._views.items()][:MOST_NAMED]:
+            seen = [view() for view in views]
+            for limit in ("organization", "instant_test"):
+                free = [budget.free for budget in (getattr(one, limit) for one in seen) if budget.known]
+                if free:
+                    self._budgets.labels(organization, limit).set(min(free))
 
     def here(self, runs: int, free: int) -> None:
         """How this worker stands."""
@@ -106,9 +159,20 @@ class Metrics:
         self._fired.inc(len(fired.runs))
         self._missed.inc(fired.missed)
 
+    def made_room(self, made: Sequence[str]) -> None:
+        del made
+
     def problem(self, what: str, problem: OrchestratorError | OSError) -> None:
         del what, problem
-        self._outage.inc()
+        self._problems.inc()
+
+    # -- what the store tells -------------------------------------------------------------------------
+
+    def away(self, seconds: float) -> None:
+        self._away.inc(seconds)
+
+    def turn(self, seconds: float) -> None:
+        self._turns.observe(seconds)
 
     # -- what happens in its runs ---------------------------------------------------------------------
 
@@ -121,3 +185,9 @@ class Metrics:
                 self._own_429.inc()
             case Lost():
                 self._unknown.inc()
+            case BudgetReset():
+                self._eras.inc()
+
+
+def _load(level: Level) -> tuple[int, str]:
+    return level.waiting + level.under_way, level.organization

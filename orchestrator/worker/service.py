@@ -10,6 +10,7 @@ import anyio
 from orchestrator.clock import Clock
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.queueing.values import Here
+from orchestrator.store.operating import Keeper
 from orchestrator.store.queue import MakeRun, Queue, Schedules
 from orchestrator.worker.desk import Carry, Leases
 from orchestrator.worker.engine import Engine
@@ -22,6 +23,8 @@ from orchestrator.worker.told import Told
 # How often a worker shows itself, and tells its metrics how the queue stands (seconds).
 SHOWN = 5.0
 STOOD = 15.0
+# How often a worker sees to it that there is room for the days to come (seconds).
+KEPT = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Shared:
     schedules: Schedules
     leases: Leases
     tenure: float
+    keeper: Keeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ async def serve(
             keeping.start_soon(pool.beat)
             keeping.start_soon(health.turn)
             keeping.start_soon(_show, me, shared.queue, pool, clock, told)
-            keeping.start_soon(_stand, shared.queue, pool, metrics, clock)
+            keeping.start_soon(_stand, shared, pool, metrics, clock)
+            keeping.start_soon(_make_room, shared.keeper, clock, told)
             keeping.start_soon(_fetch, fetching, engine, me, pool, clock, told)
             keeping.start_soon(_heed, stops, pool, fetching, health)
             await _stopped(pool)
@@ -118,13 +123,26 @@ async def _show(me: Me, queue: Queue, pool: Pool, clock: Clock, told: Told) -> N
         await clock.sleep(SHOWN)
 
 
-async def _stand(queue: Queue, pool: Pool, metrics: Metrics, clock: Clock) -> None:
+async def _stand(shared: Shared, pool: Pool, metrics: Metrics, clock: Clock) -> None:
+    queue = shared.queue
     while True:
         try:
             metrics.stand(await queue.levels(), await queue.now(), len(pool.runs), pool.free)
+            metrics.store_stands(await shared.keeper.standing())
         except OrchestratorError:
             metrics.here(len(pool.runs), pool.free)
         await clock.sleep(STOOD)
+
+
+async def _make_room(keeper: Keeper, clock: Clock, told: Told) -> None:
+    """No store is to stop because nobody called ``store maintain``. Who comes second finds nothing to do."""
+    while True:
+        try:
+            if made := await keeper.make_room():
+                told.made_room(made)
+        except OrchestratorError as problem:
+            told.problem("making room for the next days", problem)
+        await clock.sleep(KEPT)
 
 
 async def _leave(me: Me, queue: Queue, engine: Engine) -> None:

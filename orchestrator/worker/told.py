@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from orchestrator.errors import OrchestratorError
@@ -28,6 +29,9 @@ class Told(Protocol):
     def fired(self, fired: Fired) -> None:
         """A schedule made runs."""
 
+    def made_room(self, made: Sequence[str]) -> None:
+        """Parts of tables for the days to come were made."""
+
     def problem(self, what: str, problem: OrchestratorError | OSError) -> None:
         """Something did not go, and is tried again."""
 
@@ -40,6 +44,7 @@ class Silent:
     def lost(self, run: str) -> None: ...
     def defect(self, run: str, error: Exception) -> None: ...
     def fired(self, fired: Fired) -> None: ...
+    def made_room(self, made: Sequence[str]) -> None: ...
     def problem(self, what: str, problem: OrchestratorError | OSError) -> None: ...
 
 
@@ -68,6 +73,10 @@ class Several:
     def fired(self, fired: Fired) -> None:
         for one in self._others:
             one.fired(fired)
+
+    def made_room(self, made: Sequence[str]) -> None:
+        for one in self._others:
+            one.made_room(made)
 
     def problem(self, what: str, problem: OrchestratorError | OSError) -> None:
         for one in self._others:

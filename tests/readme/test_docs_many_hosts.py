@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -130,12 +131,16 @@ def _metrics() -> set[str]:
     names = set()
     for family in registry.collect():
         names.add(f"{family.name}_total" if family.type == "counter" else family.name)
+        if family.type == "histogram":
+            names.add(f"{family.name}_bucket")
     return names
 
 
 def test_the_table_of_metrics_is_what_workers_tell() -> None:
     table = TEXT.partition("### Health and metrics")[2].partition("\n### ")[0]
-    assert set(re.findall(r"`(orchestrator_[a-z0-9_]+)", table)) == _metrics()
+    assert set(re.findall(r"`(orchestrator_[a-z0-9_]+)", table)) == {
+        name.removesuffix("_bucket") for name in _metrics()
+    }
 
 
 @pytest.mark.parametrize("name", ["alerts.yaml", "dashboard.json"])
@@ -154,6 +159,15 @@ def test_the_alert_rules_are_rules() -> None:
         assert rule["labels"]["severity"] in {"warning", "critical"}
         assert rule["annotations"].keys() == {"summary", "description"}
         assert rule["expr"].count("(") == rule["expr"].count(")")
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="Prometheus' own tool is not here")
+def test_the_alert_rules_fire_when_they_must_and_only_then() -> None:
+    for arguments in (("check", "rules", "alerts.yaml"), ("test", "rules", "alerts_test.yaml")):
+        done = subprocess.run(
+            ["promtool", *arguments], cwd=DEPLOY, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_dashboard_has_panels_that_overlap_nowhere() -> None:

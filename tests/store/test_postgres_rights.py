@@ -15,6 +15,7 @@ from orchestrator.clock import LoopClock
 from orchestrator.errors import StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.store.opening import migrate_store, open_store
+from orchestrator.store.postgres import schema
 
 ROLES = (ROOT / "docs" / "deploy" / "roles.sql").read_text("utf-8")
 OWNER, WORKER, READER = "orchestrator_owner", "orchestrator_worker", "orchestrator_reader"
@@ -73,6 +74,26 @@ async def test_a_worker_conducts_runs(url: str) -> None:
 async def test_a_worker_changes_no_tables_and_takes_nothing_away(url: str, statement: str) -> None:
     with psycopg.connect(as_role(url, WORKER)) as db, pytest.raises(psycopg.errors.InsufficientPrivilege):
         db.execute(statement.encode())
+
+
+async def test_a_worker_makes_room_by_itself_and_nobody_else_does(url: str) -> None:
+    with psycopg.connect(url, options="-c search_path=orchestrator") as db:
+        for table, name in db.execute(
+            "SELECT inhparent::regclass::text, inhrelid::regclass::text FROM pg_inherits"
+        ):
+            if table in schema.PARTS:
+                db.execute(f"DROP TABLE {name}".encode())
+    async with open_store(as_role(url, WORKER)) as opened:
+        assert opened.keeper is not None
+        assert (await opened.keeper.standing()).days_ahead == schema.DAYS_AHEAD, "made when it was opened"
+        with psycopg.connect(url, options="-c search_path=orchestrator") as db:
+            [(today,)] = db.execute("SELECT day_today()").fetchall()
+            db.execute(f"DROP TABLE answers_{today + 7}".encode())
+        assert (await opened.keeper.standing()).days_ahead == 6
+        assert await opened.keeper.make_room() == [f"answers_{today + 7}"]
+        assert await opened.keeper.make_room() == []
+    with psycopg.connect(as_role(url, READER)) as db, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        db.execute("SELECT orchestrator.make_parts(14)")
 
 
 async def test_a_worker_that_would_migrate_is_told_that_it_may_not(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 from stores import POSTGRES, RUN, stored_run
 
 from orchestrator.errors import StoreProblem, UsageProblem
+from orchestrator.events import Event, Polled
 from orchestrator.store.opening import maintain_store, migrate_store, open_store
 from orchestrator.store.postgres import schema
 from orchestrator.store.postgres.link import Link, Session
@@ -97,6 +99,41 @@ async def test_a_day_without_a_part_is_told_with_what_makes_it(database: str) ->
         assert await maintain_store(database) != []
         await stored_run(opened.store)
         assert (await opened.store.run(RUN)).id == RUN
+
+
+async def test_the_database_makes_the_parts_that_this_version_looks_for(database: str) -> None:
+    await migrate_store(database)
+    with connected(database) as db:
+        wanted = {
+            schema.part(table, schema.today(db) + n)
+            for table in schema.PARTS
+            for n in range(schema.DAYS_AHEAD + 1)
+        }
+        assert set(schema.parts(db)) == wanted
+        bounds = {
+            name: tuple(int(n) for n in re.findall(r"'(\d+)'", told))
+            for name, told in db.execute(
+                "SELECT relname, pg_get_expr(relpartbound, oid) FROM pg_class "
+                "WHERE relispartition AND relkind = 'r'"
+            )
+        }
+    assert bounds == {one.name: one.bounds for one in wanted}
+
+
+async def test_room_is_made_beside_those_who_read_and_write(database: str) -> None:
+    await migrate_store(database)
+    with connected(database) as db, psycopg.connect(database, options="-c search_path=orchestrator") as other:
+        for one in schema.parts(db):
+            db.execute(f"DROP TABLE {one.name}")
+        for table in schema.PARTS:
+            other.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE".encode())
+        db.execute("SET lock_timeout = '200ms'")
+        assert schema.maintain(db) != []
+        other.rollback()
+    async with open_store(database) as opened:
+        await stored_run(opened.store)
+        await opened.store.add_events(RUN, [Event(1.0, RUN, "k0", Polled("network", 0, 1))])
+        assert len(await opened.store.events(RUN)) == 1
 
 
 async def test_who_owns_the_tables_makes_the_parts_that_are_missing_when_it_opens_them(database: str) -> None:

@@ -56,6 +56,28 @@ class Gate:
             event.set()
 
 
+def test_how_long_a_lock_keeps_writes_waiting_is_told(tmp_path: Path) -> None:
+    async def work() -> None:
+        path, waited = tmp_path / "runs.db", list[float]()
+        database = Database(path)
+        group = GroupCommit(database, in_place, anyio.sleep, waited.append)
+        await group.write(insert(1))
+        assert waited == []
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        began = anyio.current_time()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(group.write, insert(2))
+            tasks.start_soon(group.write, insert(3))
+            await anyio.sleep(5.0)
+            other.execute("ROLLBACK")
+        assert sum(waited) == pytest.approx(anyio.current_time() - began)
+        other.close()
+        database.close()
+
+    run_virtual(work)
+
+
 async def test_a_write_that_is_cancelled_before_its_commit_takes_no_other_with_it(tmp_path: Path) -> None:
     database, gate = Database(tmp_path / "runs.db"), Gate()
     group = GroupCommit(database, gate)

@@ -53,6 +53,7 @@ async def test_a_worker_that_is_stopped_leaves_its_runs_to_others_whatever_signa
     queue, schedules = opened.queue, opened.schedules
     assert queue is not None
     assert schedules is not None
+    assert opened.keeper is not None
     await queue.submit(make_run("r1", state=RunState.QUEUED), Place("acme"))
     going_on, heard = anyio.Event(), list[Exit]()
 
@@ -68,7 +69,7 @@ async def test_a_worker_that_is_stopped_leaves_its_runs_to_others_whatever_signa
 
     await serve(
         Me("w", "host", "1", 2, _acme, (), lambda: "w/1"),
-        Shared(queue, schedules, opened.store, opened.store.tenure),
+        Shared(queue, schedules, opened.store, opened.store.tenure, opened.keeper),
         OneRun("r1"),  # type: ignore[arg-type] # what a worker asks of an engine
         carry,
         _no_run,
@@ -76,7 +77,7 @@ async def test_a_worker_that_is_stopped_leaves_its_runs_to_others_whatever_signa
         stops(),
         told=Silent(),
         metrics=Metrics(),
-        health=Health(LoopClock(), queue.now),
+        health=Health(LoopClock(), opened.keeper.standing),
     )
     assert heard == [Exit.SIGTERM]
     assert await queue.place_of("r1") is not None, "it is over, and nobody asked for that"

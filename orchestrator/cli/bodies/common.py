@@ -17,6 +17,7 @@ from orchestrator.errors import telling
 from orchestrator.listeners.log import configure_logging, level_of
 from orchestrator.safe import visible
 from orchestrator.store.opening import Opened, open_store, pick_store
+from orchestrator.store.operating import Measures
 
 T = TypeVar("T")
 
@@ -30,11 +31,13 @@ def set_up_logging() -> None:
     configure_logging(level_of(wanted.get("log_level"), os.environ), bool(wanted.get("log_json")), mask)
 
 
-def opened_store(store: str | None) -> AbstractAsyncContextManager[Opened]:
+def opened_store(
+    store: str | None, *, measures: Measures | None = None
+) -> AbstractAsyncContextManager[Opened]:
     """The store alone, for commands that only read; they do not make one. Raises ``UsageProblem``."""
     # Of what is read nothing refers to itself: the collector would go through all of it for nothing, often.
     gc.set_threshold(_SELDOM, 20, 100)
-    return open_store(pick_store(store, os.environ), make=False)
+    return open_store(pick_store(store, os.environ), make=False, measures=measures)
 
 
 def run_async(work: Callable[[], Awaitable[T]]) -> T:

@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from orchestrator import app
 from orchestrator.actions.carrying import Carrying
-from orchestrator.actions.queueing import queue_of, scheduled_run, schedules_of
+from orchestrator.actions.queueing import keeper_of, queue_of, scheduled_run, schedules_of
 from orchestrator.actions.run import as_begun
 from orchestrator.actions.session import Session
 from orchestrator.addresses import AddressBook
@@ -30,6 +30,7 @@ from orchestrator.records import RunRecord
 from orchestrator.report.headline import many
 from orchestrator.settings import Settings
 from orchestrator.store.opening import Opened
+from orchestrator.store.operating import Measures
 from orchestrator.store.queue import Fired
 from orchestrator.worker.door import asked, listening
 from orchestrator.worker.engine import Engine
@@ -61,19 +62,20 @@ def worker(serving: Serving, *, grace: float) -> None:
     settings = settings_of(serving.access)
 
     async def work() -> None:
+        metrics = Metrics()
         async with AsyncExitStack() as stack:
-            opened = await _patiently(stack, serving.store, LoopClock())
-            await _Worker(serving, settings, opened, grace).run()
+            opened = await _patiently(stack, serving.store, LoopClock(), metrics)
+            await _Worker(serving, settings, opened, metrics, grace).run()
 
     run_async(work)
 
 
-async def _patiently(stack: AsyncExitStack, store: str | None, clock: Clock) -> Opened:
+async def _patiently(stack: AsyncExitStack, store: str | None, clock: Clock, measures: Measures) -> Opened:
     """The store, once it is there: a host that starts may be ahead of its database, and of its tables."""
     until, told = clock.now() + START, ""
     while True:
         try:
-            return await stack.enter_async_context(opened_store(store))
+            return await stack.enter_async_context(opened_store(store, measures=measures))
         except StoreProblem as problem:
             if clock.now() > until:
                 raise
@@ -93,27 +95,29 @@ def _address(listen: str) -> tuple[str, int]:
 class _Worker:
     """One worker of this process."""
 
-    def __init__(self, serving: Serving, settings: Settings, opened: Opened, grace: float) -> None:
+    def __init__(
+        self, serving: Serving, settings: Settings, opened: Opened, metrics: Metrics, grace: float
+    ) -> None:
         self._serving, self._settings, self._opened, self._grace = serving, settings, opened, grace
         self._clock = LoopClock()
-        self._metrics = Metrics()
+        self._metrics = metrics
         self._host = socket.gethostname()
         self._name = serving.name or f"{self._host}:{os.getpid()}"
 
     async def run(self) -> None:
         """Serve until stopped."""
         opened, clock = self._opened, self._clock
-        queue, schedules = queue_of(opened), schedules_of(opened)
+        queue, schedules, keeper = queue_of(opened), schedules_of(opened), keeper_of(opened)
         engine = Engine(opened.url, name=self._name)
         told = Several(_Words(), self._metrics)
-        well = Health(clock, queue.now)
+        well = Health(clock, keeper.standing)
         notifier = app.notifier(AddressBook(os.environ), self._settings.ca_file)
         carrying = Carrying(
             opened.store, self._connect, self._environ(), (self._metrics,), self._grace, notifier
         )
         width, whose = self._serving.concurrency, self._serving.organizations
         me = Me(self._name, self._host, version("orchestrator"), width, self._whose, whose, self._owner)
-        shared = Shared(queue, schedules, opened.store, opened.store.tenure)
+        shared = Shared(queue, schedules, opened.store, opened.store.tenure, keeper)
         async with AsyncExitStack() as stack:
             if self._serving.listen != OFF:
                 host, port = _address(self._serving.listen)
@@ -171,7 +175,9 @@ class _Worker:
             listeners=listeners,
             opened=self._opened.of(taken.organization),
         ) as session:
-            yield session
+            ledger = session.doors.ledger
+            with self._metrics.budgets_of(taken.organization, lambda: ledger.view(self._clock.now())):
+                yield session
 
 
 async def _stops(received: AsyncIterator[int]) -> AsyncIterator[Exit]:
@@ -203,6 +209,9 @@ class _Words:
         made, one = ", ".join(fired.runs) or "no run", fired.schedule
         left = f"{fired.skipped} skipped, {fired.missed} missed"
         say(f"schedule {one.name} of {one.organization}: {made}; {left}")
+
+    def made_room(self, made: Sequence[str]) -> None:
+        say(f"room was made for the next days: {many(len(made), 'part')} of tables, {made[0]} to {made[-1]}")
 
     def problem(self, what: str, problem: OrchestratorError | OSError) -> None:
         say(f"warning: {what}: {problem}; trying again")

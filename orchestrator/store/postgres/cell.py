@@ -93,6 +93,10 @@ def _together(db: Connection) -> AbstractContextManager[object]:
     return db.pipeline() if psycopg.Pipeline.is_supported() else nullcontext()
 
 
+def untimed(_seconds: float) -> None:
+    """Nobody counts."""
+
+
 @dataclass(slots=True)
 class _Way:
     key: str
@@ -105,12 +109,14 @@ class _Way:
 class Couriers:
     """The couriers of one process: for each ledger one, by one thread and one connection.
 
-    ``connect`` as a :data:`Connect`, ``boot`` as in a ``PurseLedger``. The thread begins with the first
-    errand.
+    ``connect`` as a :data:`Connect`, ``boot`` as in a ``PurseLedger``; ``timed`` hears in the thread how many
+    seconds each turn took that was stored. The thread begins with the first errand.
     """
 
-    def __init__(self, connect: Connect, boot: Callable[[], float]) -> None:
-        self._connect, self._boot = connect, boot
+    def __init__(
+        self, connect: Connect, boot: Callable[[], float], timed: Callable[[float], None] = untimed
+    ) -> None:
+        self._connect, self._boot, self._timed = connect, boot, timed
         # Each ledger has one errand under way, and one that is its last.
         self._ways: queue.SimpleQueue[_Way | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -158,8 +164,8 @@ class Couriers:
         try:
             if self._db is None:
                 self._db = self._connect(self._connected)
-            self._began = monotonic_seconds()
-            return take_turn(self._db, way.key, way.take, self._boot)
+            began = self._began = monotonic_seconds()
+            trip = take_turn(self._db, way.key, way.take, self._boot)
         except (psycopg.Error, OSError, StoreProblem):
             self._let_go()
             return None
@@ -167,6 +173,9 @@ class Couriers:
             self._let_go()
             way.failed(defect)
             return None
+        else:
+            self._timed(monotonic_seconds() - began)
+            return trip
         finally:
             self._began = None
 

@@ -10,6 +10,7 @@ BEGIN
         REVOKE INSERT, UPDATE ON migrations FROM orchestrator_worker;
         -- Whoever writes these says where a worker takes its tokens from.
         REVOKE INSERT, UPDATE ON organizations FROM orchestrator_worker;
+        GRANT EXECUTE ON FUNCTION orchestrator.make_parts(integer) TO orchestrator_worker;
         GRANT DELETE ON plan_leases, probe, workers, schedules, baselines TO orchestrator_worker;
         IF to_regnamespace('orchestrator_engine') IS NOT NULL THEN
             GRANT USAGE ON SCHEMA orchestrator_engine TO orchestrator_worker;

@@ -15,6 +15,7 @@ from orchestrator.holdings import Size
 from orchestrator.lifecycle import SpecState
 from orchestrator.records import RunRecord
 from orchestrator.store.base import About, LateTest
+from orchestrator.store.operating import Measures, Standing, Unmeasured
 from orchestrator.store.postgres import schema
 from orchestrator.store.postgres.address import Address
 from orchestrator.store.postgres.engine import PostgresEngine
@@ -97,12 +98,14 @@ class PostgresStore(SqlUpkeep):
         organization: str = "",
         tenure: float = TENURE,
         busy: Busy = nullcontext,
+        measures: Measures | None = None,
     ) -> None:
         async def pause(seconds: float) -> None:
             with busy():
                 await anyio.sleep(seconds)
 
-        super().__init__(engine, reads, writes=writes, pause=pause)
+        away = (measures or Unmeasured()).away
+        super().__init__(engine, reads, writes=writes, pause=pause, away=away)
         self.organization = organization
         self._tenure = tenure
 
@@ -116,8 +119,9 @@ class PostgresStore(SqlUpkeep):
         tenure: float | None = None,
         virtual: bool = False,
         busy: Busy = nullcontext,
+        measures: Measures | None = None,
     ) -> Self:
-        """Open the store; whoever owns its tables makes the parts for the next days.
+        """Open the store; whoever may makes the parts for the next days where few are left.
 
         Raises ``StoreProblem`` where there is none, or one that this version cannot use.
         """
@@ -129,7 +133,7 @@ class PostgresStore(SqlUpkeep):
             with engine.reading() as db:
                 engine.knows(version_of(db.raw.info.server_version))
                 schema.check(db, where.place)
-                if schema.days_ahead(db) < schema.FEW_DAYS and schema.is_owner(db):
+                if schema.days_ahead(db) < schema.FEW_DAYS and schema.may_make_room(db):
                     schema.maintain(db)
 
         try:
@@ -137,7 +141,15 @@ class PostgresStore(SqlUpkeep):
         except BaseException:
             engine.close()
             raise
-        return cls(engine, reads, writes, organization=organization, tenure=tenure or TENURE, busy=busy)
+        return cls(
+            engine,
+            reads,
+            writes,
+            organization=organization,
+            tenure=tenure or TENURE,
+            busy=busy,
+            measures=measures,
+        )
 
     async def write(self, work: Callable[[Db], T]) -> T:
         """Carry out other writes of this folder, with those of the journal."""
@@ -249,6 +261,27 @@ class PostgresStore(SqlUpkeep):
         """What this store is, and what of it should be put right."""
         told = await self._read(schema.cautions)
         return About(self._engine.place, self._engine.kind, "; ".join(told) or None)
+
+    async def standing(self) -> Standing:
+        """How this store stands; see :class:`orchestrator.store.operating.Keeper`."""
+
+        def work() -> Standing:
+            with self._engine.reading() as db:
+                schema.check(db, self._engine.place)
+                late = db.execute("SELECT count(*) FROM late WHERE NOT adopted").fetchone()[0]
+                return Standing(schema.days_ahead(db), int(late))
+
+        return await self._offload(work)  # it is not waited for: that it is away is an answer
+
+    async def make_room(self) -> list[str]:
+        """Make room for the days to come, where there is not enough."""
+
+        def work() -> list[str]:
+            # Not among the writes of runs: it may wait for a migration that takes its time.
+            with self._engine.reading() as db:
+                return schema.maintain(db) if schema.days_ahead(db) < schema.DAYS_AHEAD else []
+
+        return await self._offload(work)
 
     # -- space ------------------------------------------------------------------------------------------
 

@@ -23,9 +23,14 @@ from orchestrator.store.sql.engine import Db, Engine, Pause
 
 T = TypeVar("T")
 Work = Callable[[Db], T]
+Away = Callable[[float], None]
 
 # Between two attempts to take the lock: the first and the longest (seconds). A commit takes milliseconds.
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.1
+
+
+def unheard(_seconds: float) -> None:
+    """Nobody counts."""
 
 
 class _Write:
@@ -52,7 +57,8 @@ class _Write:
 class GroupCommit:
     """Carries out writes in transactions, in the order in which they came.
 
-    ``pause`` waits for so many seconds of the event loop between two attempts.
+    ``pause`` waits for so many seconds of the event loop between two attempts; ``away`` hears of each attempt
+    that did not succeed how long it kept everybody waiting, with the pause after it.
     """
 
     def __init__(
@@ -60,10 +66,12 @@ class GroupCommit:
         engine: Engine,
         offload: Callable[[Callable[[], None]], Awaitable[None]],
         pause: Pause = anyio.sleep,
+        away: Away = unheard,
     ) -> None:
         self._engine = engine
         self._offload = offload
         self._pause = pause
+        self._away = away
         self._waiting: list[_Write] = []
         self._turn = anyio.Lock(fast_acquire=True)
         # Between the event loop, where callers leave, and the thread, where writes are taken.
@@ -92,12 +100,14 @@ class GroupCommit:
     async def _until_done(self, mine: _Write) -> None:
         pause = FIRST_PAUSE
         while not mine.done:
+            began = anyio.current_time()
             await self._together()
             if mine.done:
                 return
             self._give_up()
             await self._pause(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+            self._away(anyio.current_time() - began)
 
     async def _together(self) -> None:
         """One attempt at everything that waits; where the store is locked, it waits on."""

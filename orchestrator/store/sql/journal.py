@@ -17,7 +17,7 @@ from orchestrator.store.facts import dump_facts
 from orchestrator.store.sql import pinned, rows
 from orchestrator.store.sql.archive import SqlArchive, no_run, no_spec
 from orchestrator.store.sql.engine import Db, Engine, Offload, marks
-from orchestrator.store.sql.group import GroupCommit, Pause
+from orchestrator.store.sql.group import Away, GroupCommit, Pause, unheard
 from orchestrator.store.sql.outbox import KeepsNotices
 
 T = TypeVar("T")
@@ -86,12 +86,18 @@ class SqlJournal(SqlArchive, KeepsNotices):
     """Implements :class:`orchestrator.store.base.Store`; what the methods promise is said there."""
 
     def __init__(
-        self, engine: Engine, offload: Offload, *, writes: Offload | None = None, pause: Pause = anyio.sleep
+        self,
+        engine: Engine,
+        offload: Offload,
+        *,
+        writes: Offload | None = None,
+        pause: Pause = anyio.sleep,
+        away: Away = unheard,
     ) -> None:
         """``writes`` carries out what writes, where that is not what reads; ``pause`` waits for so many
-        seconds."""
+        seconds; ``away`` hears for how long writes waited."""
         super().__init__(engine, offload, pause)
-        self._group = GroupCommit(engine, writes or offload, pause)
+        self._group = GroupCommit(engine, writes or offload, pause, away)
         self._numbers: dict[tuple[int, str], int] = {}
 
     @property
