@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from orchestrator import jsontext
+from orchestrator.actions.session import Session
 from orchestrator.budget.holders import Holders
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import BudgetView
@@ -56,6 +57,13 @@ async def budgets(opened: Opened, organizations: Sequence[str], now: float) -> t
                     )
                 )
     return tuple(found)
+
+
+def left(session: Session) -> dict[str, int]:
+    """What may still be sent in this window, of the limits that are known, as the session sees it now."""
+    view = session.doors.ledger.view(session.doors.clock.now())
+    named = {"organization": view.organization, "instant_test": view.instant_test}
+    return {name: budget.free for name, budget in named.items() if budget.known}
 
 
 async def _last_seen(opened: Opened, origin: str, account: str | None) -> RunRecord | None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from orchestrator.budget.permits import LedgerView
 from orchestrator.errors import MissingExtra, OrchestratorError
 from orchestrator.events import Created, Event, Limited, Lost, Rerun
 from orchestrator.events.limits import BudgetReset
@@ -80,7 +79,7 @@ class Metrics:
         self._budgets = gauge(
             "budget_remaining", "Requests that may still be sent in this window.", ("organization", "limit")
         )
-        self._views: dict[str, list[Callable[[], LedgerView]]] = {}
+        self._budgets_of: dict[str, list[Callable[[], Mapping[str, int]]]] = {}
 
     def text(self) -> tuple[bytes, str]:
         """All of it as it stands, and the type of its content."""
@@ -108,26 +107,25 @@ class Metrics:
         self._late.set(standing.late_ids)
 
     @contextmanager
-    def budgets_of(self, organization: str, view: Callable[[], LedgerView]) -> Iterator[None]:
-        """While the block runs an organization's budgets are told as they are seen so."""
-        views = self._views.setdefault(organization, [])
-        views.append(view)
+    def budgets_of(self, organization: str, left: Callable[[], Mapping[str, int]]) -> Iterator[None]:
+        """While the block runs it is told what is ``left`` of an organization's limits, by their names."""
+        mine = self._budgets_of.setdefault(organization, [])
+        mine.append(left)
         try:
             yield
         finally:
-            views.remove(view)
-            if not views:
-                del self._views[organization]
+            mine.remove(left)
+            if not mine:
+                del self._budgets_of[organization]
 
     def _look_at_budgets(self) -> None:
         """Of several runs the least: what one sees may be older than what another one does."""
         self._budgets.clear()
-        for organization, views in [*self._views.items()][:MOST_NAMED]:
-            seen = [view() for view in views]
-            for limit in ("organization", "instant_test"):
-                free = [budget.free for budget in (getattr(one, limit) for one in seen) if budget.known]
-                if free:
-                    self._budgets.labels(organization, limit).set(min(free))
+        for organization, asked in [*self._budgets_of.items()][:MOST_NAMED]:
+            seen = [left() for left in asked]
+            for limit in {limit for one in seen for limit in one}:
+                least = min(one[limit] for one in seen if limit in one)
+                self._budgets.labels(organization, limit).set(least)
 
     def here(self, runs: int, free: int) -> None:
         """How this worker stands."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from random import Random
+from types import SimpleNamespace
+from typing import Any
 
 import anyio
 import pytest
 from prometheus_client import CollectorRegistry
 
+from orchestrator.actions.budgets import left
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.readings import LimitReading, Limits
 from orchestrator.clock import LoopClock
@@ -113,8 +116,9 @@ def test_organizations_have_a_line_each_up_to_a_bound() -> None:
 
 def test_budgets_are_told_as_they_stand_when_asked_and_no_longer_than_a_run_goes_on() -> None:
     registry, ledger = Registry(), LocalLedger(rng=Random(0))
-    metrics = Metrics(registry)
-    with metrics.budgets_of("acme", lambda: ledger.view(2.0)):
+    metrics, clock = Metrics(registry), SimpleNamespace(now=lambda: 2.0)
+    session: Any = SimpleNamespace(doors=SimpleNamespace(ledger=ledger, clock=clock))
+    with metrics.budgets_of("acme", lambda: left(session)), metrics.budgets_of("acme", dict):
         metrics.text()
         assert registry.of("budget_remaining", organization="acme", limit="organization") is None
         permit = ledger.try_reserve(1.0, instant=False)

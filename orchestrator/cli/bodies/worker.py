@@ -11,6 +11,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from orchestrator import app
+from orchestrator.actions.budgets import left
 from orchestrator.actions.carrying import Carrying
 from orchestrator.actions.queueing import keeper_of, queue_of, scheduled_run, schedules_of
 from orchestrator.actions.run import as_begun
@@ -175,8 +176,7 @@ class _Worker:
             listeners=listeners,
             opened=self._opened.of(taken.organization),
         ) as session:
-            ledger = session.doors.ledger
-            with self._metrics.budgets_of(taken.organization, lambda: ledger.view(self._clock.now())):
+            with self._metrics.budgets_of(taken.organization, lambda: left(session)):
                 yield session
 
 
