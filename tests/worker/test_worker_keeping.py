@@ -126,8 +126,8 @@ def test_budgets_are_told_as_they_stand_when_asked_and_no_longer_than_a_run_goes
         reading = LimitReading(240, 200, 60)
         ledger.settle(permit, Limits(reading, None, None, None), 1.5, status=200)
         metrics.text()
-        left = registry.of("budget_remaining", organization="acme", limit="organization")
-        assert left == ledger.view(2.0).organization.free
+        told = registry.of("budget_remaining", organization="acme", limit="organization")
+        assert told == ledger.view(2.0).organization.free
     metrics.text()
     assert registry.of("budget_remaining", organization="acme", limit="organization") is None
 
