@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from orchestrator.actions.deliver import Notifier
-from orchestrator.actions.organizations import settled
+from orchestrator.actions.organizations import FindToken, settled
 from orchestrator.actions.session import Session
 from orchestrator.addresses import AddressBook
 from orchestrator.budget.ledger import LocalLedger
@@ -23,7 +23,7 @@ from orchestrator.credentials import Credentials, mask_of
 from orchestrator.errors import UsageProblem
 from orchestrator.events import Listener
 from orchestrator.listeners.telling import Telling
-from orchestrator.organizations import admit
+from orchestrator.organizations import admit, at_home
 from orchestrator.runner.doors import Doors, Pacing
 from orchestrator.runner.pacer import Gaps
 from orchestrator.runner.wire import Wire
@@ -46,7 +46,7 @@ REQUEST_TOTAL = Timeouts().total
 @asynccontextmanager
 async def connect(
     settings: Settings,
-    credentials: Credentials,
+    credentials: Credentials | FindToken,
     *,
     reserve: float,
     listeners: Sequence[Listener] = (),
@@ -54,6 +54,8 @@ async def connect(
     opened: Opened | None = None,
 ) -> AsyncIterator[Session]:
     """A session with the real API, or with a simulator that runs elsewhere.
+
+    An organization of the store is talked to at its own origin, unless ``settings`` name one.
 
     ``opened``: a store that several sessions of this process share, and that its opener closes.
     """
@@ -66,7 +68,10 @@ async def connect(
                 open_store(settings.store, organization=settings.organization)
             )
         if (organization := await settled(opened, settings.organization)) is not None:
+            settings = at_home(organization, settings)
             admit(organization, settings)
+        if not isinstance(credentials, Credentials):
+            credentials = credentials(organization)
         transport = await stack.enter_async_context(
             HttpTransport(
                 settings.origin,

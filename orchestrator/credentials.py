@@ -185,6 +185,31 @@ def find_credentials(environ: Mapping[str, str], token_file: str | None, stdin: 
     return Credentials(token, email, None if file is None else caution(file))
 
 
+def find_own_or_referenced(reference: str | None, environ: Mapping[str, str]) -> Credentials:
+    """The token of an organization for a command that was given none: that which its ``reference`` means,
+    else that of the environment.
+
+    Raises :class:`UsageProblem` where there is neither, and where they are two: one of them would be charged
+    for what the other one was meant for.
+    """
+    if reference is None:
+        return find_credentials(environ, token_file=None, stdin=None)
+    try:
+        own = find_credentials(environ, token_file=None, stdin=None)
+    except _NoToken:
+        return find_referenced(reference, environ)
+    try:
+        referenced = find_referenced(reference, environ)
+    except UsageProblem:
+        return own
+    if own.token != referenced.token:
+        raise UsageProblem(
+            f"the token of the environment is not the one of the organization ({reference})",
+            hint="unset TE_TOKEN and TE_TOKEN_FILE, or say with --token-file which is meant",
+        )
+    return own
+
+
 def find_referenced(reference: str, environ: Mapping[str, str]) -> Credentials:
     """The token that a reference of an organization means on this host.
 
@@ -230,11 +255,15 @@ def _token(
     raise _missing(environ, provided if directory else None)
 
 
-def _missing(environ: Mapping[str, str], provided: Path | None) -> UsageProblem:
+class _NoToken(UsageProblem):
+    """No place has a token."""
+
+
+def _missing(environ: Mapping[str, str], provided: Path | None) -> _NoToken:
     looked = ["--token-file", *([str(provided)] if provided else []), "TE_TOKEN_FILE", "TE_TOKEN"]
     other = next((name for name in _OTHER_NAMES if environ.get(name)), None)
     hint = f"{other} is set, but the name is TE_TOKEN; {_WAYS}" if other else _WAYS
-    return UsageProblem(f"no API token: looked at {', '.join(looked)}", hint=hint)
+    return _NoToken(f"no API token: looked at {', '.join(looked)}", hint=hint)
 
 
 def _read_stdin(stdin: TextIO) -> str:

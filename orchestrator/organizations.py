@@ -6,10 +6,10 @@ Never a token: only where each host finds it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.errors import UsageProblem
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, is_vendors
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 _REFERENCE = re.compile(r"(?:env:TE_TOKEN(?:_[A-Z0-9_]+)?|(?:file|credential):[A-Za-z0-9_.-]{1,100})\Z")
@@ -83,14 +83,35 @@ def check_reference(reference: str) -> str:
     return reference
 
 
+def at_home(organization: Organization, settings: Settings) -> Settings:
+    """The settings at the organization's own origin, unless somebody named one."""
+    return settings if settings.origin_named else replace(settings, origin=organization.origin)
+
+
 def admit(organization: Organization, settings: Settings) -> None:
-    """Raise ``UsageProblem`` if these settings are not to be used for this organization."""
+    """Raise ``UsageProblem`` if no session with these settings is to be opened for this organization now."""
     if organization.paused:
         why = f": {organization.paused_reason}" if organization.paused_reason else ""
         raise UsageProblem(
             f"organization {organization.name} is paused{why}",
             hint=f"orchestrator organizations resume {organization.name}",
         )
+    fits(organization, settings)
+    if not may_hear_a_token(settings):
+        raise UsageProblem(
+            f"organization {organization.name} is at {settings.origin}, which nobody named on this host",
+            hint="a token goes only where its host says: name it with --base-url (of a worker: --origin)",
+        )
+
+
+def may_hear_a_token(settings: Settings) -> bool:
+    """Whether a token may be sent to the origin. Who may write organizations must not be able to have the
+    tokens of other hosts sent anywhere: an origin that only the store names has to be the vendor's."""
+    return settings.origin_named or settings.origin in settings.origins or is_vendors(settings.origin)
+
+
+def fits(organization: Organization, settings: Settings) -> None:
+    """Raise ``UsageProblem`` if a run with these settings is none of this organization."""
     if settings.origin != organization.origin:
         raise UsageProblem(
             f"organization {organization.name} is at {organization.origin}, not at {settings.origin}",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from orchestrator.errors import UsageProblem
 
-# The vendor's production API, without a version.
+# The vendor's production API, without a version, and where all of its APIs are.
 PRODUCTION = "https://api.thousandeyes.com"
+_VENDOR = "thousandeyes.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,9 @@ class Settings:
 
     ``store`` is a URL (see :mod:`orchestrator.store.opening`). ``organization`` tells apart the budgets of
     several organizations at one origin; without it, runs at the same origin share theirs.
+
+    ``origin_named``: somebody asked for this origin, so no other will do. Else ``origins`` are those that
+    this host may send a token to.
     """
 
     origin: str
@@ -26,11 +31,20 @@ class Settings:
     allow_http: bool = False
     ca_file: str | None = None
     urgent: bool = False
+    origin_named: bool = True
+    origins: tuple[str, ...] = ()
 
 
-def pick_origin(flag: str | None, environ: Mapping[str, str]) -> str:
+def named_origin(flag: str | None, environ: Mapping[str, str]) -> str | None:
     """The origin as it was given. ``TE_API_ENDPOINT`` is the Terraform provider's name for it."""
-    return flag or environ.get("TE_BASE_URL") or environ.get("TE_API_ENDPOINT") or PRODUCTION
+    return flag or environ.get("TE_BASE_URL") or environ.get("TE_API_ENDPOINT") or None
+
+
+def is_vendors(origin: str) -> bool:
+    """Whether a normal origin is the vendor's own, in whatever region: nobody else can answer there."""
+    parts = urlsplit(origin)
+    host = parts.hostname or ""
+    return parts.scheme == "https" and (host == _VENDOR or host.endswith(f".{_VENDOR}"))
 
 
 def pick_account(flag: str | None, environ: Mapping[str, str], plan: str | None = None) -> str | None:

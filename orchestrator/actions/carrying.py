@@ -27,6 +27,7 @@ from orchestrator.queueing.slots import Overlap
 from orchestrator.queueing.values import Taken
 from orchestrator.records import FINISHED, RunRecord, RunState
 from orchestrator.runner.journal import durably
+from orchestrator.settings import pick_account
 from orchestrator.store.base import WholeStore
 from orchestrator.verdict.counts import end_state
 
@@ -71,6 +72,8 @@ class Carrying:
 
         try:
             plan = parse_bundle(record.plan_text, environ=self.environ)
+            if not taken.begun:
+                record = replace(record, account=pick_account(record.account, {}, plan.account_group))
             async with AsyncExitStack() as stack:
                 try:
                     connecting = self.connect(record, taken, plan.budget.reserve)

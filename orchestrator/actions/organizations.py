@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
+from orchestrator.credentials import (
+    Credentials,
+    find_credentials,
+    find_own_or_referenced,
+    find_referenced,
+    mask_of,
+)
 from orchestrator.errors import UsageProblem
 from orchestrator.near import near
 from orchestrator.organizations import Organization, check_name, check_reference
-from orchestrator.store.opening import Opened
+from orchestrator.settings import Settings
+from orchestrator.store.opening import Opened, is_server
 from orchestrator.thousandeyes.origin import parse_origin
 
 if TYPE_CHECKING:
     from orchestrator.store.organizations import Organizations
+
+# Finds the token of an organization of the store, or of one that is not written down (``None``).
+FindToken = Callable[[Organization | None], Credentials]
 
 
 class Changes(TypedDict, total=False):
@@ -98,6 +110,30 @@ async def settled(opened: Opened, name: str) -> Organization | None:
     if found is None and (others := await opened.organizations.listed()):
         raise unknown(name, [one.name for one in others])
     return found
+
+
+def finder(settings: Settings, environ: Mapping[str, str]) -> Credentials | FindToken:
+    """The token of the environment; in a store of several organizations, who finds that of one.
+
+    Raises ``UsageProblem`` as :func:`orchestrator.credentials.find_credentials`.
+    """
+    if not settings.organization or not is_server(settings.store):
+        return find_credentials(environ, token_file=None, stdin=None)
+
+    def find(organization: Organization | None) -> Credentials:
+        return find_own_or_referenced(None if organization is None else organization.token, environ)
+
+    return find
+
+
+def mask_of_organization(organization: Organization, environ: Mapping[str, str]) -> Callable[[str], str]:
+    """Takes the organization's token out of a text, where this host has it."""
+    if organization.token is None:
+        return str
+    try:
+        return mask_of(find_referenced(organization.token, environ))
+    except UsageProblem:
+        return str
 
 
 async def whose(opened: Opened, run: str) -> str | None:

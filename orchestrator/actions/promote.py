@@ -112,7 +112,7 @@ async def create(
 
     Durable before it is sent, so that an order whose answer was lost is not sent twice unless ``again`` says
     so; one order of a run at a time, for the next one is ``waiting``. Each test is ``told`` when it is there.
-    The session is one of the run's own world (``run.as_begun``). Raises ``UsageProblem`` for such an order,
+    The session is one of the run's own world (``begun.as_begun``). Raises ``UsageProblem`` for such an order,
     ``Unanswered`` for one whose answer is lost now or that is not taken, ``Refused`` and ``StoreProblem``.
     """
     run, opened = promotion.run, session.opened

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from orchestrator.actions.finding import no_run_of
+from orchestrator.actions.organizations import whose
 from orchestrator.clock import Clock
 from orchestrator.errors import UsageProblem
 from orchestrator.holdings import Holdings, RunOutline, Size
@@ -61,11 +62,11 @@ def choose(
     *,
     now: float,
     must_stay: Mapping[str, str],
-    going_on: Iterable[str] = (),
+    going_on: Collection[str] = (),
 ) -> Choice:
-    """What the rule takes of all ``runs`` of a store, newest first. ``going_on`` are plans of which a run is
-    alive."""
-    alive, good = set(going_on), _last_good(runs)
+    """What the rule takes of all ``runs`` of a store, newest first. ``going_on`` are the ids of those
+    of whose plan one is alive."""
+    good = _last_good(runs)
     of_plan: Counter[tuple[str, bool]] = Counter()
     why: dict[str, str] = {}
     about = [one for one in runs if _is_about(rule, one)]
@@ -74,7 +75,7 @@ def choose(
         reason = must_stay.get(run.id)
         if reason is None and run.state not in FINISHED:
             reason = UNFINISHED
-        elif reason is None and run.plan in alive and run.state is not RunState.COMPLETE:
+        elif reason is None and run.id in going_on and run.state is not RunState.COMPLETE:
             reason = GOING_ON  # it may be this one, resumed
         elif reason is None and rule.keep is not None and of_plan[run.plan, run.simulated] <= rule.keep:
             reason = NEWEST
@@ -117,8 +118,9 @@ async def candidates(opened: Opened, rule: Rule, *, now: float) -> Choice:
     runs = await opened.store.outlines()
     if rule.plan is not None and all(run.plan != rule.plan for run in runs):
         raise UsageProblem(await no_run_of(opened.store, rule.plan), hint="`orchestrator runs` lists them")
-    plans = {run.plan for run in runs if run.state is not RunState.COMPLETE and _is_about(rule, run)}
-    going_on = [plan for plan in plans if await opened.lease.is_held(plan)]
+    going_on = await _going_on(
+        opened, [run for run in runs if run.state is not RunState.COMPLETE and _is_about(rule, run)]
+    )
     must_stay = await opened.store.must_stay()
     return choose(runs, rule, now=now, must_stay=must_stay, going_on=going_on)
 
@@ -189,8 +191,21 @@ async def _given_back(opened: Opened, clock: Clock) -> Size:
 
 
 async def _anybody_runs(opened: Opened) -> bool:
-    plans = {run.plan for run in await opened.store.outlines() if run.state is RunState.RUNNING}
-    return any([await opened.lease.is_held(plan) for plan in plans])
+    running = [run for run in await opened.store.outlines() if run.state is RunState.RUNNING]
+    return bool(await _going_on(opened, running))
+
+
+async def _going_on(opened: Opened, runs: Iterable[RunOutline]) -> set[str]:
+    """Those of the runs whose plan is held, as a plan of the run's own organization."""
+    found: set[str] = set()
+    held: dict[tuple[str, str], bool] = {}
+    for run in runs:
+        owner = await whose(opened, run.id) or ""
+        if (owner, run.plan) not in held:
+            held[owner, run.plan] = await opened.of(owner).lease.is_held(run.plan)
+        if held[owner, run.plan]:
+            found.add(run.id)
+    return found
 
 
 async def _step_by_step(step: Callable[[], Awaitable[bool]], clock: Clock) -> None:

@@ -6,10 +6,13 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
+from orchestrator.actions.organizations import mask_of_organization, settled
 from orchestrator.actions.prepare import refuse_the_token
 from orchestrator.clock import Clock
 from orchestrator.errors import Exit, UsageProblem
+from orchestrator.organizations import at_home, fits
 from orchestrator.plan.load import load_plan, outline
 from orchestrator.plan.model import Plan
 from orchestrator.queueing.slots import coming
@@ -73,16 +76,29 @@ def queued_run(name: str, bundle: str, settings: Settings, now: float, *, urgent
 
 
 async def submit(
-    opened: Opened, plan: Plan, settings: Settings, place: Place, *, mask: Mask = str
+    opened: Opened,
+    plan: Plan,
+    settings: Settings,
+    place: Place,
+    *,
+    mask: Mask = str,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> RunRecord:
     """Put a run of the plan into the queue; its record. Durable when it returns.
 
-    Raises ``UsageProblem`` for a store without a queue, a place without an organization, a plan that holds
-    the token, and a time that lies before now; ``StoreProblem``.
+    It runs where its organization is, unless ``settings`` name an origin. Raises ``UsageProblem`` for a store
+    without a queue, a place without an organization or with one that is not in the store, one that is
+    elsewhere, a plan that holds the token (also that of the organization, where ``environ`` has it), and a
+    time that lies before now; ``StoreProblem``.
     """
     queue = queue_of(opened)
     if not place.organization:
         raise UsageProblem("whose run it is must be named", hint="give --organization NAME")
+    if (organization := await settled(opened, place.organization)) is not None:
+        # One that is paused may queue what is to run when it goes on.
+        settings = at_home(organization, settings)
+        fits(organization, settings)
+        refuse_the_token(mask_of_organization(organization, environ), plan.bundle())
     refuse_the_token(mask, plan.bundle())
     now = await queue.now()
     if place.expires is not None and place.expires <= now:
@@ -207,7 +223,8 @@ async def apply(
 ) -> list[tuple[Schedule, str]]:
     """Read a file of schedules and write them; each with ``new``, ``changed`` or ``same``.
 
-    Raises ``PlanInvalid`` with every problem of the file and its plans, and then nothing is written.
+    Raises ``PlanInvalid`` with every problem of the file and its plans, ``UsageProblem`` for an organization
+    that is not in the store, and then nothing is written.
     """
     schedules = schedules_of(opened)
     found = load_timetable(
@@ -216,6 +233,7 @@ async def apply(
         now=await queue_of(opened).now(),
     )
     for one in found:
+        await settled(opened, one.organization)
         refuse_the_token(mask, one.bundle)
     return list(zip(found, await schedules.apply(found), strict=True))
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from orchestrator.actions.begun import of_run
 from orchestrator.clock import Clock
 from orchestrator.errors import UsageProblem
 from orchestrator.events import Adopted
@@ -85,6 +86,7 @@ async def reconcile(
     adopt: Sequence[tuple[str, str]] = (),
     give_up: Sequence[str] = (),
     again: Sequence[str] = (),
+    organization: str = "",
     decided: Callable[[Decided], None] = lambda _: None,
 ) -> LostCreations:
     """Adopt tests (pairs of a spec's key, or the beginning of one, and a test id), give up others, put
@@ -92,9 +94,11 @@ async def reconcile(
 
     Returns what is still lost. ``decided`` hears each decision when it is stored. Nothing is changed if any
     of it is wrong: raises ``UsageProblem`` for a name that fits no lost creation or more than one, a spec
-    that is named twice, a test that answers another creation; ``PlanBusy`` while the run goes on.
+    that is named twice, a test that answers another creation, a run of another ``organization`` than the one
+    that was named; ``PlanBusy`` while the run goes on.
     """
     run = await opened.store.run(name)
+    opened = await of_run(opened, run, organization)
     if (adopt or again) and run.simulated:
         raise UsageProblem(
             f"run {run.id} was simulated, and its world has ended with it",

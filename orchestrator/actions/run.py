@@ -31,7 +31,6 @@ from orchestrator.plan.model import Plan
 from orchestrator.records import UNKNOWN_POLICIES, RunRecord, RunState
 from orchestrator.runner.conductor import Conductor, Outcome
 from orchestrator.runner.journal import durably
-from orchestrator.settings import Settings
 from orchestrator.store.base import Store
 
 # After the first stop: how long what is paid for is still collected (seconds).
@@ -140,7 +139,7 @@ async def resume(
     attend: Attend = unattended,
     claimed: bool = False,
 ) -> Outcome:
-    """Go on where a run stopped; ``session`` has the settings that :func:`as_begun` gives.
+    """Go on where a run stopped; ``session`` has the settings that :mod:`orchestrator.actions.begun` gives.
 
     ``unknown`` is what to do with lost creations; ``claimed``: the caller has claimed the run, and renews
     that. Raises ``UsageProblem`` for another ``unknown`` than one of ``UNKNOWN_POLICIES`` and for a run that
@@ -210,47 +209,6 @@ async def left_behind(session: Session, parent: RunRecord, *, failed: bool) -> s
 
 def _tests(count: int) -> str:
     return "1 test was" if count == 1 else f"{count} tests were"
-
-
-def as_begun(
-    run: RunRecord,
-    settings: Settings,
-    *,
-    again: bool = False,
-    account: str | None = None,
-    whose: str | None = None,
-) -> Settings:
-    """The settings to resume a run with, or to run its tests ``again``: those that it was begun with.
-
-    ``whose`` is the organization that the store keeps it under, if it keeps that. Raises ``UsageProblem`` for
-    a run of another origin, account group (``account``) or organization than the one that was named, and for
-    one whose world has ended.
-    """
-    if run.simulated:
-        raise UsageProblem(
-            f"run {run.id} was simulated, and its world has ended with it",
-            hint="serve a world that lasts with `orchestrator simulator`, and name it with --base-url",
-        )
-    if run.origin != settings.origin:
-        raise UsageProblem(
-            f"run {run.id} belongs to {run.origin}, not to {settings.origin}",
-            hint=f"give --base-url {run.origin}",
-        )
-    if account is not None and account != run.account:
-        where = f"in account group {run.account}" if run.account else "without an account group"
-        raise UsageProblem(
-            f"run {run.id} was begun {where}, and its tests are there, not in {account}",
-            hint="leave --aid out: a run goes on where it was begun",
-        )
-    organization = settings.organization if whose is None else whose
-    if settings.organization not in ("", organization):
-        kept = f"one of organization {whose}" if whose else "of no organization"
-        raise UsageProblem(
-            f"run {run.id} is {kept}, not of {settings.organization}",
-            hint="leave --organization out: a run goes on as the organization that it was begun for",
-        )
-    urgent = settings.urgent or (run.settings.urgent and not again)
-    return replace(settings, account=run.account, organization=organization, urgent=urgent)
 
 
 async def conduct(
@@ -429,7 +387,6 @@ __all__ = [
     "Outcome",
     "Waiting",
     "Wishes",
-    "as_begun",
     "begin",
     "conduct",
     "held",

@@ -11,7 +11,7 @@ from orchestrator.model import Agent, Api
 from orchestrator.runner.ask import ask
 from orchestrator.runner.doors import Doors, Pacing
 from orchestrator.runner.naming import run_id
-from orchestrator.settings import Settings, pick_account, pick_origin
+from orchestrator.settings import PRODUCTION, Settings, named_origin, pick_account
 from orchestrator.store.opening import Opened, pick_store
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.origin import parse_origin
@@ -109,6 +109,11 @@ def _labels_by_agent(pages: Sequence[Mapping[str, frozenset[str]]]) -> dict[str,
     return {agent_id: tuple(names) for agent_id, names in labels.items()}
 
 
+def further_origin(text: str) -> str:
+    """An origin that was named beside the first one. Raises ``UsageProblem``."""
+    return parse_origin(text)
+
+
 def resolve(
     environ: Mapping[str, str],
     *,
@@ -126,12 +131,16 @@ def resolve(
     Raises :class:`orchestrator.errors.UsageProblem` for an origin, an account group or a store that cannot
     be one.
     """
+    named = named_origin(base_url, environ)
+    origin = parse_origin(named or PRODUCTION)
     return Settings(
-        origin=parse_origin(pick_origin(base_url, environ)),
+        origin=origin,
         store=pick_store(store, environ),
         account=pick_account(account, environ, plan_account),
         organization=organization,
         allow_http=allow_http,
         ca_file=ca_file or environ.get("TE_CA_FILE", "").strip() or None,
         urgent=urgent,
+        origin_named=named is not None,
+        origins=(origin,),
     )

@@ -23,6 +23,12 @@ from orchestrator.cli.runnames import run_argument
 @click.option(
     "--again", "again", multiple=True, metavar="SPEC", help="`resume` is to create SPEC again: may pay twice."
 )
+@click.option(
+    "--organization",
+    default="",
+    metavar="NAME",
+    help="Refuse a RUN of another organization.",
+)
 @json_option
 @store_option
 def reconcile(
@@ -30,6 +36,7 @@ def reconcile(
     adopted: tuple[str, ...],
     given_up: tuple[str, ...],
     again: tuple[str, ...],
+    organization: str,
     as_json: bool,
     store: str | None,
 ) -> None:
@@ -40,4 +47,4 @@ def reconcile(
     """
     from orchestrator.cli.bodies import reconcile as body  # noqa: PLC0415 - start-up stays light
 
-    body.reconcile(run, adopted, given_up, again, as_json=as_json, store=store)
+    body.reconcile(run, adopted, given_up, again, organization=organization, as_json=as_json, store=store)

@@ -23,6 +23,7 @@ class Serving:
     health: bool
     token_file: str | None
     base_url: str | None
+    origins: tuple[str, ...]
     aid: str | None
     allow_http: bool
     ca_file: str | None
@@ -73,6 +74,13 @@ def serving_options(command: Command) -> Command:
             "--token-file", metavar="FILE", help="The token of organizations that name none themselves."
         ),
         click.option("--base-url", metavar="URL", help="Their origin [env: TE_BASE_URL]."),
+        click.option(
+            "--origin",
+            "origins",
+            multiple=True,
+            metavar="URL",
+            help="Where organizations of the store may be too, besides the vendor's (repeatable).",
+        ),
         click.option("--aid", metavar="ID", help="Their account group [env: TE_AID]."),
         click.option("--allow-http", is_flag=True, help="Accept plain http:// beyond loopback."),
         click.option("--ca-file", metavar="FILE", help="Certificates (PEM) to trust too. [TE_CA_FILE]"),

@@ -44,15 +44,23 @@ async def reconcile(
     adopt: Mapping[str, str] | None = None,
     give_up: Sequence[str] = (),
     again: Sequence[str] = (),
+    organization: str = "",
     store: Place = None,
 ) -> LostCreations:
     """Adopt lost creations whose tests were found (test ids by spec), give up others; returns what is left.
 
     A :func:`resume` creates those of ``again`` once more: may pay twice. Raises ``UsageProblem`` if any of it
-    is wrong, and then nothing is changed; ``PlanBusy`` while the run goes on, ``StoreProblem``.
+    is wrong, also for a run of another ``organization`` than was named, and then nothing is changed;
+    ``PlanBusy`` while the run goes on, ``StoreProblem``.
     """
     pairs = tuple((adopt or {}).items())
     async with stored(store) as opened:
         return await reconciling.reconcile(
-            opened, run, LoopClock(), adopt=pairs, give_up=give_up, again=again
+            opened,
+            run,
+            LoopClock(),
+            adopt=pairs,
+            give_up=give_up,
+            again=again,
+            organization=organization,
         )

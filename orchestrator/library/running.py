@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from orchestrator.actions import reading
 from orchestrator.actions import run as running
+from orchestrator.actions.begun import settings_as_begun
 from orchestrator.actions.deliver import Delivery
-from orchestrator.actions.organizations import whose
 from orchestrator.actions.run import Outcome, Waiting, Wishes
 from orchestrator.actions.session import Session
 from orchestrator.actions.telling import NO_RUN, Teller
@@ -149,8 +149,7 @@ async def _begun(
 ) -> tuple[RunRecord, Settings]:
     async with stored(settings.store) as opened:
         record = await reading.named(opened.store, run, plan)
-        owner = await whose(opened, record.id)
-    return record, running.as_begun(record, settings, again=again, whose=owner)
+        return record, await settings_as_begun(opened, record, settings, again=again)
 
 
 async def _finished(outcome: Outcome, session: Session, teller: Teller) -> FinishedRun:

@@ -11,13 +11,13 @@ from orchestrator.clock import Clock
 from orchestrator.errors import Exit, OrchestratorError
 from orchestrator.queueing.values import Here
 from orchestrator.store.operating import Keeper
-from orchestrator.store.queue import MakeRun, Queue, Schedules
+from orchestrator.store.queue import Queue, Schedules
 from orchestrator.worker.desk import Carry, Leases
 from orchestrator.worker.engine import Engine
 from orchestrator.worker.health import Health
 from orchestrator.worker.metrics import Metrics
 from orchestrator.worker.pool import Pool
-from orchestrator.worker.tasks import SWEEP, Tasks
+from orchestrator.worker.tasks import SWEEP, Maker, Tasks
 from orchestrator.worker.told import Told
 
 # How often a worker shows itself, and tells its metrics how the queue stands (seconds).
@@ -57,7 +57,7 @@ async def serve(
     shared: Shared,
     engine: Engine,
     carry: Carry,
-    make: MakeRun,
+    maker: Maker,
     clock: Clock,
     stops: AsyncIterable[Exit],
     *,
@@ -79,7 +79,7 @@ async def serve(
             tenure=shared.tenure,
             told=told,
         )
-        engine.offer(Tasks(pool, shared.queue, shared.schedules, make, engine.defer, engine.told_of, told))
+        engine.offer(Tasks(pool, shared.queue, shared.schedules, maker, engine.defer, engine.told_of, told))
         async with anyio.create_task_group() as keeping:
             fetching = anyio.CancelScope()
             keeping.start_soon(pool.beat)

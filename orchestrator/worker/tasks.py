@@ -17,6 +17,8 @@ GO_ON, FEED, SWEEP, TICK = "go_on", "feed", "sweep", "tick"
 
 # Tells the engine of a run that somebody should look at.
 Defer = Callable[[Handed], Awaitable[None]]
+# Who makes the runs of schedules, with what is known of their organizations now.
+Maker = Callable[[], Awaitable[MakeRun]]
 
 
 def queue_of(organization: str) -> str:
@@ -34,7 +36,7 @@ class Tasks:
     pool: Pool
     queue: Queue
     schedules: Schedules
-    make: MakeRun
+    maker: Maker
     defer: Defer
     told_of: Callable[[], Awaitable[int]]
     told: Told
@@ -55,12 +57,13 @@ class Tasks:
 
     async def tick(self) -> int:
         """Put the runs of due schedules into the queue, and hand out; how many were made."""
-        made, found = 0, await self.schedules.tick(self.make)
+        make = await self.maker()
+        made, found = 0, await self.schedules.tick(make)
         while found:
             for fired in found:
                 made += len(fired.runs)
                 self.told.fired(fired)
-            found = await self.schedules.tick(self.make)
+            found = await self.schedules.tick(make)
         if made:
             await self.feed()
         return made

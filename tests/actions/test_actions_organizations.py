@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 
 from orchestrator.actions import organizations as actions
-from orchestrator.credentials import find_referenced
+from orchestrator.credentials import find_own_or_referenced, find_referenced
 from orchestrator.errors import UsageProblem
-from orchestrator.organizations import Organization, admit, check_name, check_reference, same_name
+from orchestrator.organizations import (
+    Organization,
+    admit,
+    at_home,
+    check_name,
+    check_reference,
+    same_name,
+)
 from orchestrator.settings import Settings
 from orchestrator.store.opening import open_store
 
@@ -36,6 +43,38 @@ def test_what_fits_is_admitted() -> None:
 def test_what_does_not_fit_is_refused(organization: Organization, settings: Settings, told: str) -> None:
     with pytest.raises(UsageProblem, match=told):
         admit(organization, settings)
+
+
+@pytest.mark.parametrize(
+    ("home", "admitted"),
+    [
+        (ORIGIN, True),
+        ("https://also.example.com", True),
+        ("https://api.thousandeyes.com", True),
+        ("https://api.eu1.thousandeyes.com", True),
+        ("https://elsewhere.example.com", False),
+        ("http://api.thousandeyes.com", False),
+        ("https://api.thousandeyes.com.example.com", False),
+        ("https://notthousandeyes.com", False),
+    ],
+)
+def test_an_organization_is_talked_to_at_its_own_origin_if_this_host_or_the_vendor_knows_that(
+    home: str, admitted: bool
+) -> None:
+    unnamed = replace(SETTINGS, origin_named=False, origins=(ORIGIN, "https://also.example.com"))
+    settings = at_home(replace(ACME, origin=home), unnamed)
+    assert settings.origin == home
+    # Also the second time: what the store names does not become what this host names.
+    settings = at_home(replace(ACME, origin=home), settings)
+    if admitted:
+        admit(replace(ACME, origin=home), settings)
+    else:
+        with pytest.raises(UsageProblem, match="which nobody named on this host"):
+            admit(replace(ACME, origin=home), settings)
+
+
+def test_an_origin_that_was_named_is_not_left_for_that_of_the_organization() -> None:
+    assert at_home(replace(ACME, origin="https://elsewhere.example.com"), SETTINGS) == SETTINGS
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-a", "a/b", "ä", "a" * 101, "a\n"])
@@ -87,6 +126,38 @@ def test_a_token_is_found_where_the_reference_says(tmp_path: Path) -> None:
 )
 def test_the_name_of_the_api(told: str, same: bool) -> None:
     assert same_name(replace(ACME, called="acme incorporated"), told) is same
+
+
+REFERENCE = "env:TE_TOKEN_ACME"
+
+
+@pytest.mark.parametrize(
+    ("reference", "environ", "found"),
+    [
+        (None, {"TE_TOKEN": "mine"}, "mine"),
+        (REFERENCE, {"TE_TOKEN_ACME": "theirs"}, "theirs"),
+        (REFERENCE, {"TE_TOKEN": "mine"}, "mine"),
+        (REFERENCE, {"TE_TOKEN": "one", "TE_TOKEN_ACME": "one"}, "one"),
+    ],
+)
+def test_a_command_without_a_token_of_its_own_takes_that_of_the_organization(
+    reference: str | None, environ: dict[str, str], found: str
+) -> None:
+    assert find_own_or_referenced(reference, environ).token == found
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"TE_TOKEN": "mine", "TE_TOKEN_ACME": "theirs"}, "is not the one of the organization"),
+        ({}, "env:TE_TOKEN_ACME is not set on this host"),
+        ({"TE_TOKEN": "Bearer mine", "TE_TOKEN_ACME": "theirs"}, "begins with the word 'Bearer'"),
+    ],
+)
+def test_two_tokens_none_and_one_that_is_none_are_refused(environ: dict[str, str], told: str) -> None:
+    with pytest.raises(UsageProblem, match=told) as refused:
+        find_own_or_referenced(REFERENCE, environ)
+    assert "mine" not in f"{refused.value.message} {refused.value.hint}"
 
 
 async def test_a_file_has_no_organizations_and_takes_any_name(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from simulated_run import Simulated, in_process
 from virtual_time import run_virtual
 
 from orchestrator.actions import run as action
+from orchestrator.actions.begun import as_begun
 from orchestrator.actions.run import Attendance
 from orchestrator.errors import Exit, PlanBusy, StoreProblem, UsageProblem
 from orchestrator.plan.load import parse_plan
@@ -127,17 +128,17 @@ def test_a_resume_goes_on_as_the_run_was_begun(tmp_path: Path) -> None:
     simulated_run = run_virtual(work)
     asked = Settings(origin=simulated_run.origin, store="o.db")
     with pytest.raises(UsageProblem, match="was simulated"):
-        action.as_begun(simulated_run, asked)
+        as_begun(simulated_run, asked)
     run = replace(simulated_run, account="12", settings=replace(simulated_run.settings, simulated=False))
-    assert action.as_begun(run, asked) == replace(asked, account="12", urgent=True)
-    assert action.as_begun(run, asked, account="12").account == "12"
+    assert as_begun(run, asked) == replace(asked, account="12", urgent=True)
+    assert as_begun(run, asked, account="12").account == "12"
     with pytest.raises(
         UsageProblem, match="was begun in account group 12, and its tests are there, not in 34"
     ):
-        action.as_begun(run, asked, account="34")
-    assert not action.as_begun(run, asked, again=True).urgent
+        as_begun(run, asked, account="34")
+    assert not as_begun(run, asked, again=True).urgent
     with pytest.raises(UsageProblem, match=r"belongs to .*, not to https://other\.example"):
-        action.as_begun(run, replace(asked, origin="https://other.example"))
+        as_begun(run, replace(asked, origin="https://other.example"))
 
 
 def test_a_way_to_treat_lost_creations_that_there_is_not_is_refused(tmp_path: Path) -> None:

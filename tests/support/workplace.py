@@ -62,11 +62,11 @@ class Workplace:
 
 
 @contextmanager
-def serving(*options: str) -> Iterator[str]:
-    """`orchestrator simulator` with a port of its own; yields its origin."""
+def serving(*options: str, token: str = TOKEN) -> Iterator[str]:
+    """`orchestrator simulator` with a port of its own, that takes this token; yields its origin."""
     with subprocess.Popen(
         [BIN / "orchestrator", "simulator", "--port", "0", *QUICK, *options],
-        env={"PATH": os.environ["PATH"], "TE_TOKEN": TOKEN},
+        env={"PATH": os.environ["PATH"], "TE_TOKEN": token},
         stderr=subprocess.PIPE,
         text=True,
     ) as process:

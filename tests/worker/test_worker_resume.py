@@ -18,6 +18,7 @@ from virtual_time import run_virtual
 from workplace import BIN, TOKEN, serving
 
 from orchestrator.actions import run as action
+from orchestrator.actions.begun import as_begun
 from orchestrator.actions.organizations import whose
 from orchestrator.actions.run import Attendance
 from orchestrator.errors import Exit, UsageProblem
@@ -79,15 +80,15 @@ async def test_a_run_goes_on_as_the_organization_whose_it_is(
         await theirs.store.create_run(run, [], [], [])
     asked = Settings(origin=run.origin, store=url)
     owner = await whose(opened, run.id)
-    assert action.as_begun(run, asked, whose=owner).organization == "acme"
+    assert as_begun(run, asked, owner=owner).organization == "acme"
     named = replace(asked, organization="acme")
-    assert action.as_begun(run, named, whose=owner) == named
+    assert as_begun(run, named, owner=owner) == named
     with pytest.raises(UsageProblem, match="is one of organization acme, not of ACME"):
-        action.as_begun(run, replace(asked, organization="ACME"), whose=owner)
+        as_begun(run, replace(asked, organization="ACME"), owner=owner)
     # A file has runs of one host, whatever they were called: the name only tells budgets apart.
     async with open_store(str(tmp_path / "o.db")) as file:
         assert await whose(file, run.id) is None
-    assert action.as_begun(run, named, whose=None) == named
+    assert as_begun(run, named, owner=None) == named
 
 
 def test_tests_run_again_are_their_organizations_without_naming_it(tmp_path: Path, url: str) -> None:

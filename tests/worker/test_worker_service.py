@@ -12,8 +12,9 @@ from orchestrator.clock import LoopClock
 from orchestrator.errors import Exit
 from orchestrator.queueing.attempts import Ending, Next
 from orchestrator.queueing.values import Place, Taken
-from orchestrator.records import RunRecord, RunState
+from orchestrator.records import RunState
 from orchestrator.store.opening import Opened
+from orchestrator.store.queue import MakeRun
 from orchestrator.worker.desk import Stops
 from orchestrator.worker.health import Health
 from orchestrator.worker.metrics import Metrics
@@ -87,5 +88,5 @@ async def _acme() -> Sequence[str]:
     return ["acme"]
 
 
-def _no_run(*_: object) -> RunRecord:
+async def _no_run() -> MakeRun:
     raise AssertionError("there is no schedule")

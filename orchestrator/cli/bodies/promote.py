@@ -10,9 +10,8 @@ import click
 
 from orchestrator.actions import promote as promoting
 from orchestrator.actions import reading
-from orchestrator.actions.organizations import whose
+from orchestrator.actions.begun import settings_as_begun
 from orchestrator.actions.promote import Choice, Promotion, Schedule, Scheduled
-from orchestrator.actions.run import as_begun
 from orchestrator.cli.bodies.common import opened_store, run_async, say, set_up_logging
 from orchestrator.cli.bodies.outputs import write_file
 from orchestrator.cli.bodies.sessions import session, settings_of
@@ -103,8 +102,7 @@ def create(
     async def prepare() -> tuple[Promotion, Settings]:
         async with opened_store(access.store) as opened:
             record = await reading.find(opened, run, plan)
-            owner = await whose(opened, record.id)
-            own = as_begun(record, settings, again=True, account=access.aid, whose=owner)
+            own = await settings_as_begun(opened, record, settings, again=True, account=access.aid)
             return await _promotion(opened, run, plan, chosen, running), own
 
     promotion, own = run_async(prepare)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ def submit(path: str, reading: Reading, access: Access, asked: Asked, *, wait: b
     async def work() -> Exit:
         async with opened_store(access.store) as opened:
             place = asked.place(access.organization, await queueing.queue_of(opened).now())
-            run = await queueing.submit(opened, plan, settings, place, mask=masked)
+            run = await queueing.submit(opened, plan, settings, place, mask=masked, environ=os.environ)
             woken = await wake(opened.url)
             if not wait:
                 _tell_submitted(run, as_json=as_json)

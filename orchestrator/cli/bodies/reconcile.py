@@ -21,6 +21,7 @@ def reconcile(
     given_up: tuple[str, ...],
     again: tuple[str, ...],
     *,
+    organization: str,
     as_json: bool,
     store: str | None,
 ) -> None:
@@ -31,7 +32,14 @@ def reconcile(
     async def work() -> LostCreations:
         async with opened_store(store) as opened:
             return await reconciling.reconcile(
-                opened, run, LoopClock(), adopt=pairs, give_up=given_up, again=again, decided=_tell_decision
+                opened,
+                run,
+                LoopClock(),
+                adopt=pairs,
+                give_up=given_up,
+                again=again,
+                organization=organization,
+                decided=_tell_decision,
             )
 
     lost = run_async(work)

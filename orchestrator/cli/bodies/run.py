@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.actions import run as actions
-from orchestrator.actions.organizations import whose
+from orchestrator.actions.begun import settings_as_begun
 from orchestrator.actions.reading import named
 from orchestrator.actions.run import Outcome, Wishes
 from orchestrator.actions.session import Session
@@ -164,6 +164,5 @@ async def _begun(
 ) -> tuple[RunRecord, Settings]:
     async with opened_store(access.store) as stored:
         record = await named(stored.store, name, plan)
-        owner = await whose(stored, record.id)
-    settings = settings_of(access, urgent=urgent)
-    return record, actions.as_begun(record, settings, again=again, account=access.aid, whose=owner)
+        asked = settings_of(access, urgent=urgent)
+        return record, await settings_as_begun(stored, record, asked, again=again, account=access.aid)

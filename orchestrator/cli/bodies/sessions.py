@@ -6,12 +6,13 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 import click
 
 from orchestrator import app
-from orchestrator.actions.organizations import settled
+from orchestrator.actions.organizations import FindToken, finder
 from orchestrator.actions.session import Session, resolve
 from orchestrator.cli.masking import add_mask
 from orchestrator.cli.options import Access, Breaking, Reading, World
@@ -19,11 +20,11 @@ from orchestrator.credentials import Credentials, Masker, find_credentials, find
 from orchestrator.errors import UsageProblem
 from orchestrator.listeners.log import LogListener
 from orchestrator.model import Api
+from orchestrator.organizations import Organization
 from orchestrator.plan.load import load_plan
 from orchestrator.plan.model import Plan
 from orchestrator.safe import terminal
 from orchestrator.settings import Settings
-from orchestrator.store.opening import Opened
 
 
 def read_plan(path: str, reading: Reading, *, quiet: bool = False) -> Plan:
@@ -73,36 +74,41 @@ def token_mask(access: Access) -> Callable[[str], str]:
     return mask_of(credentials)
 
 
-async def find_token_of(organization: str, opened: Opened, access: Access) -> Credentials:
-    """The token of an organization: where it is written down to be, else that of the command.
-
-    Raises ``UsageProblem``, also for a name that is none.
-    """
-    found = await settled(opened, organization)
-    if found is None or found.token is None:
+def token_of(access: Access, settings: Settings) -> Credentials | FindToken:
+    """The token of a command, masked from here on: the one that it was given, else that of the environment
+    or of the organization that is meant. Raises ``UsageProblem``."""
+    if access.token_file is not None:
         return find_token(access)
-    credentials = find_referenced(found.token, os.environ)
-    add_mask(Masker(credentials))
-    return credentials
+    found = finder(settings, os.environ)
+    return _masked(found) if isinstance(found, Credentials) else lambda whose: _masked(found(whose))
 
 
-async def has_token_of(organization: str, opened: Opened) -> bool:
-    """Whether the token of an organization is where it is written down to be, if it is: what this host has no
-    token for is left to others."""
-    try:
-        found = await settled(opened, organization)
-        if found is not None and found.token is not None:
-            find_referenced(found.token, os.environ)
-    except UsageProblem:
-        return False
-    return True
+def token_of_worker(access: Access) -> FindToken:
+    """The token of an organization whose runs a worker carries out: where it is written down to be, else that
+    of the command."""
+
+    def find(organization: Organization | None) -> Credentials:
+        if organization is None or organization.token is None:
+            return find_token(access)
+        return _masked(find_referenced(organization.token, os.environ))
+
+    return find
 
 
 def find_token(access: Access) -> Credentials:
     """The token of a command, masked from here on in all that is shown. Raises ``UsageProblem``."""
-    credentials = find_credentials(os.environ, token_file=access.token_file, stdin=sys.stdin)
-    add_mask(Masker(credentials))
+    return _masked(find_credentials(os.environ, token_file=access.token_file, stdin=sys.stdin))
+
+
+def _masked(credentials: Credentials) -> Credentials:
+    _hide(credentials)
     return credentials
+
+
+@cache
+def _hide(credentials: Credentials) -> None:
+    """Once, however many runs a worker carries out with it."""
+    add_mask(Masker(credentials))
 
 
 @asynccontextmanager
@@ -129,5 +135,6 @@ async def session(
         ) as opened:
             yield opened
         return
-    async with app.connect(settings, find_token(access), reserve=reserve, listeners=listeners) as opened:
+    token = token_of(access, settings)
+    async with app.connect(settings, token, reserve=reserve, listeners=listeners) as opened:
         yield opened

@@ -11,20 +11,22 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from orchestrator import app
+from orchestrator.actions.begun import settings_as_begun
 from orchestrator.actions.budgets import left
 from orchestrator.actions.carrying import Carrying
+from orchestrator.actions.organizations import organizations_of, settled
 from orchestrator.actions.queueing import keeper_of, queue_of, scheduled_run, schedules_of
-from orchestrator.actions.run import as_begun
-from orchestrator.actions.session import Session
+from orchestrator.actions.session import Session, further_origin
 from orchestrator.addresses import AddressBook
 from orchestrator.cli import tell_defect
 from orchestrator.cli.bodies.common import opened_store, run_async, say, set_up_logging
-from orchestrator.cli.bodies.sessions import find_token_of, has_token_of, settings_of
+from orchestrator.cli.bodies.sessions import settings_of, token_of_worker
 from orchestrator.cli.serving import Serving
 from orchestrator.cli.signals import STOPS, heard_signals
 from orchestrator.clock import Clock, LoopClock
 from orchestrator.errors import Exit, OrchestratorError, StoreProblem, UsageProblem
 from orchestrator.listeners.log import LogListener
+from orchestrator.organizations import at_home, may_hear_a_token
 from orchestrator.queueing.attempts import Ending
 from orchestrator.queueing.values import Schedule, Taken
 from orchestrator.records import RunRecord
@@ -32,7 +34,7 @@ from orchestrator.report.headline import many
 from orchestrator.settings import Settings
 from orchestrator.store.opening import Opened
 from orchestrator.store.operating import Measures
-from orchestrator.store.queue import Fired
+from orchestrator.store.queue import Fired, MakeRun
 from orchestrator.worker.door import asked, listening
 from orchestrator.worker.engine import Engine
 from orchestrator.worker.health import Health
@@ -100,6 +102,8 @@ class _Worker:
         self, serving: Serving, settings: Settings, opened: Opened, metrics: Metrics, grace: float
     ) -> None:
         self._serving, self._settings, self._opened, self._grace = serving, settings, opened, grace
+        self._origins = (settings.origin, *(further_origin(one) for one in serving.origins))
+        self._token = token_of_worker(serving.access)
         self._clock = LoopClock()
         self._metrics = metrics
         self._host = socket.gethostname()
@@ -131,7 +135,7 @@ class _Worker:
                 shared,
                 engine,
                 carrying.carry,
-                self._make,
+                self._maker,
                 clock,
                 _stops(received),
                 told=told,
@@ -146,9 +150,20 @@ class _Worker:
         try:
             levels = await queue_of(self._opened).levels()
             mine = [one.organization for one in levels if not wanted or one.organization in wanted]
-            return [one for one in mine if await has_token_of(one, self._opened)]
+            return [one for one in mine if await self._serves(one)]
         except OrchestratorError:
             return wanted
+
+    async def _serves(self, name: str) -> bool:
+        """Whether this host may talk to the organization's origin, and has its token. What it cannot serve is
+        left to others."""
+        try:
+            if (organization := await settled(self._opened, name)) is None:
+                return True
+            self._token(organization)
+        except UsageProblem:
+            return False
+        return may_hear_a_token(at_home(organization, self._of(name)))
 
     def _owner(self) -> str:
         return f"{self._name}/{secrets.token_hex(4)}"
@@ -158,22 +173,27 @@ class _Worker:
         named = self._serving.plan_env
         return {name: os.environ[name] for name in named if name in os.environ}
 
-    def _make(self, schedule: Schedule, now: float) -> RunRecord:
-        return scheduled_run(schedule, now, self._of(schedule.organization))
+    async def _maker(self) -> MakeRun:
+        written = {one.name: one for one in await organizations_of(self._opened).listed()}
+
+        def make(schedule: Schedule, now: float) -> RunRecord:
+            settings, of = self._of(schedule.organization), written.get(schedule.organization)
+            return scheduled_run(schedule, now, settings if of is None else at_home(of, settings))
+
+        return make
 
     def _of(self, organization: str) -> Settings:
-        return replace(self._settings, organization=organization)
+        """The settings for an organization, until it is known whether it has an origin of its own."""
+        return replace(self._settings, organization=organization, origin_named=False, origins=self._origins)
 
     @asynccontextmanager
     async def _connect(self, record: RunRecord, taken: Taken, reserve: float) -> AsyncIterator[Session]:
-        settings = as_begun(record, self._of(taken.organization))
-        credentials = await find_token_of(taken.organization, self._opened, self._serving.access)
-        listeners = [LogListener()]
+        settings = await settings_as_begun(self._opened, record, self._of(taken.organization))
         async with app.connect(
             settings,
-            credentials,
+            self._token,
             reserve=reserve,
-            listeners=listeners,
+            listeners=[LogListener()],
             opened=self._opened.of(taken.organization),
         ) as session:
             with self._metrics.budgets_of(taken.organization, lambda: left(session)):
