@@ -1,11 +1,14 @@
 """For every test: nothing depends on how busy the machine is, so no made-up example has a time limit; nor on
 which modules another test has loaded, which hypothesis looks through for numbers to try.
 
+Objects that were collected stay, 100,000 of them: the garbage collector comes by less often.
+
 A test that asks for a ``database`` gets an empty one, on a PostgreSQL server that its process has started.
 """
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -22,6 +25,15 @@ settings.load_profile("steady")
 # There is no setting for it. Without it a repeatable test (``derandomize``) tries other examples in each
 # worker of a run.
 vars(providers)["_get_local_constants"] = vars(providers)["Constants"]
+
+
+# Objects that are made between two looks for cycles; Python's own is 700.
+gc.set_threshold(20_000, 10, 10)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays until the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -95,6 +95,13 @@ def test_there_is_one_clock() -> None:
     assert not loops
 
 
+@pytest.mark.parametrize("module", [module for module in KNOWN if inside(module, ("cli",))])
+def test_a_command_that_begins_to_work_has_the_collector_on(module: str) -> None:
+    """``__main__`` loads commands without it; work that lasts must not go on so."""
+    begun = _calls(module, "anyio.run", "asyncio.run")
+    assert len(_calls(module, "gc.enable")) >= len(begun), begun
+
+
 def _calls(module: str, *wanted: str) -> list[str]:
     found = []
     for node in ast.walk(ast.parse(KNOWN[module].read_text("utf-8"))):

@@ -32,6 +32,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any, Self
 
+import process_start  # noqa: F401 - turns the collector off while all of this is loaded
 from process_clock import VARIABLE, Pace, ProcessClock
 
 from orchestrator import app

@@ -7,12 +7,14 @@ origin on stdout and ends when its standard input does, so that it never outlive
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
 from math import inf
 from typing import Any
 
+import process_start  # noqa: F401 - turns the collector off while all of this is loaded
 from process_clock import VARIABLE, Pace, ProcessClock
 
 from orchestrator.simulator.messages import SimReply, SimRequest
@@ -46,6 +48,7 @@ def settings_of(text: str) -> Settings:
 
 
 async def main() -> None:
+    gc.enable()
     clock = ProcessClock(Pace.parse(os.environ[VARIABLE]))
     loop = asyncio.get_running_loop()
     async with serve(Witness(settings_of(sys.argv[1])), clock.wall, clock.sleep) as origin:

@@ -43,6 +43,7 @@ def opened_store(
 def run_async(work: Callable[[], Awaitable[T]]) -> T:
     """Run a command's coroutine; out of a group comes the one exception that tells the most."""
     found: list[T] = []
+    gc.enable()  # see ``__main__``
 
     async def kept() -> None:
         found.append(await work())

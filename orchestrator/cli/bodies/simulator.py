@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shlex
 import signal
@@ -39,6 +40,7 @@ def simulator(
 ) -> None:
     """Serve until a signal comes."""
     service = _service(scenario, faults, chosen, breaking)
+    gc.enable()  # see ``__main__``
     try:
         asyncio.run(_serve(service, host, port))
     except OSError as error:
