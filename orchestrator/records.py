@@ -276,6 +276,39 @@ class Baseline:
     plan: str
 
 
+class SnapshotState(StrEnum):
+    """What is known of a snapshot. ``sent``: it was asked for, and may exist; the answer is not known."""
+
+    SENT = "sent"
+    MADE = "made"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The vendor's public copy of one test's results. ``at`` is when it was sent, of one that was answered
+    when that was; ``id`` and ``link`` are the vendor's words, ``error`` why there is none."""
+
+    spec: str
+    test: str
+    target: str
+    test_id: str
+    state: SnapshotState
+    at: float
+    id: str | None = None
+    link: str | None = None
+    error: str | None = None
+
+    @property
+    def expires(self) -> float:
+        """Until when the link works (epoch seconds)."""
+        return self.at + SHARED_FOR
+
+
+# A public snapshot is there for so long (seconds), by the vendor's word.
+SHARED_FOR = 30 * 86_400.0
+
+
 @dataclass(frozen=True, slots=True)
 class Paths:
     """Paths whose hop details are ``wanted``, one for each agent and round, and those that were ``got``."""

@@ -25,12 +25,14 @@ from orchestrator.records import (
     RunFacts,
     RunRecord,
     RunState,
+    Snapshot,
     SpecName,
     StoredAnswer,
     TestEnd,
     TestRecord,
 )
 from orchestrator.store.listing import Listing
+from orchestrator.store.snapshots import Shared
 
 
 class About(NamedTuple):
@@ -241,6 +243,9 @@ class Archive(Protocol):
     async def latencies(self, origin: str) -> dict[str, list[float]]:
         """Learned latencies by test type, and quiet times by kind of layer; seconds, oldest first."""
 
+    async def snapshots(self, run: str) -> list[Snapshot]:
+        """The public snapshots of a run's tests, in the order of its plan."""
+
     async def baselines(self) -> dict[str, Baseline]:
         """Every baseline, by its name, in the order of names."""
 
@@ -388,7 +393,7 @@ class Exchange(Protocol):
         """
 
 
-class Store(Journal, Archive, Tenure, Outbox, Protocol):
+class Store(Journal, Archive, Tenure, Outbox, Shared, Protocol):
     """What one who conducts a run needs of a store, and one who tells of it.
 
     ``patience``: how many seconds a write waits, at most, for a store that is away or locked.

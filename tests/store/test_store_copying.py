@@ -15,7 +15,7 @@ from orchestrator.clock import LoopClock
 from orchestrator.errors import UsageProblem
 from orchestrator.events import Event, Lost
 from orchestrator.lifecycle import SpecState
-from orchestrator.records import RunState
+from orchestrator.records import RunState, SnapshotState
 from orchestrator.store.base import Store
 from orchestrator.store.opening import open_store
 
@@ -39,6 +39,7 @@ async def everything(store: Store, run: str = RUN) -> list[object]:
         await store.agents(run),
         [row async for row in store.results(run)],
         [cell async for cell in store.cells(run)],
+        await store.snapshots(run),
     ]
 
 
@@ -49,6 +50,10 @@ async def test_a_run_is_there_as_it_was_here(url: str, there: str) -> None:
         await sent(one.store, "k0", "k1")
         await one.store.add_answers(RUN, "k0", [make_answer(round_id=n, agent="\u00e9") for n in range(30)])
         await one.store.close_test(RUN, "k0", SpecState.COMPLETE, answered("1", "2"), 3.0)
+        await one.store.intend_snapshot(RUN, "k1", "7", 4.0)
+        await one.store.end_snapshot(
+            RUN, "k1", SnapshotState.MADE, 4.5, snapshot_id="s", link="https://x.example"
+        )
         await one.store.add_events(RUN, [Event(1.0, RUN, None, Lost("\ud800"))])
         await one.store.save_latencies("o", {"t": [1.0]})
         await other.store.save_latencies("o", {"t": [2.0], "u": [3.0]})

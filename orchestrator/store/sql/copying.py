@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from orchestrator.errors import StoreProblem
 from orchestrator.records import RunState
-from orchestrator.store.sql import rows
+from orchestrator.store.sql import rows, snapshots
 from orchestrator.store.sql.counting import OF_RUN
 from orchestrator.store.sql.engine import Db, Engine, marks
 
@@ -84,7 +84,11 @@ def _copy_of_specs(source: Db, db: Db, engine: Engine, run: str, run_n: int) -> 
     numbers = [*there]
     for first in range(0, len(numbers), SPECS):
         some = numbers[first : first + SPECS]
-        for table, columns in (("cells", _CELL), ("answers", rows.ANSWER_COLUMNS)):
+        for table, columns in (
+            ("cells", _CELL),
+            ("answers", rows.ANSWER_COLUMNS),
+            ("snapshots", snapshots.COLUMNS),
+        ):
             sql = f"SELECT spec_n, {columns} FROM {table} WHERE spec_n IN ({marks(some)}) ORDER BY spec_n"
             found = _clean(source, sql, some, ["spec_n", *columns.split(", ")])
             moved = ((here[there[row[0]]], *row[1:]) for row in found)

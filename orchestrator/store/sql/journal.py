@@ -19,6 +19,7 @@ from orchestrator.store.sql.archive import SqlArchive, no_run, no_spec
 from orchestrator.store.sql.engine import Db, Engine, Offload, marks
 from orchestrator.store.sql.group import Away, GroupCommit, Pause, unheard
 from orchestrator.store.sql.outbox import KeepsNotices
+from orchestrator.store.sql.snapshots import KeepsSnapshots
 
 T = TypeVar("T")
 
@@ -82,7 +83,7 @@ def _add_events(db: Db, run_n: int, events: Sequence[Event]) -> None:
         )
 
 
-class SqlJournal(SqlArchive, KeepsNotices):
+class SqlJournal(SqlArchive, KeepsNotices, KeepsSnapshots):
     """Implements :class:`orchestrator.store.base.Store`; what the methods promise is said there."""
 
     def __init__(
