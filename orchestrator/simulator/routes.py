@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from orchestrator.simulator.catalog import Definition
 from orchestrator.simulator.draws import number
@@ -15,6 +15,7 @@ from orchestrator.simulator.fleet import SimAgent
 from orchestrator.simulator.hostile import error_of, name_of
 from orchestrator.simulator.messages import Json, JsonObject, Made, Refusal, SimRequest
 from orchestrator.simulator.settings import Settings
+from orchestrator.simulator.sharing import Asked, snapshot_id
 from orchestrator.simulator.world import Row, SimTest, World
 
 # Where links of the fault "foreign-links" lead: a name that cannot exist (RFC 2606).
@@ -27,7 +28,7 @@ _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that was recognized. ``kind`` is create, rerun, read, agents, schedule or other."""
+    """A request that was recognized. ``kind`` is create, rerun, read, agents, schedule, snapshot or other."""
 
     kind: str
     run: Callable[..., Made]
@@ -64,6 +65,7 @@ class Record:
     creations: list[JsonObject] = field(default_factory=list)
     reruns: list[JsonObject] = field(default_factory=list)
     scheduled: list[JsonObject] = field(default_factory=list)
+    snapshots: list[JsonObject] = field(default_factory=list)
     unknown_fields: list[str] = field(default_factory=list)
 
 
@@ -142,6 +144,25 @@ class Context:
             {"test_id": str(test_id), "name": body.get("testName"), "type": type_name, "at": self.now}
         )
         return test_id
+
+    def snapshot(self, test: SimTest, asked: Asked) -> str:
+        """Share a test's results; its id. Raises a 429 refusal where its limit, which no header tells, is
+        used up: so many in any span of an organization."""
+        made = self.record.snapshots
+        since = self.now - self.settings.snapshot_window
+        if sum(1 for one in made if cast("float", one["at"]) > since) >= self.settings.snapshot_limit:
+            raise Refusal(429, "Exhausted rate limit for snapshots of the organization")
+        found = snapshot_id(test, len(made))
+        made.append(
+            {
+                "id": found,
+                "test_id": str(test.id),
+                "title": asked.title,
+                "public": not asked.saved,
+                "at": self.now,
+            }
+        )
+        return found
 
     def note_unknown(self, names: list[str]) -> None:
         """Remember fields that no document knows; the API's reaction to them is not documented."""

@@ -190,14 +190,14 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(
         (
             *("seed", "organization_limit", "instant_limit", "cloud_agents", "enterprise_agents"),
-            *("clusters", "page_size", "organization_id"),
+            *("snapshot_limit", "clusters", "page_size", "organization_id"),
         ),
         _whole,
     ),
     **dict.fromkeys(
         (
             *("window", "others", "others_instant", "sigma", "latency", "shortest", "longest"),
-            *("layer_extra", "spread", "network_delay", "error_rate", "trouble"),
+            *("layer_extra", "spread", "network_delay", "error_rate", "trouble", "snapshot_window"),
         ),
         _number,
     ),

@@ -100,6 +100,7 @@ class Service:
             "creations": list(self._record.creations),
             "reruns": list(self._record.reruns),
             "scheduled": list(self._record.scheduled),
+            "snapshots": list(self._record.snapshots),
             "requests": dict(self._requests),
             "refused_429": {"own": self._refused.total(), **self._refused, "others": self._others_refused},
             "others": {"taken": self._limits.others.taken, "refused": self._limits.others.refused},
@@ -190,6 +191,8 @@ class Service:
             context = self._context(request, now, version)
             return call.run(context, request, *call.args)
         except Refusal as refusal:
+            if refusal.status == _TOO_MANY:
+                self._refused[call.kind] += 1
             return version.problem(refusal, request.path)
 
     def _context(self, request: SimRequest, now: float, version: Version) -> Context:

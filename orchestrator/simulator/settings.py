@@ -29,7 +29,7 @@ MEDIANS: Mapping[str, float] = MappingProxyType(
 )
 
 # Calls that a fault can be aimed at. "agents" is every look at agents, labels and account groups.
-MATCHES = ("any", "create", "rerun", "read", "agents", "schedule")
+MATCHES = ("any", "create", "rerun", "read", "agents", "schedule", "snapshot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,8 @@ class Settings:
     organization_limit: int = 240
     instant_limit: int = 24
     window: float = 60.0
+    snapshot_limit: int = 5
+    snapshot_window: float = 300.0
     aligned: bool = True
     headers: bool = True
     others: float = 0.0
@@ -172,8 +174,16 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise ValueError for a world that cannot be."""
-        self._must(1.0, math.inf, "organization_limit", "instant_limit", "page_size", rule="be at least 1")
-        self._must(sys.float_info.min, math.inf, "window", "latency", rule="be positive")
+        self._must(
+            1.0,
+            math.inf,
+            "organization_limit",
+            "instant_limit",
+            "snapshot_limit",
+            "page_size",
+            rule="be at least 1",
+        )
+        self._must(sys.float_info.min, math.inf, "window", "snapshot_window", "latency", rule="be positive")
         counts = ("cloud_agents", "enterprise_agents", "clusters")
         times = ("network_delay", "sigma", "layer_extra")
         self._must(0.0, math.inf, *counts, *times, rule="not be negative")

@@ -15,7 +15,15 @@ from orchestrator.simulator.draws import number
 from orchestrator.simulator.fields import FIELDS, READ_ONLY, Rule
 from orchestrator.simulator.messages import Json, JsonObject, Made, Refusal, SimRequest
 from orchestrator.simulator.routes import Call, Context, span_of
-from orchestrator.simulator.v7_shapes import agent_body, detail_body, iso, row_body, test_shape
+from orchestrator.simulator.sharing import asked_snapshot
+from orchestrator.simulator.v7_shapes import (
+    agent_body,
+    detail_body,
+    iso,
+    row_body,
+    snapshot_body,
+    test_shape,
+)
 from orchestrator.simulator.validate import Wire, check, unknown_fields
 
 HAL: Final = "application/hal+json"
@@ -114,6 +122,8 @@ class V7:
                 )
             case [test_id, "run"]:
                 return Call("rerun", self._rerun, (test_id,), test_id=test_id), "POST"
+            case [test_id, "snapshot"]:
+                return Call("snapshot", self._snapshot, (test_id,), test_id=test_id), "POST"
         return Call("other", self._tests, tuple(parts)), "GET"
 
     def _classify_results(
@@ -250,6 +260,12 @@ class V7:
     def _rerun(self, context: Context, _request: SimRequest, test_id: str) -> Made:
         context.rerun(test_id)
         return Made(200)
+
+    def _snapshot(self, context: Context, request: SimRequest, test_id: str) -> Made:
+        test = context.world.test(test_id)
+        asked = asked_snapshot(context.json_body(request), context.now)
+        made = context.snapshot(test, asked)
+        return Made(201, snapshot_body(context, test, asked, made), content_type=HAL)
 
     def _tests(self, context: Context, request: SimRequest, *parts: str) -> Made:
         if parts and parts[0] not in LAYERS:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from orchestrator.simulator.catalog import ERROR_FIELDS
+from orchestrator.simulator.draws import number
 from orchestrator.simulator.fleet import SimAgent
 from orchestrator.simulator.messages import Json, JsonObject
 from orchestrator.simulator.routes import Context
+from orchestrator.simulator.sharing import Asked
 from orchestrator.simulator.world import Row, SimTest
 
 # An agent that is gone was last seen a day and an hour ago.
 _GONE = 90_000.0
+# A name that cannot exist (RFC 2606), in the form that the vendor's public links have.
+_SHARES = "share.thousandeyes.invalid"
 
 
 def iso(epoch: float) -> str:
@@ -171,3 +175,26 @@ def detail_body(context: Context, test: SimTest, row: Row) -> JsonObject:
 def path_traces(context: Context, test: SimTest, row: Row) -> list[Json]:
     """The hops of each trace of one row; none where the name could not be resolved."""
     return [{"pathId": trace, "hops": hops} for trace, hops in context.world.paths(test, row)]
+
+
+def snapshot_body(context: Context, test: SimTest, asked: Asked, made: str) -> JsonObject:
+    """What a creation of a snapshot answers."""
+    inside = [one.id for one in test.rounds if asked.start <= one.id <= asked.end]
+    host = "app.thousandeyes.invalid" if asked.saved else f"{made}.{_SHARES}"
+    return {
+        "id": made,
+        "startRoundId": int(asked.start),
+        "endRoundId": int(asked.end),
+        "roundId": max(inside, default=int(asked.start)),
+        "shareDate": iso(context.now),
+        "sourceTestId": str(test.id),
+        "testId": str(number(0, "shared", test.id, made) % 10**15),
+        "uid": "5784",
+        "displayName": asked.title,
+        "extraParams": "",
+        "test": test_shape(context, test, agents=False),
+        "_links": {
+            "self": {"href": context.href(f"tests/{test.id}/snapshot")},
+            "appLink": {"href": f"https://{host}/view/tests/?testId={test.id}"},
+        },
+    }

@@ -17,6 +17,7 @@ from typing import Any
 import process_start  # noqa: F401 - turns the collector off while all of this is loaded
 from process_clock import VARIABLE, Pace, ProcessClock
 
+from orchestrator.simulator.culprits import parse_culprit
 from orchestrator.simulator.messages import SimReply, SimRequest
 from orchestrator.simulator.server import serve
 from orchestrator.simulator.service import Fault, Service, Settings
@@ -44,7 +45,8 @@ class Witness(Service):
 def settings_of(text: str) -> Settings:
     values = json.loads(text)
     faults = tuple(Fault(**fault) for fault in values.pop("faults", ()))
-    return Settings(**values, faults=faults)
+    culprits = tuple(map(parse_culprit, values.pop("culprits", ())))
+    return Settings(**values, faults=faults, culprits=culprits)
 
 
 async def main() -> None:

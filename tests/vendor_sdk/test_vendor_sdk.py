@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import thousandeyes_sdk.agents as sdk_agents
 import thousandeyes_sdk.instant_tests as sdk_instant
+import thousandeyes_sdk.snapshots as sdk_snapshots
 import thousandeyes_sdk.test_results as sdk_results
 from thousandeyes_sdk.core.exceptions import (
     BadRequestException,
@@ -313,3 +315,27 @@ async def test_the_sdk_gives_up_at_the_second_429(open_vendor: Any) -> None:
         with pytest.raises(TooManyRequestsException):
             await vendor.call(create, request)
         assert vendor.service.witness()["refused_429"]["own"] == 2
+
+
+async def test_a_snapshot_is_what_the_models_say_and_odd_ones_are_refused(open_vendor: Any) -> None:
+    hour = datetime(2026, 11, 27, 3, tzinfo=UTC)
+
+    def request(**changes: Any) -> Any:
+        asked = {"displayName": "at night", "startDate": hour, "endDate": hour + timedelta(hours=1)}
+        return sdk_snapshots.SnapshotRequest(**{**asked, **changes})
+
+    async with open_vendor((hour + timedelta(hours=1)).timestamp) as vendor:
+        tests = sdk_instant.HTTPServerInstantTestsApi(vendor.client)
+        agents = [sdk_instant.TestAgentWithSourceIpAddress(agentId="3")]
+        wanted = sdk_instant.HttpServerInstantTestRequest(url="https://www.example.com", agents=agents)
+        test = await vendor.call(tests.create_http_server_instant_test, wanted)
+        snapshots = sdk_snapshots.TestSnapshotsApi(vendor.client)
+        for odd in ({"startDate": hour - timedelta(hours=2)}, {"endDate": hour + timedelta(hours=2)}):
+            with pytest.raises(BadRequestException):
+                await vendor.call(snapshots.create_test_snapshot, test.test_id, request(**odd))
+        with pytest.raises(NotFoundException):
+            await vendor.call(snapshots.create_test_snapshot, "12", request())
+        made = await vendor.call(snapshots.create_test_snapshot, test.test_id, request())
+        assert made.source_test_id == test.test_id
+        assert made.links.app_link.href.startswith(f"https://{made.id}.share.")
+        assert [one["public"] for one in vendor.service.witness()["snapshots"]] == [True]
