@@ -44,12 +44,21 @@ if TYPE_CHECKING:
     from orchestrator.library.preparing import agents, check, doctor
     from orchestrator.library.reading import cells, explain, make_report, results, runs, show
     from orchestrator.library.running import FinishedRun, rerun, resume, run_plan
+    from orchestrator.library.sharing import share
     from orchestrator.model import Agent, AgentState, AgentType, Answer, AnswerStatus, Api, CellState, Verdict
     from orchestrator.outbox import Channel, Notice, On
     from orchestrator.plan.load import load_plan
     from orchestrator.plan.model import Plan
     from orchestrator.plan.selectors import Selection, Selector
-    from orchestrator.records import Baseline, CellRecord, RunRecord, RunState, StoredAnswer, TestRecord
+    from orchestrator.records import (
+        Baseline,
+        CellRecord,
+        RunRecord,
+        RunState,
+        Snapshot,
+        StoredAnswer,
+        TestRecord,
+    )
     from orchestrator.report.stories import Explained
     from orchestrator.report.upkeep import Pruned
 
@@ -105,6 +114,7 @@ __all__ = [
     "Shown",
     "Silence",
     "Size",
+    "Snapshot",
     "StoreProblem",
     "StoredAnswer",
     "TestRecord",
@@ -132,6 +142,7 @@ __all__ = [
     "run_plan",
     "runs",
     "send_notices",
+    "share",
     "show",
     "store_info",
     "try_channel",
@@ -206,6 +217,7 @@ _HOMES = {
         "resume",
         "rerun",
     ),
+    "orchestrator.library.sharing": ("share",),
     "orchestrator.model": (
         "Agent",
         "AgentState",
@@ -228,6 +240,7 @@ _HOMES = {
         "CellRecord",
         "RunRecord",
         "RunState",
+        "Snapshot",
         "StoredAnswer",
         "TestRecord",
     ),

@@ -123,12 +123,14 @@ def markdown_link(url: str | None) -> str:
     return markdown(url)
 
 
-def https_link(url: str | None, hosts: Collection[str]) -> str | None:
-    """The address, if a page may link to it: plain https to one of these hosts; else ``None``."""
+def https_link(url: str | None, hosts: Collection[str], below: str | None = None) -> str | None:
+    """The address, if a page may link to it: plain https to one of these hosts, or to one ``below`` a domain;
+    else ``None``."""
     if not url or len(url) > TERMINAL_LIMIT or not _PLAIN_URL.fullmatch(url):
         return None
     host = url.removeprefix("https://").partition("/")[0].partition("?")[0].partition("#")[0]
-    return url if host.lower() in hosts else None
+    own = below is not None and host.lower().endswith(f".{below}")
+    return url if own or host.lower() in hosts else None
 
 
 def xml_text(text: str, limit: int = XML_LIMIT) -> str:

@@ -15,6 +15,8 @@ from orchestrator.actions.diagnosing import Course, Ended, Show, Terms, ignored
 from orchestrator.actions.prepare import Prepared, check_ceilings, prepare, store_run
 from orchestrator.actions.run import AT_ONCE, Attend, Waiting, Wishes, held, unattended
 from orchestrator.actions.session import Session
+from orchestrator.actions.share import chosen as worst_of
+from orchestrator.actions.share import share
 from orchestrator.diagnosis.blocks import Block, Extras, first_wave
 from orchestrator.diagnosis.course import Stopped, exit_code
 from orchestrator.diagnosis.document import document
@@ -25,18 +27,20 @@ from orchestrator.diagnosis.subjects import Kind, Subject, recognise
 from orchestrator.diagnosis.ticket import Account, ticket
 from orchestrator.diagnosis.vantage import chosen, countries_beside
 from orchestrator.diagnosis.words import sentence
-from orchestrator.errors import Exit, NoBase, PlanBusy, UsageProblem
+from orchestrator.errors import Exit, NoBase, OrchestratorError, PlanBusy, UsageProblem
 from orchestrator.insight.words import Sentence, plain
 from orchestrator.model import Agent, Api
 from orchestrator.plan.load import parse_plan
 from orchestrator.plan.model import Plan
 from orchestrator.plan.selectors import select, uses_labels
-from orchestrator.records import RunRecord, RunState
+from orchestrator.records import RunRecord, RunState, Snapshot
 
 AGENTS, BOX = 12, 180.0
 MOST_AGENTS, SHORTEST_BOX, LONGEST_BOX = 50, 30.0, 1800.0
 # A plan's name is a lock's: what is longer is told apart by its hash.
 _LONGEST_NAME = 120
+# A ticket does not wait for a limit that others have used up (seconds).
+_SHARE_PATIENCE = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class Question:
     """What is asked. ``box`` is the time box in seconds; ``controls`` are known to work; it is compared with
     ``against``. ``preset`` is a plan that is run instead of the usual tests.
 
-    ``waves``: look closer where the first wave splits; ``confirm``: run what fails once more.
+    ``waves``: look closer where the first wave splits; ``confirm``: run what fails once more; ``share``: make
+    a public snapshot of the worst test at the end, if something is bad.
     """
 
     targets: tuple[str, ...]
@@ -56,6 +61,7 @@ class Question:
     preset: Plan | None = None
     waves: bool = True
     confirm: bool = True
+    share: bool = False
     extras: Extras = field(default_factory=Extras)
     api: Api = Api.V7
     seed: int = 0
@@ -125,6 +131,8 @@ def _check(question: Question) -> None:
     if not SHORTEST_BOX <= question.box <= LONGEST_BOX:
         limits = f"{SHORTEST_BOX:.0f} seconds to {LONGEST_BOX / 60:.0f} minutes"
         raise UsageProblem(f"the time box is {limits}, not {question.box:g} s")
+    if question.share and question.api is not Api.V7:
+        raise UsageProblem(f"API {question.api.value} makes no snapshots here", hint="share by --api v7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +234,8 @@ async def _diagnosed(session: Session, question: Question, incident: _Incident, 
     counts = await session.doors.store.counts(run.id)
     cells = sum(counts.cells.values())
     again = 0.0 if ended.again is None else ended.again.facts.units
+    wanted = question.share and bool(found.bad) and ended.stopped is not Stopped.INTERRUPTED
+    snapshot, unshared = await _shared(session, run) if wanted else (None, None)
     account = Account(
         run=run.id,
         tests=counts.created,
@@ -238,6 +248,8 @@ async def _diagnosed(session: Session, question: Question, incident: _Incident, 
         before=before,
         worse=worse,
         simulated=run.simulated,
+        snapshot=snapshot,
+        unshared=unshared,
     )
     plan = None
     if question.preset is None:
@@ -254,6 +266,17 @@ async def _diagnosed(session: Session, question: Question, incident: _Incident, 
         refused=outcome.refused,
         hint=outcome.hint,
     )
+
+
+async def _shared(session: Session, run: RunRecord) -> tuple[Snapshot | None, str | None]:
+    """The public snapshot of the worst test, or why there is none: what was found is told all the same."""
+    made: list[Snapshot] = []
+    try:
+        chosen = await worst_of(session.opened.store, run, 1, session.doors.clock.wall())
+        await share(session, chosen, lambda told: made.append(told.snapshot), patience=_SHARE_PATIENCE)
+    except OrchestratorError as problem:
+        return None, f"{problem.message}{f' ({problem.hint})' if problem.hint else ''}"
+    return (made[0] if made else None), None
 
 
 async def _compared(

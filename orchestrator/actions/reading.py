@@ -23,6 +23,7 @@ from orchestrator.report.html.layout import Layout
 from orchestrator.report.names import agent_names
 from orchestrator.report.overview import Overview, overview
 from orchestrator.report.results import Filter, without_answer
+from orchestrator.report.shared import snapshots_document
 from orchestrator.report.source import Source
 from orchestrator.report.summary import summary
 from orchestrator.store.base import Archive
@@ -78,7 +79,8 @@ class Shown:
         """The summary document of ``show --json``; with the gate, if a base was named."""
         gate = {} if self.held is None else {"gate": self.held.gate_document(mask)}
         told = summary(self.run, self.counts, now=self.now)
-        return {**told, "insight": document(self.insight, mask), **gate}
+        shared = {"snapshots": snapshots_document(self.overview.shared, mask)}
+        return {**told, **shared, "insight": document(self.insight, mask), **gate}
 
 
 async def runs(opened: Opened, *, limit: int = 20, plan: str | None = None) -> tuple[RunRecord, ...]:

@@ -53,6 +53,7 @@ def source_of(
         answers=lambda key: archive.answers(run.id, key),
         cells=lambda: archive.cells(run.id),
         bad_cells=lambda: archive.cells(run.id, passing=False),
+        snapshots=lambda: archive.snapshots(run.id),
         results=lambda: archive.results(run.id),
         insight=looked,
         watched=watched,

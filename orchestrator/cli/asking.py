@@ -44,6 +44,8 @@ class Asking:
 class Telling:
     """How it is told, and what is kept of it."""
 
+    share: bool
+    yes: bool
     save: Path | None
     outputs: tuple[Path, ...]
     grace: float
@@ -113,6 +115,12 @@ def telling_options(command: Command) -> Command:
         "telling",
         Telling,
         command,
+        click.option(
+            "--share",
+            is_flag=True,
+            help="Make a public snapshot of the worst test, if something is bad. It asks first.",
+        ),
+        click.option("--yes", is_flag=True, help="Do not ask whether it may become public."),
         click.option(
             "--save",
             type=click.Path(dir_okay=False, path_type=Path),

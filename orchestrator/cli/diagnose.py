@@ -48,6 +48,8 @@ def diagnose(
 
     if not targets and asking.preset is None:
         raise click.UsageError("Missing argument 'TARGET...': what is to be diagnosed?")
+    if telling.yes and not telling.share:
+        raise click.UsageError("--yes is of --share")
     if (breaking.culprits or breaking.noise is not None) and not world.simulate:
         raise click.UsageError("--culprit and --noise break the simulated world: they need --simulate")
     body.diagnose(targets, asking, telling, world, breaking, reading, access)

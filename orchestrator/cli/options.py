@@ -100,6 +100,15 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Sharing:
+    """Of how many tests public snapshots are made, if any; whether to ask first; also those that were."""
+
+    share: int | None = None
+    yes: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """How a plan is read."""
 
@@ -273,6 +282,27 @@ def api_options(command: Command) -> Command:
         click.option("--allow-http", is_flag=True, help="Accept plain http:// beyond loopback."),
         click.option("--ca-file", metavar="FILE", help="Certificates (PEM) to trust too. [TE_CA_FILE]"),
         store_option,
+    )
+
+
+# An answer to one question holds so many; they take five minutes for each five.
+MOST_SHARED = 20
+
+
+def sharing_options(command: Command) -> Command:
+    """Whether tests become public: ``sharing``, a :class:`Sharing`."""
+    return together(
+        "sharing",
+        Sharing,
+        command,
+        click.option(
+            "--share",
+            type=click.IntRange(1, MOST_SHARED),
+            metavar="N",
+            help="Make public snapshots of the N worst tests first, 5 in 5 minutes. It asks first.",
+        ),
+        click.option("--yes", is_flag=True, help="Do not ask before they are made."),
+        click.option("--again", is_flag=True, help="Also of a test that has one, or may have one."),
     )
 
 

@@ -7,15 +7,27 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.options import (
+    Access,
     Gate,
+    Sharing,
     against_option,
+    api_options,
     gate_options,
     json_option,
+    sharing_options,
     store_option,
     verbose_option,
 )
 from orchestrator.cli.runnames import plan_option, required_run_argument, run_argument
-from orchestrator.report.formats import REPORTS, RESULTS, TABLES, form_of, results_form
+from orchestrator.report.formats import (
+    BY_SUFFIX,
+    REPORTS,
+    RESULTS,
+    TABLES,
+    form_of,
+    results_form,
+    unknown_ending,
+)
 from orchestrator.report.html.layout import CELLS, MOST_CELLS, Parts
 
 MOST_RUNS = 1_000_000
@@ -151,9 +163,10 @@ def results(
     metavar="country|location|network|label:KEY",
     help="html: what the matrix groups agents by.",
 )
+@sharing_options
 @against_option("Hold it against BASE, and tell what the gate says")
 @gate_options
-@store_option
+@api_options
 def report(
     run: str,
     plan: str | None,
@@ -165,17 +178,23 @@ def report(
     cells: int | None,
     part: str | None,
     columns: str | None,
-    store: str | None,
+    sharing: Sharing,
+    access: Access,
 ) -> None:
     """Write a report of RUN: Markdown for a ticket, HTML for a person, JUnit for a CI server.
 
     Markdown and HTML tell by themselves what changed since the last good run. What the gate says is told,
-    and is no exit code: `diff` has one.
+    and is no exit code: `diff` has one. With --share the vendor's public snapshots of the worst tests are
+    made first, and their links are in the report; nothing else here talks to the API.
     """
     from orchestrator.cli.bodies import reports as body  # noqa: PLC0415 - start-up stays light
 
+    if form is None and output is not None and output.suffix.lower() not in {"", *BY_SUFFIX}:
+        raise click.UsageError(unknown_ending(output, "; or say --format"))
+    if (sharing.yes or sharing.again) and sharing.share is None:
+        raise click.UsageError("--yes and --again are of --share")
     wanted = body.Wanted(form or form_of(output), output, css, cells, part, columns)
-    body.report(run, plan, wanted, against, gate, store=store)
+    body.report(run, plan, wanted, against, gate, sharing, access)
 
 
 @click.command()

@@ -37,5 +37,6 @@ def document(
             "reruns": account.reruns,
             "units": account.units,
             "exit_code": exit_code,
+            "snapshot": None if account.snapshot is None else account.snapshot.link,
         },
     }

@@ -12,8 +12,10 @@ from orchestrator.insight.groups import JUDGED
 from orchestrator.insight.values import Observed
 from orchestrator.insight.words import Sentence, count, written
 from orchestrator.model import Verdict
+from orchestrator.records import Snapshot
+from orchestrator.report.shared import until
 from orchestrator.report.times import clock_time, span
-from orchestrator.safe import clip, markdown
+from orchestrator.safe import clip, markdown, markdown_link
 
 MOST = 2500
 # What one datum may take of it.
@@ -24,7 +26,8 @@ _MOST_ROWS, _MOST_COUNTRIES = 6, 8
 @dataclass(frozen=True, slots=True)
 class Account:
     """What it took, and which runs it is: ``again`` is the one that confirmed. ``before`` is the last good
-    run with its end (epoch seconds), if there is one. ``stopped`` is why it ended."""
+    run with its end (epoch seconds), if there is one. ``stopped`` is why it ended. ``snapshot`` is the public
+    one of its worst test, ``unshared`` why there is none though one was wanted."""
 
     run: str
     tests: int
@@ -37,6 +40,8 @@ class Account:
     before: tuple[str, float] | None = None
     worse: tuple[Sentence, ...] = ()
     simulated: bool = False
+    snapshot: Snapshot | None = None
+    unshared: str | None = None
 
 
 def ticket(found: Found, account: Account) -> str:
@@ -152,10 +157,17 @@ def _tail(account: Account) -> str:
         f"{account.units:.2f} units, {span(account.seconds)}"
     )
     run = account.run
-    told = f"Run `{run}`: {took}."
+    told = f"{_public(account)}Run `{run}`: {took}."
     if account.simulated:
         return f"{told} Simulated. All: `orchestrator report {run} --format html`"
     return f"{told} Again: `orchestrator rerun {run}`; all: `orchestrator report {run} --format html`"
+
+
+def _public(account: Account) -> str:
+    one = account.snapshot
+    if one is None or one.link is None:
+        return ""
+    return f"{until(one, one.at).capitalize()}: {markdown_link(one.link)}\n\n"
 
 
 def _text(sentence: Sentence) -> str:

@@ -25,6 +25,7 @@ async def diagnose(
     preset: Plan | None = None,
     waves: bool = True,
     confirm: bool = True,
+    share: bool = False,
     api: Api = Api.V7,
     credentials: Credentials | None = None,
     base_url: str | None = None,
@@ -37,7 +38,7 @@ async def diagnose(
     """Find out what is broken, seen from where, as ``orchestrator diagnose``. Cancel the caller to leave.
 
     ``whence`` is what ``--from`` takes, ``box`` the time box in seconds, ``preset`` a plan that is run
-    instead.
+    instead. ``share`` makes a public snapshot of the worst test, which anybody who has its link can see.
 
     Raises ``UsageProblem``, ``PlanBusy`` while somebody diagnoses the same targets, ``CeilingExceeded``,
     ``Refused``, ``Unanswered``, ``StoreProblem``.
@@ -52,6 +53,7 @@ async def diagnose(
         preset=preset,
         waves=waves,
         confirm=confirm,
+        share=share,
         api=api,
         seed=seed,
     )

@@ -18,6 +18,7 @@ from orchestrator.report.html.layout import Layout
 from orchestrator.report.markdown import CELLS, LINKS, ticket
 from orchestrator.report.names import with_names
 from orchestrator.report.overview import overview
+from orchestrator.report.shared import snapshots_document
 from orchestrator.report.source import Source
 from orchestrator.report.summary import summary
 
@@ -84,7 +85,8 @@ async def _json(source: Source, out: Out) -> None:
     found = document(await source.insight())
     since = None if source.since is None else await source.since()
     gate = {} if since is None or since.held is None else {"gate": since.held.gate_document()}
-    out(json.dumps({**told, "insight": found, **gate}, indent=2) + "\n")
+    shared = {"snapshots": snapshots_document(await source.shared())}
+    out(json.dumps({**told, **shared, "insight": found, **gate}, indent=2) + "\n")
 
 
 async def _jsonl(source: Source, out: Out, keep: results.Filter) -> int:
@@ -136,6 +138,11 @@ BY_SUFFIX = MappingProxyType({one.suffix: one.name for one in REPORTS.values()})
 def form_of(file: PurePath | None) -> str:
     """The report that a file's ending means; ``markdown`` for one that means none."""
     return BY_SUFFIX.get("" if file is None else file.suffix.lower(), "markdown")
+
+
+def unknown_ending(file: PurePath, otherwise: str = "") -> str:
+    """What is said of a file whose ending means no report."""
+    return f"-o takes files that end in {', '.join(BY_SUFFIX)}, not {file.name[:80]!r}{otherwise}"
 
 
 # Besides these the command line has a table for people, which is drawn by the width of their terminal.

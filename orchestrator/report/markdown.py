@@ -16,6 +16,7 @@ from orchestrator.report.comparison import lines
 from orchestrator.report.digest import Group
 from orchestrator.report.headline import STATES, allowed, ends, groups, many, silences
 from orchestrator.report.overview import BadCell, Overview, Point, Rest, phase_word
+from orchestrator.report.shared import TITLE, until
 from orchestrator.report.since import Since, numbers
 from orchestrator.report.summary import summary
 from orchestrator.report.times import duration, people, span
@@ -40,6 +41,7 @@ def ticket(found: Overview) -> str:
         "\n".join(_points(found)),
         "\n".join(_since(found)),
         "\n".join(_numbers(found)),
+        "\n".join(_shared(found)),
         "\n".join(_cells(found)),
         _groups("Left out before the start", found.left_out),
         _groups("Not run", found.not_run),
@@ -138,6 +140,16 @@ def _numbers(found: Overview) -> Iterator[str]:
         yield f"- and {many(len(told) - UNKNOWN_LIMIT, 'silent agent')} more"
     if found.run.facts.stopped is not None:
         yield f"\nStopped: {markdown(found.run.facts.stopped, _WHAT_LIMIT)}"
+
+
+def _shared(found: Overview) -> Iterator[str]:
+    if found.shared:
+        yield f"## {TITLE}"
+        yield ""
+    for one in found.shared:
+        what = f"{markdown(one.test, _NAME)} {markdown(one.target, _NAME)}"
+        link = f": {markdown_link(one.link)}" if one.link else ""
+        yield f"- {what} ({until(one, found.now)}){link}"
 
 
 def _cells(found: Overview) -> Iterator[str]:

@@ -19,7 +19,7 @@ from orchestrator.insight.silence import Silence
 from orchestrator.insight.values import CellKey, Phase
 from orchestrator.insight.words import Sentence
 from orchestrator.model import CellState, Verdict
-from orchestrator.records import CellRecord, Counts, RunRecord, TestRecord
+from orchestrator.records import CellRecord, Counts, RunRecord, Snapshot, TestRecord
 from orchestrator.report.comparison import Held
 from orchestrator.report.digest import Group, Groups
 from orchestrator.report.names import with_names
@@ -128,7 +128,8 @@ class Overview:
 
     ``rest`` has a part for each verdict of cells without a common cause, failures first. ``left_out`` and
     ``not_run`` group cells by reason; ``unknown`` are lost creations that nobody has given up. ``since`` is
-    what is known of the time before, ``news`` what of that is new and what is over.
+    what is known of the time before, ``news`` what of that is new and what is over. ``shared`` are the public
+    snapshots of its tests that there are, or may be.
     """
 
     run: RunRecord
@@ -143,6 +144,7 @@ class Overview:
     unknown: tuple[TestRecord, ...]
     since: Since | None = None
     news: Sentence = ()
+    shared: tuple[Snapshot, ...] = ()
 
     @property
     def mark(self) -> Mark:
@@ -189,6 +191,7 @@ async def overview(source: Source, *, most: int = 10, links: int = 0) -> Overvie
         unknown=tuple(test for test in lost if not test.given_up),
         since=since,
         news=sorting.told_news(),
+        shared=await source.shared(),
     )
     return await _linked(found, source, links) if links else found
 

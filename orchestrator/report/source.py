@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import Agent, Answer
-from orchestrator.records import CellRecord, Counts, RunRecord, StoredAnswer, TestRecord
+from orchestrator.records import (
+    CellRecord,
+    Counts,
+    RunRecord,
+    Snapshot,
+    SnapshotState,
+    StoredAnswer,
+    TestRecord,
+)
 from orchestrator.report.names import agent_names
 
 if TYPE_CHECKING:
@@ -27,7 +35,8 @@ class Source:
     anew, and hands each cell on with its rows. ``metric_names`` are those of all ``results``, from a source
     that knows them without decoding every row, and ``each_test`` gives the tests, or those in some states,
     one after the other. ``since`` tells of the time before the run, where somebody wants to know.
-    ``bad_cells`` are the ``cells`` but for those that pass, from a source that can tell.
+    ``bad_cells`` are the ``cells`` but for those that pass, from a source that can tell, and ``snapshots``
+    the public copies of its tests.
     """
 
     run: RunRecord
@@ -45,6 +54,7 @@ class Source:
     since: Callable[[], Awaitable[Since]] | None = None
     others: Callable[[], Awaitable[Sequence[Source]]] | None = None
     bad_cells: Callable[[], AsyncIterator[CellRecord]] | None = None
+    snapshots: Callable[[], Awaitable[Sequence[Snapshot]]] | None = None
 
     async def lost(self) -> list[TestRecord]:
         """The tests whose creation's answer was lost."""
@@ -56,6 +66,11 @@ class Source:
     def not_passing(self) -> AsyncIterator[CellRecord]:
         """The cells that there is something to be said of; a source may give all."""
         return self.cells() if self.bad_cells is None else self.bad_cells()
+
+    async def shared(self) -> tuple[Snapshot, ...]:
+        """The public snapshots of its tests, but for those that were refused."""
+        found = () if self.snapshots is None else await self.snapshots()
+        return tuple(one for one in found if one.state is not SnapshotState.REFUSED)
 
     async def names(self) -> dict[str, str]:
         """The agents' names for people, by id."""

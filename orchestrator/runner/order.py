@@ -23,6 +23,10 @@ class InDoubt(Exception):
     """It may have been taken; what was heard last, in words."""
 
 
+async def _at_once(_: Reply) -> None:
+    """The ledger waits."""
+
+
 async def order(
     wire: Wire,
     ledger: Ledger,
@@ -31,10 +35,12 @@ async def order(
     request: Request,
     read: Callable[[Reply], T],
     intend: Callable[[], Awaitable[None]],
+    limited: Callable[[Reply], Awaitable[None]] = _at_once,
 ) -> T:
     """Return what ``read`` makes of the answer. A refusal of a limit is waited out: it takes nothing.
 
-    ``intend`` makes it durable that the request is sent, once there is a permit for it. Raises
+    ``intend`` makes it durable that the request is sent, once there is a permit for it. ``limited`` waits for
+    a limit that the ledger knows nothing of, or raises. Raises
     :class:`Declined` or :class:`InDoubt`; ``Refused`` for a token or a permission (401, 403), and
     ``Unanswered`` where the budget is not free in time: then nothing was taken.
     """
@@ -57,6 +63,7 @@ async def order(
             raise InDoubt(str(error)) from error
         outcome = creation_outcome(reply.status)
         if outcome is CreationOutcome.LIMITED:
+            await limited(reply)
             continue
         if outcome is CreationOutcome.CREATED:
             return read(reply)

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from orchestrator.budget.permits import Ledger, Permit
+from orchestrator.budget.readings import Limits
 from orchestrator.clock import Clock
 from orchestrator.events import RequestAnswered, RequestFailed, RequestSent, Sending
 from orchestrator.listeners.telling import Telling
@@ -22,6 +23,7 @@ from orchestrator.thousandeyes.watch import Limit, Watch
 
 # A permit whose request has not left for so long: whoever else counts with it may have given it up (seconds).
 STALE = 80.0
+LIMITED, _REFUSED = 429, 400
 
 
 class Wire:
@@ -86,8 +88,10 @@ class Wire:
         except BaseException:  # cancelled: the request may have been taken
             self._ledger.lost(permit, self._clock.now())
             raise
-        now = self._clock.now()
-        self._ledger.settle(permit, read_limits(reply.headers), now, status=reply.status)
+        now, limits = self._clock.now(), read_limits(reply.headers)
+        # Who waited for a window of the ledger after a refusal by another limit would hold up everybody.
+        elsewhere = request.own_limit and reply.status == LIMITED and _has_left(limits)
+        self._ledger.settle(permit, limits, now, status=_REFUSED if elsewhere else reply.status)
         self._tell(RequestAnswered(what, reply.status, round(now - began, 3)), spec)
         return reply
 
@@ -107,3 +111,8 @@ class Wire:
     def unused(self, permit: Permit) -> None:
         """The permit's request was never sent."""
         self._ledger.release(permit, self._clock.now())
+
+
+def _has_left(limits: Limits) -> bool:
+    """Whether the headers say that the organization has calls left."""
+    return limits.organization is not None and limits.organization.remaining > 0

@@ -18,6 +18,7 @@ from orchestrator.report.commands import next_commands
 from orchestrator.report.digest import Group
 from orchestrator.report.headline import STATES, allowed, ends, groups, many, silences
 from orchestrator.report.overview import BadCell, Overview, Point, phase_word
+from orchestrator.report.shared import until
 from orchestrator.report.summary import summary
 from orchestrator.report.times import clock_time, duration, people, span
 from orchestrator.report.waits import awaited
@@ -60,6 +61,10 @@ def print_summary(console: Console, found: Overview, *, verbose: bool = False, m
         tell(console, f"and {many(more, 'explanation')} more: {command}", indent=2, hang=4)
     _print_rests(console, found, mask)
     _print_since(console, found, mask)
+    for shared in found.shared:
+        what = f"{terminal(mask(shared.test), _NAME)} {terminal(mask(shared.target), _NAME)}"
+        link = f": {terminal(mask(shared.link))}" if shared.link else ""
+        tell(console, f"snapshot of {what}, {until(shared, found.now)}{link}", indent=2, hang=4)
     if found.run.facts.stopped is not None:
         tell(console, f"stopped: {terminal(mask(found.run.facts.stopped))}", "yellow", indent=2, hang=4)
     told = silences(found.run, lambda name: terminal(mask(name)))

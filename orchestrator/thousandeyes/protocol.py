@@ -7,7 +7,7 @@ transport (``client.py``) carries requests and knows nothing of their meaning.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from orchestrator.model import Agent, Answer, Api, JsonObject, Spec
@@ -19,7 +19,8 @@ class Request:
 
     ``instant`` tells that it is counted by the instant-test limit too (creation and re-run). ``alone`` asks
     for a connection of its own, which every instant one has. ``heard`` is called with the size of each piece
-    of the answer's body as it comes.
+    of the answer's body as it comes. ``own_limit``: there is a limit for it that no header tells of, so that
+    a 429 may say nothing of the others.
     """
 
     method: str
@@ -29,10 +30,11 @@ class Request:
     instant: bool = False
     alone: bool = field(default=False, compare=False)
     heard: Callable[[int], object] | None = field(default=None, compare=False, repr=False)
+    own_limit: bool = False
 
     def hearing(self, heard: Callable[[int], object]) -> Request:
         """The same request, of whose answer's body ``heard`` is told."""
-        return Request(self.method, self.path, self.query, self.body, self.instant, self.alone, heard)
+        return replace(self, heard=heard)
 
     @property
     def api(self) -> Api:

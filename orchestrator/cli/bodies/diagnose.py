@@ -18,6 +18,7 @@ from orchestrator.cli.asking import Asking, Telling
 from orchestrator.cli.bodies.common import print_json, run_async, say, set_up_logging
 from orchestrator.cli.bodies.outputs import check_outputs, write_file, write_outputs
 from orchestrator.cli.bodies.sessions import session, sets_of, settings_of
+from orchestrator.cli.bodies.sharing import ask_beforehand
 from orchestrator.cli.masking import mask
 from orchestrator.cli.options import Access, Breaking, Reading, World
 from orchestrator.cli.signals import STOPS, heard_signals
@@ -49,6 +50,9 @@ def diagnose(
     check_outputs(telling.outputs)
     _check_save(telling.save)
     preset = _preset(asking.preset, targets, reading)
+    # Before: who starts it at night is not there any more when it ends.
+    if telling.share and not telling.yes and not world.simulate:
+        ask_beforehand()
     question = Question(
         targets=targets,
         whence=places(asking.whence),
@@ -59,6 +63,7 @@ def diagnose(
         preset=preset,
         waves=asking.waves,
         confirm=asking.confirm,
+        share=telling.share,
         extras=Extras(asking.dns_servers, asking.page),
         api=Api(reading.api or (preset.api if preset is not None else Api.V7)),
         seed=reading.seed,
@@ -141,6 +146,8 @@ async def _tell(session: Session, found: Diagnosed, telling: Telling) -> Exit:
     await write_outputs(session, found.runs[0], [path for path in telling.outputs if path not in tickets])
     if telling.save is not None:
         _save(telling.save, found)
+    if found.account.unshared is not None:
+        say(f"warning: no snapshot: {found.account.unshared}")
     if found.refused is not None:
         say(f"error: {found.refused}")
         say(f"hint: {found.hint}")

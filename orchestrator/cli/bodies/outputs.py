@@ -14,7 +14,7 @@ from orchestrator.cli.bodies.common import say
 from orchestrator.cli.streams import as_utf8, gathering
 from orchestrator.errors import UsageProblem
 from orchestrator.files import check_writable, replacing
-from orchestrator.report.formats import BY_SUFFIX
+from orchestrator.report.formats import BY_SUFFIX, unknown_ending
 
 if TYPE_CHECKING:
     from orchestrator.actions.session import Session
@@ -25,8 +25,7 @@ def check_outputs(paths: Sequence[Path]) -> None:
     """Raise ``UsageError`` for an ending that means no report, ``UsageProblem`` for no place to write to."""
     for path in paths:
         if path.suffix.lower() not in BY_SUFFIX:
-            known = ", ".join(BY_SUFFIX)
-            raise click.UsageError(f"-o takes files that end in {known}, not {path.name[:80]!r}")
+            raise click.UsageError(unknown_ending(path))
         try:
             check_writable(path)
         except (OSError, ValueError) as error:

@@ -12,13 +12,14 @@ from urllib.parse import quote
 import click
 
 from orchestrator.actions import reading
+from orchestrator.actions.asked import Asked
 from orchestrator.cli.bodies.common import opened_store, run_async, set_up_logging
 from orchestrator.cli.bodies.compare import asked_for
 from orchestrator.cli.bodies.outputs import write_file
-from orchestrator.cli.options import Gate
+from orchestrator.cli.options import Access, Gate, Sharing
 from orchestrator.cli.streams import as_utf8, gathering
 from orchestrator.clock import LoopClock
-from orchestrator.errors import UsageProblem
+from orchestrator.errors import OrchestratorError, UsageProblem
 from orchestrator.report.html.layout import CELLS, By, Layout, Parts, Sheet, columns_of
 
 
@@ -40,11 +41,28 @@ class Wanted:
 
 
 def report(
-    run: str, plan: str | None, wanted: Wanted, against: str | None, gate: Gate, *, store: str | None
+    run: str,
+    plan: str | None,
+    wanted: Wanted,
+    against: str | None,
+    gate: Gate,
+    sharing: Sharing,
+    access: Access,
 ) -> None:
-    """Write a report of a run."""
+    """Write a report of a run, after the snapshots that were asked for; also if those failed."""
     set_up_logging()
     asked = asked_for(against, gate)
+    problem: OrchestratorError | None = None
+    if sharing.share is not None:
+        from orchestrator.cli.bodies.sharing import make_snapshots  # noqa: PLC0415 - start-up stays light
+
+        problem = make_snapshots(run, plan, sharing.share, access, sharing)
+    _write(run, plan, wanted, asked, access.store)
+    if problem is not None:
+        raise problem
+
+
+def _write(run: str, plan: str | None, wanted: Wanted, asked: Asked | None, store: str | None) -> None:
     style: list[str] = []
     layout = _layout(wanted, style) if wanted.has_layout else None
 

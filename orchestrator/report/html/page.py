@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from orchestrator.errors import Exit
 from orchestrator.insight.headline import Mark
 from orchestrator.model import Verdict
-from orchestrator.records import RunState
+from orchestrator.records import RunState, Snapshot
 from orchestrator.report.commands import PROGRAM
 from orchestrator.report.headline import many
 from orchestrator.report.html.badcells import bad_cells, grouped, refs_of
@@ -22,11 +22,15 @@ from orchestrator.report.html.notes import commands, limits
 from orchestrator.report.html.signs import bar_of, tallies
 from orchestrator.report.html.tables import sites, targets
 from orchestrator.report.html.text import parts, shown
-from orchestrator.report.html.view import Page
+from orchestrator.report.html.view import Page, Part, Public
+from orchestrator.report.shared import until
 from orchestrator.report.since import trail_of
 from orchestrator.report.times import duration, people, span
+from orchestrator.safe import https_link
 
 _STACK = 300.0
+# The vendor's public pages are below this.
+_SHARES = "thousandeyes.com"
 _STATES: Mapping[Mark, tuple[str, str]] = {
     Mark.BAD: ("f", "bad"),
     Mark.WARNED: ("w", "warnings"),
@@ -88,6 +92,14 @@ def page(material: Material) -> Page:
         commands=commands(material),
         origin=shown(run.origin),
         changed=changed(material.since, overview.mark, run.started, overview.news),
+        public=tuple(_public(one, overview.now) for one in overview.shared),
+    )
+
+
+def _public(one: Snapshot, now: float) -> Public:
+    what = (Part(shown(one.test), data=True), Part(" "), Part(shown(one.target), data=True))
+    return Public(
+        what, until(one, now), https_link(one.link, (), below=_SHARES), shown(one.link) if one.link else ""
     )
 
 

@@ -399,6 +399,16 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Public:
+    """A public snapshot: of what, until when, its link if a page may link to it, else its text."""
+
+    what: tuple[Part, ...]
+    until: str
+    link: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """The whole report. ``state`` is the class of its mark, ``sign`` the mark, ``word`` what it says.
 
@@ -432,3 +442,4 @@ class Page:
     commands: tuple[Command, ...]
     origin: str
     changed: Changed | None = None
+    public: tuple[Public, ...] = ()
