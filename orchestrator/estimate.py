@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.budget.readings import INSTANT_LIMIT, ORGANIZATION_LIMIT, WINDOW
 from orchestrator.model import Agent, AgentType, Spec
+from orchestrator.schedule import least
 from orchestrator.schedule.hops import MOST_FAILING, allowance
 from orchestrator.schedule.latency import LatencyModel, prior
 from orchestrator.testtypes import PRICE_SOURCE, milliunits
@@ -31,6 +32,8 @@ class Estimate:
 
     ``hops`` is how many reads more there may be at most, for hops where the plan leaves them to us.
 
+    ``courtesy_seconds`` is what the plan's courtesy alone asks for; ``finish_seconds`` is no less.
+
     ``limits_known`` tells whether the limits came from the API or are the vendor's defaults.
     """
 
@@ -49,6 +52,7 @@ class Estimate:
     beyond_deadline: int = 0
     hops: int = 0
     price_source: str = PRICE_SOURCE
+    courtesy_seconds: float = 0.0
 
 
 def estimate(
@@ -70,8 +74,12 @@ def estimate(
     units = units_of(specs, agents)
     reads = _reads(specs)
     organization, instant = organization_limit or ORGANIZATION_LIMIT, instant_limit or INSTANT_LIMIT
-    finish = _finish(specs, reads, organization, instant, window)
+    lasts = _typical(specs)
+    polite = least.least_seconds(specs, plan.courtesy, lasts) if plan.courtesy.limits else 0.0
+    finish = max(polite, _finish(specs, reads, organization, instant, window))
     fitting = _fitting(specs, reads, plan.deadline, organization, instant, window)
+    if plan.courtesy.limits and plan.deadline is not None:
+        fitting = min(fitting, least.fitting(specs, plan.courtesy, lasts, plan.deadline))
     return Estimate(
         creations=len(specs),
         creations_unpacked=expansion.cells,
@@ -87,6 +95,7 @@ def estimate(
         deadline=plan.deadline,
         beyond_deadline=len(specs) - fitting,
         hops=_hops(specs, max(1, math.ceil(finish / window)) * allowance(organization, 0)),
+        courtesy_seconds=polite,
     )
 
 
@@ -124,6 +133,12 @@ def finish_seconds(
 def slowest_answer(type_names: Sequence[str], *, share: float = 0.9) -> float:
     """Seconds in which this share of the tests of the slowest type are complete, before any is measured."""
     return max((LatencyModel(prior(name)).quantile(share) for name in set(type_names)), default=0.0)
+
+
+def _typical(specs: Sequence[Spec]) -> Callable[[Spec], float]:
+    """Seconds in which half of the tests of a spec's type are complete, before any is measured."""
+    by_type = {name: slowest_answer([name], share=0.5) for name in {spec.type for spec in specs}}
+    return lambda spec: by_type[spec.type]
 
 
 def _milliunits(spec: Spec, kinds: dict[str, AgentType]) -> float:

@@ -19,13 +19,9 @@ from orchestrator.plan.model import AgentsRef, Plan, TestBlock
 from orchestrator.plan.problems import Place, Problems, nearest, quoted
 from orchestrator.plan.selectors import Selection, Selector, by_id, explain_nothing, select, uses_labels
 from orchestrator.plan.targets import completed
-from orchestrator.testtypes import TEST_TYPES, time_limit
+from orchestrator.testtypes import TEST_TYPES
+from orchestrator.testtypes.lasting import must_be_over
 from orchestrator.testtypes.layers import rows_for_each
-
-# Seconds. Queueing on the agent, path traces and ingestion come on top of the type's own limit; the vendor
-# documents no figure, 90 to 120 s beyond the limit is what is seen to be enough (api-facts 3.5).
-SHORTEST_DEADLINE = 180.0
-BEYOND_LIMIT = 120.0
 
 _KEY_LENGTH = 12  # hex digits
 
@@ -226,7 +222,7 @@ class _Packed:
                 fields=target.fields,
                 agents=agents,
                 layers=block.layers,
-                deadline=block.deadline or default_deadline(block.type, target.fields),
+                deadline=block.deadline or must_be_over(block.type, target.fields),
                 raw=block.raw,
                 expect=target.expect,
                 warn=target.warn,
@@ -274,14 +270,3 @@ class _Packed:
             key = hashlib.sha256(f"{text}#{count}".encode()).hexdigest()[:_KEY_LENGTH]
         self._keys.add(key)
         return key
-
-
-def default_deadline(type_name: str, fields: Mapping[str, Json]) -> float:
-    """Seconds from creation until what is there is all that will be waited for."""
-    limit = time_limit(type_name, fields)
-    throughput = (
-        fields.get("throughputDuration", 10_000) if fields.get("throughputMeasurements") is True else 0
-    )
-    if isinstance(throughput, int | float):
-        limit += throughput / 1000
-    return max(SHORTEST_DEADLINE, limit + BEYOND_LIMIT)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from orchestrator.courtesy import Courtesy
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import (
     Answer,
@@ -52,7 +53,7 @@ class RunSettings:
     an answer before the run counts as incomplete. ``keep``: how many runs of the plan stay in the store.
     ``partial``: it runs a part of another run's tests again, so that it stands for no run of the plan;
     ``confirms``: those that were worse than before, to see whether they still are. ``notify``: who is told of
-    it.
+    it. ``courtesy``: how much may be under way toward one host and on one agent.
     """
 
     deadline: float = 1800.0
@@ -67,6 +68,7 @@ class RunSettings:
     confirms: bool = False
     keep: int | None = None
     notify: tuple[Channel, ...] = ()
+    courtesy: Courtesy = field(default_factory=Courtesy)
 
 
 @dataclass(frozen=True, slots=True)

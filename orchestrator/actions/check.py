@@ -38,6 +38,7 @@ class Checked:
             self.prepared.estimate,
             (*plan.notes, *expansion.notes),
             keep=plan.keep,
+            courtesy=plan.courtesy,
         )
         return told | notify_document(plan.notify, self.reached)
 

@@ -122,6 +122,7 @@ async def store_run(
             sets=dict(plan.sets),
             keep=plan.keep,
             notify=wishes.notify,
+            courtesy=plan.courtesy,
         ),
         facts=_facts(len(specs), cells, prepared.estimate.units),
     )

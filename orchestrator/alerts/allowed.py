@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
-from ipaddress import ip_address
 from urllib.parse import urlsplit, urlunsplit
+
+from orchestrator.courtesy import address_of, is_among
 
 _PLAIN = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,500}", re.ASCII)
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,252})", re.ASCII)
@@ -25,7 +25,7 @@ def host_of(target: str) -> str | None:
         return None
     if "://" not in target:
         # Nothing but a host and a port, or an address: no path in which another host could hide.
-        return target.lower() if _is_address(target) else _without_port(target.lower())
+        return _without_port(target.lower()) if address_of(target) is None else target.lower()
     try:
         parts = urlsplit(target)
         if parts.scheme.lower() not in ("http", "https"):
@@ -68,22 +68,6 @@ def _without_port(text: str) -> str | None:
 
 
 def is_allowed(target: str, patterns: Iterable[str]) -> bool:
-    """Whether the host of a target matches one of the patterns (``shop.example.com``, ``*.example.com``).
-
-    A pattern that ends with a wildcard (``10.0.0.*``) is one of addresses: a name could go on behind it.
-    """
+    """Whether the host of a target is among them, see :func:`orchestrator.courtesy.is_among`."""
     host = host_of(target)
-    return host is not None and any(_matches(host.rstrip("."), one.lower().rstrip(".")) for one in patterns)
-
-
-def _matches(host: str, pattern: str) -> bool:
-    last = pattern.rpartition(".")[2]
-    return fnmatchcase(host, pattern) and (not set("*?[") & set(last) or _is_address(host))
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return host is not None and is_among(host, patterns)

@@ -40,6 +40,7 @@ class Waiting(StrEnum):
     CIRCUIT = "circuit"
     AMBIGUOUS = "doubt"
     STORE = "store"
+    COURTESY = "courtesy"
 
 
 class Sending(StrEnum):

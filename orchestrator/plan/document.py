@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from orchestrator.model import AgentState, AgentType, Api
 from orchestrator.outbox import CHANNEL, On
+from orchestrator.plan.allowed import host_pattern
 from orchestrator.plan.problems import Place, Problems, listing, nearest, quoted
 from orchestrator.plan.source import Entries, Node, Untyped, find, plain, scalar_value
 from orchestrator.testtypes import TEST_TYPES
@@ -135,6 +136,13 @@ def _channel(value: object) -> object:
     raise PydanticCustomError("channel", "a name of letters, digits, dashes and underscores is wanted")
 
 
+def _host_pattern(value: object) -> object:
+    try:
+        return host_pattern(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise PydanticCustomError("host_pattern", "{text}", {"text": str(error)}) from error
+
+
 class Document(BaseModel):
     """A mapping that people write; a key that it does not have is a mistake."""
 
@@ -173,6 +181,19 @@ class BudgetDocument(Document):
     max_duration: Duration | None = None
 
 
+class CourtesyDocument(Document):
+    """How much may be under way toward one host and on one agent, and which hosts may be tested at all."""
+
+    per_host: Count | None = None
+    per_agent: Count | None = None
+    spacing: Duration = 0.0
+    allow: Annotated[
+        tuple[Annotated[str, BeforeValidator(_host_pattern)], ...],
+        BeforeValidator(_many),
+        Field(min_length=1),
+    ] = ()
+
+
 class TestDocument(Document):
     """A test block."""
 
@@ -208,6 +229,7 @@ class PlanDocument(Document):
     agents: dict[str, Any] = Field(default_factory=dict)
     targets: dict[str, Any] = Field(default_factory=dict)
     budget: BudgetDocument = BudgetDocument()
+    courtesy: CourtesyDocument = CourtesyDocument()
     deadline: Duration | None = None
     allow_missing: Annotated[float, BeforeValidator(share)] = 0.0
     keep: Count | None = None

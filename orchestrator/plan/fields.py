@@ -10,6 +10,7 @@ from orchestrator.plan import hosts
 from orchestrator.plan.problems import Place, Problems, nearest, quoted
 from orchestrator.plan.source import Entries, Items, Node, Scalar, Untyped, plain, scalar_value
 from orchestrator.testtypes import OURS, READ_ONLY, SCHEDULED_ONLY, Kind, Option, TestType
+from orchestrator.testtypes.contacts import URL_FIELDS
 
 # Fields that hold an address, wherever they stand, and what it must be for a test to reach it.
 _ADDRESSES: Mapping[str, Callable[[str, str], str]] = {
@@ -19,7 +20,6 @@ _ADDRESSES: Mapping[str, Callable[[str, str], str]] = {
     "dnsServers": hosts.server,
     "dnsOverride": hosts.address,
 }
-_URLS = frozenset({"url", "testUrl", "tokenUrl"})
 _WEB = ("http", "https")
 _TEXT_LIMIT = 1_000_000
 _SET_BY_US = "{} is set for every test and cannot be given"
@@ -59,7 +59,7 @@ class FieldReader:
                 self._problems.add(
                     node.keys[name], f"{quoted(name)} is set for every test and cannot be given"
                 )
-            elif name in self._kind.options and name in {*_URLS, *_ADDRESSES, self._kind.bare}:
+            elif name in self._kind.options and name in {*URL_FIELDS, *_ADDRESSES, self._kind.bare}:
                 message = f"{quoted(name)} is known here: it stands in 'targets' or 'options', not in 'raw'"
                 self._problems.add(node.keys[name], message)
         return {name: plain(value) for name, value in node.entries.items()}
@@ -177,7 +177,7 @@ class FieldReader:
         """The text as it is sent if it is an address; a problem if nothing could be reached there."""
         name = option.name
         try:
-            if name in _URLS:
+            if name in URL_FIELDS:
                 own = option is self._kind.options.get(name)
                 # A step of an API test may take its address from the answer of an earlier step.
                 variable = not own and "{{" in text

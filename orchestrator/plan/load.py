@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from orchestrator.courtesy import Courtesy
 from orchestrator.errors import PlanInvalid, PlanProblem
 from orchestrator.model import Api
 from orchestrator.outbox import Channel
 from orchestrator.plan.agentrefs import read_selectors
+from orchestrator.plan.allowed import refuse_strangers
 from orchestrator.plan.blocks import read_tests
 from orchestrator.plan.document import PlanDocument, check
 from orchestrator.plan.model import Budget, Plan
@@ -77,6 +79,8 @@ def parse_plan(
     named = read_selectors(root.entries.get("agents"), csv, problems)
     groups = read_groups(root.entries.get("targets"), csv, problems)
     tests = read_tests(root.entries.get("tests"), version, named, groups, csv, problems)
+    courtesy = Courtesy() if document is None else Courtesy(**document.courtesy.model_dump())
+    refuse_strangers(tests, courtesy, problems)
     problems.raise_if_any()
     assert document is not None  # noqa: S101 - without a problem there is a document
     return Plan(
@@ -97,6 +101,7 @@ def parse_plan(
         notes=csv.notes(),
         allow_missing=document.allow_missing,
         keep=document.keep,
+        courtesy=courtesy,
         notify=tuple({one.to: Channel(one.to, one.on) for one in document.notify}.values()),
     )
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orchestrator.courtesy import Courtesy
 from orchestrator.model import Api, Json, PathDetails, Target
 from orchestrator.outbox import Channel
 from orchestrator.plan.problems import Place
@@ -87,6 +88,7 @@ class Plan:
     allow_missing: float = 0.0
     keep: int | None = None
     notify: tuple[Channel, ...] = ()
+    courtesy: Courtesy = field(default_factory=Courtesy)
 
     def bundle(self) -> str:
         """The plan as one text that needs no file beside it; ``parse_bundle`` reads it."""

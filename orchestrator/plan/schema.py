@@ -69,6 +69,7 @@ def _plan_properties() -> Schema:
             "items": {"$ref": "#/$defs/test"},
         },
         "budget": _budget(),
+        "courtesy": _courtesy(),
         "deadline": {
             "description": "Time box: when the run ends, with what is there.",
             "$ref": "#/$defs/duration",
@@ -147,6 +148,24 @@ def _budget() -> Schema:
                 {"description": "Units at most, by our estimate.", "type": "number", "exclusiveMinimum": 0}
             ),
             "max_duration": {"description": "Time at most, by our estimate.", "$ref": "#/$defs/duration"},
+        },
+    }
+
+
+def _courtesy() -> Schema:
+    host = {"type": "string", "minLength": 1}
+    return {
+        "description": "What is asked of one target and one agent at once, and whom this plan may test.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "per_host": _count("Tests under way at once toward one host."),
+            "per_agent": _count("Tests under way at once on one agent."),
+            "spacing": {
+                "description": "Least time from one test's beginning to the next toward the same host.",
+                "$ref": "#/$defs/duration",
+            },
+            "allow": _many(host, "The only hosts that may be tested: *.example.com, 192.0.2.0/24."),
         },
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.courtesy import Courtesy
 from orchestrator.report.summary import SCHEMA
 
 if TYPE_CHECKING:
@@ -71,9 +72,11 @@ def check_document(
     notes: Sequence[str] = (),
     *,
     keep: int | None = None,
+    courtesy: Courtesy | None = None,
 ) -> dict[str, object]:
     """The document of ``check --json``. Units and times are estimates; times in seconds. ``keep`` is how many
-    runs of the plan stay in the store."""
+    runs of the plan stay in the store, ``courtesy`` what the plan asks for."""
+    courtesy = courtesy or Courtesy()
     return {
         "schema": SCHEMA,
         "plan": plan,
@@ -87,6 +90,7 @@ def check_document(
         },
         "units": {"estimated": worth.units, "source": worth.price_source},
         "seconds": round(worth.finish_seconds, 1),
+        **({"courtesy": courtesy_document(courtesy, worth)} if courtesy != Courtesy() else {}),
         "deadline": {"seconds": worth.deadline, "tests_beyond": worth.beyond_deadline},
         "limits": {
             "organization": worth.organization_limit,
@@ -113,6 +117,17 @@ def check_document(
             }
             for spec in specs
         ],
+    }
+
+
+def courtesy_document(courtesy: Courtesy, worth: Estimate) -> dict[str, object]:
+    """The key ``courtesy`` of the document: what the plan asks for, and the least time that it takes."""
+    return {
+        "per_host": courtesy.per_host,
+        "per_agent": courtesy.per_agent,
+        "spacing": courtesy.spacing,
+        "allow": list(courtesy.allow),
+        "least_seconds": round(worth.courtesy_seconds, 1),
     }
 
 

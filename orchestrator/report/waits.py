@@ -15,6 +15,7 @@ _WORDS: Mapping[Waiting, str] = {
     Waiting.CIRCUIT: "the API to answer again",
     Waiting.AMBIGUOUS: "creations to be answered again",
     Waiting.STORE: "the store to answer",
+    Waiting.COURTESY: "room at hosts and agents (courtesy)",
 }
 WAITS: Mapping[str, str] = {reason.value: words for reason, words in _WORDS.items()}
 

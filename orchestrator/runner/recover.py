@@ -41,6 +41,7 @@ async def recover(
     tests = await store.tests(run.id)
     before.planned = len(tests)
     context.owners.update({one.test_id: one.spec.key for one in tests if one.test_id is not None})
+    _tell_courtesy(context, tests)
     tests = await _put_in_order(context, tests, unknown)
     counts = await store.counts(run.id)
     before.created, before.cells = counts.created, sum(counts.cells.values())
@@ -58,6 +59,30 @@ async def recover(
     chosen = await _chosen_before(context, waiting)
     for first in range(0, len(waiting), REOPENED):
         await _reopen(context, waiting[first : first + REOPENED], chosen)
+
+
+def _tell_courtesy(context: Context, tests: Sequence[TestRecord]) -> None:
+    """Tests that earlier sessions began, or may have: their hosts and agents may still be at it."""
+    if not context.run.settings.courtesy.limits:
+        return
+    wall, now = context.clock.wall(), context.clock.now()
+    for test in tests:
+        at = test.intended if test.created is None else test.created
+        if at is None or test.state not in _MAY_HAVE_BEGUN:
+            continue
+        context.schedule.began_before(
+            test.spec,
+            now - max(0.0, wall - at),
+            now,
+            over=test.state is SpecState.COMPLETE,
+            again=test.test_id is None,
+        )
+
+
+_MAY_HAVE_BEGUN = frozenset(
+    {SpecState.CREATING, SpecState.WAITING, SpecState.UNKNOWN}
+    | {SpecState.COMPLETE, SpecState.PARTIAL, SpecState.TIMED_OUT}
+)
 
 
 async def _put_in_order(context: Context, tests: Sequence[TestRecord], unknown: str) -> list[TestRecord]:

@@ -14,7 +14,9 @@ from orchestrator.schedule.breaker import Breaker, Circuit, Quarantine
 from orchestrator.schedule.feedback import BaselineRead, PageMissed
 from orchestrator.schedule.kinds import Kinds
 from orchestrator.schedule.lanes import Lanes
+from orchestrator.schedule.slots import Slots
 from orchestrator.schedule.steps import Candidate, Create, Poll, Probe, Purpose, Step
+from orchestrator.schedule.turns import Turns
 
 # How many re-runs may be prepared (their newest rounds read) ahead of the budget.
 PREPARED_RERUNS = 40
@@ -23,11 +25,18 @@ PREPARED_RERUNS = 40
 class Creations:
     """The queue of creations, and for re-runs the polls that must come first: their newest rounds are read.
 
-    Types in quarantine are in the slow lane, unless the run is to create ``in_order``.
+    Types in quarantine are in the slow lane, unless the run is to create ``in_order``. With ``slots`` each
+    waits for room at its hosts and agents.
     """
 
     def __init__(
-        self, breaker: Breaker, rng: Random, kinds: Kinds | None = None, *, in_order: bool = False
+        self,
+        breaker: Breaker,
+        rng: Random,
+        kinds: Kinds | None = None,
+        *,
+        in_order: bool = False,
+        slots: Slots | None = None,
     ) -> None:
         self._kind_of = (kinds or Kinds()).of
         self._breaker = breaker
@@ -37,11 +46,16 @@ class Creations:
         self._order = itertools.count()
         self._types: dict[str, str] = {}
         self._kinds: dict[str, str] = {}
-        self._queue: Lanes[str] = Lanes(lambda key: self._types.get(key) in self._quarantine)
+        self._slots = slots
+        self._queue: Lanes[str] | Turns
+        self._queue = Lanes(self._is_slow) if slots is None else Turns(self._is_slow, slots)
         self._reruns: Lanes[Poll] = Lanes(lambda poll: self._types.get(poll.key) in self._quarantine)
         self._baselines: list[tuple[float, int, Poll]] = []
         self._preparing = 0
         self._specs = self._layers = 0
+
+    def _is_slow(self, key: str) -> bool:
+        return self._types.get(key) in self._quarantine
 
     def add(self, spec: Spec) -> None:
         """A spec to create, behind those that are there."""
@@ -58,6 +72,8 @@ class Creations:
         self._kinds[spec.key] = self._kind_of(spec)
         self._specs += 1
         self._layers += len(spec.layers)
+        if isinstance(self._queue, Turns):
+            self._queue.know(spec)
 
     def stop(self) -> list[str]:
         """Create no more. Returns the keys that will not be created; polls under way tell their own end."""
@@ -71,6 +87,8 @@ class Creations:
     def candidates(self, now: float, *, allowed: bool, set_aside: int) -> Iterator[Candidate]:
         """The next creation, or the probe that must come first; the next re-run to prepare, and one whose
         preparation goes on. Re-runs are prepared while creations pause: those are reads."""
+        if self._slots is not None:
+            self._slots.pass_time(now)
         if self._quarantine.expire(now):
             self._reassign()
         if allowed:
@@ -94,7 +112,7 @@ class Creations:
     def take(self, step: Step, now: float) -> bool:
         """Whether the step was one of these; it leaves its queue."""
         if isinstance(step, Create):
-            self._breaker.sent(self._queue.popleft(), now)
+            self._breaker.sent(self._pop(now), now)
         elif isinstance(step, Probe):
             self._breaker.probe_sent()
         elif self._reruns.first is step:
@@ -106,9 +124,15 @@ class Creations:
             return False
         return True
 
+    def _pop(self, now: float) -> str:
+        queue = self._queue
+        return queue.popleft(now) if isinstance(queue, Turns) else queue.popleft()
+
     def wakes(self) -> Iterator[float]:
         """Times at which something here becomes due by itself."""
         yield self._breaker.not_before
+        if self._slots is not None and self._queue:
+            yield from self._slots.wakes()
         if self._baselines:
             yield self._baselines[0][0]
 
@@ -116,12 +140,16 @@ class Creations:
 
     def answered(self, key: str, now: float) -> None:
         """A creation was answered as it should be."""
+        if self._slots is not None:
+            self._slots.begun(key, now)
         self._breaker.created(key, now)
         if self._quarantine.created(self._types.get(key, "")):
             self._reassign()
 
     def undone(self, key: str, now: float, *, unreached: bool) -> None:
         """A creation certainly did not happen: it goes back, first in its lane."""
+        if self._slots is not None:
+            self._slots.over(key, now)
         self._queue.appendleft(key)
         if unreached:
             self._breaker.not_sent(key, now)
@@ -130,6 +158,8 @@ class Creations:
 
     def ambiguous(self, key: str, now: float) -> None:
         """A creation may or may not have been taken."""
+        if self._slots is not None:
+            self._slots.begun(key, now)
         kind = self._types.get(key)
         if not self._breaker.ambiguous(key, now) or self._in_order or kind is None:
             return
@@ -164,6 +194,11 @@ class Creations:
     def held_back(self, now: float) -> bool:
         """Whether creations wait because one of them went wrong, or takes long."""
         return self.left > 0 and self._breaker.creations(now) is not Circuit.CLOSED
+
+    @property
+    def without_room(self) -> bool:
+        """Whether creations wait for room at their hosts and agents alone."""
+        return self._slots is not None and len(self._queue) > 0 and self._queue.first is None
 
     @property
     def left(self) -> int:

@@ -54,7 +54,8 @@ class Polls:
         self.choices = Choices()
         self._closing = Closing(self._open, self.choices)
         self._sentinels = Sentinels(self._open, latencies, rng)
-        self._silence = Silence(self._open, self._closing, self._sentinels, self._ask)
+        self._measured: list[str] = []
+        self._silence = Silence(self._open, self._closing, self._sentinels, self._ask, self._measured.append)
         # Hops that the plan leaves to us: what else there is to read comes first.
         self._hops: _Heap = []
         self._ready: _Heap = []
@@ -82,6 +83,8 @@ class Polls:
         left = [layer for layer in layers if layer not in read]
         last = [layer for layer in left if LAYERS[layer].finishes_last]
         sentinel = (last or left or layers)[-1]
+        if progress.everyone(([one for one in layers if LAYERS[one].finishes_last] or layers)[-1]):
+            self._measured.append(spec.key)
         # The time for the last poll counts from now if the deadline passed while nobody was there to poll.
         test = OpenTest(
             spec, progress, created, max(deadline, now), sentinel, read, self._kinds.of(spec), failing=failing
@@ -134,6 +137,14 @@ class Polls:
     def reading(self) -> int:
         """Tests that do not wait for silent agents alone."""
         return len(self._open) - self._silence.parked
+
+    def measured(self) -> list[str]:
+        """Tests of which every agent but silent ones has measured; each is told once.
+
+        A row of each is in the layer that tends to finish last.
+        """
+        measured, self._measured[:] = list(self._measured), []
+        return measured
 
     def silent(self) -> dict[str, int]:
         """See :meth:`orchestrator.schedule.silence.Silence.silent`."""
@@ -335,6 +346,7 @@ class Polls:
         """Every agent has its row: if that is the sentinel, its latency is known and the others are due."""
         if layer != test.sentinel:
             return
+        self._measured.append(test.spec.key)
         self._sentinels.seen(test, asked - test.created, now)
         if test.phase in {Phase.SENTINEL, Phase.EARLY}:
             test.move(Phase.SIBLINGS)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from random import Random
 from typing import assert_never
 
+from orchestrator.courtesy import Courtesy
 from orchestrator.events import Waiting
 from orchestrator.model import Spec
 from orchestrator.schedule import feedback
@@ -28,6 +29,7 @@ from orchestrator.schedule.pace import Load, pace
 from orchestrator.schedule.polls import Polls
 from orchestrator.schedule.progress import Progress
 from orchestrator.schedule.quiet import QuietTimes
+from orchestrator.schedule.slots import Slots
 from orchestrator.schedule.steps import Candidate, Purpose, Step
 
 
@@ -35,6 +37,7 @@ class Schedule:
     """What is to do, by due time. All times are monotonic seconds.
 
     ``latencies`` are those of the ``kinds`` of the tests; without these the kind of a test is its type.
+    ``courtesy`` holds creations back while their hosts and agents have no room.
     """
 
     def __init__(
@@ -45,10 +48,12 @@ class Schedule:
         quiet: QuietTimes | None = None,
         kinds: Kinds | None = None,
         in_order: bool = False,
+        courtesy: Courtesy | None = None,
     ) -> None:
         kinds = kinds or Kinds()
         self._breaker = Breaker(rng)
-        self._creations = Creations(self._breaker, rng, kinds, in_order=in_order)
+        self._slots = Slots(courtesy) if courtesy is not None and courtesy.limits else None
+        self._creations = Creations(self._breaker, rng, kinds, in_order=in_order, slots=self._slots)
         self._polls = Polls(latencies, rng, quiet, kinds)
 
     # -- what is to do ------------------------------------------------------------------------------
@@ -90,6 +95,17 @@ class Schedule:
             failing=failing,
             chosen=chosen,
         )
+        self.began_before(spec, created, now, over=False, again=False)
+        self._end_measured(now)
+
+    def began_before(self, spec: Spec, at: float, now: float, *, over: bool, again: bool) -> None:
+        """A test of this spec began ``at``, by an earlier session or just now: courtesy counts it while it may
+        be under way.
+
+        ``over``: its answers are in; ``again``: its spec may be created once more.
+        """
+        if self._slots is not None:
+            self._slots.began_before(spec, at, now, over=over, again=again)
 
     def stop_creating(self) -> list[str]:
         """Create no more. Returns the keys that will not be created."""
@@ -175,6 +191,8 @@ class Schedule:
             case feedback.CreationAmbiguous(key=key):
                 self._creations.ambiguous(key, now)
             case feedback.CreationEnded(key=key):
+                if self._slots is not None:
+                    self._slots.never_begun(key, now)
                 self._breaker.ended(key, now)
                 self._polls.choices.over(key)
             case _:
@@ -188,6 +206,7 @@ class Schedule:
                 self._breaker.failed()
             case feedback.PageRead():
                 self._polls.read(came, now)
+                self._end_measured(now)
             case feedback.PageMissed(poll=poll) if poll.purpose is Purpose.BASELINE:
                 self._creations.baseline_missed(came, now)
             case feedback.PageMissed():
@@ -203,12 +222,19 @@ class Schedule:
             case _:
                 assert_never(came)
 
+    def _end_measured(self, now: float) -> None:
+        for key in self._polls.measured():
+            if self._slots is not None:
+                self._slots.over(key, now)
+
     # -- how it stands ------------------------------------------------------------------------------
 
     def creations_wait_for(self, now: float) -> Waiting | None:
         """Why creations are held back, if they are and it is not for a limit."""
         if self._creations.held_back(now):
             return Waiting.AMBIGUOUS
+        if self._creations.without_room:
+            return Waiting.COURTESY
         if self._creations.left > 0 and not self._polls.pace.may_create:
             return Waiting.OPEN_TESTS
         return None

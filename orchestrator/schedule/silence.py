@@ -22,7 +22,8 @@ LAST_LOOKS = 60
 
 
 class Silence:
-    """Who is silent, and which tests are parked. ``ask`` has a layer of a test polled at once."""
+    """Who is silent, and which tests are parked. ``ask`` has a layer of a test polled at once; ``measured``
+    is told of a test that only silent agents have not measured."""
 
     def __init__(
         self,
@@ -30,11 +31,13 @@ class Silence:
         closing: Closing,
         sentinels: Sentinels,
         ask: Callable[[OpenTest, str, float], None],
+        measured: Callable[[str], None],
     ) -> None:
         self._tests = tests
         self._closing = closing
         self._sentinels = sentinels
         self._ask = ask
+        self._measured = measured
         self._late: dict[str, set[str]] = {}  # tests in a row, by agent
         self._silent: set[str] = set()
         self._nothing: Counter[str] = Counter()  # closed tests in which the agent answered nothing
@@ -115,6 +118,7 @@ class Silence:
         if layer == test.sentinel and test.phase is not Phase.SIBLINGS:
             if test.others_at is not None:
                 self._sentinels.seen(test, test.others_at, now)
+            self._measured(test.spec.key)
             test.move(Phase.SIBLINGS)
             for other in test.left:
                 if other not in test.aside and other not in test.waits:

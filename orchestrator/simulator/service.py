@@ -14,6 +14,7 @@ from email.utils import formatdate
 from typing import Final
 from urllib.parse import unquote
 
+from orchestrator.simulator.crowd import crowd
 from orchestrator.simulator.culprits import problems_of
 from orchestrator.simulator.draws import share, source
 from orchestrator.simulator.faults import (
@@ -218,10 +219,12 @@ class Service:
     # --- answers that are not the API's own
 
     def _own(self, request: SimRequest) -> SimReply:
-        """Health and witness; neither is limited."""
+        """Health and what was seen; neither is limited."""
         pages: dict[str, JsonObject] = {"/_simulator/health": {"status": "ok"}}
         if request.path == "/_simulator/witness":
             pages[request.path] = self.witness()
+        elif request.path == "/_simulator/crowd":
+            pages[request.path] = crowd(self.world)
         page = pages.get(request.path)
         status, body = (404, b"{}") if page is None else (200, json.dumps(page).encode())
         return SimReply(status, {"Content-Type": "application/json"}, body)

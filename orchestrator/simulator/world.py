@@ -199,7 +199,7 @@ class World:
     def complete_at(self, test: SimTest, layer: str, round_number: int) -> float | None:
         """When the last row of a layer arrives; None if none ever does."""
         last = None
-        for at, agent in self._arrivals(test, test.rounds[round_number - 1], layer):
+        for at, agent in self.arrivals(test, test.rounds[round_number - 1], layer):
             several = max(len(test.definition.dns_servers), len(self._directions(test, layer, None)))
             between = self._silence.between(layer, test.definition.type, agent) if several > 1 else 0.0
             latest = at if math.isinf(between) else at + between * (several - 1)
@@ -220,7 +220,7 @@ class World:
         self, test: SimTest, executed: Round, layer: str, now: float, direction: str | None
     ) -> list[Row]:
         found: list[Row] = []
-        for at, agent in self._arrivals(test, executed, layer):
+        for at, agent in self.arrivals(test, executed, layer):
             if at > now:
                 continue
             between = self._silence.between(layer, test.definition.type, agent)
@@ -243,7 +243,8 @@ class World:
         split = layer == "path-vis" or (layer == "network" and self._silence.split)
         return ("to-target", "from-target") if asked == "bidirectional" and split else (asked,)
 
-    def _arrivals(self, test: SimTest, executed: Round, layer: str) -> list[tuple[float, SimAgent]]:
+    def arrivals(self, test: SimTest, executed: Round, layer: str) -> list[tuple[float, SimAgent]]:
+        """When each agent's first row of a layer comes, soonest first; who never answers is not among them."""
         known = executed.arrivals.get(layer)
         if known is None:
             known = executed.arrivals[layer] = self._plan_arrivals(test, executed, layer)

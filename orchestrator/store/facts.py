@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 
+from orchestrator.courtesy import Courtesy
 from orchestrator.model import Json, JsonObject
 from orchestrator.outbox import CHANNEL, Channel, On
 from orchestrator.records import BudgetSeen, Planned, Requests, RunFacts, RunSettings, SilentAgent
@@ -18,7 +19,8 @@ from orchestrator.records import BudgetSeen, Planned, Requests, RunFacts, RunSet
 def dump_settings(settings: RunSettings) -> JsonObject:
     """As JSON values."""
     notify: list[Json] = [{"to": one.to, "on": one.on.value} for one in settings.notify]
-    return {**asdict(settings), "sets": dict(settings.sets), "notify": notify}
+    courtesy: JsonObject = {**asdict(settings.courtesy), "allow": list(settings.courtesy.allow)}
+    return {**asdict(settings), "sets": dict(settings.sets), "notify": notify, "courtesy": courtesy}
 
 
 def load_settings(data: Mapping[str, Json]) -> RunSettings:
@@ -38,6 +40,17 @@ def load_settings(data: Mapping[str, Json]) -> RunSettings:
         confirms=data.get("confirms") is True,
         keep=keep if isinstance(keep, int) and keep > 0 else None,
         notify=_channels(data.get("notify")),
+        courtesy=_courtesy(_object(data.get("courtesy"))),
+    )
+
+
+def _courtesy(data: Mapping[str, Json]) -> Courtesy:
+    per_host, per_agent, allow = data.get("per_host"), data.get("per_agent"), data.get("allow")
+    return Courtesy(
+        per_host=_count(per_host) or None,
+        per_agent=_count(per_agent) or None,
+        spacing=_number(data.get("spacing"), 0.0),
+        allow=tuple(str(one) for one in allow) if isinstance(allow, list) else (),
     )
 
 

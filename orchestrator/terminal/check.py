@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator.courtesy import Courtesy
 from orchestrator.report.check import Block, blocks, own_expectations
 from orchestrator.report.digest import grouped
 from orchestrator.report.headline import many
@@ -36,11 +37,12 @@ def print_check(
     agents: Sequence[Agent] = (),
     *,
     keep: int | None = None,
+    courtesy: Courtesy | None = None,
 ) -> None:
     """What would be created, what packing saves, what it takes, what is left out, for people.
 
     ``agents`` is the listing, for the names of those that are left out; ``keep`` is how many runs of the plan
-    stay in the store.
+    stay in the store, ``courtesy`` what the plan asks for.
     """
     cells, creations = many(worth.cells, "cell"), many(worth.creations, "creation")
     say(console, f"{terminal(plan)}  {cells} in {creations}, about {span(worth.finish_seconds)}", "bold")
@@ -57,6 +59,8 @@ def print_check(
     seen = "as seen" if worth.limits_known else "the vendor's defaults where none was seen yet"
     limits = f"{worth.instant_limit} instant tests and {worth.organization_limit} requests a minute"
     say(console, f"  finish    about {span(worth.finish_seconds)} under limits of {limits} ({seen})")
+    if courtesy is not None and courtesy != Courtesy():
+        say(console, f"  courtesy  {_courtesy(courtesy, worth.courtesy_seconds)}")
     if worth.deadline is not None and worth.beyond_deadline:
         beyond = f"{worth.beyond_deadline} of {many(worth.creations, 'test')} will not fit"
         fit = "all blocks and targets in turn, until it ends"
@@ -70,6 +74,22 @@ def print_check(
     print_groups(console, "Left out", grouped(left_out, agent_names(agents)))
     for sentence in worth.exceeded:
         say(console, f"ceiling exceeded: {terminal(sentence)}", "bold red")
+
+
+def _courtesy(asked: Courtesy, least: float) -> str:
+    """What is asked for, and what it takes at least."""
+    told = []
+    if asked.per_host is not None:
+        told.append(f"{many(asked.per_host, 'test')} at once toward a host")
+    if asked.per_agent is not None:
+        told.append(f"{asked.per_agent} at once on an agent")
+    if asked.spacing > 0.0:
+        told.append(f"{asked.spacing:g} s between beginnings toward a host")
+    if asked.limits:
+        told[-1] += f": at least about {span(least)}"
+    if asked.allow:
+        told.append(f"every host is on the list of {many(len(asked.allow), 'pattern')}")
+    return "; ".join(told)
 
 
 def print_channels(console: Console, channels: Sequence[Channel], reached: Collection[str]) -> None:

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import PlanInvalid
-from orchestrator.expand import default_deadline, expand
+from orchestrator.expand import expand
 from orchestrator.model import Agent, AgentState, AgentType
 from orchestrator.plan.model import Plan
+from orchestrator.testtypes.lasting import must_be_over
 
 Parse = Callable[..., Plan]
 OneTest = Callable[..., str]
@@ -247,7 +248,7 @@ def test_sip_gets_its_standard_port(parse: Parse, one_test: OneTest, agent: Make
 def test_the_default_deadline_leaves_two_minutes_beyond_the_limit(
     type_name: str, fields: dict[str, int | bool], seconds: float
 ) -> None:
-    assert default_deadline(type_name, dict(fields)) == seconds
+    assert must_be_over(type_name, dict(fields)) == seconds
 
 
 def test_a_hundred_thousand_cells_are_expanded_quickly_and_in_little_memory(

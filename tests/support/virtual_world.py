@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from orchestrator.budget.ledger import LocalLedger
 from orchestrator.budget.permits import Ledger
 from orchestrator.clock import Clock, LoopClock
+from orchestrator.courtesy import Courtesy
 from orchestrator.events import Event
 from orchestrator.lifecycle import SpecState
 from orchestrator.listeners.telling import Telling
@@ -104,6 +105,7 @@ async def run_in_virtual_time(
     ledger: Ledger | None = None,
     deadline: float = 1e7,
     in_order: bool = False,
+    courtesy: Courtesy | None = None,
     transport: Callable[[VirtualTransport], Transport] = lambda inner: inner,
     at_start: Callable[[Conductor], object] = lambda conductor: None,
 ) -> Ran:
@@ -125,7 +127,7 @@ async def run_in_virtual_time(
     run = RunRecord(
         id=RUN, plan="bench", plan_path=None, plan_text="", plan_hash="", api=Api.V7, origin=ORIGIN,
         account=None, parent=None, started=clock.wall(),
-        settings=RunSettings(deadline=deadline, in_order=in_order),
+        settings=RunSettings(deadline=deadline, in_order=in_order, courtesy=courtesy or Courtesy()),
     )  # fmt: skip
     tests = [TestRecord(RUN, n, spec, SpecState.PLANNED) for n, spec in enumerate(specs)]
     await store.create_run(run, tests, (), ())

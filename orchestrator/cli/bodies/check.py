@@ -43,6 +43,7 @@ def check(
             prepared.estimate,
             prepared.agents,
             keep=loaded.keep,
+            courtesy=loaded.courtesy,
         )
         print_channels(make_console(sys.stdout), loaded.notify, checked.reached)
     raise SystemExit(int(checked.exit_code))
