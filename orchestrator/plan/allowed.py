@@ -24,6 +24,8 @@ def host_pattern(text: str) -> str:
     Raises ``ValueError`` with a sentence for what no host could match, or every host would.
     """
     bare = text.strip()
+    if not bare:
+        raise ValueError("a pattern is empty (is a variable empty?)")
     if not bare.strip("*?. "):
         raise ValueError(f"{quoted(text)} lets every host pass: leave 'allow' out for that")
     if "/" in bare and "://" not in bare:

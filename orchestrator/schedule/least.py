@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from orchestrator.courtesy import Courtesy
 from orchestrator.model import Spec
-from orchestrator.testtypes.contacts import tested_hosts
+from orchestrator.testtypes.contacts import hosts_under_test
 
 Lasts = Callable[[Spec], float]
 
@@ -37,7 +37,7 @@ def fitting(specs: Sequence[Spec], courtesy: Courtesy, lasts: Lasts, seconds: fl
         first: defaultdict[str, list[float]] = defaultdict(list)
         for spec in specs:
             # Each counts at one host only: what is counted there is an upper bound anyway.
-            first[next(iter(tested_hosts(spec.fields, spec.raw)), spec.key)].append(lasts(spec))
+            first[next(iter(hosts_under_test(spec.fields, spec.raw)), spec.key)].append(lasts(spec))
         limits.append(sum(_fit(one, courtesy.per_host, courtesy.spacing, seconds) for one in first.values()))
     if courtesy.per_agent is not None:
         begins: defaultdict[str, list[float]] = defaultdict(list)
@@ -50,7 +50,7 @@ def fitting(specs: Sequence[Spec], courtesy: Courtesy, lasts: Lasts, seconds: fl
 def _by_host(specs: Iterable[Spec], lasts: Lasts) -> Iterable[list[float]]:
     found: defaultdict[str, list[float]] = defaultdict(list)
     for spec in specs:
-        for host in tested_hosts(spec.fields, spec.raw):
+        for host in hosts_under_test(spec.fields, spec.raw):
             found[host].append(lasts(spec))
     return map(sorted, found.values())
 

@@ -99,8 +99,9 @@ class Schedule:
         self._end_measured(now)
 
     def began_before(self, spec: Spec, at: float, now: float, *, over: bool, again: bool) -> None:
-        """A test of this spec began ``at``, by an earlier session or just now: courtesy counts it while it may
-        be under way.
+        """A test of this spec began ``at``, in an earlier session or just now.
+
+        Courtesy counts it while it may be under way.
 
         ``over``: its answers are in; ``again``: its spec may be created once more.
         """

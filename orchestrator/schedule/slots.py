@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from orchestrator.courtesy import Courtesy
 from orchestrator.model import Spec
-from orchestrator.testtypes.contacts import tested_hosts
+from orchestrator.testtypes.contacts import hosts_under_test
 from orchestrator.testtypes.lasting import must_be_over
 
 
@@ -63,7 +63,7 @@ class Slots:
         hosts: tuple[str, ...] = ()
         agents: frozenset[str] = frozenset()
         if self._courtesy.per_host is not None or self._courtesy.spacing > 0.0:
-            hosts = tuple(f"host {one}" for one in tested_hosts(spec.fields, spec.raw))
+            hosts = tuple(f"host {one}" for one in hosts_under_test(spec.fields, spec.raw))
         if self._courtesy.per_agent is not None:
             agents = self._agents.setdefault(spec.agents, frozenset(spec.agents))
         return Needs(hosts, agents)
@@ -123,9 +123,9 @@ class Slots:
             return None
         return next(iter(self._full & needs.agents))
 
-    def is_full(self, name: str) -> bool:
-        """Whether this host or agent has no room now."""
-        return name in self._full
+    def have_room(self, names: frozenset[str]) -> bool:
+        """Whether all of these hosts and agents have room now."""
+        return self._full.isdisjoint(names)
 
     def pass_time(self, now: float) -> None:
         """What must be over by now is, and who had to wait until now need not."""

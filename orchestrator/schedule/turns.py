@@ -2,13 +2,15 @@
 
 It has two lanes like :mod:`orchestrator.schedule.lanes`. Who is next is the first, in the order of the
 queue, whose hosts and agents all have room. Specs that need the same stand in one *line*. A line whose turn
-cannot come waits at one host or agent that is full, and costs nothing there: when that has room, the first of
-those that wait is asked again, and the next one only once it is known what became of the first.
+cannot come waits for all hosts and agents that ever held it up, and costs nothing there: when none of them
+is full any more, the first of those that wait for the same is asked again, and the next one only once it is
+known what became of the first. So a line moves once for each that holds it up, not whenever one has room.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,14 +23,18 @@ Rank = tuple[bool, int]
 
 @dataclass(slots=True)
 class _Line:
-    """Specs that need the same. ``at`` is where it waits; ``None``: it is asked. ``woken`` is where it waited
-    last, if nobody else who waits there has been asked since."""
+    """Specs that need the same. ``held_by`` are hosts and agents that ever held it up.
+
+    ``at`` is what it waits for; ``None``: it is asked. ``woken`` is what it waited for last, if nobody else
+    who waits for that has been asked since.
+    """
 
     needs: Needs
     queue: list[tuple[Rank, str]] = field(default_factory=list)
     fast: int = 0
-    at: str | None = None
-    woken: str | None = None
+    held_by: frozenset[str] = frozenset()
+    at: frozenset[str] | None = None
+    woken: frozenset[str] | None = None
 
     @property
     def rank(self) -> Rank:
@@ -54,8 +60,9 @@ class Turns:
         self._lines: dict[Needs, _Line] = {}
         self._of: dict[str, _Line] = {}
         self._asked: list[_Entry] = []
-        self._waiting: dict[str, list[_Entry]] = {}
-        self._left: list[str] = []  # hosts and agents whose next must be asked
+        self._waiting: dict[frozenset[str], list[_Entry]] = {}
+        self._where: defaultdict[str, set[frozenset[str]]] = defaultdict(set)  # keys of those, by their parts
+        self._left: list[frozenset[str]] = []  # those of whom the next must be asked
         self._count = self._fast = 0
         self._last = self._head = 0
 
@@ -117,6 +124,7 @@ class Turns:
             line.fast, line.at, line.woken = 0, None, None
         self._asked.clear()
         self._waiting.clear()
+        self._where.clear()
         self._left.clear()
         self._count = self._fast = 0
         return [key for _, key in sorted(ranked, key=lambda one: not one[0][0])]
@@ -135,7 +143,13 @@ class Turns:
             self._enter(line)
 
     def _enter(self, line: _Line) -> None:
-        heap = self._asked if line.at is None else self._waiting.setdefault(line.at, [])
+        heap = self._asked
+        if line.at is not None:
+            if line.at not in self._waiting:
+                self._waiting[line.at] = []
+                for name in line.at:
+                    self._where[name].add(line.at)
+            heap = self._waiting[line.at]
         heapq.heappush(heap, _Entry(line.rank, line))
 
     def _ask(self, line: _Line) -> None:
@@ -154,12 +168,13 @@ class Turns:
 
     def _wait(self, line: _Line, name: str) -> None:
         self._fast -= line.fast
-        line.at = name
+        line.at = line.held_by = line.held_by | {name}
         self._enter(line)
 
     def _settled(self) -> _Line | None:
         """The line of who is next; it is the first of the heap then."""
-        self._left.extend(self._slots.opened())
+        for opened in self._slots.opened():
+            self._left.extend(self._where.get(opened, ()))
         self._call_left()
         while self._asked:
             entry = self._asked[0]
@@ -180,15 +195,17 @@ class Turns:
         while self._left:
             self._call(self._left.pop())
 
-    def _call(self, name: str) -> None:
-        """The first of those who wait at a host or an agent is asked again, if that has room."""
-        heap = self._waiting.get(name)
-        while heap and not self._slots.is_full(name):
+    def _call(self, held_by: frozenset[str]) -> None:
+        """The first of those who wait for these is asked again, if all of them have room."""
+        heap = self._waiting.get(held_by)
+        while heap and self._slots.have_room(held_by):
             entry = heapq.heappop(heap)
             line = entry.line
-            if line.at == name and line.queue and line.rank == entry.rank:
-                line.woken = name
+            if line.at == held_by and line.queue and line.rank == entry.rank:
+                line.woken = held_by
                 self._ask(line)
                 break
         if heap is not None and not heap:
-            del self._waiting[name]
+            del self._waiting[held_by]
+            for name in held_by:
+                self._where[name].discard(held_by)

@@ -17,8 +17,9 @@ _Span = tuple[float, float]
 
 
 def crowd(world: World) -> JsonObject:
-    """By host and by agent: rounds of tests, the most of them ``at_once``, and the shortest ``gap`` in seconds
-    from one beginning to the next (``None`` for one round).
+    """By host and by agent: rounds of tests, the most of them ``at_once``, and the shortest ``gap``.
+
+    That is seconds from one beginning to the next, ``None`` for one round.
 
     A test that asks name servers is one toward those; an agent as a target is the host ``agent-ID``.
     """

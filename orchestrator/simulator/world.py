@@ -244,7 +244,7 @@ class World:
         return ("to-target", "from-target") if asked == "bidirectional" and split else (asked,)
 
     def arrivals(self, test: SimTest, executed: Round, layer: str) -> list[tuple[float, SimAgent]]:
-        """When each agent's first row of a layer comes, soonest first; who never answers is not among them."""
+        """When each agent's first row of a layer comes, soonest first; without those who never answer."""
         known = executed.arrivals.get(layer)
         if known is None:
             known = executed.arrivals[layer] = self._plan_arrivals(test, executed, layer)

@@ -34,7 +34,7 @@ def contacts(fields: Mapping[str, Json], raw: Mapping[str, Json]) -> tuple[Conta
     return tuple(dict.fromkeys(found))
 
 
-def tested_hosts(fields: Mapping[str, Json], raw: Mapping[str, Json]) -> tuple[str, ...]:
+def hosts_under_test(fields: Mapping[str, Json], raw: Mapping[str, Json]) -> tuple[str, ...]:
     """The hosts that get packets of a test, each once: of a test that asks name servers those, and not the
     domain that it asks for. An agent as a target is one of them."""
     asked = any(one.field == "dnsServers" for one in contacts(fields, {}))

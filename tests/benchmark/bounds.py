@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 WINDOW = 60.0
 
@@ -14,6 +14,22 @@ def window_start(index: int, *, aligned: bool, phase: float, window: float = WIN
         return 0.0
     first = window - phase if aligned else window
     return first + (index - 1) * window
+
+
+def courtesy_bound(
+    durations: Mapping[str, Sequence[float]], *, at_once: int | None = None, spacing: float = 0.0
+) -> float:
+    """Seconds. ``durations`` are those of the tests at each place (a host, or an agent).
+
+    Of n tests of which k may be at once somebody does n / k in turn, together no less than the shortest that
+    many; n beginnings take n - 1 spacings.
+    """
+    found = 0.0
+    for each in map(sorted, durations.values()):
+        spaced = (len(each) - 1) * spacing + each[0]
+        k = at_once or len(each)
+        found = max(found, spaced, each[-1], sum(each) / k, sum(each[: math.ceil(len(each) / k)]))
+    return found
 
 
 def lower_bound(

@@ -12,6 +12,7 @@ from statistics import mean
 from tempfile import TemporaryDirectory
 
 from connections import shares
+from courtesy import polite_runs
 from delays import answers
 from measure import Figures, measure
 from memory import AGENTS, measure_apart
@@ -440,6 +441,7 @@ PARTS: Mapping[str, Callable[[Bench], list[Table]]] = {
     "limits": limits,
     "windows": lengths,
     "delay": lambda bench: answers(bench, quick=bench.form is Form.QUICK),
+    "courtesy": lambda bench: polite_runs(),
     "troubles": troubles,
     "peers": side_by_side,
     "overhead": cost,

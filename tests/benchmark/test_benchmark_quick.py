@@ -10,6 +10,8 @@ from statistics import mean
 import pytest
 from bounds import lower_bound
 from connections import shares
+from courtesy import WORLDS
+from courtesy import measured as polite_measured
 from delays import WRONG, best_delay, incident, phases, silent_agents
 from measure import Figures, measure
 from memory import measure_apart
@@ -24,6 +26,18 @@ from soak import soak
 from tables import Table
 
 from orchestrator.thousandeyes.client import KEEP_IDLE
+
+
+@pytest.mark.parametrize("name", ["hosts and agents", "one host, 4 at once, usual limits"])
+def test_courtesy_costs_little_more_than_it_must(name: str, tmp_path: Path) -> None:
+    polite = next(one for one in WORLDS if one.name == name)
+    found = polite_measured(polite, tmp_path)
+    assert 1.0 <= found.ratio <= 1.2, found
+    assert found.refused == 0
+    asked = polite.courtesy
+    for what, limit in (("hosts", asked.per_host), ("agents", asked.per_agent)):
+        at_once = max(one["at_once"] for one in found.crowd[what].values())
+        assert limit is None or at_once == limit, f"{at_once} of {limit} {what}"
 
 
 def held(figures: Sequence[Figures], *, ratio: float) -> None:

@@ -29,6 +29,7 @@ SEEN_BY_SCHEMA = {
     "agents-per-test-is-zero",
     "ceiling-of-nothing",
     "country-by-name",
+    "courtesy-that-is-none",
     "csv-beside-more",
     "duration-in-words",
     "duration-negative",

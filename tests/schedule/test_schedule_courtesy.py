@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.courtesy import Courtesy
-from orchestrator.model import Spec
+from orchestrator.model import Json, Spec
 from orchestrator.schedule.slots import Slots
 from orchestrator.schedule.turns import Turns
 
@@ -18,10 +18,11 @@ LASTS = 180.0  # seconds until a test of these must be over
 
 
 def spec(key: str, hosts: tuple[str, ...] = ("a",), agents: tuple[str, ...] = ("1",)) -> Spec:
-    steps = [{"name": host, "url": f"https://{host}.example/"} for host in hosts]
+    steps: list[Json] = [{"name": host, "url": f"https://{host}.example/"} for host in hosts]
     return Spec(
-        key=key, test="t", type="http-server", target=key, fields={"requests": list(steps)},
-        agents=agents, layers=("http-server",), deadline=180.0,
+        key=key, test="t", type="http-server", target=key, fields={"requests": [*steps]},
+        agents=agents, layers=("http-server",),
+        deadline=180.0,
     )  # fmt: skip
 
 
@@ -158,7 +159,9 @@ class Model:
             there = [begun for other, begun in active if host in self.hosts(other)]
             if courtesy.per_host is not None and len(there) >= courtesy.per_host:
                 return False
-            if courtesy.spacing and (None in there or self.begun.get(host, -1e9) + courtesy.spacing > self.now):
+            if courtesy.spacing and (
+                None in there or self.begun.get(host, -1e9) + courtesy.spacing > self.now
+            ):
                 return False
         return courtesy.per_agent is None or all(
             sum(agent in other.agents for other, _ in active) < courtesy.per_agent for agent in one.agents
@@ -261,7 +264,11 @@ def test_a_broken_rule_is_found(
     rng = Random(5)
     for _ in range(300):
         specs = [
-            spec(f"k{n}", tuple(rng.sample("ab", rng.randint(1, 2))), tuple(rng.sample("123", rng.randint(1, 2))))
+            spec(
+                f"k{n}",
+                tuple(rng.sample("ab", rng.randint(1, 2))),
+                tuple(rng.sample("123", rng.randint(1, 2))),
+            )
             for n in range(12)
         ]
         courtesy = Courtesy(rng.choice([None, 1, 2]), rng.choice([None, 1, 2]), rng.choice([0.0, 45.0]))
