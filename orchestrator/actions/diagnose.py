@@ -7,6 +7,7 @@ second round is a re-run of its own. Both are there for ``show``, ``resume``, ``
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +23,7 @@ from orchestrator.diagnosis.course import Stopped, exit_code
 from orchestrator.diagnosis.document import document
 from orchestrator.diagnosis.found import Asked, Found
 from orchestrator.diagnosis.places import From
-from orchestrator.diagnosis.plantext import BEYOND_BOX, Frame, joined, plan_text
+from orchestrator.diagnosis.plantext import BEYOND_BOX, CEILINGS, Frame, joined, plan_text
 from orchestrator.diagnosis.subjects import Kind, Subject, recognise
 from orchestrator.diagnosis.ticket import Account, ticket
 from orchestrator.diagnosis.vantage import chosen, countries_beside
@@ -49,7 +50,8 @@ class Question:
     ``against``. ``preset`` is a plan that is run instead of the usual tests.
 
     ``waves``: look closer where the first wave splits; ``confirm``: run what fails once more; ``share``: make
-    a public snapshot of the worst test at the end, if something is bad.
+    a public snapshot of the worst test at the end, if something is bad. ``max_tests`` and ``max_units`` hold
+    for all of it, if they are given: the first wave is refused beyond them, what comes later is left out.
     """
 
     targets: tuple[str, ...]
@@ -65,6 +67,14 @@ class Question:
     extras: Extras = field(default_factory=Extras)
     api: Api = Api.V7
     seed: int = 0
+    max_tests: int | None = None
+    max_units: float | None = None
+
+    @property
+    def frame(self) -> Frame:
+        """What holds its tests, as the text of a plan."""
+        ceilings = CEILINGS.at_most(self.max_tests, self.max_units)
+        return Frame(name_of(self), self.api.value, self.box, ceilings)
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,8 @@ async def diagnose(
                 confirm=question.confirm,
                 extras=question.extras,
                 seed=question.seed,
+                frame=question.frame,
+                most_units=math.inf if question.max_units is None else question.max_units,
             )
             course = Course(session, run, incident.asked, incident.blocks, agents, terms, show, began)
             ended = await course.go(attend)
@@ -152,8 +164,7 @@ async def _incident(session: Session, question: Question, agents: Sequence[Agent
     controls = _subjects(question.controls, agents)
     whom = await _whom(session, question, agents, subjects)
     blocks = first_wave(subjects, controls, whom, question.extras)
-    frame = Frame(name_of(question), question.api.value, question.box)
-    plan = parse_plan(plan_text(frame, blocks), "diagnose.yaml", None, environ={})
+    plan = parse_plan(plan_text(question.frame, blocks), "diagnose.yaml", None, environ={})
     prepared = await prepare(session, plan, seed=question.seed, agents=agents)
     check_ceilings(prepared)
     names = frozenset(block.name for block in blocks)
@@ -198,7 +209,8 @@ async def _of_preset(
     session: Session, question: Question, preset: Plan, agents: Sequence[Agent]
 ) -> _Incident:
     """The tests of a plan, in the time box and under a name of their own."""
-    plan = replace(preset, name=name_of(question), deadline=question.box + BEYOND_BOX)
+    budget = preset.budget.at_most(question.max_tests, question.max_units)
+    plan = replace(preset, name=name_of(question), deadline=question.box + BEYOND_BOX, budget=budget)
     prepared = await prepare(session, plan, seed=question.seed, agents=agents)
     check_ceilings(prepared)
     used = {one for spec in prepared.expansion.specs for one in spec.agents}
@@ -253,8 +265,7 @@ async def _diagnosed(session: Session, question: Question, incident: _Incident, 
     )
     plan = None
     if question.preset is None:
-        frame = Frame(incident.plan.name, question.api.value, question.box)
-        plan = plan_text(frame, joined(incident.blocks, ended.second))
+        plan = plan_text(question.frame, joined(incident.blocks, ended.second))
     return Diagnosed(
         sentence=plain(sentence(found, final=True).text),
         exit_code=exit_code(found, outcome.exit_code),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from orchestrator.diagnosis.blocks import Block, Extras
 from orchestrator.diagnosis.course import Do, Moment, Next, Stopped, following
 from orchestrator.diagnosis.found import Asked, Found, Round, verdicts_of
 from orchestrator.diagnosis.picture import Cost, Picture, picture
-from orchestrator.diagnosis.plantext import MOST_TESTS, MOST_UNITS, Frame, plan_text
+from orchestrator.diagnosis.plantext import Frame, plan_text
 from orchestrator.diagnosis.secondwave import second_wave
 from orchestrator.errors import Exit, PlanInvalid, UsageProblem, telling
 from orchestrator.estimate import units_of
@@ -47,12 +48,15 @@ def ignored(_: Picture) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How far to go: a second wave, a second round; ``seed`` repeats the choice of agents."""
+    """How far to go: a second wave within the ceilings of ``frame``, a second round within ``most_units`` of
+    all; ``seed`` repeats the choice of agents."""
 
+    frame: Frame
     waves: bool = True
     confirm: bool = True
     extras: Extras = field(default_factory=Extras)
     seed: int = 0
+    most_units: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +209,14 @@ class Course:
             confirmed=state.again_ended,
         )
 
+    @property
+    def _most_units(self) -> float:
+        return self._terms.frame.budget.max_units or 0.0
+
     def _cost(self) -> Cost:
         agents = {agent.id for agent in self._asked.agents}
         agents |= {one for block in self._state.second for one in block.agents}
-        return Cost(self._tests, len(agents), self._units, float(MOST_UNITS))
+        return Cost(self._tests, len(agents), self._units, self._most_units)
 
     # -- what is done -----------------------------------------------------------------------------------
 
@@ -244,12 +252,12 @@ class Course:
         state = self._state
         state.asked_more = True
         planned = self._run.facts.planned
-        left = MOST_TESTS - (planned.tests if planned is not None else 0)
+        left = (self._terms.frame.budget.max_tests or 0) - (planned.tests if planned is not None else 0)
         blocks = second_wave(found, self._blocks, self._agents, self._terms.extras, self._terms.seed, left)
         while blocks:
             specs = self._specs(blocks)
             units = units_of(specs, self._agents)
-            if self._run.facts.units + units <= MOST_UNITS:
+            if self._run.facts.units + units <= self._most_units:
                 if state.conductor is not None and await state.conductor.extend(specs, units):
                     state.second = blocks
                     self._wake()
@@ -257,9 +265,8 @@ class Course:
             blocks = blocks[:-1]
 
     def _specs(self, blocks: Sequence[Block]) -> tuple[Spec, ...]:
-        frame = Frame(self._run.plan, self._run.api.value, self._asked.box)
         try:
-            plan = parse_plan(plan_text(frame, blocks), "diagnose.yaml", None, environ={})
+            plan = parse_plan(plan_text(self._terms.frame, blocks), "diagnose.yaml", None, environ={})
             return expand(plan, self._agents, seed=self._terms.seed).specs
         except PlanInvalid as problem:  # of what we made ourselves, from what was tested already
             raise AssertionError(f"the second wave is no plan: {problem.message}") from problem
@@ -268,12 +275,15 @@ class Course:
         """Run what fails once more, by the ids of its tests."""
         state, session = self._state, self._session
         tests = await session.doors.store.tests(self._run.id)
-        keys = _to_confirm(found, tests)
+        keys = self._affordable(_to_confirm(found, tests), tests)
         moment = self._moment()
         state.before = verdicts_of(found.cells)
         left = max(1.0, self._asked.box - moment.elapsed)
         parent = await session.doors.store.run(self._run.id)
         parent = replace(parent, settings=replace(parent.settings, deadline=left))
+        if not keys:
+            state.again_ended = True
+            return
         try:
             again = await store_rerun(session, parent, Wishes(urgent=True), failed=False, only=keys)
         except UsageProblem:  # no test has an id: its creation was lost
@@ -282,6 +292,16 @@ class Course:
         state.again, state.reruns = again, len(keys)
         tasks.start_soon(self._conduct_again, again)
         self._wake()
+
+    def _affordable(self, keys: list[str], tests: Sequence[TestRecord]) -> list[str]:
+        """The first of them, as many as a second round of them all leaves within the units of all."""
+        specs = {test.spec.key: test.spec for test in tests}
+        while keys:
+            units = units_of([specs[key] for key in keys], self._agents)
+            if self._units + units <= self._terms.most_units:
+                break
+            keys = keys[:-1]
+        return keys
 
 
 def _to_confirm(found: Found, tests: Sequence[TestRecord]) -> list[str]:

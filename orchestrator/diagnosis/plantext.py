@@ -8,21 +8,24 @@ from dataclasses import dataclass, replace
 
 from orchestrator.diagnosis.blocks import Block
 from orchestrator.model import Json
+from orchestrator.plan.model import Budget
 from orchestrator.report.times import span
 
 # A diagnosis refuses to be more than that, whatever its targets are.
-MOST_TESTS, MOST_UNITS = 12, 2
+CEILINGS = Budget(reserve=0.0, max_tests=12, max_units=2.0)
 # What came until the time box is told; tests that are open then are collected for so long (seconds).
 BEYOND_BOX = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What holds the blocks: the plan's name, the version of the API, the time box in seconds."""
+    """What holds the blocks: the plan's name, the version of the API, the time box in seconds, its
+    ceilings."""
 
     name: str
     api: str
     box: float
+    budget: Budget = CEILINGS
 
 
 def plan_text(frame: Frame, blocks: Sequence[Block]) -> str:
@@ -50,7 +53,8 @@ def _lines(frame: Frame, blocks: Sequence[Block]) -> Iterator[str]:
                 yield f"    {key}: {_json([*expectations])}"
         if block.path_details is not None:
             yield f"    path_details: {_json(block.path_details)}"
-    yield f"budget: {{reserve: 0%, max_tests: {MOST_TESTS}, max_units: {MOST_UNITS}}}"
+    most = frame.budget
+    yield f"budget: {{reserve: 0%, max_tests: {most.max_tests}, max_units: {most.max_units:g}}}"
     yield f"deadline: {frame.box + BEYOND_BOX:g}s"
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from orchestrator.courtesy import Courtesy
 from orchestrator.model import Api, Json, PathDetails, Target
@@ -57,6 +58,17 @@ class Budget:
     max_tests: int | None = None
     max_units: float | None = None
     max_duration: float | None = None
+
+    def at_most(self, tests: int | None, units: float | None) -> Budget:
+        """The same with ceilings that are no higher than these."""
+        return replace(self, max_tests=_lower(self.max_tests, tests), max_units=_lower(self.max_units, units))
+
+
+Ceiling = TypeVar("Ceiling", int, float)
+
+
+def _lower(one: Ceiling | None, other: Ceiling | None) -> Ceiling | None:
+    return min((each for each in (one, other) if each is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
