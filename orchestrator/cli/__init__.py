@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check token, origin, account group, clock, limits and store."),
     "store": ("store", "Tell what the store holds; prune old runs."),
     "serve": ("serve", "Serve the runs as web pages, for reading."),
+    "mcp": ("assistant", "Tools for an assistant: read, and run within ceilings."),
     "schema": ("schema", "Print the JSON Schema of plans, for editors."),
     "simulator": ("simulator_command", "Serve the simulated API on loopback."),
     "completion": ("completion", "Print the shell completion script."),

@@ -20,6 +20,7 @@ from orchestrator.alerts.proof import stranger
 from orchestrator.alerts.take import taken
 from orchestrator.alerts.values import Begun, Hook, Received, Verdict, Way
 from orchestrator.clock import Clock
+from orchestrator.defects import defect
 from orchestrator.errors import (
     CeilingExceeded,
     OrchestratorError,
@@ -29,7 +30,6 @@ from orchestrator.errors import (
     UsageProblem,
 )
 from orchestrator.safe import terminal
-from orchestrator.web.defects import defect
 
 # So many diagnoses wait; each takes minutes, and an alert that waits for an hour tells nothing.
 MOST_WAITING = 10

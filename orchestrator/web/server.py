@@ -19,10 +19,10 @@ from aiohttp.web_protocol import RequestHandler
 
 from orchestrator.alerts.take import MOST_BYTES
 from orchestrator.alerts.values import Received
+from orchestrator.defects import defect
 from orchestrator.errors import OrchestratorError
 from orchestrator.safe import terminal
 from orchestrator.web.asking import NotFound, hook_of, loggable, wanted, wants_json
-from orchestrator.web.defects import defect
 from orchestrator.web.guard import Asked, Refusal, Terms, is_among, refusal, strange_host
 from orchestrator.web.hooks import Alerts
 from orchestrator.web.shelf import Crowded, Page

@@ -39,7 +39,7 @@ PURE = (
     ),
     *("events", "records", "catalogue", "safe", "near", "model", "lifecycle", "errors"),
 )
-ENTRANCES = ("cli", "library", "worker", "web")
+ENTRANCES = ("cli", "library", "worker", "web", "assistant")
 GROUND = (
     "records",
     "catalogue",
@@ -54,6 +54,7 @@ GROUND = (
     "settings",
     "exposed",
     "credentials",
+    "defects",
     "outbox",
     "addresses",
 )
@@ -184,6 +185,25 @@ RULES: tuple[Rule, ...] = (
         ("",),
         ("worker",),
         but=("worker", "cli"),
+        through_others=False,
+    ),
+    Rule(
+        "what the entrance of assistants decides is pure",
+        ("assistant.arguments", "assistant.allowance", "assistant.bounded", "assistant.tools"),
+        (*sorted(IO_LIBRARIES), "store", "actions", "mcp"),
+    ),
+    Rule(
+        "only the door of that entrance knows the protocol, and nobody but the command line imports the entrance",
+        ("",),
+        ("mcp", "mcp_types", "assistant"),
+        but=("assistant", "cli"),
+        through_others=False,
+    ),
+    Rule(
+        "inside that entrance only its door knows the protocol",
+        ("assistant", "cli"),
+        ("mcp", "mcp_types"),
+        but=("assistant.server",),
         through_others=False,
     ),
     Rule("listeners never reach the runner", ("listeners",), ("runner",)),
