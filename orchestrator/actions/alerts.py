@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from orchestrator.actions.diagnose import Question, name_of
 from orchestrator.alerts.allowance import DAY
 from orchestrator.alerts.values import ANY, Begun
 from orchestrator.catalogue import Which
+from orchestrator.diagnosis.naming import PREFIX, plan_name
 from orchestrator.store.opening import Opened
 
-# What a diagnosis of a target calls its plan.
-NAME = "diagnose "
 _PAGE, _MOST = 200, 10_000
 
 
 def named(target: str) -> str:
     """A target as the name of its diagnosis has it: one that is long is cut, and told apart by its hash."""
-    return name_of(Question(targets=(target,))).removeprefix(NAME)
+    return plan_name((target,)).removeprefix(PREFIX)
 
 
 async def diagnosed(opened: Opened, now: float) -> tuple[Begun, ...]:
@@ -34,12 +32,12 @@ async def diagnosed(opened: Opened, now: float) -> tuple[Begun, ...]:
         for run in page:
             if now - run.started >= DAY:
                 return tuple(found)
-            if run.simulated or not run.plan.startswith(NAME):
+            if run.simulated or not run.plan.startswith(PREFIX):
                 continue
             # A re-run is newer than what it repeats: it has been seen.
             units = run.facts.units + again.pop(run.id, 0.0)
             if run.parent is None:
-                found.append(Begun(run.plan.removeprefix(NAME), run.started, units, ANY))
+                found.append(Begun(run.plan.removeprefix(PREFIX), run.started, units, ANY))
             else:
                 again[run.parent] += units
         if len(page) < _PAGE:

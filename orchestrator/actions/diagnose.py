@@ -6,7 +6,6 @@ second round is a re-run of its own. Both are there for ``show``, ``resume``, ``
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from orchestrator.diagnosis.blocks import Block, Extras, first_wave
 from orchestrator.diagnosis.course import Stopped, exit_code
 from orchestrator.diagnosis.document import document
 from orchestrator.diagnosis.found import Asked, Found
+from orchestrator.diagnosis.naming import plan_name
 from orchestrator.diagnosis.places import From
 from orchestrator.diagnosis.plantext import BEYOND_BOX, CEILINGS, Frame, joined, plan_text
 from orchestrator.diagnosis.subjects import Kind, Subject, recognise
@@ -38,8 +38,6 @@ from orchestrator.records import RunRecord, RunState, Snapshot
 
 AGENTS, BOX = 12, 180.0
 MOST_AGENTS, SHORTEST_BOX, LONGEST_BOX = 50, 30.0, 1800.0
-# A plan's name is a lock's: what is longer is told apart by its hash.
-_LONGEST_NAME = 120
 # A ticket does not wait for a limit that others have used up (seconds).
 _SHARE_PATIENCE = 20.0
 
@@ -222,12 +220,8 @@ async def _of_preset(
 
 
 def name_of(question: Question) -> str:
-    """The name of the plan, and so of the lock: one diagnosis at a time for the same targets."""
-    targets = ", ".join(dict.fromkeys(text.strip() for text in question.targets))
-    if len(targets) > _LONGEST_NAME:
-        targets = f"{targets[: _LONGEST_NAME - 9]} {hashlib.sha256(targets.encode()).hexdigest()[:8]}"
-    name = f"diagnose {targets}" if targets else "diagnose"
-    return f"{name} ({question.preset.name[:60]})" if question.preset is not None else name
+    """The name of its plan."""
+    return plan_name(question.targets, None if question.preset is None else question.preset.name)
 
 
 async def _who(session: Session, plan: str, busy: PlanBusy) -> PlanBusy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from orchestrator.diagnosis.naming import is_diagnosis
 from orchestrator.records import FINISHED, RunRecord
 from orchestrator.report.source import Source
 from orchestrator.store.base import Archive
@@ -66,12 +67,20 @@ def source_of(
 
 async def _of_other_plans(archive: Archive, run: RunRecord, now: float) -> list[Source]:
     """The newest run of each other plan in the same kind of world that has ended and stands for its plan."""
-    newest: dict[str, RunRecord] = {}
+    newest = await last_of_each(archive)
+    same = [one for one in newest if one.simulated == run.simulated and one.plan != run.plan]
+    return [source_of(archive, one, now) for one in same]
+
+
+async def last_of_each(archive: Archive) -> list[RunRecord]:
+    """The newest run of each plan that has ended and stands for its plan, in the order of names; of a plan
+    that was simulated too, one of each kind. Nobody runs a diagnosis again by its name: it is left out."""
+    newest: dict[tuple[str, bool], RunRecord] = {}
     for one in await archive.runs(SEARCHED):
         stands = one.state in FINISHED and not one.settings.partial and not one.settings.confirms
-        if stands and one.simulated == run.simulated and one.plan != run.plan:
-            newest.setdefault(one.plan, one)
-    return [source_of(archive, newest[plan], now) for plan in sorted(newest)]
+        if stands and not is_diagnosis(one.plan):
+            newest.setdefault((one.plan, one.simulated), one)
+    return [newest[which] for which in sorted(newest)]
 
 
 Take = Callable[["Observed"], object]

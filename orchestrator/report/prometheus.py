@@ -1,9 +1,9 @@
 """Runs in the text format of Prometheus, for node_exporter's textfile collector or a push gateway.
 
 The last run of each plan is there, told apart by the label ``plan``: the one that is asked for, and of every
-other plan the newest that has ended. Names, units and types follow Prometheus' conventions: base units,
-gauges for what a run came to (it does not grow), ``_info`` for what is text. Cells are bounded, and how many
-are not told is a metric itself. Needs an extra, ``[metrics]``.
+other plan the newest that has ended, diagnoses left out. Names, units and types follow Prometheus'
+conventions: base units, gauges for what a run came to (it does not grow), ``_info`` for what is text. Cells
+are bounded, and how many are not told is a metric itself. Needs an extra, ``[metrics]``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # Cells of one plan that have series of their own: bad ones first, then in the order of the plan.
 MOST_CELLS = 1000
+# Those of all plans together, and plans that are told, where somebody scrapes all of them for ever.
+MOST_OF_ALL, MOST_PLANS = 5000, 50
 # Characters of a label: a scraper may drop everything for one that is longer than it takes.
 LONGEST = 200
 _CELL = ("plan", "test", "type", "target", "agent", "agent_id", "country")
@@ -40,7 +42,7 @@ _GOOD = frozenset({Verdict.PASS, Verdict.WARN})
 @dataclass(slots=True)
 class _Told:
     """What is told of one run. ``cells`` are labels, verdict, seconds that the test took, share of packets
-    lost; the cells beyond :data:`MOST_CELLS` are only counted."""
+    lost; those beyond a number are only counted."""
 
     source: Source
     document: dict[str, object]
@@ -62,28 +64,46 @@ class _Told:
 
 async def prometheus(source: Source) -> str:
     """The text. Raises ``MissingExtra`` where prometheus-client is not installed."""
+    others = () if source.others is None else await source.others()
+    return await _text((source, *others), MOST_CELLS, None)
+
+
+async def scraped(sources: Sequence[Source]) -> str:
+    """The text of the last runs of plans, bounded as a whole: of too many plans the newest runs are told, of
+    their cells as many as is fair. Raises as :func:`prometheus`."""
+    newest = sorted(sources, key=lambda one: one.run.started, reverse=True)[:MOST_PLANS]
+    chosen = sorted(newest, key=lambda one: one.run.plan)
+    most = min(MOST_CELLS, MOST_OF_ALL // max(1, len(chosen)))
+    return await _text(chosen, most, len(sources) - len(chosen))
+
+
+async def _text(sources: Sequence[Source], most: int, untold: int | None) -> str:
     try:
         from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise MissingExtra("the format of Prometheus", "metrics") from error
-    others = () if source.others is None else await source.others()
-    told = [await _told(one) for one in (source, *others)]
+    told = [await _told(one, most) for one in sources]
     registry = CollectorRegistry()
-    registry.register(_collector(told))
+    registry.register(_collector(told, untold))
     return generate_latest(registry).decode("utf-8", "backslashreplace")
 
 
-def _collector(told: Sequence[_Told]) -> Collector:
+def _collector(told: Sequence[_Told], untold: int | None) -> Collector:
     from prometheus_client.registry import Collector  # noqa: PLC0415 - an extra
 
     class Runs(Collector):
         def collect(self) -> Iterable[Metric]:
-            return [*_of_runs(told), *_of_budgets(told), *_of_cells(told)]
+            families = [*_of_runs(told), *_of_budgets(told), *_of_cells(told)]
+            if untold is not None:
+                plans = _gauge("plans_untold", "Plans whose last runs are not told.", ())
+                plans.add_metric((), untold)
+                families.append(plans)
+            return families
 
     return Runs()
 
 
-async def _told(source: Source) -> _Told:
+async def _told(source: Source, most: int) -> _Told:
     run = source.run
     seen: list[Observed] = []
     insight = await source.watched(seen.append)
@@ -104,11 +124,10 @@ async def _told(source: Source) -> _Told:
     ]
     seen.sort(key=lambda one: one.record.verdict in _GOOD)
     cells = [
-        (_labels(run.plan, one.record), one.record.verdict, _seconds(one), _lost(one))
-        for one in seen[:MOST_CELLS]
+        (_labels(run.plan, one.record), one.record.verdict, _seconds(one), _lost(one)) for one in seen[:most]
     ]
     document = summary(run, await source.counts(), now=source.now)
-    return _Told(source, document, causes, cells, max(0, len(seen) - MOST_CELLS))
+    return _Told(source, document, causes, cells, max(0, len(seen) - most))
 
 
 def _labels(plan: str, cell: CellRecord) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class Simple:
     """A page without anything to say: ``plans``, ``budgets``, ``queue``, ``schedules``, ``style``,
-    ``health``.
+    ``health``, ``metrics``.
     ``still`` as of a report."""
 
     name: str
@@ -71,6 +71,7 @@ _SIMPLE: Mapping[str, str] = {
     "/schedules": "schedules",
     "/style.css": "style",
     "/healthz": "health",
+    "/metrics": "metrics",
 }
 
 

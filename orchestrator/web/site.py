@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -14,7 +14,7 @@ from orchestrator.actions.agenda import queue, schedules
 from orchestrator.actions.asked import Asked
 from orchestrator.actions.budgets import budgets
 from orchestrator.actions.listing import history, listed
-from orchestrator.actions.source import source_of
+from orchestrator.actions.source import last_of_each, source_of
 from orchestrator.catalogue import Which
 from orchestrator.clock import Clock
 from orchestrator.errors import OrchestratorError, StoreProblem, UsageProblem
@@ -117,6 +117,8 @@ class Site:
         match wanted:
             case Runs():
                 return await self._runs(wanted, as_json)
+            case Simple("metrics", _):
+                return await self._metrics()
             case Simple("plans", _):
                 return await self._plans(as_json)
             case Simple("budgets", still):
@@ -174,6 +176,22 @@ class Site:
             older=found.older,
         )
         return self._page("runs", _frame("Runs", "/"), view=view)
+
+    async def _metrics(self) -> Page:
+        """The last run of each plan, for Prometheus. Runs that have ended stay as they are: what was made of
+        the same ones is sent again."""
+        last = await last_of_each(self.opened.store)
+        # What was played through stands beside what is, only where that is nothing.
+        told = [one for one in last if not one.simulated] or last
+        draw = partial(self.drawer.draw, partial(self._scraped, told))
+        return await self.shelf.get(("metrics", *(one.id for one in told)), ENDED, draw)
+
+    async def _scraped(self, told: Sequence[RunRecord], opened: Opened) -> Page:
+        from orchestrator.report.prometheus import scraped  # noqa: PLC0415 - an extra
+
+        now = self.clock.wall()
+        text = await scraped([source_of(opened.store, run, now) for run in told])
+        return Page(200, TEXT, self.mask(text).encode("utf-8", "backslashreplace"))
 
     async def _plan(self, name: str, as_json: bool, opened: Opened) -> Page:
         found = await history(opened, name)

@@ -7,9 +7,10 @@ from pathlib import Path
 from builders import make_run
 from web_site import keep
 
-from orchestrator.actions.alerts import NAME, diagnosed, named
+from orchestrator.actions.alerts import diagnosed, named
 from orchestrator.alerts.allowance import Past
 from orchestrator.alerts.values import ANY, Begun
+from orchestrator.diagnosis.naming import PREFIX
 from orchestrator.records import RunFacts, RunSettings, RunState
 from orchestrator.store.opening import Opened, open_store
 
@@ -53,7 +54,7 @@ async def test_a_long_target_is_known_again_by_its_name_in_the_store(tmp_path: P
     long = "https://shop.example.com/" + "x" * 200
     assert len(named(long)) < len(long)
     async with open_store(str(tmp_path / "runs.db")) as opened:
-        await _took(opened, "aa01", 1.0, plan=f"{NAME}{named(long)}", started=NOW - 300)
+        await _took(opened, "aa01", 1.0, plan=f"{PREFIX}{named(long)}", started=NOW - 300)
         past = Past(await diagnosed(opened, NOW), named)
     assert past.has(long, NOW - 600)
     assert not past.has(f"{long}y", NOW - 600)

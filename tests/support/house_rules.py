@@ -193,7 +193,7 @@ RULES: tuple[Rule, ...] = (
         (*sorted(IO_LIBRARIES), "store", "actions", "mcp"),
     ),
     Rule(
-        "only the door of that entrance knows the protocol, and nobody but the command line imports the entrance",
+        "the command line alone imports the entrance of assistants, which alone knows their protocol",
         ("",),
         ("mcp", "mcp_types", "assistant"),
         but=("assistant", "cli"),

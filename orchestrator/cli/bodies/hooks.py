@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.actions.alerts import NAME, diagnosed, named
+from orchestrator.actions.alerts import diagnosed, named
 from orchestrator.actions.diagnose import AGENTS, BOX, Question, diagnose
 from orchestrator.actions.run import Attendance
 from orchestrator.actions.telling import NO_RUN
@@ -20,6 +20,7 @@ from orchestrator.cli.masking import add_mask, mask
 from orchestrator.cli.options import Access, Notifying
 from orchestrator.clock import Clock
 from orchestrator.credentials import Masker, find_credentials
+from orchestrator.diagnosis.naming import plan_name
 from orchestrator.errors import Exit, UsageProblem
 from orchestrator.records import RunRecord
 from orchestrator.settings import Settings
@@ -53,7 +54,7 @@ class Starter:
             try:
                 found = await diagnose(opened, question, attend=self._attend)
             except (*NO_RUN, UsageProblem) as problem:
-                await notices.of_problem(opened, f"{NAME}{named(wish.target)}", problem)
+                await notices.of_problem(opened, plan_name((wish.target,)), problem)
                 raise
             run = await opened.doors.store.run(found.runs[0])
             await notices.of_run(opened, run, found.exit_code)
