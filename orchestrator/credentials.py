@@ -16,11 +16,13 @@ from orchestrator.exposed import caution
 from orchestrator.files import read_file
 from orchestrator.model import Api
 from orchestrator.safe import MASK
+from orchestrator.settings import EMAIL, TOKEN, TOKENS, Settled, Written, settle
 
 _SHAPE = re.compile(r"[!-~]{1,4096}\Z")
 _EMAIL = re.compile(r"[!-9;-~]{1,320}\Z")  # no colon: it separates user and password in HTTP Basic
 _STDIN = "-"
-_TOKENS = "/run/secrets"  # where containers find theirs
+# Where systemd puts credentials; a file with the token; the token itself.
+_PROVIDED, _IN_FILE, _ITSELF = TOKEN.variables
 _LONGEST_FILE = 64 * 1024
 # Shorter ones are no tokens of the API but stand-ins for the simulator; replacing "a" everywhere would leave
 # nothing to read.
@@ -171,31 +173,36 @@ def mask_of(credentials: Credentials) -> Callable[[str], str]:
     return lambda text: masked(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
 
-def find_credentials(environ: Mapping[str, str], token_file: str | None, stdin: TextIO | None) -> Credentials:
+def find_credentials(
+    environ: Mapping[str, str], token_file: str | None, stdin: TextIO | None, reference: str | None = None
+) -> Credentials:
     """Return the token from the first place that has one, with ``TE_EMAIL`` where it is set.
 
     The order is: ``token_file`` (``-`` reads ``stdin``), systemd's ``$CREDENTIALS_DIRECTORY/te-token``,
-    ``TE_TOKEN_FILE``, ``TE_TOKEN``. Raises :class:`UsageProblem`, which says where was looked.
+    ``TE_TOKEN_FILE``, ``TE_TOKEN``, the ``reference`` of a file of configuration. Raises
+    :class:`UsageProblem`, which says where was looked.
     """
-    token, place, file = _token(environ, token_file, stdin)
+    token, place, file = _token(environ, token_file, stdin, reference)
     _check(token, place)
-    email = environ.get("TE_EMAIL", "").strip() or None
+    email = settle(EMAIL, environ=environ).text
     if email is not None and not _EMAIL.match(email):
         raise UsageProblem("TE_EMAIL is not an address: it has a blank, a colon or a letter outside ASCII")
     return Credentials(token, email, None if file is None else caution(file))
 
 
-def find_own_or_referenced(reference: str | None, environ: Mapping[str, str]) -> Credentials:
+def find_own_or_referenced(
+    reference: str | None, environ: Mapping[str, str], usual: str | None = None
+) -> Credentials:
     """The token of an organization for a command that was given none: that which its ``reference`` means,
-    else that of the environment.
+    else that of the environment, or of the ``usual`` reference of a file of configuration.
 
     Raises :class:`UsageProblem` where there is neither, and where they are two: one of them would be charged
     for what the other one was meant for.
     """
     if reference is None:
-        return find_credentials(environ, token_file=None, stdin=None)
+        return find_credentials(environ, token_file=None, stdin=None, reference=usual)
     try:
-        own = find_credentials(environ, token_file=None, stdin=None)
+        own = find_credentials(environ, token_file=None, stdin=None, reference=usual)
     except _NoToken:
         return find_referenced(reference, environ)
     try:
@@ -210,6 +217,20 @@ def find_own_or_referenced(reference: str | None, environ: Mapping[str, str]) ->
     return own
 
 
+def token_place(environ: Mapping[str, str], token_file: str | None, file: Written | None = None) -> Settled:
+    """Where the token comes from, without reading it; nowhere is the default."""
+    provided = _provided(environ)
+    if provided is None or not provided.is_file():
+        environ = {name: environ[name] for name in (_IN_FILE, _ITSELF) if name in environ}
+    return settle(TOKEN, flag=token_file, environ=environ, file=file)
+
+
+def _provided(environ: Mapping[str, str]) -> Path | None:
+    """The file that systemd may have put there."""
+    directory = environ.get(_PROVIDED, "")
+    return Path(directory) / "te-token" if directory else None
+
+
 def find_referenced(reference: str, environ: Mapping[str, str]) -> Credentials:
     """The token that a reference of an organization means on this host.
 
@@ -217,24 +238,27 @@ def find_referenced(reference: str, environ: Mapping[str, str]) -> Credentials:
     default ``/run/secrets``), ``credential:NAME`` one in systemd's ``$CREDENTIALS_DIRECTORY``. What may stand
     in a reference is checked where it is written. Raises :class:`UsageProblem`.
     """
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        token, file = environ.get(name, "").strip("\r\n"), None
-        if not token:
-            raise UsageProblem(f"no API token: {reference} is not set on this host")
-    else:
-        where = "CREDENTIALS_DIRECTORY" if kind == "credential" else "ORCHESTRATOR_TOKENS"
-        folder = environ.get(where, "") or ("" if kind == "credential" else _TOKENS)
-        if not folder:
-            raise UsageProblem(f"no API token: {reference} needs {where}, which is not set on this host")
-        file = Path(folder) / name
-        token = _read_file(file, reference)
+    token, file = _referenced(reference, environ)
     _check(token, reference)
     return Credentials(token, None, None if file is None else caution(file))
 
 
+def _referenced(reference: str, environ: Mapping[str, str]) -> tuple[str, Path | None]:
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        token = environ.get(name, "").strip("\r\n")
+        if not token:
+            raise UsageProblem(f"no API token: {reference} is not set on this host")
+        return token, None
+    folder = environ.get(_PROVIDED, "") if kind == "credential" else settle(TOKENS, environ=environ).text
+    if not folder:
+        raise UsageProblem(f"no API token: {reference} needs {_PROVIDED}, which is not set on this host")
+    file = Path(folder) / name
+    return _read_file(file, reference), file
+
+
 def _token(
-    environ: Mapping[str, str], token_file: str | None, stdin: TextIO | None
+    environ: Mapping[str, str], token_file: str | None, stdin: TextIO | None, reference: str | None
 ) -> tuple[str, str, Path | None]:
     """The token, where it was found in words, and its file if it has one."""
     if token_file == _STDIN:
@@ -244,15 +268,17 @@ def _token(
     if token_file is not None:
         file = Path(token_file)
         return _read_file(file, "--token-file"), f"--token-file {token_file}", file
-    directory = environ.get("CREDENTIALS_DIRECTORY", "")
-    provided = Path(directory) / "te-token"
-    if directory and provided.is_file():
-        return _read_file(provided, "$CREDENTIALS_DIRECTORY"), str(provided), provided
-    if named := environ.get("TE_TOKEN_FILE", ""):
-        return _read_file(Path(named), "TE_TOKEN_FILE"), f"TE_TOKEN_FILE ({named})", Path(named)
-    if token := environ.get("TE_TOKEN", "").strip("\r\n"):
-        return token, "TE_TOKEN", None
-    raise _missing(environ, provided if directory else None)
+    provided = _provided(environ)
+    if provided is not None and provided.is_file():
+        return _read_file(provided, f"${_PROVIDED}"), str(provided), provided
+    if named := environ.get(_IN_FILE, ""):
+        return _read_file(Path(named), _IN_FILE), f"{_IN_FILE} ({named})", Path(named)
+    if token := environ.get(_ITSELF, "").strip("\r\n"):
+        return token, _ITSELF, None
+    if reference is not None:
+        token, referenced = _referenced(reference, environ)
+        return token, reference, referenced
+    raise _missing(environ, provided)
 
 
 class _NoToken(UsageProblem):
@@ -260,7 +286,7 @@ class _NoToken(UsageProblem):
 
 
 def _missing(environ: Mapping[str, str], provided: Path | None) -> _NoToken:
-    looked = ["--token-file", *([str(provided)] if provided else []), "TE_TOKEN_FILE", "TE_TOKEN"]
+    looked = ["--token-file", *([str(provided)] if provided else []), _IN_FILE, _ITSELF]
     other = next((name for name in _OTHER_NAMES if environ.get(name)), None)
     hint = f"{other} is set, but the name is TE_TOKEN; {_WAYS}" if other else _WAYS
     return _NoToken(f"no API token: looked at {', '.join(looked)}", hint=hint)

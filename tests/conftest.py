@@ -9,6 +9,7 @@ A test that asks for a ``database`` gets an empty one, on a PostgreSQL server th
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
+
+# Nor does anything depend on what a developer's own file of configuration says.
+os.environ["ORCHESTRATOR_CONFIG"] = os.devnull
 
 # There is no setting for it. Without it a repeatable test (``derandomize``) tries other examples in each
 # worker of a run.

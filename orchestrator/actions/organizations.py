@@ -112,16 +112,19 @@ async def settled(opened: Opened, name: str) -> Organization | None:
     return found
 
 
-def finder(settings: Settings, environ: Mapping[str, str]) -> Credentials | FindToken:
-    """The token of the environment; in a store of several organizations, who finds that of one.
+def finder(
+    settings: Settings, environ: Mapping[str, str], usual: str | None = None
+) -> Credentials | FindToken:
+    """The token of the environment, or of the ``usual`` reference of a file of configuration; in a store of
+    several organizations, who finds that of one.
 
     Raises ``UsageProblem`` as :func:`orchestrator.credentials.find_credentials`.
     """
     if not settings.organization or not is_server(settings.store):
-        return find_credentials(environ, token_file=None, stdin=None)
+        return find_credentials(environ, token_file=None, stdin=None, reference=usual)
 
     def find(organization: Organization | None) -> Credentials:
-        return find_own_or_referenced(None if organization is None else organization.token, environ)
+        return find_own_or_referenced(None if organization is None else organization.token, environ, usual)
 
     return find
 

@@ -11,7 +11,7 @@ from orchestrator.model import Agent, Api
 from orchestrator.runner.ask import ask
 from orchestrator.runner.doors import Doors, Pacing
 from orchestrator.runner.naming import run_id
-from orchestrator.settings import PRODUCTION, Settings, named_origin, pick_account
+from orchestrator.settings import AID, BASE_URL, CA_FILE, Settings, Source, Written, pick_account, settle
 from orchestrator.store.opening import Opened, pick_store
 from orchestrator.thousandeyes.dialects import dialect
 from orchestrator.thousandeyes.origin import parse_origin
@@ -121,6 +121,7 @@ def resolve(
     account: str | None = None,
     store: str | None = None,
     plan_account: str | None = None,
+    usual: Mapping[str, Written] | None = None,
     organization: str = "",
     allow_http: bool = False,
     ca_file: str | None = None,
@@ -128,19 +129,21 @@ def resolve(
 ) -> Settings:
     """Settings of what was named, else of the environment, else of the plan, else by default.
 
+    ``usual`` is what a file of configuration says: it counts less than a plan.
     Raises :class:`orchestrator.errors.UsageProblem` for an origin, an account group or a store that cannot
     be one.
     """
-    named = named_origin(base_url, environ)
-    origin = parse_origin(named or PRODUCTION)
+    usual = usual or {}
+    found = settle(BASE_URL, flag=base_url, environ=environ, file=usual.get(BASE_URL.key))
+    origin = parse_origin(found.text or "")
     return Settings(
         origin=origin,
         store=pick_store(store, environ),
-        account=pick_account(account, environ, plan_account),
+        account=pick_account(account, environ, plan_account, usual.get(AID.key)),
         organization=organization,
         allow_http=allow_http,
-        ca_file=ca_file or environ.get("TE_CA_FILE", "").strip() or None,
+        ca_file=settle(CA_FILE, flag=ca_file, environ=environ).text,
         urgent=urgent,
-        origin_named=named is not None,
+        origin_named=found.source is not Source.DEFAULT,
         origins=(origin,),
     )

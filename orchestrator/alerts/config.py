@@ -16,7 +16,8 @@ from orchestrator.alerts.reading import is_path
 from orchestrator.alerts.values import Finding, Hook, Proof, Way
 from orchestrator.plan.document import Document, Duration, Name, Texts, check
 from orchestrator.plan.problems import Place, Problems, listing, nearest, quoted
-from orchestrator.plan.source import Entries, Node, find, read_yaml, text_of
+from orchestrator.plan.source import Entries, Node, find, read_yaml
+from orchestrator.plan.text import text_of
 
 MOST_HOOKS = 200
 # Seconds that the time box of a diagnosis may have.

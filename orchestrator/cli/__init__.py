@@ -7,16 +7,17 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 import click
 
+from orchestrator.cli.configured import configuration_options, with_configuration
 from orchestrator.cli.masking import mask
 from orchestrator.cli.streams import prepare_streams, undelivered
 from orchestrator.errors import Exit, NothingToDo, OrchestratorError, PlanInvalid
 from orchestrator.near import near
 from orchestrator.safe import hide_userinfo, visible
+from orchestrator.settings import LOG_LEVEL, settle
 
 # Command -> module of this package and one line for the overview, in the order of the overview.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -91,7 +92,7 @@ class Lazy(click.Group):
         module = import_module(f"orchestrator.cli.{COMMANDS[cmd_name][0]}")
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - a defect of ours, and soon seen
-        return command
+        return with_configuration(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -116,9 +117,11 @@ Exit codes: 0 all collected, expectations held; 1 an expectation failed; 2 wrong
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
-@click.version_option(version("orchestrator"), prog_name="orchestrator")
+@click.version_option(package_name="orchestrator", prog_name="orchestrator")
 @click.option(
-    "--log-level", metavar="LEVEL", help="debug, info, warning, error, critical [env: ORCHESTRATOR_LOG]"
+    "--log-level",
+    metavar="LEVEL",
+    help=f"{', '.join(LOG_LEVEL.choices)} [env: {LOG_LEVEL.variables[0]}].",
 )
 @click.option("--log-json", is_flag=True, help="Write logs as JSON lines.")
 @click.pass_context
@@ -130,6 +133,9 @@ def cli(context: click.Context, log_level: str | None, log_json: bool) -> None:
     orchestrator check PLAN && orchestrator run PLAN    # with TE_TOKEN set
     """
     context.obj = {"log_level": log_level, "log_json": log_json}
+
+
+cli.params += configuration_options(hidden=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -191,7 +197,8 @@ def tell_error(error: OrchestratorError) -> None:
 def tell_defect(error: Exception) -> None:
     """A defect of ours: one line, and the traceback only if the log level is debug."""
     click.echo(f"defect: {type(error).__name__}: {visible(mask(str(error)))}", err=True)
-    if os.environ.get("ORCHESTRATOR_LOG", "").lower() == "debug" or "debug" in sys.argv:
+    level = settle(LOG_LEVEL, environ=os.environ).text or ""
+    if level.lower() == "debug" or "debug" in sys.argv:
         text = mask("".join(traceback.format_exception(error)))
         click.echo("\n".join(visible(line) for line in text.splitlines()), err=True)
     click.echo(

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
+from orchestrator.cli.configured import setting_option
 from orchestrator.cli.options import Command, grace_option, json_option, together
+from orchestrator.settings import CONTROL, TIME_BOX
 
 
 class Duration(click.ParamType[float]):
@@ -74,20 +76,18 @@ def asking_options(command: Command) -> Command:
             show_default=True,
             help="So many agents at first.",
         ),
-        click.option(
-            "--time-box",
+        setting_option(
+            TIME_BOX,
             type=Duration(),
-            default="3m",
             show_default=True,
             metavar="TIME",
             help="What is known by then is told.",
         ),
-        click.option(
-            "--control",
+        setting_option(
+            CONTROL,
             "controls",
             multiple=True,
             metavar="TARGET",
-            envvar="ORCHESTRATOR_DIAGNOSE_CONTROL",
             help="Known to work, asked of the same agents (repeatable).",
         ),
         click.option("--against", metavar="BASE", help="Compare with BASE: last-good, before, a run."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -12,7 +11,23 @@ from pathlib import Path
 
 import click
 
+from orchestrator.cli.configured import setting_option
 from orchestrator.model import Api
+from orchestrator.settings import (
+    AID,
+    BASE_URL,
+    CA_FILE,
+    GATE,
+    GATES,
+    GRACE,
+    NOTIFY,
+    NOTIFY_FILE,
+    NOTIFY_ON,
+    NOTIFY_WHEN,
+    ORGANIZATION,
+    QUIET,
+    STORE,
+)
 
 Command = Callable[..., None]
 
@@ -24,19 +39,18 @@ def _allow(context: click.Context, parameter: click.Parameter, given: bool) -> N
 def _named(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
     """The store; a database of which nobody wants proof says so in its URL."""
     del parameter
-    named = given or os.environ.get("ORCHESTRATOR_STORE", "")
-    if not context.meta.get("allow_plain_database") or not named.strip().startswith("postgres"):
+    if given is None or not context.meta.get("allow_plain_database") or not given.startswith("postgres"):
         return given
-    return f"{named}{'&' if '?' in named else '?'}allow_plain_database=1"
+    return f"{given}{'&' if '?' in given else '?'}allow_plain_database=1"
 
 
 def store_option(command: Command) -> Command:
     """Where runs are kept, and how safely that is reached."""
-    place = click.option(
-        "--store",
+    place = setting_option(
+        STORE,
         metavar="PATH",
         callback=_named,
-        help="Where runs are kept, a file or postgresql://HOST/DATABASE [env: ORCHESTRATOR_STORE].",
+        help="Where runs are kept, a file or postgresql://HOST/DATABASE.",
     )
     plain = click.option(
         "--allow-plain-database",
@@ -70,17 +84,12 @@ class Number(click.FloatRange):
         return found
 
 
-# How strict a gate is: what `orchestrator.compare.gate.Strictness` names, which is not loaded for --help.
 BASES = "last-good, before, a baseline's name or a run"
-GATES = ("strict", "normal", "loose", "off")
-# When a channel is told: what `orchestrator.outbox.On` names.
-NOTIFY_ON = ("change", "bad", "always")
 # Slower than this, the simulated world seems to stand still; faster, its clock has no steps.
 SPEEDS = Number(0.01, 1_000_000)
-grace_option = click.option(
-    "--grace",
+grace_option = setting_option(
+    GRACE,
     type=Number(0, 1e9),
-    default=30.0,
     show_default=True,
     help="Seconds of the run's clock to go on collecting after the first signal.",
 )
@@ -182,8 +191,8 @@ class Notifying:
     no_notify: bool = False
 
 
-notify_file_option = click.option(
-    "--notify-file", metavar="FILE", help="Addresses of channels: NAME = ADDRESS in each line."
+notify_file_option = setting_option(
+    NOTIFY_FILE, metavar="FILE", help="Addresses of channels: NAME = ADDRESS in each line."
 )
 
 
@@ -193,16 +202,16 @@ def notify_options(command: Command) -> Command:
         "notifying",
         Notifying,
         command,
-        click.option(
-            "--notify",
+        setting_option(
+            NOTIFY,
+            later=True,
             multiple=True,
             metavar="NAME|URL",
             help="Tell a channel too: its name, or the address of a web hook (repeatable).",
         ),
-        click.option(
-            "--notify-on",
+        setting_option(
+            NOTIFY_WHEN,
             type=click.Choice(NOTIFY_ON),
-            default="change",
             show_default=True,
             help="When those of --notify are told.",
         ),
@@ -224,10 +233,9 @@ def gate_options(command: Command) -> Command:
             show_default=True,
             help="Earlier good runs that tell what is normal; 0 for the base alone.",
         ),
-        click.option(
-            "--gate",
+        setting_option(
+            GATE,
             type=click.Choice(GATES),
-            default="normal",
             show_default=True,
             help="What makes exit code 1.",
         ),
@@ -274,13 +282,17 @@ def api_options(command: Command) -> Command:
         click.option(
             "--token-file", metavar="FILE", help="Read the token from a file, or - for standard input."
         ),
-        click.option("--base-url", metavar="URL", help="Origin of the API [env: TE_BASE_URL]."),
-        click.option("--aid", metavar="ID", help="Account group [env: TE_AID]."),
-        click.option(
-            "--organization", default="", metavar="NAME", help="Tells organizations' budgets apart."
+        setting_option(BASE_URL, later=True, metavar="URL", help="Origin of the API."),
+        setting_option(AID, later=True, metavar="ID", help="Account group."),
+        setting_option(
+            ORGANIZATION,
+            later=True,
+            default="",
+            metavar="NAME",
+            help="Tells organizations' budgets apart.",
         ),
         click.option("--allow-http", is_flag=True, help="Accept plain http:// beyond loopback."),
-        click.option("--ca-file", metavar="FILE", help="Certificates (PEM) to trust too. [TE_CA_FILE]"),
+        setting_option(CA_FILE, metavar="FILE", help="Certificates (PEM) to trust too."),
         store_option,
     )
 
@@ -380,7 +392,7 @@ def attending_options(command: Command) -> Command:
             type=click.Path(path_type=Path),
             help="Write a report at the end, by its ending: .html, .md, .xml (JUnit), .json (repeatable).",
         ),
-        click.option("-q", "--quiet", is_flag=True, help="Print nothing on success."),
+        setting_option(QUIET, "-q", is_flag=True, help="Print nothing on success."),
         json_option,
         verbose_option,
     )

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import click
 
+from orchestrator.cli.configured import setting_option
 from orchestrator.cli.options import Access, Command, store_option, together
+from orchestrator.settings import AID, BASE_URL, CA_FILE, CONCURRENCY
 
 LISTEN = "127.0.0.1:9464"
 
@@ -41,10 +43,9 @@ def serving_options(command: Command) -> Command:
         "serving",
         Serving,
         command,
-        click.option(
-            "--concurrency",
+        setting_option(
+            CONCURRENCY,
             type=click.IntRange(1, 100),
-            default=10,
             show_default=True,
             help="Runs at a time; an organization never gets faster by more.",
         ),
@@ -73,7 +74,7 @@ def serving_options(command: Command) -> Command:
         click.option(
             "--token-file", metavar="FILE", help="The token of organizations that name none themselves."
         ),
-        click.option("--base-url", metavar="URL", help="Their origin [env: TE_BASE_URL]."),
+        setting_option(BASE_URL, later=True, metavar="URL", help="Their origin."),
         click.option(
             "--origin",
             "origins",
@@ -81,8 +82,8 @@ def serving_options(command: Command) -> Command:
             metavar="URL",
             help="Where organizations of the store may be too, besides the vendor's (repeatable).",
         ),
-        click.option("--aid", metavar="ID", help="Their account group [env: TE_AID]."),
+        setting_option(AID, later=True, metavar="ID", help="Their account group."),
         click.option("--allow-http", is_flag=True, help="Accept plain http:// beyond loopback."),
-        click.option("--ca-file", metavar="FILE", help="Certificates (PEM) to trust too. [TE_CA_FILE]"),
+        setting_option(CA_FILE, metavar="FILE", help="Certificates (PEM) to trust too."),
         store_option,
     )

@@ -1,6 +1,7 @@
 """What every function of the library needs: the store, settings, a session.
 
-What is not named (token, store, ...) is looked for where the command line looks.
+What is not named (token, store, ...) is looked for in the environment, as by the command line; a file of
+configuration is not read, since a program says itself what it wants.
 """
 
 from __future__ import annotations

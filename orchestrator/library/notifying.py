@@ -17,6 +17,7 @@ from orchestrator.clock import LoopClock
 from orchestrator.credentials import mask_of_secrets
 from orchestrator.library.doors import Place, stored
 from orchestrator.outbox import Channel, Notice
+from orchestrator.settings import CA_FILE, settle
 
 
 async def list_notices(
@@ -65,4 +66,4 @@ def teller_of(channels: Sequence[Channel]) -> Teller:
 
 
 def _notifier() -> Notifier:
-    return app.notifier(AddressBook(os.environ), os.environ.get("TE_CA_FILE") or None)
+    return app.notifier(AddressBook(os.environ), settle(CA_FILE, environ=os.environ).text)

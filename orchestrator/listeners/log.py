@@ -31,6 +31,7 @@ from orchestrator.events import (
 )
 from orchestrator.events.verdicts import Judged
 from orchestrator.safe import terminal, visible
+from orchestrator.settings import LOG_LEVEL, Written, settle
 
 if TYPE_CHECKING:
     from typing import Any, TextIO
@@ -40,22 +41,15 @@ if TYPE_CHECKING:
 Mask: TypeAlias = Callable[[str], str]
 Line: TypeAlias = "MutableMapping[str, Any]"
 
-LEVELS: Mapping[str, int] = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "critical": logging.CRITICAL,
-}
-DEFAULT_LEVEL = "warning"
+LEVELS: Mapping[str, int] = {name: logging.getLevelNamesMapping()[name.upper()] for name in LOG_LEVEL.choices}
 # Deeper values are written as text: no fact of ours is that deep, and a loop must end.
 _DEPTH = 8
 _FIRST_KEYS = ("timestamp", "level", "event", "exception", "stack")
 
 
-def level_of(flag: str | None, environ: Mapping[str, str]) -> str:
-    """The level asked for: the flag, else ``ORCHESTRATOR_LOG``, else ``warning``. Raises ``UsageProblem``."""
-    asked = flag or environ.get("ORCHESTRATOR_LOG") or DEFAULT_LEVEL
+def level_of(flag: str | None, environ: Mapping[str, str], file: Written | None = None) -> str:
+    """The level asked for, by default ``warning``. Raises ``UsageProblem``."""
+    asked = settle(LOG_LEVEL, flag=flag, environ=environ, file=file).text or ""
     if asked.lower() not in LEVELS:
         raise UsageProblem(
             f"the log level {terminal(asked, 40)!r} is not known", hint=f"use one of {', '.join(LEVELS)}"

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from orchestrator.near import folded
 from orchestrator.plan.problems import Place, Problems, nearest, quoted
-from orchestrator.plan.source import MAX_BYTES, decode
+from orchestrator.plan.text import MAX_BYTES, decode
 
 
 @dataclass(frozen=True, slots=True)

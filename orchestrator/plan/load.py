@@ -19,8 +19,9 @@ from orchestrator.plan.document import PlanDocument, check
 from orchestrator.plan.model import Budget, Plan
 from orchestrator.plan.problems import Problems
 from orchestrator.plan.rows import CsvFiles, refuse_misplaced
-from orchestrator.plan.source import Entries, read_yaml, text_of
+from orchestrator.plan.source import Entries, read_yaml
 from orchestrator.plan.targets import read_groups
+from orchestrator.plan.text import text_of
 from orchestrator.plan.variables import read_vars, substitute
 
 _UNREADABLE = PlanProblem("stored plan", 1, 1, "the stored plan cannot be read")

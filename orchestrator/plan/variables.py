@@ -18,10 +18,11 @@ from orchestrator.plan.source import (
     scalar_value,
     sound,
 )
+from orchestrator.settings import TOKEN
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 # The API's token goes to the API only; a test would carry it to whatever is tested, and into the journal.
-_CREDENTIALS = ("TE_TOKEN",)
+_CREDENTIALS = TOKEN.variables[-1:]
 _ROW = "row."
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 

@@ -13,7 +13,8 @@ from orchestrator.errors import PlanInvalid
 from orchestrator.plan.document import Document, Duration, Id, Name, check
 from orchestrator.plan.model import Plan
 from orchestrator.plan.problems import Place, Problems, quoted
-from orchestrator.plan.source import Entries, Items, Node, find, read_yaml, text_of
+from orchestrator.plan.source import Entries, Items, Node, find, read_yaml
+from orchestrator.plan.text import text_of
 from orchestrator.queueing.slots import CatchUp, Overlap, check_cron
 from orchestrator.queueing.values import Schedule
 

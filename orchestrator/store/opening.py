@@ -20,6 +20,7 @@ import anyio.to_thread
 
 from orchestrator.clock import Clock, boot_seconds
 from orchestrator.errors import UsageProblem
+from orchestrator.settings import PATIENCE, STORE, TENURE, Setting, settle
 
 if TYPE_CHECKING:
     from random import Random
@@ -103,7 +104,7 @@ def pick_store(flag: str | None, environ: Mapping[str, str]) -> str:
 
     Raises :class:`UsageProblem` for what can be no store.
     """
-    text = flag or environ.get("ORCHESTRATOR_STORE") or ""
+    text = settle(STORE, flag=flag, environ=environ).text or ""
     if is_server(text):
         from orchestrator.store.postgres.address import address  # noqa: PLC0415 - start-up stays light
 
@@ -248,8 +249,8 @@ async def _database(
     store = await PostgresStore.open(
         where,
         organization=organization,
-        patience=_seconds("ORCHESTRATOR_STORE_PATIENCE"),
-        tenure=_seconds("ORCHESTRATOR_STORE_TENURE"),
+        patience=_seconds(PATIENCE),
+        tenure=_seconds(TENURE),
         virtual=virtual,
         busy=busy,
         measures=measures,
@@ -280,17 +281,19 @@ async def _database(
             await store.close()
 
 
-def _seconds(name: str) -> float | None:
+def _seconds(setting: Setting) -> float | None:
     """A number of seconds that the environment names, if it does. Raises :class:`UsageProblem`."""
-    text = os.environ.get(name, "").strip()
-    if not text:
+    found = settle(setting, environ=os.environ)
+    if (text := found.text) is None:
         return None
     try:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
     if not 0.0 < seconds < 1e6:
-        raise UsageProblem(f"{name} is {text!r}, and no number of seconds", hint="leave it out, or give one")
+        raise UsageProblem(
+            f"{found.place} is {text!r}, and no number of seconds", hint="leave it out, or give one"
+        )
     return seconds
 
 

@@ -16,7 +16,8 @@ from orchestrator.model import Json
 from orchestrator.plan.load import load_plan
 from orchestrator.plan.problems import Problems
 from orchestrator.plan.schema import schema
-from orchestrator.plan.source import decode, plain, read_yaml
+from orchestrator.plan.source import plain, read_yaml
+from orchestrator.plan.text import decode
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
 MARK = "# expect "

@@ -14,7 +14,8 @@ from orchestrator.model import Json
 from orchestrator.plan.load import load_plan, parse_plan
 from orchestrator.plan.model import Plan
 from orchestrator.plan.problems import Place, Problems
-from orchestrator.plan.source import MAX_BYTES, Scalar, find, plain, read_yaml, scalar_value
+from orchestrator.plan.source import Scalar, find, plain, read_yaml, scalar_value
+from orchestrator.plan.text import MAX_BYTES
 
 
 def _read(text: str) -> Json:

@@ -49,6 +49,8 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         PLAN.replace("CEILING", "1").replace("[hq-london]", "[hq-london, hq-new-york]")
     )
 
+    (folder / "o.toml").write_text("[profiles.acme]\n")
+
     def read(place: Workplace, line: str, code: int = 0) -> object:
         done = place.sh(line)
         assert done.returncode == code, f"{line}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -67,6 +69,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
             "offline": read(place, "orchestrator check --offline --json low.yaml", code=0),
             "agents": read(place, f"orchestrator agents --json {simulated}"),
             "doctor": read(place, "orchestrator doctor --json"),
+            "settings": read(place, "orchestrator doctor --settings --json --config o.toml"),
             "runs": read(place, "orchestrator runs --json"),
             "hop": asdict(Hop(1)),
             "insight": example(),

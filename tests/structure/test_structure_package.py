@@ -19,7 +19,7 @@ import orchestrator
 DEVELOPER_PATHS = re.compile(
     "|".join(f"/{name}/" for name in ("work", "tmp/contract", "home/[a-z]", "Users/[a-z]"))
 )
-HEAVY = ("aiohttp", "jinja2", "sqlite3", "structlog", "rich", "pydantic", "ruamel.yaml")
+HEAVY = ("aiohttp", "jinja2", "sqlite3", "structlog", "rich", "pydantic", "ruamel.yaml", "importlib.metadata")
 DATA = {".sql", ".json", ".typed", ".py", ".html", ".css"}
 GENERATED = {".git", ".venv", "venv", "build", "dist", "__pycache__"}
 

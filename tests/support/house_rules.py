@@ -37,6 +37,7 @@ PURE = (
         "notices",
         "diagnosis",
     ),
+    *("configuration.reading", "configuration.toml", "configuration.trust", "configuration.showing"),
     *("events", "records", "catalogue", "safe", "near", "model", "lifecycle", "errors"),
 )
 ENTRANCES = ("cli", "library", "worker", "web", "assistant")

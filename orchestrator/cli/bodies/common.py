@@ -12,10 +12,12 @@ from typing import TypeVar
 import anyio
 import click
 
+from orchestrator.cli.configured import configured
 from orchestrator.cli.masking import mask
 from orchestrator.errors import telling
 from orchestrator.listeners.log import configure_logging, level_of
 from orchestrator.safe import visible
+from orchestrator.settings import LOG_LEVEL
 from orchestrator.store.opening import Opened, open_store, pick_store
 from orchestrator.store.operating import Measures
 
@@ -28,7 +30,11 @@ _SELDOM = 50_000
 def set_up_logging() -> None:
     """Logs to stderr, masked."""
     wanted = click.get_current_context().obj or {}
-    configure_logging(level_of(wanted.get("log_level"), os.environ), bool(wanted.get("log_json")), mask)
+    configure_logging(
+        level_of(wanted.get("log_level"), os.environ, configured().get(LOG_LEVEL)),
+        bool(wanted.get("log_json")),
+        mask,
+    )
 
 
 def opened_store(

@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import click
 
 from orchestrator.actions import doctor as examining
 from orchestrator.actions.doctor import Health
 from orchestrator.actions.session import Session
-from orchestrator.cli.bodies.common import print_json, run_async, set_up_logging
-from orchestrator.cli.bodies.sessions import session, settings_of
-from orchestrator.cli.options import Access
+from orchestrator.cli.bodies.common import print_json, run_async, say, set_up_logging
+from orchestrator.cli.bodies.sessions import read_plan, session, settings_of
+from orchestrator.cli.configured import chosen, named_file, said
+from orchestrator.cli.options import Access, Reading
+from orchestrator.configuration.places import NAME, config_file
+from orchestrator.configuration.showing import document, lines, shown
+from orchestrator.credentials import token_place
 from orchestrator.model import Api
+from orchestrator.plan.settings import said_by_plan
 from orchestrator.safe import terminal
+from orchestrator.settings import CONFIG, LOG_LEVEL, PROFILE, STORE, TOKEN, Settled, Source
+from orchestrator.store.opening import pick_store
 
 MARKS = {Health.OK: "ok  ", Health.WARNING: "warn", Health.FAILED: "FAIL", Health.UNKNOWN: "?   "}
+
+
+def settings(access: Access, plan: str | None, *, as_json: bool) -> None:
+    """Show every setting, its value and where it came from."""
+    context = click.get_current_context()
+    configuration, profile = chosen(context)
+    flags = {**said(context), LOG_LEVEL.key: (context.obj or {}).get("log_level")}
+    known = {
+        CONFIG.key: config_file(named_file(context), os.environ),
+        PROFILE.key: profile,
+        TOKEN.key: token_place(os.environ, access.token_file, configuration.get(TOKEN)),
+        STORE.key: Settled(pick_store(None, {}), Source.DEFAULT),
+    }
+    planned = {} if plan is None else said_by_plan(read_plan(plan, Reading(), quiet=True))
+    rows = shown(flags, os.environ, planned, configuration, known)
+    if as_json:
+        print_json(document(rows, configuration))
+        return
+    for line in lines(rows, configuration):
+        click.echo(line)
+    if Path(NAME).is_file() and configuration.file is None:
+        say(f"{NAME} of the current folder is not read by itself; to read it: --config {NAME}")
 
 
 def doctor(api: Api, access: Access, *, as_json: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import AsyncIterable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +14,10 @@ from orchestrator.actions.run import Attendance
 from orchestrator.actions.telling import NO_RUN
 from orchestrator.alerts.config import load_hooks
 from orchestrator.cli.bodies.notifying import Notices, notices_of
-from orchestrator.cli.bodies.sessions import session, settings_of
-from orchestrator.cli.masking import add_mask, mask
+from orchestrator.cli.bodies.sessions import find_token, session, settings_of
+from orchestrator.cli.masking import mask
 from orchestrator.cli.options import Access, Notifying
 from orchestrator.clock import Clock
-from orchestrator.credentials import Masker, find_credentials
 from orchestrator.diagnosis.naming import plan_name
 from orchestrator.errors import Exit, UsageProblem
 from orchestrator.records import RunRecord
@@ -81,7 +79,7 @@ async def alerts_of(
     """
     hooks = load_hooks(file)
     secrets = secrets_of(hooks, os.environ)
-    add_mask(Masker(find_credentials(os.environ, token_file=None, stdin=sys.stdin)))
+    find_token(access)
     # Every diagnosis is told: whoever sent the alert waits for it, whatever came of the one before.
     notices = {
         hook.name: notices_of(Notifying(hook.notify, notify_on="always"), access, quiet=True)

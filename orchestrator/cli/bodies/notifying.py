@@ -17,12 +17,14 @@ from orchestrator.actions.session import Session
 from orchestrator.actions.telling import NO_RUN
 from orchestrator.addresses import Address, AddressBook, channels_of
 from orchestrator.cli.bodies.common import say
+from orchestrator.cli.configured import configured
 from orchestrator.cli.masking import add_mask, mask
 from orchestrator.cli.options import Access, Notifying
 from orchestrator.credentials import mask_of_secrets
 from orchestrator.errors import Exit, OrchestratorError, UsageProblem
 from orchestrator.outbox import Channel, On
 from orchestrator.records import RunRecord
+from orchestrator.settings import CA_FILE, NOTIFY, settle
 
 
 def book_of(file: str | None, given: dict[str, Address] | None = None) -> AddressBook:
@@ -142,15 +144,20 @@ def notices_of(
             raise UsageProblem("--notify and --no-notify contradict each other", hint="give one of them")
         return Notices(app.notifier(book_of(None)), quiet=quiet)
     channels = {one.to: one for one in (*usual, *own)}
-    notifier = app.notifier(book_of(asked.notify_file, given), access.ca_file or _ca_file())
+    notifier = app.notifier(
+        book_of(asked.notify_file, given), settle(CA_FILE, flag=access.ca_file, environ=os.environ).text
+    )
     hide(notifier.check([*(own if lenient else channels.values())]), quiet=quiet)
     if lenient:
         hide([found for one in usual if (found := notifier.book.find(one.to)) is not None], quiet=quiet)
     return Notices(notifier, tuple(channels.values()), quiet)
 
 
-def _ca_file() -> str | None:
-    return os.environ.get("TE_CA_FILE", "").strip() or None
+def usual_channels(asked: Notifying) -> tuple[Channel, ...]:
+    """The channels of a file of configuration, for a plan that names none."""
+    names = settle(NOTIFY, file=configured().get(NOTIFY)).value
+    assert isinstance(names, tuple)  # noqa: S101 - so it is read
+    return tuple(Channel(name, On(asked.notify_on)) for name in names)
 
 
-__all__ = ["NO_RUN", "Notices", "book_of", "hide", "notices_of", "tell_deliveries"]
+__all__ = ["NO_RUN", "Notices", "book_of", "hide", "notices_of", "tell_deliveries", "usual_channels"]

@@ -97,7 +97,7 @@ def create(
 ) -> None:
     """Create them; asks first."""
     set_up_logging()
-    settings = settings_of(access)
+    settings = settings_of(access, begun=True)
 
     async def prepare() -> tuple[Promotion, Settings]:
         async with opened_store(access.store) as opened:

@@ -11,7 +11,7 @@ from orchestrator.actions.queueing import Queued, Watched
 from orchestrator.actions.reading import summed_up
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
 from orchestrator.cli.bodies.reading import tell_shown
-from orchestrator.cli.bodies.sessions import read_plan, settings_of, token_mask
+from orchestrator.cli.bodies.sessions import organization_of, read_plan, settings_of, token_mask
 from orchestrator.cli.masking import mask
 from orchestrator.cli.moments import at
 from orchestrator.cli.options import Access, Reading
@@ -55,7 +55,7 @@ def submit(path: str, reading: Reading, access: Access, asked: Asked, *, wait: b
 
     async def work() -> Exit:
         async with opened_store(access.store) as opened:
-            place = asked.place(access.organization, await queueing.queue_of(opened).now())
+            place = asked.place(organization_of(access), await queueing.queue_of(opened).now())
             run = await queueing.submit(opened, plan, settings, place, mask=masked, environ=os.environ)
             woken = await wake(opened.url)
             if not wait:

@@ -13,7 +13,7 @@ from orchestrator.actions.session import Session
 from orchestrator.cli.bodies.common import opened_store, run_async, say, set_up_logging
 from orchestrator.cli.bodies.conducting import Terminal
 from orchestrator.cli.bodies.judging import Again, against, held, rounds
-from orchestrator.cli.bodies.notifying import NO_RUN, notices_of
+from orchestrator.cli.bodies.notifying import NO_RUN, notices_of, usual_channels
 from orchestrator.cli.bodies.outputs import check_outputs
 from orchestrator.cli.bodies.sessions import read_plan, session, settings_of
 from orchestrator.cli.options import Access, Attending, Breaking, Judged, Notifying, Reading, World
@@ -40,7 +40,7 @@ def run(
     check_outputs(attending.outputs)
     loaded, terminal = read_plan(plan, reading, quiet=attending.quiet), Terminal(attending)
     # What is simulated is nobody's business, unless somebody says so.
-    usual = () if world.simulate else loaded.notify
+    usual = () if world.simulate else loaded.notify or usual_channels(notifying)
     notices = notices_of(notifying, access, usual, quiet=attending.quiet)
     wishes = Wishes(in_order, urgent, str(Path(plan).resolve()), notices.channels)
 
@@ -164,5 +164,5 @@ async def _begun(
 ) -> tuple[RunRecord, Settings]:
     async with opened_store(access.store) as stored:
         record = await named(stored.store, name, plan)
-        asked = settings_of(access, urgent=urgent)
+        asked = settings_of(access, urgent=urgent, begun=True)
         return record, await settings_as_begun(stored, record, asked, again=again, account=access.aid)

@@ -14,9 +14,18 @@ import click
 from orchestrator import app
 from orchestrator.actions.organizations import FindToken, finder
 from orchestrator.actions.session import Session, resolve
+from orchestrator.cli.configured import configured
 from orchestrator.cli.masking import add_mask
 from orchestrator.cli.options import Access, Breaking, Reading, World
-from orchestrator.credentials import Credentials, Masker, find_credentials, find_referenced, mask_of
+from orchestrator.configuration.trust import refuse_parted
+from orchestrator.credentials import (
+    Credentials,
+    Masker,
+    find_credentials,
+    find_referenced,
+    mask_of,
+    token_place,
+)
 from orchestrator.errors import UsageProblem
 from orchestrator.listeners.log import LogListener
 from orchestrator.model import Api
@@ -24,7 +33,7 @@ from orchestrator.organizations import Organization
 from orchestrator.plan.load import load_plan
 from orchestrator.plan.model import Plan
 from orchestrator.safe import terminal
-from orchestrator.settings import Settings
+from orchestrator.settings import BASE_URL, ORGANIZATION, TOKEN, Settings, settle
 
 
 def read_plan(path: str, reading: Reading, *, quiet: bool = False) -> Plan:
@@ -47,27 +56,37 @@ def sets_of(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def settings_of(access: Access, *, plan_account: str | None = None, urgent: bool = False) -> Settings:
-    """The settings of a command. Raises ``UsageProblem``."""
+def settings_of(
+    access: Access, *, plan_account: str | None = None, urgent: bool = False, begun: bool = False
+) -> Settings:
+    """The settings of a command. What goes on with what was ``begun`` has the organization of then, unless a
+    flag says it. Raises ``UsageProblem``."""
     return resolve(
         os.environ,
+        usual=configured().values,
         base_url=access.base_url,
         account=access.aid,
         store=access.store,
         plan_account=plan_account,
-        organization=access.organization,
+        organization=access.organization if begun else organization_of(access),
         allow_http=access.allow_http,
         ca_file=access.ca_file,
         urgent=urgent,
     )
 
 
+def organization_of(access: Access) -> str:
+    """The organization of what begins now."""
+    found = settle(ORGANIZATION, flag=access.organization, file=configured().get(ORGANIZATION))
+    return found.text or ""
+
+
 def token_mask(access: Access) -> Callable[[str], str]:
     """Takes the token out of a text, if there is one; who named a file for it means that there is."""
     try:
-        credentials = find_credentials(os.environ, token_file=access.token_file, stdin=sys.stdin)
+        credentials = _token(access)
     except UsageProblem:
-        if access.token_file is not None:
+        if access.token_file is not None or configured().get(TOKEN) is not None:
             raise
         return str
     add_mask(Masker(credentials))
@@ -79,7 +98,7 @@ def token_of(access: Access, settings: Settings) -> Credentials | FindToken:
     or of the organization that is meant. Raises ``UsageProblem``."""
     if access.token_file is not None:
         return find_token(access)
-    found = finder(settings, os.environ)
+    found = finder(settings, os.environ, _reference(access))
     return _masked(found) if isinstance(found, Credentials) else lambda whose: _masked(found(whose))
 
 
@@ -97,7 +116,7 @@ def token_of_worker(access: Access) -> FindToken:
 
 def find_token(access: Access) -> Credentials:
     """The token of a command, masked from here on in all that is shown. Raises ``UsageProblem``."""
-    return _masked(find_credentials(os.environ, token_file=access.token_file, stdin=sys.stdin))
+    return _masked(_token(access))
 
 
 def _masked(credentials: Credentials) -> Credentials:
@@ -109,6 +128,22 @@ def _masked(credentials: Credentials) -> Credentials:
 def _hide(credentials: Credentials) -> None:
     """Once, however many runs a worker carries out with it."""
     add_mask(Masker(credentials))
+
+
+def _token(access: Access) -> Credentials:
+    return find_credentials(
+        os.environ, token_file=access.token_file, stdin=sys.stdin, reference=_reference(access)
+    )
+
+
+def _reference(access: Access) -> str | None:
+    """The reference to the token in the file of configuration. Raises ``UsageProblem`` where a token and an
+    origin that were written down together would be parted."""
+    file = configured()
+    origin = settle(BASE_URL, flag=access.base_url, environ=os.environ, file=file.get(BASE_URL))
+    refuse_parted(file, origin, token_place(os.environ, access.token_file, file.get(TOKEN)))
+    reference = file.get(TOKEN)
+    return None if reference is None else str(reference.value)
 
 
 @asynccontextmanager

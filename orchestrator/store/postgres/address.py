@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from orchestrator.errors import UsageProblem
+from orchestrator.settings import ALLOW_PLAIN as ALLOW_PLAIN_DATABASE
 
 # In the URL or the environment: a database beyond this host may be reached without proof of who it is.
-ALLOW_PLAIN = "allow_plain_database"
+ALLOW_PLAIN = ALLOW_PLAIN_DATABASE.key
 SAFE = "verify-full"
 
 
@@ -37,7 +38,7 @@ def address(url: str, environ: Mapping[str, str]) -> Address:
             "the store's URL holds a password, and arguments are seen by every user of this host",
             hint="put it into a file that only you can read, and name that in PGPASSFILE (~/.pgpass)",
         )
-    allowed = query.pop(ALLOW_PLAIN, "") or environ.get(f"ORCHESTRATOR_{ALLOW_PLAIN.upper()}", "")
+    allowed = query.pop(ALLOW_PLAIN, "") or environ.get(ALLOW_PLAIN_DATABASE.variables[0], "")
     hosts = _hosts(netloc, query, environ)
     mode = query.get("sslmode") or environ.get("PGSSLMODE") or "prefer"
     beyond = [host for host in hosts if not _is_near(host)]
