@@ -164,8 +164,8 @@ class Settled:
 
     @property
     def text(self) -> str | None:
-        """A value that is a text, or ``None`` where there is none."""
-        return None if _is_empty(self.value) else str(self.value)
+        """The value as a text without blanks around it, or ``None`` where there is none."""
+        return None if _is_empty(self.value) else str(self.value).strip() or None
 
 
 def settle(
@@ -183,7 +183,7 @@ def settle(
     if not _is_empty(flag):
         return Settled(flag, Source.FLAG, setting.flag or "")
     for name in setting.variables:
-        text = (environ or {}).get(name, "").strip()
+        text = (environ or {}).get(name, "")
         if text:
             value = tuple(text.split()) if setting.kind is Kind.NAMES else text
             return Settled(value, Source.ENVIRONMENT, name)

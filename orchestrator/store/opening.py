@@ -104,7 +104,7 @@ def pick_store(flag: str | None, environ: Mapping[str, str]) -> str:
 
     Raises :class:`UsageProblem` for what can be no store.
     """
-    text = settle(STORE, flag=flag, environ=environ).text or ""
+    text = str(settle(STORE, flag=flag, environ=environ).value or "")
     if is_server(text):
         from orchestrator.store.postgres.address import address  # noqa: PLC0415 - start-up stays light
 

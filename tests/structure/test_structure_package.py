@@ -19,7 +19,7 @@ import orchestrator
 DEVELOPER_PATHS = re.compile(
     "|".join(f"/{name}/" for name in ("work", "tmp/contract", "home/[a-z]", "Users/[a-z]"))
 )
-HEAVY = ("aiohttp", "jinja2", "sqlite3", "structlog", "rich", "pydantic", "ruamel.yaml", "importlib.metadata")
+HEAVY = ("aiohttp", "jinja2", "sqlite3", "structlog", "rich", "pydantic", "ruamel.yaml")
 DATA = {".sql", ".json", ".typed", ".py", ".html", ".css"}
 GENERATED = {".git", ".venv", "venv", "build", "dist", "__pycache__"}
 
@@ -108,6 +108,20 @@ def test_start_up_stays_light(words: list[str]) -> None:
     loaded = _modules_after(words)
     heavy = [name for name in HEAVY if name in loaded]
     assert not heavy, f"`orchestrator {' '.join(words)}` loads {', '.join(heavy)}"
+
+
+def test_help_loads_click_and_a_handful_of_our_own_modules() -> None:
+    """So its start-up does not depend on what is installed; the rest is of the standard library."""
+    loaded = _modules_after(["--help"]) - _loaded_by("import contextlib, io")
+    ours = {name.removeprefix("orchestrator.") for name in loaded if name.startswith("orchestrator.")}
+    assert ours == {
+        *("cli", "cli.configured", "cli.masking", "cli.streams"),
+        *("errors", "near", "safe", "settings"),
+    }
+    others = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
+    assert others == {"orchestrator", "click"}
+    slow = ("asyncio", "email", "importlib.metadata", "socket", "ssl", "tomllib", "zipfile")
+    assert not loaded & set(slow)
 
 
 def test_importing_the_package_loads_no_dependency() -> None:
