@@ -1,4 +1,4 @@
-"""`diff` and `baseline` as processes: what is compared with what, the exit codes, every format."""
+"""`diff` and `baseline`: what is compared with what, the exit codes, every format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from command_line import CommandLine
+from command_line import InProcess
 from compare_store import TARGETS, History
 
 from orchestrator.clock import LoopClock
@@ -35,12 +35,12 @@ def silent(_target: str, agent: str) -> tuple[Verdict, float]:
 
 
 @pytest.fixture
-def said(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path, "https://api.thousandeyes.com", {})
+def said(tmp_path: Path) -> InProcess:
+    return InProcess(tmp_path, "https://api.thousandeyes.com", {})
 
 
 @pytest.fixture
-async def history(said: CommandLine) -> AsyncIterator[History]:
+async def history(said: InProcess) -> AsyncIterator[History]:
     """Three good runs."""
     said.store.parent.mkdir()
     async with open_store(str(said.store)) as opened:
@@ -50,18 +50,20 @@ async def history(said: CommandLine) -> AsyncIterator[History]:
         yield made
 
 
-async def test_a_run_as_those_before_it_is_no_worse(said: CommandLine, history: History) -> None:
+async def test_a_run_as_those_before_it_is_no_worse(said: InProcess, history: History) -> None:
     await history.add()
     ended = await said("diff")
     assert ended.code == 0, str(ended)
     assert b"nothing is worse: 16 cells compared" in ended.out
     assert f"last-good: run {history.ids[2]} of 2023-11-15".encode() in ended.out
     assert b"and 2 runs before it" in ended.out
+    as_process = await said.as_process()("diff")
+    assert (as_process.code, as_process.out, as_process.err) == (ended.code, ended.out, ended.err)
     quiet = await said("diff", "-q")
     assert (quiet.code, quiet.out, quiet.err) == (0, b"", b"")
 
 
-async def test_a_target_that_fails_now_is_named_and_ends_with_1(said: CommandLine, history: History) -> None:
+async def test_a_target_that_fails_now_is_named_and_ends_with_1(said: InProcess, history: History) -> None:
     await history.add(dead)
     ended = await said("diff")
     assert ended.code == 1, str(ended)
@@ -70,7 +72,7 @@ async def test_a_target_that_fails_now_is_named_and_ends_with_1(said: CommandLin
 
 
 async def test_a_target_that_only_got_slower_is_worse_too_unless_the_gate_is_off(
-    said: CommandLine, history: History
+    said: InProcess, history: History
 ) -> None:
     await history.add(slow)
     ended = await said("diff")
@@ -85,7 +87,7 @@ async def test_a_target_that_only_got_slower_is_worse_too_unless_the_gate_is_off
 
 
 async def test_what_answered_before_and_does_not_now_cannot_be_judged(
-    said: CommandLine, history: History
+    said: InProcess, history: History
 ) -> None:
     await history.add(silent)
     ended = await said("diff", "--min-cover", "50")
@@ -94,7 +96,7 @@ async def test_what_answered_before_and_does_not_now_cannot_be_judged(
 
 
 async def test_too_little_in_common_cannot_be_judged_and_is_printed_all_the_same(
-    said: CommandLine, history: History
+    said: InProcess, history: History
 ) -> None:
     history.targets = TARGETS[:2]
     await history.add(dead)
@@ -105,9 +107,7 @@ async def test_too_little_in_common_cannot_be_judged_and_is_printed_all_the_same
     assert (await said("diff", "--min-cover", "50")).code == 1
 
 
-async def test_a_run_held_against_itself_is_the_same_in_every_cell(
-    said: CommandLine, history: History
-) -> None:
+async def test_a_run_held_against_itself_is_the_same_in_every_cell(said: InProcess, history: History) -> None:
     """Whatever was normal before it: the runs before it say nothing of what it is held against."""
     slower = await history.add(slow)
     for words in ((slower.id, slower.id), ("last", "last"), ("last", slower.id)):
@@ -121,7 +121,7 @@ async def test_a_run_held_against_itself_is_the_same_in_every_cell(
 
 
 async def test_a_base_whose_earlier_rounds_were_pruned_can_still_be_compared_with(
-    said: CommandLine, history: History
+    said: InProcess, history: History
 ) -> None:
     base = await history.add(parent="65000000pruned")
     await history.add()
@@ -130,7 +130,7 @@ async def test_a_base_whose_earlier_rounds_were_pruned_can_still_be_compared_wit
 
 
 async def test_cells_that_were_left_out_of_both_runs_are_unknown_and_not_new(
-    said: CommandLine, history: History
+    said: InProcess, history: History
 ) -> None:
     left_out = [NotRun("web", "http-server", target, "4", "the agent is offline") for target in ("a", "b")]
     for _ in range(2):  # the first time the base knows nothing of them, as a re-run of its tests does not
@@ -139,7 +139,7 @@ async def test_cells_that_were_left_out_of_both_runs_are_unknown_and_not_new(
         assert (cells["compared"], cells["unknown"], cells["new"], cells["gone"]) == (16, 2, 0, 0)
 
 
-async def test_a_run_that_goes_on_cannot_be_judged(said: CommandLine, history: History) -> None:
+async def test_a_run_that_goes_on_cannot_be_judged(said: InProcess, history: History) -> None:
     await history.add(state=RunState.INTERRUPTED, exit_code=130)
     assert (await said("diff")).code == 0, "it was interrupted, and what is there is as before"
     goes_on = await history.add(dead)
@@ -170,7 +170,7 @@ async def test_a_run_that_goes_on_cannot_be_judged(said: CommandLine, history: H
     ],
 )
 async def test_nonsense_ends_with_2_and_says_what_is_wrong(
-    said: CommandLine, history: History, words: tuple[str, ...], told: str
+    said: InProcess, history: History, words: tuple[str, ...], told: str
 ) -> None:
     del history
     ended = await said(*words)
@@ -178,7 +178,7 @@ async def test_nonsense_ends_with_2_and_says_what_is_wrong(
     assert told in ended.err.decode()
 
 
-async def test_runs_that_have_nothing_in_common_are_not_compared(said: CommandLine, history: History) -> None:
+async def test_runs_that_have_nothing_in_common_are_not_compared(said: InProcess, history: History) -> None:
     history.targets = ("somewhere else",)
     await history.add()
     ended = await said("diff")
@@ -186,7 +186,7 @@ async def test_runs_that_have_nothing_in_common_are_not_compared(said: CommandLi
     assert b"have no cell in common" in ended.err
 
 
-async def test_the_first_run_of_a_plan_has_nothing_to_be_compared_with(said: CommandLine) -> None:
+async def test_the_first_run_of_a_plan_has_nothing_to_be_compared_with(said: InProcess) -> None:
     said.store.parent.mkdir()
     async with open_store(str(said.store)) as opened:
         await History(opened.store).add()
@@ -196,7 +196,7 @@ async def test_the_first_run_of_a_plan_has_nothing_to_be_compared_with(said: Com
 
 
 async def test_last_good_passes_over_bad_runs_other_plans_and_other_account_groups(
-    said: CommandLine, history: History
+    said: InProcess, history: History
 ) -> None:
     good = history.ids[-1]
     await history.add(dead)
@@ -211,7 +211,7 @@ async def test_last_good_passes_over_bad_runs_other_plans_and_other_account_grou
 
 
 async def test_a_baseline_is_set_moved_listed_compared_with_and_removed(
-    said: CommandLine, history: History
+    said: InProcess, history: History
 ) -> None:
     pinned = history.ids[0]
     assert (await said("baseline", "set", "pre-chg", pinned, "--note", "CHG0042")).code == 0
@@ -231,7 +231,7 @@ async def test_a_baseline_is_set_moved_listed_compared_with_and_removed(
     assert (await said("baseline", "list")).out == b""
 
 
-async def test_options_that_changed_are_told_once(said: CommandLine, history: History) -> None:
+async def test_options_that_changed_are_told_once(said: InProcess, history: History) -> None:
     await history.add(limit=10)
     assert (await said("diff")).out.count(b"httpTimeLimit 5 -> 10 in web") == 1
     assert json.loads((await said("diff", "--format", "json")).out)["options_changed"] == [
@@ -241,7 +241,7 @@ async def test_options_that_changed_are_told_once(said: CommandLine, history: Hi
 
 @pytest.mark.parametrize("form", FORMATS)
 async def test_every_format_is_written_to_a_file_as_to_a_stream(
-    said: CommandLine, history: History, form: str
+    said: InProcess, history: History, form: str
 ) -> None:
     await history.add(dead)
     ended = await said("diff", "--format", form)
@@ -252,7 +252,7 @@ async def test_every_format_is_written_to_a_file_as_to_a_stream(
     assert b"mail" in ended.out
 
 
-async def test_cells_and_cases_tell_what_changed_and_counts(said: CommandLine, history: History) -> None:
+async def test_cells_and_cases_tell_what_changed_and_counts(said: InProcess, history: History) -> None:
     await history.add(dead)
     lines = [json.loads(line) for line in (await said("diff", "--format", "jsonl")).out.splitlines()]
     assert {(one["target"], one["change"], one["why"], one["counts"]) for one in lines} == {
@@ -264,7 +264,7 @@ async def test_cells_and_cases_tell_what_changed_and_counts(said: CommandLine, h
 
 
 async def test_a_comparison_for_a_ci_server_has_a_case_for_each_cell_called_as_in_a_run_s_report(
-    said: CommandLine, history: History
+    said: InProcess, history: History
 ) -> None:
     history.plan = "sweep.eu"
     await history.add()
@@ -288,7 +288,7 @@ def named(suites: ET.Element) -> set[tuple[str | None, str | None, str | None]]:
     }
 
 
-async def test_the_document_counts_as_the_cells_do(said: CommandLine, history: History) -> None:
+async def test_the_document_counts_as_the_cells_do(said: InProcess, history: History) -> None:
     await history.add(dead)
     document = json.loads((await said("diff", "--format", "json")).out)
     assert document["schema"] == 1
@@ -306,7 +306,7 @@ async def test_the_document_counts_as_the_cells_do(said: CommandLine, history: H
     )
 
 
-async def test_paths_are_compared_with_those_of_the_runs_before(said: CommandLine, history: History) -> None:
+async def test_paths_are_compared_with_those_of_the_runs_before(said: InProcess, history: History) -> None:
     """What is not known of the base is not called the same."""
     history.way = ("AS 1", "AS 2", "AS 3")
     await history.add()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from command_line import CommandLine
+from command_line import InProcess
 from compare_store import Fate, History
 
 from orchestrator.actions.asked import Asked
@@ -33,12 +33,12 @@ SLOW = fate(wiki=(Verdict.PASS, 3.0))
 
 
 @pytest.fixture
-def said(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path, "https://api.thousandeyes.com", {})
+def said(tmp_path: Path) -> InProcess:
+    return InProcess(tmp_path, "https://api.thousandeyes.com", {})
 
 
 @pytest.fixture
-async def history(said: CommandLine) -> AsyncIterator[History]:
+async def history(said: InProcess) -> AsyncIterator[History]:
     """Three good runs."""
     said.store.parent.mkdir()
     async with open_store(str(said.store)) as opened:
@@ -48,19 +48,19 @@ async def history(said: CommandLine) -> AsyncIterator[History]:
         yield made
 
 
-async def told(said: CommandLine, *words: str) -> str:
+async def told(said: InProcess, *words: str) -> str:
     """What a command prints."""
     ended = await said(*words)
     assert ended.code == 0, str(ended)
     return ended.out.decode()
 
 
-async def html(said: CommandLine, *words: str) -> str:
+async def html(said: InProcess, *words: str) -> str:
     """A report as a page."""
     return await told(said, "report", "--format", "html", *words)
 
 
-async def test_a_run_as_those_before_it_is_said_to_be_no_worse(said: CommandLine, history: History) -> None:
+async def test_a_run_as_those_before_it_is_said_to_be_no_worse(said: InProcess, history: History) -> None:
     await history.add()
     headline = "All 16 cells pass; nothing is worse than in the last 3 runs"
     for text in (await told(said, "show"), await told(said, "report"), await html(said)):
@@ -68,7 +68,13 @@ async def test_a_run_as_those_before_it_is_said_to_be_no_worse(said: CommandLine
     assert "The last 3 runs of this plan before it were good." in await html(said)
 
 
-async def test_what_passes_and_got_slower_stands_in_the_headline(said: CommandLine, history: History) -> None:
+async def test_a_process_reports_the_same(said: InProcess, history: History) -> None:
+    await history.add(DEAD)
+    ended = await said.as_process()("report")
+    assert ended.out.decode() == await told(said, "report")
+
+
+async def test_what_passes_and_got_slower_stands_in_the_headline(said: InProcess, history: History) -> None:
     await history.add(SLOW)
     shown = await told(said, "show")
     assert "Everything passes; wiki is slower than usual" in shown
@@ -79,7 +85,7 @@ async def test_what_passes_and_got_slower_stands_in_the_headline(said: CommandLi
     assert page.count('<li class="cause w">') == 1
 
 
-async def test_what_fails_now_is_new_then_still_there_then_over(said: CommandLine, history: History) -> None:
+async def test_what_fails_now_is_new_then_still_there_then_over(said: InProcess, history: History) -> None:
     await history.add(DEAD)
     first = await told(said, "report")
     assert "4 of 4** (connect, clear; new)" in first
@@ -95,7 +101,7 @@ async def test_what_fails_now_is_new_then_still_there_then_over(said: CommandLin
     assert "0 bad cells new, 0 still bad, 4 recovered (mail)" in await told(said, "show")
 
 
-async def test_the_page_has_the_change_of_each_cell_and_target(said: CommandLine, history: History) -> None:
+async def test_the_page_has_the_change_of_each_cell_and_target(said: InProcess, history: History) -> None:
     await history.add(SLOW)
     page = await html(said)
     assert 'id="mv-c"' in page
@@ -107,7 +113,7 @@ async def test_the_page_has_the_change_of_each_cell_and_target(said: CommandLine
     assert "class=was" in row
 
 
-async def test_a_first_run_has_nothing_before_it_and_says_nothing_of_it(said: CommandLine) -> None:
+async def test_a_first_run_has_nothing_before_it_and_says_nothing_of_it(said: InProcess) -> None:
     said.store.parent.mkdir()
     async with open_store(str(said.store)) as opened:
         await History(opened.store).add()
@@ -117,7 +123,7 @@ async def test_a_first_run_has_nothing_before_it_and_says_nothing_of_it(said: Co
 
 
 async def test_a_report_against_a_base_tells_what_its_gate_says_and_ends_well(
-    said: CommandLine, history: History
+    said: InProcess, history: History
 ) -> None:
     await said("baseline", "set", "pre-chg", history.ids[0])
     await history.add(DEAD)
@@ -132,7 +138,7 @@ async def test_a_report_against_a_base_tells_what_its_gate_says_and_ends_well(
     assert "gate" not in await told(said, "show")
 
 
-async def test_the_documents_have_the_gate_if_a_base_was_named(said: CommandLine, history: History) -> None:
+async def test_the_documents_have_the_gate_if_a_base_was_named(said: InProcess, history: History) -> None:
     await history.add(DEAD)
     for words in (("show", "--json"), ("report", "--format", "json")):
         assert "gate" not in json.loads(await told(said, *words))
@@ -141,7 +147,7 @@ async def test_the_documents_have_the_gate_if_a_base_was_named(said: CommandLine
 
 
 async def test_junit_against_a_base_has_the_gate_and_fails_what_got_worse(
-    said: CommandLine, history: History
+    said: InProcess, history: History
 ) -> None:
     await history.add(SLOW)
     alone = ET.fromstring(await told(said, "report", "--format", "junit"))  # noqa: S314 - ours
@@ -170,7 +176,7 @@ async def test_junit_against_a_base_has_the_gate_and_fails_what_got_worse(
     ],
 )
 async def test_nonsense_ends_with_2_and_says_what_is_wrong(
-    said: CommandLine, history: History, words: tuple[str, ...], told: str
+    said: InProcess, history: History, words: tuple[str, ...], told: str
 ) -> None:
     del history
     ended = await said(*words)
@@ -179,7 +185,7 @@ async def test_nonsense_ends_with_2_and_says_what_is_wrong(
 
 
 async def test_a_run_with_nothing_in_common_with_its_base_is_not_reported_against_it(
-    said: CommandLine, history: History
+    said: InProcess, history: History
 ) -> None:
     history.targets = ("elsewhere",)
     await history.add()
@@ -191,7 +197,7 @@ async def test_a_run_with_nothing_in_common_with_its_base_is_not_reported_agains
 
 @pytest.mark.parametrize(("small", "middle", "words"), [(0, 99, "last good run"), (0, 0, "")])
 async def test_of_a_large_run_less_is_read_by_itself_and_all_when_asked(
-    said: CommandLine, history: History, monkeypatch: pytest.MonkeyPatch, small: int, middle: int, words: str
+    said: InProcess, history: History, monkeypatch: pytest.MonkeyPatch, small: int, middle: int, words: str
 ) -> None:
     await history.add()
     monkeypatch.setattr("orchestrator.actions.since.SMALL", small)
@@ -209,7 +215,7 @@ async def test_of_a_large_run_less_is_read_by_itself_and_all_when_asked(
 
 
 async def test_a_comparison_as_a_page_has_no_script_and_says_what_and_why(
-    said: CommandLine, history: History
+    said: InProcess, history: History
 ) -> None:
     def both(target: str, agent: str) -> tuple[Verdict, float]:
         if target == "mail":

@@ -1,15 +1,23 @@
-"""The installed command as a process on a fast clock, with its output as bytes."""
+"""The installed command, with its output as bytes: as a process on a fast clock, or in this process.
+
+What it says is the same in both; how a process behaves (signals, streams, a kill) is seen only of a process.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from process_clock import VARIABLE, Pace
+
+from orchestrator.cli import main
 
 SUPPORT = Path(__file__).resolve().parent
 PATIENCE = 240.0
@@ -52,21 +60,11 @@ class CommandLine:
     async def __call__(self, *arguments: str | Path) -> Said:
         """Run ``orchestrator ARGUMENTS`` to its end."""
         words = tuple(map(str, arguments))
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.folder),
-            "PYTHONPATH": str(SUPPORT),
-            "PYTHONWARNINGS": "error",
-            "TE_BASE_URL": self.origin,
-            "ORCHESTRATOR_STORE": str(self.store),
-            VARIABLE: str(self.pace),
-            **self.environment,
-        }
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(SUPPORT / "process_command.py"),
             *words,
-            env=environment,
+            env=self._environ(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -76,6 +74,61 @@ class CommandLine:
         assert process.returncode is not None
         return Said(words, process.returncode, out, err, title)
 
+    def _environ(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "PYTHONPATH": str(SUPPORT),
+            "PYTHONWARNINGS": "error",
+            "TE_BASE_URL": self.origin,
+            "ORCHESTRATOR_STORE": str(self.store),
+            VARIABLE: str(self.pace),
+            **self.environment,
+        }
+
     def files(self) -> dict[Path, bytes]:
         """Every file that is there."""
         return {place: place.read_bytes() for place in sorted(self.folder.rglob("*")) if place.is_file()}
+
+
+class InProcess(CommandLine):
+    """The same commands in a thread of this process, which has loaded everything; by the wall's own clock.
+
+    For commands that read: what is to be interrupted, or to wait, wants a process.
+    """
+
+    def as_process(self) -> CommandLine:
+        """The same as a process."""
+        return CommandLine(self.folder, self.origin, self.environment, self.pace)
+
+    async def __call__(self, *arguments: str | Path) -> Said:
+        """Carry out ``orchestrator ARGUMENTS``."""
+        return await asyncio.to_thread(self._say, tuple(map(str, arguments)))
+
+    def _say(self, words: tuple[str, ...]) -> Said:
+        with _as_a_process(words, self._environ()) as (out, err):
+            with pytest.raises(SystemExit) as end:
+                main(words)
+            code = end.value.code
+            assert isinstance(code, int)
+            return Said(words, code, out.getvalue(), err.getvalue(), title=b"")
+
+
+@contextmanager
+def _as_a_process(
+    words: tuple[str, ...], environ: Mapping[str, str]
+) -> Iterator[tuple[io.BytesIO, io.BytesIO]]:
+    """Streams, arguments and environment as a process would have them."""
+    before = sys.stdout, sys.stderr, sys.argv, dict(os.environ)
+    out, err = io.BytesIO(), io.BytesIO()
+    sys.stdout = io.TextIOWrapper(out, encoding="utf-8", write_through=True)
+    sys.stderr = io.TextIOWrapper(err, encoding="utf-8", write_through=True)
+    sys.argv = ["orchestrator", *words]
+    os.environ.clear()
+    os.environ.update(environ)
+    try:
+        yield out, err
+    finally:
+        sys.stdout, sys.stderr, sys.argv, environment = before
+        os.environ.clear()
+        os.environ.update(environment)
