@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
@@ -30,6 +30,11 @@ from orchestrator.runner.wire import Wire
 from orchestrator.settings import Settings
 from orchestrator.store.base import Store
 from orchestrator.store.opening import Opened, open_store
+from orchestrator.telemetry.address import otlp_base
+from orchestrator.telemetry.exporting import Exporter
+from orchestrator.telemetry.outlet import Outlet
+from orchestrator.telemetry.points import of_url
+from orchestrator.telemetry.sending import Telemetry
 from orchestrator.thousandeyes.client import HttpTransport, Timeouts
 from orchestrator.thousandeyes.held import HeldTransport
 from orchestrator.thousandeyes.protocol import Transport
@@ -154,6 +159,32 @@ def _owner() -> str:
 def notifier(book: AddressBook, ca_file: str | None = None) -> Notifier:
     """Who carries notices, by these addresses. ``ca_file`` has certificates to trust too."""
     return Notifier(book, Couriers(ca_file))
+
+
+@asynccontextmanager
+async def telling_by_otlp(
+    opening: Callable[[Sequence[Listener]], AbstractAsyncContextManager[Session]],
+    url: str,
+    *,
+    mask: Callable[[str], str] = str,
+    allow_http: bool = False,
+    resumed: bool = False,
+    warned: Callable[[str], object] = lambda warning: None,
+) -> AsyncIterator[Session]:
+    """The session of ``opening`` with a listener more, which sends to an address what is told and measured.
+
+    ``resumed``: its run was begun by another session. ``warned`` hears at the end if something was not sent.
+    Raises ``UsageProblem`` for an address that cannot be one, ``MissingExtra`` without the extra.
+    """
+    base = otlp_base(url, allow_http=allow_http)
+    telemetry = Telemetry(Outlet(Exporter(base, mask), base), base, resumed=resumed)
+    async with opening([telemetry]) as session:
+        try:
+            async with telemetry.beside(session.doors.store, of_url(session.settings.origin)):
+                yield session
+        finally:
+            if telemetry.warning is not None:
+                warned(telemetry.warning)
 
 
 def _world(seed: int, culprits: Sequence[str], noise: int | None) -> World:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.configured import setting_option
-from orchestrator.cli.options import Command, grace_option, json_option, together
+from orchestrator.cli.options import Command, grace_option, json_option, otlp_option, together
 from orchestrator.settings import CONTROL, TIME_BOX
 
 
@@ -53,6 +53,7 @@ class Telling:
     grace: float
     quiet: bool
     as_json: bool
+    otlp: str | None
 
 
 def asking_options(command: Command) -> Command:
@@ -138,4 +139,5 @@ def telling_options(command: Command) -> Command:
         grace_option,
         click.option("-q", "--quiet", is_flag=True, help="Only the ticket, no progress."),
         json_option,
+        otlp_option,
     )

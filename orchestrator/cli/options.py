@@ -95,6 +95,11 @@ grace_option = setting_option(
 )
 
 
+otlp_option = click.option(
+    "--otlp", metavar="URL", help="Send metrics and a trace to an OpenTelemetry collector (extra: otel)."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """Where to talk to, as whom, and where runs are kept, as far as it was said."""
@@ -152,6 +157,7 @@ class Attending:
     as_json: bool
     outputs: tuple[Path, ...] = ()
     verbose: bool = False
+    otlp: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +401,7 @@ def attending_options(command: Command) -> Command:
         setting_option(QUIET, "-q", is_flag=True, help="Print nothing on success."),
         json_option,
         verbose_option,
+        otlp_option,
     )
 
 

@@ -38,6 +38,7 @@ PURE = (
         "diagnosis",
     ),
     *("configuration.reading", "configuration.toml", "configuration.trust", "configuration.showing"),
+    *("telemetry.points", "telemetry.spans"),
     *("events", "records", "catalogue", "safe", "near", "model", "lifecycle", "errors"),
 )
 ENTRANCES = ("cli", "library", "worker", "web", "assistant")
@@ -208,6 +209,22 @@ RULES: tuple[Rule, ...] = (
         through_others=False,
     ),
     Rule("listeners never reach the runner", ("listeners",), ("runner",)),
+    Rule(
+        "only one door knows OpenTelemetry's SDK",
+        ("",),
+        ("opentelemetry", "requests"),
+        but=("telemetry.exporting",),
+        through_others=False,
+    ),
+    Rule(
+        "telemetry hears and reads what is stored, and knows nobody who runs or shows anything",
+        ("telemetry",),
+        (
+            *("cli", "library", "app", "terminal", "actions", "report", "plan", "insight", "compare"),
+            *("runner", "schedule", "verdict", "budget", "thousandeyes", "simulator"),
+            *("store.opening", "store.sql", "store.sqlite", "store.postgres"),
+        ),
+    ),
     Rule(
         "the command line is imported by nobody but itself",
         ("",),

@@ -17,7 +17,7 @@ from orchestrator.actions.session import Session
 from orchestrator.cli.asking import Asking, Telling
 from orchestrator.cli.bodies.common import print_json, run_async, say, set_up_logging
 from orchestrator.cli.bodies.outputs import check_outputs, write_file, write_outputs
-from orchestrator.cli.bodies.sessions import session, sets_of, settings_of
+from orchestrator.cli.bodies.sessions import Otlp, session, sets_of, settings_of
 from orchestrator.cli.bodies.sharing import ask_beforehand
 from orchestrator.cli.masking import mask
 from orchestrator.cli.options import Access, Breaking, Reading, World
@@ -72,7 +72,10 @@ def diagnose(
     async def work() -> Exit:
         account = None if preset is None else preset.account_group
         settings = settings_of(access, plan_account=account, urgent=True)
-        async with session(settings, access, world, breaking, reserve=0.0, seed=reading.seed) as opened:
+        otlp = Otlp(telling.otlp, telling.quiet)
+        async with session(
+            settings, access, world, breaking, reserve=0.0, seed=reading.seed, otlp=otlp
+        ) as opened:
             for caution in () if telling.quiet else opened.cautions.values():
                 say(f"warning: {caution}")
             attended = _Attended(telling)

@@ -15,7 +15,7 @@ from orchestrator.cli.bodies.conducting import Terminal
 from orchestrator.cli.bodies.judging import Again, against, held, rounds
 from orchestrator.cli.bodies.notifying import NO_RUN, notices_of, usual_channels
 from orchestrator.cli.bodies.outputs import check_outputs
-from orchestrator.cli.bodies.sessions import read_plan, session, settings_of
+from orchestrator.cli.bodies.sessions import Otlp, read_plan, session, settings_of
 from orchestrator.cli.options import Access, Attending, Breaking, Judged, Notifying, Reading, World
 from orchestrator.errors import Exit
 from orchestrator.records import RunRecord
@@ -47,7 +47,10 @@ def run(
     async def work() -> Exit:
         settings = settings_of(access, plan_account=loaded.account_group, urgent=urgent)
         reserve = loaded.budget.reserve
-        async with session(settings, access, world, breaking, reserve=reserve, seed=reading.seed) as opened:
+        otlp = Otlp(attending.otlp, attending.quiet)
+        async with session(
+            settings, access, world, breaking, reserve=reserve, seed=reading.seed, otlp=otlp
+        ) as opened:
             terminal.warn(opened)
             asked = await against(opened, judged)
             try:
@@ -92,7 +95,8 @@ def resume(
         # What is paid for is fetched, whoever can be told of it.
         usual = record.settings.notify
         notices = notices_of(notifying, access, usual, quiet=attending.quiet, lenient=True)
-        async with session(settings, access, reserve=record.settings.reserve) as opened:
+        otlp = Otlp(attending.otlp, attending.quiet, resumed=True)
+        async with session(settings, access, reserve=record.settings.reserve, otlp=otlp) as opened:
             terminal.warn(opened)
             outcome = await actions.resume(
                 opened, record, unknown=unknown, waiting=terminal.waiting, attend=terminal.attend
@@ -136,7 +140,8 @@ def rerun(
         # A part of the tests stands for no run of the plan.
         usual = () if failed else record.settings.notify
         notices = notices_of(notifying, access, usual, quiet=attending.quiet)
-        async with session(settings, access, reserve=record.settings.reserve) as opened:
+        otlp = Otlp(attending.otlp, attending.quiet)
+        async with session(settings, access, reserve=record.settings.reserve, otlp=otlp) as opened:
             terminal.warn(opened)
             asked, wishes = await against(opened, judged), Wishes(in_order, urgent, notify=notices.channels)
             left = None if attending.quiet else await actions.left_behind(opened, record, failed=failed)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +15,9 @@ import click
 from orchestrator import app
 from orchestrator.actions.organizations import FindToken, finder
 from orchestrator.actions.session import Session, resolve
+from orchestrator.cli.bodies.common import say
 from orchestrator.cli.configured import configured
-from orchestrator.cli.masking import add_mask
+from orchestrator.cli.masking import add_mask, mask
 from orchestrator.cli.options import Access, Breaking, Reading, World
 from orchestrator.configuration.trust import refuse_parted
 from orchestrator.credentials import (
@@ -27,6 +29,7 @@ from orchestrator.credentials import (
     token_place,
 )
 from orchestrator.errors import UsageProblem
+from orchestrator.events import Listener
 from orchestrator.listeners.log import LogListener
 from orchestrator.model import Api
 from orchestrator.organizations import Organization
@@ -146,6 +149,15 @@ def _reference(access: Access) -> str | None:
     return None if reference is None else str(reference.value)
 
 
+@dataclass(frozen=True, slots=True)
+class Otlp:
+    """Where telemetry goes, if it was said; ``resumed``: of a run that another session began."""
+
+    url: str | None = None
+    quiet: bool = False
+    resumed: bool = False
+
+
 @asynccontextmanager
 async def session(
     settings: Settings,
@@ -155,21 +167,34 @@ async def session(
     *,
     reserve: float,
     seed: int = 0,
+    otlp: Otlp = Otlp(),
 ) -> AsyncIterator[Session]:
     """A session with the API, or with the simulator if that was asked for."""
-    listeners = [LogListener()]
-    if world is not None and world.simulate:
-        async with app.simulate(
-            settings,
-            reserve=reserve,
-            listeners=listeners,
-            culprits=breaking.culprits,
-            noise=breaking.noise,
-            speed=world.speed,
-            seed=seed,
-        ) as opened:
-            yield opened
-        return
-    token = token_of(access, settings)
-    async with app.connect(settings, token, reserve=reserve, listeners=listeners) as opened:
+
+    def opening(more: Sequence[Listener]) -> AbstractAsyncContextManager[Session]:
+        listeners = [LogListener(), *more]
+        if world is not None and world.simulate:
+            return app.simulate(
+                settings,
+                reserve=reserve,
+                listeners=listeners,
+                culprits=breaking.culprits,
+                noise=breaking.noise,
+                speed=world.speed,
+                seed=seed,
+            )
+        return app.connect(settings, token_of(access, settings), reserve=reserve, listeners=listeners)
+
+    if otlp.url is None:
+        joined = opening(())
+    else:
+        joined = app.telling_by_otlp(
+            opening,
+            otlp.url,
+            mask=mask,
+            allow_http=access.allow_http,
+            resumed=otlp.resumed,
+            warned=lambda warning: None if otlp.quiet else say(f"warning: {warning}"),
+        )
+    async with joined as opened:
         yield opened
