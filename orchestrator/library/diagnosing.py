@@ -34,6 +34,7 @@ async def diagnose(
     simulated: bool = False,
     seed: int = 0,
     listeners: Sequence[Listener] = (),
+    otlp: str | None = None,
 ) -> Diagnosed:
     """Find out what is broken, seen from where, as ``orchestrator diagnose``. Cancel the caller to leave.
 
@@ -60,7 +61,7 @@ async def diagnose(
     plan_account = None if preset is None else preset.account_group
     settings = settings_of(base_url, account, store, plan_account=plan_account, urgent=True)
     opening = session_of(
-        settings, credentials, reserve=0.0, simulated=simulated, seed=seed, listeners=listeners
+        settings, credentials, reserve=0.0, simulated=simulated, seed=seed, listeners=listeners, otlp=otlp
     )
     async with opening as session:
         return await diagnosing.diagnose(session, question)

@@ -12,8 +12,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from orchestrator.actions.session import Session, resolve
-from orchestrator.app import SIMULATED_SPEED, connect, simulate
-from orchestrator.credentials import Credentials, find_credentials
+from orchestrator.app import SIMULATED_SPEED, connect, simulate, telling_by_otlp
+from orchestrator.credentials import Credentials, find_credentials, mask_of
 from orchestrator.errors import telling
 from orchestrator.events import Listener
 from orchestrator.listeners.telling import Guarded
@@ -62,16 +62,29 @@ async def session_of(
     simulated: bool = False,
     seed: int = 0,
     listeners: Sequence[Listener] = (),
+    otlp: str | None = None,
+    resumed: bool = False,
 ) -> AsyncIterator[Session]:
-    """A session with the API, or with a simulated one; raises what went wrong as one error."""
-    guarded = [Guarded(listener) for listener in listeners]
-    if simulated:
-        opening = simulate(settings, reserve=reserve, listeners=guarded, speed=SIMULATED_SPEED, seed=seed)
-    else:
+    """A session with the API, or with a simulated one; raises what went wrong as one error.
+
+    ``otlp`` is where telemetry goes; ``resumed``: of a run that another session began.
+    """
+    if not simulated:
         credentials = credentials or find_credentials(os.environ, token_file=None, stdin=None)
-        opening = connect(settings, credentials, reserve=reserve, listeners=guarded)
+
+    def opening(more: Sequence[Listener]) -> AbstractAsyncContextManager[Session]:
+        guarded = [*(Guarded(listener) for listener in listeners), *more]
+        if credentials is None or simulated:
+            return simulate(settings, reserve=reserve, listeners=guarded, speed=SIMULATED_SPEED, seed=seed)
+        return connect(settings, credentials, reserve=reserve, listeners=guarded)
+
+    if otlp is None:
+        joined = opening(())
+    else:
+        mask = str if credentials is None else mask_of(credentials)
+        joined = telling_by_otlp(opening, otlp, mask=mask, allow_http=settings.allow_http, resumed=resumed)
     try:
-        async with opening as session:
+        async with joined as session:
             yield session
     except BaseExceptionGroup as group:
         raise telling(group) from group

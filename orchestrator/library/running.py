@@ -61,11 +61,13 @@ async def run_plan(
     seed: int = 0,
     listeners: Sequence[Listener] = (),
     notify: Sequence[Channel] | None = None,
+    otlp: str | None = None,
 ) -> FinishedRun:
     """Run a plan to its end and return what it came to. Cancel the caller to leave at once; a run resumes.
 
     ``notify`` is who is told of it: by default the plan's own channels, unless it is simulated. ``listeners``
-    hear what happens, on the event loop; one that raises hears no more, and the run goes on.
+    hear what happens, on the event loop; one that raises hears no more, and the run goes on. ``otlp`` is the
+    address of an OpenTelemetry collector that is told too; what it does not take is logged.
     Raises ``PlanBusy`` unless ``wait``, ``PlanInvalid`` for selectors that match nothing,
     ``CeilingExceeded``, ``Refused``, ``Unanswered``, ``UsageProblem``, ``StoreProblem``.
     """
@@ -74,7 +76,7 @@ async def run_plan(
     usual = () if simulated else plan.notify
     teller = teller_of(usual if notify is None else notify)
     opening = session_of(
-        settings, credentials, reserve=reserve, simulated=simulated, seed=seed, listeners=listeners
+        settings, credentials, reserve=reserve, simulated=simulated, seed=seed, listeners=listeners, otlp=otlp
     )
     wishes = Wishes(urgent=urgent, notify=teller.channels)
     async with opening as session:
@@ -98,6 +100,7 @@ async def resume(
     wait: bool = False,
     listeners: Sequence[Listener] = (),
     notify: Sequence[Channel] | None = None,
+    otlp: str | None = None,
 ) -> FinishedRun:
     """Go on where a run stopped; nothing that was created is created again.
 
@@ -108,7 +111,8 @@ async def resume(
     """
     begun, settings = await _begun(run, plan, settings_of(base_url, account, store))
     reserve, teller = begun.settings.reserve, teller_of(begun.settings.notify if notify is None else notify)
-    async with session_of(settings, credentials, reserve=reserve, listeners=listeners) as session:
+    opening = session_of(settings, credentials, reserve=reserve, listeners=listeners, otlp=otlp, resumed=True)
+    async with opening as session:
         outcome = await running.resume(session, begun, unknown=unknown, waiting=Waiting(wait))
         return await _finished(outcome, session, teller)
 
@@ -127,6 +131,7 @@ async def rerun(
     wait: bool = False,
     listeners: Sequence[Listener] = (),
     notify: Sequence[Channel] | None = None,
+    otlp: str | None = None,
 ) -> FinishedRun:
     """Run the tests of a run again by their ids, all or those that ``failed``; returns the new run.
 
@@ -139,7 +144,8 @@ async def rerun(
     usual = () if failed else parent.settings.notify
     teller = teller_of(usual if notify is None else notify)
     reserve, wishes = parent.settings.reserve, Wishes(in_order, urgent, notify=teller.channels)
-    async with session_of(settings, credentials, reserve=reserve, listeners=listeners) as session:
+    opening = session_of(settings, credentials, reserve=reserve, listeners=listeners, otlp=otlp)
+    async with opening as session:
         outcome = await running.rerun(session, parent, failed=failed, wishes=wishes, waiting=Waiting(wait))
         return await _finished(outcome, session, teller)
 

@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 
 # Batches that wait at most; whoever has more keeps them.
 MOST_WAITING = 32
+LATE = "it took too long"
 
 
 class Exports(Protocol):
@@ -90,7 +91,7 @@ class Outlet:
         while not self._waiting.empty():
             lost += len(self._waiting.get_nowait() or ())
         if lost:
-            self._warn(self._exporter.why or self.why or "it took too long")
+            self._warn(self._exporter.why or self.why or LATE)
         self._exporter.close()
         self.offer(None)
         return lost

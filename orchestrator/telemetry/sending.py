@@ -1,8 +1,8 @@
 """Hears a session and sends what it was told and measured. It never waits, and a dead end costs a warning.
 
 What was told becomes spans at once. A test's answers are read from the store when it has its end, beside the
-run; a thread sends both (:mod:`orchestrator.telemetry.outlet`). At the end of the session what is left has some
-seconds.
+run; a thread sends both (:mod:`orchestrator.telemetry.outlet`). At the end of the session what is left has
+some seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from orchestrator.events import Closed, Event, RequestAnswered, RequestFailed, R
 from orchestrator.model import Agent
 from orchestrator.records import RunRecord, TestRecord
 from orchestrator.store.base import Store
-from orchestrator.telemetry.outlet import Batch, Measured, Outlet
+from orchestrator.telemetry.outlet import LATE, Batch, Measured, Outlet
 from orchestrator.telemetry.points import NANOSECONDS, Attributes, words_of
 from orchestrator.telemetry.spans import Span, Trace, trace_id_of
 
@@ -98,6 +98,8 @@ class Telemetry:
                 self._spans.append(span)
             else:
                 self._lost += 1
+        if len(self._spans) >= SPANS_AT_ONCE:
+            self._wake.set()
 
     @asynccontextmanager
     async def beside(self, store: Store, server: Attributes) -> AsyncIterator[None]:
@@ -140,7 +142,7 @@ class Telemetry:
         lost = self._lost + len(self._closed) + len(self._spans) + self._outlet.close()
         if lost:
             what = f"{lost} tests and spans were not sent to {self._url}"
-            self.warning = f"OpenTelemetry: {what}: {self._outlet.why}"
+            self.warning = f"OpenTelemetry: {what}: {self._outlet.why or LATE}"
 
     async def _hand_over(self, store: Store, *, all_of_it: bool) -> None:
         """Everything that waits goes to the thread; spans alone only if there are many, or at the end.
