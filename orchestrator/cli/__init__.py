@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("schema", "Print the JSON Schema of plans, for editors."),
     "simulator": ("simulator_command", "Serve the simulated API on loopback."),
     "completion": ("completion", "Print the shell completion script."),
+    "man": ("man", "Print the manual page."),
 }
 
 
@@ -116,7 +117,9 @@ Exit codes: 0 all collected, expectations held; 1 an expectation failed; 2 wrong
 """
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+@click.group(
+    "orchestrator", cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG
+)
 @click.version_option(package_name="orchestrator", prog_name="orchestrator")
 @click.option(
     "--log-level",

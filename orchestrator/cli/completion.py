@@ -16,7 +16,7 @@ def completion(context: click.Context, shell: str) -> None:
 
     \b
     bash:  eval "$(orchestrator completion bash)"        in ~/.bashrc
-    zsh:   eval "$(orchestrator completion zsh)"         in ~/.zshrc
+    zsh:   eval "$(orchestrator completion zsh)"         in ~/.zshrc, after compinit
     fish:  orchestrator completion fish > ~/.config/fish/completions/orchestrator.fish
     """
     maker = get_completion_class(shell)

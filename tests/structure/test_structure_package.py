@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,31 @@ def test_a_wheel_has_the_schema_the_migrations_the_templates_and_the_type_marker
     assert any(name.startswith("orchestrator/report/html/templates/") for name in wanted)
     assert wanted <= names, f"not in the wheel: {sorted(wanted - names)}"
     assert not [name for name in names if name.startswith(("tests/", "docs/", "plans/"))]
+    with zipfile.ZipFile(wheel) as archive:
+        (page,) = [name for name in names if name.endswith(".data/data/share/man/man1/orchestrator.1")]
+        assert '.SS "orchestrator run"' in archive.read(page).decode()
+        (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
+        told = archive.read(metadata).decode().partition("\n\n")[0]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    bare = {_name(one) for one in re.findall(r"^Requires-Dist: ([^;\n]+)$", told, re.MULTILINE)}
+    assert bare == {_name(one) for one in project["dependencies"]}
+
+
+def test_a_bare_install_needs_nothing_that_an_extra_is_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    bare = {_name(one) for one in project["dependencies"]}
+    extras = {_name(one) for some in project["optional-dependencies"].values() for one in some}
+    assert not bare & extras
+    wanted = [requires(name) for name in bare]
+    mandatory = {_name(one) for some in wanted for one in some or () if "extra ==" not in one}
+    assert not mandatory & extras
+
+
+def test_a_source_archive_has_everything_that_is_at_the_top() -> None:
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
+    included = {name.removeprefix("/") for name in build["targets"]["sdist"]["include"]}
+    there = {path.relative_to(ROOT).parts[0] for path in committed_files()}
+    assert {name for name in there if not name.startswith(".")} == included | {"pyproject.toml"}
 
 
 def _name(requirement: str) -> str:
