@@ -124,6 +124,10 @@ class StoreProblem(OrchestratorError):
     """The store cannot be opened, read or written."""
 
 
+class NoRight(StoreProblem):
+    """The store works, but whoever was named to it may not do this in it."""
+
+
 class LostRun(StoreProblem):
     """Another process has taken the run over, and goes on with it: this one may write nothing more of it."""
 

@@ -8,7 +8,8 @@
 DO $$
 DECLARE one text;
 BEGIN
-    FOREACH one IN ARRAY ARRAY['orchestrator_owner', 'orchestrator_worker', 'orchestrator_reader'] LOOP
+    FOREACH one IN ARRAY ARRAY['orchestrator_owner', 'orchestrator_worker', 'orchestrator_submit',
+        'orchestrator_reader'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = one) THEN
             EXECUTE format('CREATE ROLE %I LOGIN', one);
         END IF;
@@ -17,7 +18,7 @@ BEGIN
     EXECUTE format('GRANT CREATE ON DATABASE %I TO orchestrator_owner', current_database());
     -- Answers come by way of a temporary table.
     EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO orchestrator_worker', current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO orchestrator_reader', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO orchestrator_submit, orchestrator_reader', current_database());
 END $$;
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
@@ -29,6 +30,10 @@ ALTER ROLE orchestrator_worker SET search_path = orchestrator;
 ALTER ROLE orchestrator_worker SET statement_timeout = '20s';
 ALTER ROLE orchestrator_worker SET lock_timeout = '10s';
 ALTER ROLE orchestrator_worker SET idle_in_transaction_session_timeout = '10s';
+ALTER ROLE orchestrator_submit SET search_path = orchestrator;
+ALTER ROLE orchestrator_submit SET statement_timeout = '20s';
+ALTER ROLE orchestrator_submit SET lock_timeout = '10s';
+ALTER ROLE orchestrator_submit SET idle_in_transaction_session_timeout = '10s';
 ALTER ROLE orchestrator_reader SET search_path = report;
 ALTER ROLE orchestrator_reader SET statement_timeout = '60s';
 ALTER ROLE orchestrator_reader SET default_transaction_read_only = on;

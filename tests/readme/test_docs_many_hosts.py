@@ -170,23 +170,6 @@ def test_the_alert_rules_fire_when_they_must_and_only_then() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_dashboard_has_panels_that_overlap_nowhere() -> None:
-    dashboard = json.loads((DEPLOY / "dashboard.json").read_text("utf-8"))
-    taken: set[tuple[int, int]] = set()
-    for panel in dashboard["panels"]:
-        place = panel["gridPos"]
-        cells = {
-            (x, y)
-            for x in range(place["x"], place["x"] + place["w"])
-            for y in range(place["y"], place["y"] + place["h"])
-        }
-        assert not cells & taken, panel["title"]
-        assert max(x for x, _ in cells) < 24
-        assert all(target["expr"] for target in panel["targets"])
-        taken |= cells
-    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
-
-
 def test_the_unit_stops_a_worker_gently() -> None:
     unit = example("orchestrator-worker@.service")
     assert "KillSignal=SIGTERM" in unit

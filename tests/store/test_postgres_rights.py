@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
-from builders import make_answer
+from builders import make_agent, make_answer, make_spec, make_tests
 from documentation import ROOT
 from postgres_server import PostgresServer
+from queue_plans import SMALL_PLAN
 from stores import RUN, answered, sent, stored_run
 
+from orchestrator.actions.queueing import submit, watch
+from orchestrator.actions.reading import summed_up
 from orchestrator.clock import LoopClock
-from orchestrator.errors import StoreProblem
+from orchestrator.errors import NoRight, StoreProblem
 from orchestrator.lifecycle import SpecState
+from orchestrator.plan.load import load_plan
+from orchestrator.queueing.values import Place
+from orchestrator.records import RunState
+from orchestrator.settings import Settings
 from orchestrator.store.opening import migrate_store, open_store
 from orchestrator.store.postgres import schema
+from orchestrator.worker.engine import install, wake
 
+T = TypeVar("T")
 ROLES = (ROOT / "docs" / "deploy" / "roles.sql").read_text("utf-8")
 OWNER, WORKER, READER = "orchestrator_owner", "orchestrator_worker", "orchestrator_reader"
+SUBMIT = "orchestrator_submit"
 
 
 def as_role(url: str, role: str) -> str:
@@ -104,6 +117,67 @@ async def test_a_worker_that_would_migrate_is_told_that_it_may_not(
         await migrate_store(as_role(empty, WORKER))
     assert "docs/store.md" in str(caught.value.hint)
     postgres.drop(empty)
+
+
+async def test_who_may_only_submit_puts_a_run_into_the_queue_wakes_workers_and_watches_it_end(
+    url: str, tmp_path: Path
+) -> None:
+    await install(as_role(url, OWNER))
+    await migrate_store(as_role(url, OWNER))  # which gives the rights to the engine's tables
+    (tmp_path / "plan.yaml").write_text(SMALL_PLAN, "utf-8")
+    settings = Settings("https://api.example.com", store=url, organization="acme")
+    async with open_store(as_role(url, SUBMIT), make=False) as mine:
+        run = await submit(mine, load_plan(tmp_path / "plan.yaml", environ={}), settings, Place("acme"))
+        assert await wake(as_role(url, SUBMIT))
+        found = [one.run async for one in _once(watch(mine, run.id, LoopClock()))]
+        assert [one.state for one in found] == [RunState.QUEUED]
+        async with open_store(as_role(url, WORKER)) as theirs:
+            assert await theirs.store.claim(run.id, "w")
+            assert theirs.queue is not None
+            assert await theirs.queue.take(run.id) is not None
+            begun = replace(run, state=RunState.RUNNING)
+            specs = make_tests([make_spec("k0")], run.id)
+            await theirs.store.begin_run(begun, specs, (), [make_agent("1"), make_agent("2")])
+            await sent(theirs.store, "k0", run=run.id)
+            await theirs.store.add_answers(run.id, "k0", [make_answer()])
+            await theirs.store.close_test(run.id, "k0", SpecState.COMPLETE, answered("1", "2"), 3.0)
+            await theirs.queue.over(run.id, RunState.COMPLETE, 0, None)
+        *_, last = [one async for one in watch(mine, run.id, LoopClock())]
+        assert last.over
+        assert last.code == 0
+        with pytest.raises(NoRight, match="answers"):
+            await summed_up(mine.store, last.run, now=4.0)
+
+
+async def _once(each: AsyncIterator[T]) -> AsyncIterator[T]:
+    async for one in each:
+        yield one
+        return
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM answers",
+        "SELECT * FROM budget",
+        "UPDATE runs SET organization = 'other'",
+        "UPDATE queue SET priority = 100",
+        "DELETE FROM queue",
+        "INSERT INTO schedules (organization) VALUES ('acme')",
+        "INSERT INTO organizations (name, origin, changed) VALUES ('x', 'o', 0)",
+        "INSERT INTO specs SELECT * FROM specs",
+        "INSERT INTO late (run_n, key, test_id, links, at) VALUES (1, 'k', '1', '{}', 0)",
+        "SELECT make_parts(14)",
+        "CREATE TABLE x (n int)",
+    ],
+)
+async def test_who_may_only_submit_changes_nothing_that_is_there_and_sees_no_answer(
+    url: str, statement: str
+) -> None:
+    with psycopg.connect(as_role(url, SUBMIT)) as db:
+        db.execute("SET search_path = orchestrator")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            db.execute(statement.encode())
 
 
 async def test_a_reader_sees_the_views_and_no_plan(url: str) -> None:

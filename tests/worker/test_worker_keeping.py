@@ -98,10 +98,10 @@ async def test_a_worker_is_ready_while_there_is_room_for_tomorrow(days: int, wel
 
 async def test_a_worker_is_not_ready_without_its_store_and_says_why() -> None:
     async def standing() -> Standing:
-        raise StoreProblem("it lacks 0007_room, which this version needs")
+        raise StoreProblem("it lacks 0008_room, which this version needs")
 
     answer = await Health(LoopClock(), standing).ready()
-    assert (answer.well, answer.words) == (False, "it lacks 0007_room, which this version needs")
+    assert (answer.well, answer.words) == (False, "it lacks 0008_room, which this version needs")
 
 
 def test_organizations_have_a_line_each_up_to_a_bound() -> None:

@@ -16,7 +16,7 @@ from orchestrator.cli.masking import mask
 from orchestrator.cli.moments import at
 from orchestrator.cli.options import Access, Reading
 from orchestrator.clock import LoopClock
-from orchestrator.errors import Exit
+from orchestrator.errors import Exit, NoRight
 from orchestrator.queueing.slots import Overlap
 from orchestrator.queueing.values import Place
 from orchestrator.records import RunRecord
@@ -86,7 +86,13 @@ async def _watch(opened: Opened, run: str, *, as_json: bool) -> Exit:
             say(f"run {run}: {words}")
             told = words
     assert last is not None  # noqa: S101 - a watched run is told at least once
-    shown = await summed_up(opened.store, last.run, now=LoopClock().wall())
+    try:
+        shown = await summed_up(opened.store, last.run, now=LoopClock().wall())
+    except NoRight as problem:
+        say(f"{problem.message}: what came of it is for others to look at, orchestrator show {run}")
+        if as_json:
+            _tell_submitted(last.run, as_json=True)
+        return last.code
     if as_json:
         print_json(shown.document(mask))
     else:

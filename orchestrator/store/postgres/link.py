@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from orchestrator.errors import StoreProblem
+from orchestrator.errors import NoRight, StoreProblem
 from orchestrator.store.sql.engine import Cursor, marks
 from orchestrator.store.sql.rows import Row, safe
 
@@ -43,6 +43,7 @@ WHOLE_SINCE = 170000
 _PASSING = frozenset({"57014", "57P01", "57P02", "57P03", "57P05", "40001", "40P01", "55P03", "53300"})
 _READ_ONLY = "25006"
 _IDLE = "25P03"
+_NO_RIGHT = "42501"
 # From so many rows on they are copied: three ways there and back instead of one, and less work for each row.
 COPIED = 64
 # After so many copied rows it is told that it goes on.
@@ -224,7 +225,7 @@ class Link:
         if passes or (not state and isinstance(error, psycopg.OperationalError)) or self._has_ended(error):
             hint = "see that the database runs and can be reached; what was stored is safe, then go on with "
             return Away(told, hint=f"{hint}`orchestrator resume`")
-        return StoreProblem(told, hint=_hint(state))
+        return (NoRight if state == _NO_RIGHT else StoreProblem)(told, hint=_hint(state))
 
     def _has_ended(self, error: psycopg.Error) -> bool:
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and (
@@ -247,7 +248,7 @@ _HINTS: Sequence[tuple[Callable[[str], bool], str]] = (
         lambda state: state == "23514",
         "run `orchestrator store maintain`: it makes the parts of the tables for the next days",
     ),
-    (lambda state: state == "42501", "this role lacks a right: docs/store.md says which roles have which"),
+    (lambda state: state == _NO_RIGHT, "this role lacks a right: docs/store.md says which roles have which"),
     (lambda state: state in {"42P01", "3F000"}, "run `orchestrator store migrate`"),
     (lambda state: state.startswith("53"), "the server is short of space or memory; what was stored is safe"),
     (lambda state: state.startswith("58"), "check the disk of the database; what was committed is kept"),

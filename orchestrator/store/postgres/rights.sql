@@ -18,6 +18,20 @@ BEGIN
             GRANT ALL ON ALL SEQUENCES IN SCHEMA orchestrator_engine TO orchestrator_worker;
         END IF;
     END IF;
+    -- Who submits writes new runs and watches them. Nothing that is there is changed, and no answer is seen.
+    IF 'orchestrator_submit' = ANY (there) THEN
+        GRANT USAGE ON SCHEMA orchestrator TO orchestrator_submit;
+        GRANT SELECT ON migrations, organizations, runs, queue, schedules, agents, specs, cells, left_out, events, late
+            TO orchestrator_submit;
+        GRANT INSERT ON runs, queue TO orchestrator_submit;
+        GRANT USAGE ON SEQUENCE numbers TO orchestrator_submit;
+        IF to_regnamespace('orchestrator_engine') IS NOT NULL THEN
+            GRANT USAGE ON SCHEMA orchestrator_engine TO orchestrator_submit;
+            GRANT SELECT, INSERT ON orchestrator_engine.procrastinate_jobs, orchestrator_engine.procrastinate_events
+                TO orchestrator_submit;
+            GRANT USAGE ON ALL SEQUENCES IN SCHEMA orchestrator_engine TO orchestrator_submit;
+        END IF;
+    END IF;
     IF 'orchestrator_reader' = ANY (there) THEN
         GRANT USAGE ON SCHEMA report TO orchestrator_reader;
         GRANT SELECT ON ALL TABLES IN SCHEMA report TO orchestrator_reader;

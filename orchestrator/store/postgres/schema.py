@@ -13,7 +13,7 @@ from orchestrator.store.postgres.link import SCHEMA, Session
 from orchestrator.store.sql.engine import Db
 
 # Numbers of rows begin with a day; a part of a table takes those of so many days. The database's function
-# that makes them (0007_room.sql) has these too; a test holds both together.
+# that makes them (0008_room.sql) has these too; a test holds both together.
 PARTS = {"answers": 1, "events": 1, "cells": 7}
 DAY_BITS = 40
 # Parts are made for so many days to come; who writes is told when fewer than the second number are left.

@@ -161,8 +161,7 @@ class PostgresStore(SqlUpkeep):
 
     def insert_run(self, db: Db, run: RunRecord, organization: str) -> None:
         """Write the record of a run of an organization that waits."""
-        self._insert_run(db, run, (), (), ())
-        db.execute("UPDATE runs SET organization = ? WHERE id = ?", (rows.safe(organization), run.id))
+        super()._insert_record(db, run, {"organization": rows.safe(organization)})
 
     # -- whose a run is -------------------------------------------------------------------------------
 
@@ -252,10 +251,9 @@ class PostgresStore(SqlUpkeep):
 
         return await self._write(work)
 
-    def _number_of_new(self, db: Db, run: RunRecord) -> int:
+    def _insert_record(self, db: Db, run: RunRecord, more: Mapping[str, object] | None = None) -> int:
         """Runs of this process are its organization's."""
-        db.execute("UPDATE runs SET organization = ? WHERE id = ?", (rows.safe(self.organization), run.id))
-        return super()._number_of_new(db, run)
+        return super()._insert_record(db, run, {"organization": rows.safe(self.organization), **(more or {})})
 
     async def about(self) -> About:
         """What this store is, and what of it should be put right."""

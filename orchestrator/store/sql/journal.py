@@ -165,10 +165,14 @@ class SqlJournal(SqlArchive, KeepsNotices, KeepsSnapshots):
         not_run: Sequence[NotRun],
         agents: Sequence[Agent],
     ) -> None:
-        row = rows.run_row(run)
-        db.execute(f"INSERT INTO runs ({rows.RUN_COLUMNS}) VALUES ({marks(row)})", row)
-        run_n = self._number_of_new(db, run)
-        self._fill_run(db, run_n, specs, not_run, agents)
+        self._fill_run(db, self._insert_record(db, run), specs, not_run, agents)
+
+    def _insert_record(self, db: Db, run: RunRecord, more: Mapping[str, object] | None = None) -> int:
+        """Write a run's own row, with what else a kind of store keeps in it; its number."""
+        row = (*rows.run_row(run), *(more or {}).values())
+        columns = ", ".join((rows.RUN_COLUMNS, *(more or {})))
+        done = db.execute(f"INSERT INTO runs ({columns}) VALUES ({marks(row)}) RETURNING n", row)
+        return int(done.fetchone()[0])
 
     def _fill_run(
         self,
@@ -193,9 +197,6 @@ class SqlJournal(SqlArchive, KeepsNotices, KeepsSnapshots):
             "run_n, test, type, target, agent_id, reason",
             ((run_n, *map(rows.safe, one)) for one in left_out),
         )
-
-    def _number_of_new(self, db: Db, run: RunRecord) -> int:
-        return int(db.execute("SELECT n FROM runs WHERE id = ?", (run.id,)).fetchone()[0])
 
     def _insert_specs(self, db: Db, run_n: int, specs: Sequence[TestRecord]) -> None:
         load = self._engine.load
