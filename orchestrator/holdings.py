@@ -10,8 +10,9 @@ from orchestrator.records import RunState, world_of
 
 @dataclass(frozen=True, slots=True)
 class RunOutline:
-    """A run without its plan's text and its facts. ``raw_pruned``: when its raw rows were taken away, all of
-    them. ``partial`` as in :class:`orchestrator.records.RunSettings`."""
+    """A run without its plan's text and its facts. ``raw_pruned``, ``answers_pruned``: when its raw rows, its
+    answers were taken away, all of them. ``partial`` as in :class:`orchestrator.records.RunSettings`.
+    ``organization``: whose it is in a store that several hosts share."""
 
     id: str
     plan: str
@@ -25,6 +26,8 @@ class RunOutline:
     simulated: bool
     raw_pruned: float | None = None
     partial: bool = False
+    answers_pruned: float | None = None
+    organization: str = ""
 
     @property
     def world(self) -> tuple[str, str | None]:

@@ -149,7 +149,8 @@ class RunFacts:
 class RunRecord:
     """One execution of a plan: ``settings`` as it was begun, ``facts`` as it stands.
 
-    ``raw_pruned`` is when the rows of its answers, as the API sent them, were taken away, if they were.
+    ``raw_pruned`` is when the rows of its answers, as the API sent them, were taken away, if they were;
+    ``answers_pruned`` the same of its answers as a whole.
     """
 
     id: str
@@ -168,6 +169,7 @@ class RunRecord:
     settings: RunSettings = field(default_factory=RunSettings)
     facts: RunFacts = field(default_factory=RunFacts)
     raw_pruned: float | None = None
+    answers_pruned: float | None = None
 
     @property
     def simulated(self) -> bool:

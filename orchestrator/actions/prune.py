@@ -11,7 +11,8 @@ from orchestrator.actions.finding import no_run_of
 from orchestrator.actions.organizations import whose
 from orchestrator.clock import Clock
 from orchestrator.errors import UsageProblem
-from orchestrator.holdings import Holdings, RunOutline, Size
+from orchestrator.holdings import Holding, Holdings, RunOutline, Size
+from orchestrator.organizations import Organization
 from orchestrator.records import FINISHED, RunRecord, RunState
 from orchestrator.report.upkeep import Pruned
 from orchestrator.store.base import Upkeep
@@ -27,6 +28,7 @@ BASE = "a re-run that stays is compared with them"
 NEWEST = "among the newest of their plan"
 YOUNG = "younger than was asked for"
 THINNED = "without raw rows already"
+EMPTIED = "without answers already"
 
 # Between two steps others have the store for as long as the step took, at most so long (seconds).
 LONGEST_PAUSE = 0.25
@@ -37,14 +39,22 @@ REBUILT_FROM = 0.1
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Which runs may go: all that neither ``keep`` (so many of each plan, the newest) nor ``older_than``
-    (seconds since their start) lets stay. ``plan`` and ``simulated`` leave all others alone. With ``raw`` the
-    runs stay and their raw rows go."""
+    (seconds since their start) lets stay. ``plan``, ``simulated``, ``organization`` leave all others alone.
+    With ``raw`` the runs stay and their raw rows go, with ``answers`` the runs and their cells stay and their
+    answers go."""
 
     keep: int | None = None
     older_than: float | None = None
     plan: str | None = None
     raw: bool = False
     simulated: bool | None = None
+    answers: bool = False
+    organization: str | None = None
+
+    @property
+    def runs_stay(self) -> bool:
+        """Whether only something of them goes."""
+        return self.raw or self.answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +91,13 @@ def choose(
             reason = NEWEST
         elif reason is None and rule.older_than is not None and now - run.started <= rule.older_than:
             reason = YOUNG
-        elif reason is None and rule.raw and run.raw_pruned is not None:
-            reason = THINNED
+        elif reason is None and (gone := _gone_already(rule, run)) is not None:
+            reason = gone
         elif reason is None and run.id in good and not rule.raw:
             reason = LAST_GOOD
         if reason is not None:
             why[run.id] = reason
-    if not rule.raw:
+    if not rule.runs_stay:
         # Also by runs that the rule is not about; a base of a base is compared with by nobody any more.
         staying = {one.parent for one in runs if one.id in why or not _is_about(rule, one)}
         why |= {one.id: BASE for one in about if one.id not in why and one.id in staying}
@@ -95,8 +105,18 @@ def choose(
     return Choice(rule, taken, dict(Counter(why.values())))
 
 
+def _gone_already(rule: Rule, run: RunOutline) -> str | None:
+    if rule.raw and run.raw_pruned is not None:
+        return THINNED
+    return EMPTIED if rule.answers and run.answers_pruned is not None else None
+
+
 def _is_about(rule: Rule, run: RunOutline) -> bool:
-    return rule.plan in (None, run.plan) and rule.simulated in (None, run.simulated)
+    return (
+        rule.plan in (None, run.plan)
+        and rule.simulated in (None, run.simulated)
+        and rule.organization in (None, run.organization)
+    )
 
 
 def _last_good(runs: Sequence[RunOutline]) -> set[str]:
@@ -129,7 +149,30 @@ async def would_take(opened: Opened, choice: Choice) -> Pruned:
     """What a choice comes to, with nothing done."""
     size = await opened.store.size()
     holds = await opened.store.holding([run.id for run in choice.taken])
-    return Pruned(choice.taken, choice.stay, holds, size, size, raw=choice.rule.raw, dry_run=True)
+    return _told(choice, choice.taken, holds, size, size, dry_run=True)
+
+
+def _told(
+    choice: Choice,
+    taken: tuple[RunOutline, ...],
+    holds: Holding,
+    before: Size,
+    after: Size,
+    *,
+    dry_run: bool = False,
+) -> Pruned:
+    rule = choice.rule
+    return Pruned(
+        taken,
+        choice.stay,
+        holds,
+        before,
+        after,
+        raw=rule.raw,
+        dry_run=dry_run,
+        answers=rule.answers,
+        organization=rule.organization,
+    )
 
 
 async def carry_out(opened: Opened, choice: Choice, clock: Clock) -> Pruned:
@@ -145,17 +188,51 @@ async def carry_out(opened: Opened, choice: Choice, clock: Clock) -> Pruned:
             await _thin(store, run, clock)
         taken = choice.taken
     else:
-        gone = set(await store.condemn(ids))
+        answers = choice.rule.answers
+        gone = set(await (store.forget_answers(ids, clock.wall()) if answers else store.condemn(ids)))
         taken = tuple(run for run in choice.taken if run.id in gone)
     await _step_by_step(store.clear, clock)
     after = await _given_back(opened, clock)
-    return Pruned(taken, choice.stay, holds, before, after, raw=choice.rule.raw)
+    return _told(choice, taken, holds, before, after)
 
 
 async def prune(opened: Opened, rule: Rule, clock: Clock, *, dry_run: bool = False) -> Pruned:
     """Both in one. Raises ``UsageProblem`` as :func:`candidates`, ``StoreProblem``."""
     choice = await candidates(opened, rule, now=clock.wall())
     return await (would_take(opened, choice) if dry_run else carry_out(opened, choice, clock))
+
+
+def rules_of(organizations: Iterable[Organization]) -> list[Rule]:
+    """What organizations say of how long is kept what, whole runs first: their answers go with them."""
+    kept = [(one, one.runs_kept, one.answers_kept, one.raw_kept) for one in organizations]
+    rules = []
+    for one, runs, answers, raw in kept:
+        if runs is not None:
+            rules.append(Rule(older_than=runs, organization=one.name))
+        if answers is not None:
+            rules.append(Rule(older_than=answers, organization=one.name, answers=True))
+        if raw is not None:
+            rules.append(Rule(older_than=raw, organization=one.name, raw=True))
+    return rules
+
+
+async def rules(opened: Opened, organization: str | None = None) -> list[Rule]:
+    """Those of all organizations of a store, or of one; none where nothing is written down."""
+    if opened.organizations is None:
+        return []
+    listed = await opened.organizations.listed()
+    return rules_of(one for one in listed if organization in (None, one.name))
+
+
+async def by_organizations(
+    opened: Opened, clock: Clock, *, dry_run: bool = False, organization: str | None = None
+) -> list[Pruned]:
+    """Take away what organizations no longer keep, in the order of :func:`rules_of`.
+
+    Raises ``NoRight`` where the role may not, ``StoreProblem``.
+    """
+    found = await rules(opened, organization)
+    return [await prune(opened, rule, clock, dry_run=dry_run) for rule in found]
 
 
 async def info(opened: Opened) -> Holdings:

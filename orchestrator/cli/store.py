@@ -75,9 +75,9 @@ def migrate(store: str | None) -> None:
 @store.command()
 @store_option
 def maintain(store: str | None) -> None:
-    """Make the parts of a database's tables for the next 14 days.
+    """Make room in a database for the next 14 days, and take away what organizations no longer keep.
 
-    Once a day, as the role that owns them. A file needs it not.
+    Once a day, as the role that owns the tables. A file needs it not.
     """
     from orchestrator.cli.bodies import store as body  # noqa: PLC0415 - start-up stays light
 
@@ -91,6 +91,8 @@ def maintain(store: str | None) -> None:
 @click.option("--older-than", type=Age(), metavar="AGE", help="Runs that are younger stay (30d, 4w, 36h).")
 @click.option("--plan", metavar="NAME", help="Only runs of this plan.")
 @click.option("--raw", is_flag=True, help="Take only the rows as the API sent them; the runs stay.")
+@click.option("--answers", is_flag=True, help="Take only answers; runs, cells and verdicts stay.")
+@click.option("--organization", metavar="NAME", help="Only runs of this organization of a shared store.")
 @click.option("--dry-run", is_flag=True, help="Say what would be taken, and take nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -100,6 +102,8 @@ def prune(
     older_than: float | None,
     plan: str | None,
     raw: bool,
+    answers: bool,
+    organization: str | None,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -108,8 +112,13 @@ def prune(
     """Take away old runs and give their space back.
 
     A run is taken if neither --keep nor --older-than lets it stay. Runs that have not finished stay, so
-    does the last good one of each plan, and the one that a re-run which stays is compared with.
+    does the last good one of each plan, and the one that a re-run which stays is compared with. With
+    neither, in a shared store, what organizations say of how long is kept what is followed.
     """
-    from orchestrator.cli.bodies import store as body  # noqa: PLC0415 - start-up stays light
+    from orchestrator.actions.prune import Rule  # noqa: PLC0415 - start-up stays light
+    from orchestrator.cli.bodies import store as body  # noqa: PLC0415 - as above
 
-    body.prune(keep, older_than, plan, raw=raw, dry_run=dry_run, yes=yes, as_json=as_json, store=store)
+    if raw and answers:
+        raise click.UsageError("--raw and --answers say two things")
+    rule = Rule(keep, older_than, plan, raw, answers=answers, organization=organization)
+    body.prune(rule, dry_run=dry_run, yes=yes, as_json=as_json, store=store)

@@ -19,15 +19,18 @@ async def prune(
     older_than: float | None = None,
     plan: str | None = None,
     raw: bool = False,
+    answers: bool = False,
+    organization: str | None = None,
     dry_run: bool = False,
     store: Place = None,
 ) -> Pruned:
     """Take away the runs that neither ``keep`` (the newest so many of each plan) nor ``older_than`` (seconds)
-    lets stay, or with ``raw`` their raw rows only; a ``dry_run`` only says which.
+    lets stay, or with ``raw`` their raw rows only, with ``answers`` their answers; a ``dry_run`` only says
+    which. ``organization``: of a shared store, only its runs.
 
     Raises ``UsageProblem`` if neither is given or there is no such plan, ``StoreProblem``.
     """
-    rule = pruning.Rule(keep, older_than, plan, raw)
+    rule = pruning.Rule(keep, older_than, plan, raw, answers=answers, organization=organization)
     async with stored(store) as opened:
         return await pruning.prune(opened, rule, LoopClock(), dry_run=dry_run)
 

@@ -42,6 +42,7 @@ def summary(run: RunRecord, counts: Counts, *, now: float | None = None) -> dict
         "units": {"estimated": run.facts.units},
         "paths": asdict(counts.paths),
         "raw_pruned": utc(run.raw_pruned),
+        "answers_pruned": utc(run.answers_pruned),
         "silent_agents": [asdict(one) for one in run.facts.silent_agents],
     }
 

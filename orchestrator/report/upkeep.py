@@ -17,7 +17,8 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was ``taken`` (with ``raw`` only its raw rows), or would be (``dry_run``), and what it held.
+    """What was ``taken`` (with ``raw`` only its raw rows, with ``answers`` only its answers), or would be
+    (``dry_run``), and what it held; of which ``organization``, if only of one.
 
     ``stay`` is how many runs stay, by why; ``before`` and ``after`` are the sizes of the store.
     """
@@ -29,6 +30,8 @@ class Pruned:
     after: Size
     raw: bool = False
     dry_run: bool = False
+    answers: bool = False
+    organization: str | None = None
 
     def document(self) -> dict[str, object]:
         """The document of ``store prune --json``."""
@@ -36,6 +39,8 @@ class Pruned:
             "schema": SCHEMA,
             "dry_run": self.dry_run,
             "raw": self.raw,
+            "only_answers": self.answers,
+            "organization": self.organization,
             "runs": [
                 {"run": one.id, "plan": one.plan, "state": one.state.value, "started": utc(one.started)}
                 for one in self.taken
@@ -58,15 +63,18 @@ class Pruned:
         return told
 
     def _head(self) -> str:
+        whose = "" if self.organization is None else f"organization {self.organization}: "
         if not self.taken:
-            return "nothing to prune"
+            return f"{whose}nothing to prune"
         verb = "would take" if self.dry_run else "took"
         what = many(len(self.taken), "run")
         if self.raw:
             what = f"the raw rows of {what}"
+        if self.answers:
+            what = f"the answers of {what}"
         plans = len({one.plan for one in self.taken})
         held = f"{many(self.holds.cells, 'cell')}, {many(self.holds.answers, 'answer')}"
-        return f"{verb} {what} of {many(plans, 'plan')}: {held}"
+        return f"{whose}{verb} {what} of {many(plans, 'plan')}: {held}"
 
     def _space(self) -> str:
         back, now = self.before.bytes - self.after.bytes, f"the store is {amount(self.after.bytes)} now"

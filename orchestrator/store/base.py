@@ -306,8 +306,12 @@ class Upkeep(Protocol):
     async def condemn(self, runs: Sequence[str]) -> list[str]:
         """From now on these runs are not there. Returns those of them that there were, and that had ended."""
 
+    async def forget_answers(self, runs: Sequence[str], at: float) -> list[str]:
+        """From ``at``, which is now, on the answers of these runs are not there any more, as soon as they are
+        cleared; runs, specs and cells stay. Returns those of them that had ended."""
+
     async def clear(self) -> bool:
-        """Take away a part of what condemned runs hold; whether there may be more."""
+        """Take away a part of what condemned runs hold, or of forgotten answers; whether there may be more."""
 
     async def thin(self, run: str, at: float, after: int = -1) -> int | None:
         """Take away a part of the raw rows of a run that has ended; ``at`` is now.

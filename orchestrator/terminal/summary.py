@@ -226,7 +226,9 @@ def _numbers(found: Overview, dot: str, *, good: bool, mask: Mask) -> Iterator[s
         yield f"{lost} with unknown outcome, not repeated; to be looked for in the product: {names}{more}"
     if not good:
         yield f"run {terminal(run.id)}{simulated}, {people(run.started)}, {tests}, {units}"
-    if run.raw_pruned is not None:
+    if run.answers_pruned is not None:
+        yield f"its answers were pruned, {people(run.answers_pruned)}; cells and verdicts are here"
+    elif run.raw_pruned is not None:
         yield f"its raw rows were pruned, {people(run.raw_pruned)}; what was made of them is here"
 
 

@@ -294,4 +294,4 @@ def _living(title: str, here: str, *, still: bool) -> Frame:
 
 def _content(run: RunRecord) -> tuple[Hashable, ...]:
     """What names the content of a run's report: while none of it changes, the report does not."""
-    return run.id, run.state, run.finished, run.exit_code, run.raw_pruned
+    return run.id, run.state, run.finished, run.exit_code, run.raw_pruned, run.answers_pruned

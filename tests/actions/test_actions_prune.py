@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING
 
+import anyio
+import psycopg
 import pytest
 from click.testing import CliRunner
+from documentation import ROOT
 from kept_runs import DAY, ended_run, outline
 from simulated_run import in_process
 from virtual_time import run_virtual
@@ -17,10 +23,14 @@ from orchestrator.actions.prune import Rule, choose
 from orchestrator.cli import cli
 from orchestrator.errors import StoreProblem, UsageProblem
 from orchestrator.holdings import RunOutline
+from orchestrator.organizations import Organization
 from orchestrator.records import RunState
 from orchestrator.report.upkeep import amount
 from orchestrator.simulator.settings import Settings as World
-from orchestrator.store.opening import open_store
+from orchestrator.store.opening import migrate_store, open_store
+
+if TYPE_CHECKING:
+    from postgres_server import PostgresServer
 
 NOW = 100 * DAY
 
@@ -115,6 +125,99 @@ def test_why_runs_stay_is_counted() -> None:
 
 
 # -- the command ------------------------------------------------------------------------------------------
+
+
+def test_answers_that_are_gone_are_not_taken_again_and_the_last_good_run_keeps_its_own() -> None:
+    runs = [outline(1, answers_pruned=5.0), outline(2), outline(3, exit_code=0), outline(4)]
+    assert taken(runs, Rule(keep=0, answers=True)) == "r2 r4"
+
+
+def test_only_runs_of_the_organization_are_taken() -> None:
+    runs = [outline(1, organization="acme"), outline(2), outline(3, organization="acme")]
+    assert taken(runs, Rule(keep=0, organization="acme")) == "r1 r3"
+
+
+def test_an_organization_says_how_long_is_kept_what_and_runs_go_first() -> None:
+    acme = Organization("acme", "o", runs_kept=400 * DAY, answers_kept=30 * DAY, raw_kept=14 * DAY)
+    assert pruning.rules_of([acme, Organization("other", "o")]) == [
+        Rule(older_than=400 * DAY, organization="acme"),
+        Rule(older_than=30 * DAY, organization="acme", answers=True),
+        Rule(older_than=14 * DAY, organization="acme", raw=True),
+    ]
+
+
+@pytest.fixture
+def shared(postgres: PostgresServer) -> Iterator[str]:
+    """A database with roles, in which acme keeps little and others say nothing."""
+    url = postgres.create()
+    with psycopg.connect(url) as db:
+        db.execute((ROOT / "docs" / "deploy" / "roles.sql").read_bytes())
+    owner = url.replace("postgres@", "orchestrator_owner@")
+
+    async def fill() -> None:
+        await migrate_store(owner)
+        for organization in ("acme", "other"):
+            async with open_store(owner, organization=organization) as opened:
+                for days in (500, 40, 20, 5):
+                    name = f"{organization}-{days}"
+                    await ended_run(opened.store, name, started=time() - days * DAY, exit_code=1)
+                assert opened.organizations is not None
+                await opened.organizations.put(Organization("acme", "o"))
+
+    anyio.run(fill)
+    yield url
+    postgres.drop(url)
+
+
+def of_organization(url: str, command: Sequence[str], role: str = "orchestrator_owner") -> str:
+    mine = url.replace("postgres@", f"{role}@")
+    result = CliRunner().invoke(cli, [*command, "--store", mine], standalone_mode=False)
+    assert result.exception is None, (result.output, result.exception)
+    return result.output
+
+
+def kept_of(url: str) -> dict[str, tuple[int, int]]:
+    """Of each run that there is how many answers it has, and how many of them with their raw rows."""
+
+    async def work() -> dict[str, tuple[int, int]]:
+        async with open_store(url) as opened:
+            found = {}
+            for run in await opened.store.runs():
+                answers = [row.answer async for row in opened.store.results(run.id)]
+                found[run.id] = (len(answers), sum(bool(answer.raw) for answer in answers))
+            return found
+
+    return anyio.run(work)
+
+
+def test_maintaining_takes_what_organizations_no_longer_keep_and_only_the_owner_does(shared: str) -> None:
+    def work(*command: str, role: str = "orchestrator_owner") -> str:
+        return of_organization(shared, ("store", *command), role)
+
+    def keeps(*words: str) -> None:
+        of_organization(shared, ("organizations", "set", "acme", *words))
+
+    before = kept_of(shared)
+    assert work("maintain") == "nothing to do\n"
+    keeps("--keep-runs", "400d", "--keep-answers", "30d", "--keep-raw", "14d")
+    would = json.loads(work("prune", "--dry-run", "--json"))
+    assert [[run["run"] for run in one["runs"]] for one in would["rules"]] == [
+        ["acme-500"],
+        ["acme-40", "acme-500"],
+        ["acme-20", "acme-40", "acme-500"],
+    ]
+    assert "may take no runs away" in work("maintain", role="orchestrator_worker")
+    assert kept_of(shared) == before
+    told = work("maintain")
+    assert "organization acme: took 1 run of 1 plan" in told
+    assert "organization acme: took the answers of 1 run" in told
+    assert "organization acme: took the raw rows of 1 run" in told
+    others = {run: kept for run, kept in before.items() if run.startswith("other")}
+    assert kept_of(shared) == {"acme-5": (8, 8), "acme-20": (8, 0), "acme-40": (0, 0)} | others
+    assert work("maintain") == "nothing to do\n"
+    assert work("prune", "--organization", "other", "--older-than", "30d", "--dry-run").count("other-") == 2
+    shown = of_organization(shared, ("show", "acme-40"))
+    assert "its answers were pruned" in shown
 
 
 @pytest.fixture

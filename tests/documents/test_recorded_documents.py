@@ -23,7 +23,17 @@ ADDED_KEYS: Mapping[str, frozenset[str]] = {
     "check.json": frozenset(
         {"deadline", "keep", "notes", "requests.hops_at_most", "specs.expect", "specs.warn"}
     ),
-    "show.json": frozenset({"allow_missing", "insight", "paths", "silent_agents", "raw_pruned", "snapshots"}),
+    "show.json": frozenset(
+        {
+            "allow_missing",
+            "insight",
+            "paths",
+            "silent_agents",
+            "raw_pruned",
+            "answers_pruned",
+            "snapshots",
+        }
+    ),
     "results.jsonl": frozenset({"error_type", "hops", "test"}),
     "results.csv": frozenset({"error_type"}),
 }

@@ -98,6 +98,31 @@ async def test_the_parts_of_a_day_on_which_somebody_else_has_a_run_stay(url: str
         assert await rows_of(store, "aa02") == kept > 0
 
 
+async def test_a_day_of_which_nobody_keeps_answers_loses_them_as_a_whole(url: str) -> None:
+    days_ago(url, EARLIER)
+    async with open_store(url) as opened:
+        store = opened.store
+        await ended_run(store, "aa01")
+        await ended_run(store, "aa02")
+        before, day = names(url), await _today(url) - EARLIER
+        await store.forget_answers(["aa01"], 9.0)
+        await cleared(store)
+        assert names(url) == before, "another run has answers of that day"
+        assert (await rows_of(store, "aa01"), await rows_of(store, "aa02")) == (0, 8)
+        await store.forget_answers(["aa02"], 9.0)
+        await cleared(store)
+        assert before - names(url) == {f"answers_{day}"}
+        assert len([cell async for cell in store.cells("aa02")]) == 4
+        assert (await store.run("aa02")).answers_pruned == 9.0
+        assert (await store.outlines())[0].answers_pruned == 9.0, "it is no more under way"
+
+
+async def _today(url: str) -> int:
+    with psycopg.connect(url) as db:
+        [(day,)] = db.execute("SELECT orchestrator.day_today()").fetchall()
+    return int(day)
+
+
 async def test_nobody_who_writes_waits_for_a_part_that_goes(url: str, postgres: PostgresServer) -> None:
     days_ago(url, EARLIER)
     async with open_store(url) as opened, open_store(url) as other, anyio.create_task_group() as tasks:

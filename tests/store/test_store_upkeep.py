@@ -63,6 +63,39 @@ async def test_only_what_has_ended_can_be_taken(store: WholeStore, state: RunSta
         assert {answer.raw for answer in await answers_of(store, OLD)} == {RAW}
 
 
+@pytest.mark.parametrize("state", RunState)
+async def test_answers_that_are_forgotten_go_and_their_run_stays_with_its_cells(
+    store: WholeStore, state: RunState
+) -> None:
+    await ended_run(store, OLD, state=state)
+    await ended_run(store, NEW)
+    before = [cell async for cell in store.cells(OLD)]
+    assert await store.forget_answers([OLD, "aa77"], 9.0) == ([OLD] if state in FINISHED else [])
+    await cleared(store)
+    assert (await answers_of(store, OLD) == []) == (state in FINISHED)
+    assert len(await answers_of(store, NEW)) == 8
+    assert [cell async for cell in store.cells(OLD)] == before
+    run = await store.run(OLD)
+    assert (run.answers_pruned, run.raw_pruned) == ((9.0, 9.0) if state in FINISHED else (None, None))
+    assert (await store.outlines())[1].answers_pruned == run.answers_pruned
+
+
+async def test_answers_that_are_forgotten_go_piece_by_piece_and_the_run_says_so_at_the_end(
+    store: WholeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.store.sql.upkeep.ROWS", 1)
+    await ended_run(store, OLD, specs=3)
+    await store.forget_answers([OLD], 9.0)
+    steps = 0
+    while await store.clear():
+        steps += 1
+        assert steps < 10
+        if await answers_of(store, OLD):
+            assert (await store.outlines())[0].answers_pruned is None, "not all of them"
+    assert steps > 3
+    assert (await store.outlines())[0].answers_pruned == 9.0
+
+
 async def test_a_pinned_run_cannot_be_taken(store: WholeStore) -> None:
     await ended_run(store, OLD)
     await store.pin("before", OLD, None, 5.0)

@@ -13,12 +13,15 @@ from orchestrator.actions import prune as pruning
 from orchestrator.actions.copying import Copied
 from orchestrator.actions.prune import Choice, Rule
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, set_up_logging
+from orchestrator.cli.bodies.common import say as aside
 from orchestrator.clock import LoopClock
-from orchestrator.errors import UsageProblem
+from orchestrator.errors import NoRight, UsageProblem
 from orchestrator.holdings import Holdings
+from orchestrator.report.summary import SCHEMA
 from orchestrator.report.upkeep import Pruned, holdings_document
 from orchestrator.safe import terminal
 from orchestrator.store.opening import (
+    Opened,
     is_server,
     maintain_store,
     migrate_store,
@@ -77,8 +80,19 @@ def migrate(store: str | None) -> None:
 
 
 def maintain(store: str | None) -> None:
-    """Make parts of tables, and tell which."""
+    """Make parts of tables, and tell which; take away what organizations no longer keep."""
     _prepared(store, maintain_store)
+    if not is_server(pick_store(store, os.environ)):
+        return
+
+    async def work() -> list[Pruned]:
+        async with opened_store(store) as opened:
+            return await pruning.by_organizations(opened, LoopClock())
+
+    try:
+        _tell([one for one in run_async(work) if one.taken])
+    except NoRight as problem:
+        aside(f"{problem.message}; {problem.hint}")
 
 
 def _prepared(store: str | None, prepare: Callable[[str], Awaitable[list[str]]]) -> None:
@@ -95,54 +109,59 @@ def _prepared(store: str | None, prepare: Callable[[str], Awaitable[list[str]]])
         click.echo("nothing to do")
 
 
-def prune(
-    keep: int | None,
-    older_than: float | None,
-    plan: str | None,
-    *,
-    raw: bool,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-    store: str | None,
-) -> None:
-    """Choose, ask, take away, tell."""
+def prune(rule: Rule, *, dry_run: bool, yes: bool, as_json: bool, store: str | None) -> None:
+    """Choose, ask, take away, tell. A rule that says nothing means those of organizations."""
     set_up_logging()
-    rule = Rule(keep=keep, older_than=older_than, plan=plan, raw=raw)
 
-    async def would() -> tuple[Choice, Pruned]:
+    async def would() -> list[tuple[Choice, Pruned]]:
         async with opened_store(store) as opened:
-            choice = await pruning.candidates(opened, rule, now=LoopClock().wall())
-            return choice, await pruning.would_take(opened, choice)
+            found = []
+            for one in await _rules(opened, rule):
+                choice = await pruning.candidates(opened, one, now=LoopClock().wall())
+                found.append((choice, await pruning.would_take(opened, choice)))
+            return found
 
-    async def work(choice: Choice) -> Pruned:
+    async def work(choices: Sequence[Choice]) -> list[Pruned]:
         async with opened_store(store) as opened:
-            return await pruning.carry_out(opened, choice, LoopClock())
+            return [await pruning.carry_out(opened, choice, LoopClock()) for choice in choices]
 
-    choice, told = run_async(would)
+    found = run_async(would)
+    choices, told = [choice for choice, _ in found], [would_be for _, would_be in found]
     if not dry_run:
-        if choice.taken and not yes:
+        if any(choice.taken for choice in choices) and not yes:
             _ask(told)
-        told = run_async(lambda: work(choice))
+        told = run_async(lambda: work(choices))
     if as_json:
-        print_json(told.document())
+        documents = [one.document() for one in told]
+        print_json(documents[0] if _says_something(rule) else {"schema": SCHEMA, "rules": documents})
     else:
         _tell(told)
 
 
-def _ask(told: Pruned) -> None:
+def _says_something(rule: Rule) -> bool:
+    return rule.keep is not None or rule.older_than is not None
+
+
+async def _rules(opened: Opened, rule: Rule) -> list[Rule]:
+    """The rule, or where it does not say which runs may go those of organizations, if there are any."""
+    if _says_something(rule) or rule.plan is not None or rule.runs_stay:
+        return [rule]
+    return await pruning.rules(opened, rule.organization) or [rule]
+
+
+def _ask(told: Sequence[Pruned]) -> None:
     """Raises ``UsageProblem`` where nobody can answer, and ``Abort`` for a no."""
     if not sys.stdin.isatty():
         raise UsageProblem(
             "nobody is there to be asked whether this may be taken",
             hint="look at it with --dry-run, then give --yes",
         )
-    for line in told.lines():
+    for line in (line for one in told for line in one.lines()):
         click.echo(terminal(line), err=True)
     click.confirm("Take it away?", abort=True, err=True)
 
 
-def _tell(told: Pruned) -> None:
+def _tell(told: Sequence[Pruned]) -> None:
     console = make_console(sys.stdout)
-    for line in told.lines():
+    for line in (line for one in told for line in one.lines()):
         say(console, terminal(line))

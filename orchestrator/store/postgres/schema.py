@@ -11,6 +11,7 @@ from importlib import resources
 from orchestrator.errors import StoreProblem
 from orchestrator.store.postgres.link import SCHEMA, Session
 from orchestrator.store.sql.engine import Db
+from orchestrator.store.sql.upkeep import HAS_FORGOTTEN
 
 # Numbers of rows begin with a day; a part of a table takes those of so many days. The database's function
 # that makes them (0008_room.sql) has these too; a test holds both together.
@@ -230,7 +231,8 @@ def cautions(db: Db) -> list[str]:
 
 
 def drop_one(db: Session) -> bool:
-    """Take away the oldest part of a past day in which all rows are of condemned runs; whether there was one.
+    """Take away the oldest part of a past day in which all rows are of condemned runs, or are forgotten
+    answers; whether there was one.
 
     Detached first, beside others who write: nobody has to wait for it. A kill between the two leaves a table
     that is no part of any other; the next call takes it away.
@@ -248,7 +250,8 @@ def drop_one(db: Session) -> bool:
     if left is not None:
         db.execute(f"DROP TABLE {left[0]}")
         return True
-    if db.execute("SELECT 1 FROM runs WHERE condemned LIMIT 1").fetchone() is None:
+    going = f"SELECT 1 FROM runs WHERE condemned OR ({HAS_FORGOTTEN} AND thinning) LIMIT 1"
+    if db.execute(going).fetchone() is None:
         return False
     day = today(db)
     for one in parts(db):
@@ -260,10 +263,11 @@ def drop_one(db: Session) -> bool:
 
 
 def _is_droppable(db: Session, one: Part) -> bool:
-    """Whether all that is in it, or may still come, is of condemned runs."""
+    """Whether all that is in it, or may still come, is of condemned runs, or forgotten."""
     key = "runs.n" if one.table == "events" else "specs.n"
     source = "runs" if one.table == "events" else "specs JOIN runs ON runs.n = specs.run_n"
+    goes = f"condemned OR {HAS_FORGOTTEN}" if one.table == "answers" else "condemned"
     kept = db.execute(
-        f"SELECT 1 FROM {source} WHERE {key} >= ? AND {key} < ? AND NOT runs.condemned LIMIT 1", one.bounds
+        f"SELECT 1 FROM {source} WHERE {key} >= ? AND {key} < ? AND NOT ({goes}) LIMIT 1", one.bounds
     )
     return kept.fetchone() is None

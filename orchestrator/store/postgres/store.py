@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 import anyio
 
-from orchestrator.errors import StoreProblem
+from orchestrator.errors import NoRight
 from orchestrator.events import Adopted, Event
 from orchestrator.holdings import Size
 from orchestrator.lifecycle import SpecState
@@ -88,6 +88,7 @@ class PostgresStore(SqlUpkeep):
     _engine: PostgresEngine
     _by_organization = True
     _may_go = _NOBODYS
+    _whose = "organization"
 
     def __init__(
         self,
@@ -284,14 +285,22 @@ class PostgresStore(SqlUpkeep):
     # -- space ------------------------------------------------------------------------------------------
 
     async def condemn(self, runs: Sequence[str]) -> list[str]:
-        """Let these runs go. Raises ``StoreProblem`` where this role could not clear away what they hold."""
+        """Let these runs go. Raises ``NoRight`` where this role could not clear away what they hold."""
+        await self._prove_right_to_take(runs)
+        return await super().condemn(runs)
+
+    async def forget_answers(self, runs: Sequence[str], at: float) -> list[str]:
+        """Let the answers of these runs go. Raises as :meth:`condemn`."""
+        await self._prove_right_to_take(runs)
+        return await super().forget_answers(runs, at)
+
+    async def _prove_right_to_take(self, runs: Sequence[str]) -> None:
         sql = f"SELECT has_table_privilege('{SCHEMA}.runs', 'DELETE')"
         if runs and not await self._read(lambda db: db.execute(sql).fetchone()[0]):
-            raise StoreProblem(
+            raise NoRight(
                 f"store {self._engine.place}: this role may take no runs away",
                 hint="run `orchestrator store prune` as the role that owns the tables (docs/store.md)",
             )
-        return await super().condemn(runs)
 
     async def give_back(self) -> bool:
         """The server takes back what is free by itself."""

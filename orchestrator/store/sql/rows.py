@@ -68,7 +68,7 @@ def safe(text: str | None) -> str | None:
 
 RUN_COLUMNS = (
     "id, plan, plan_path, plan_text, plan_hash, api, origin, account, parent, started, finished, state, "
-    "exit_code, settings, facts, raw_pruned"
+    "exit_code, settings, facts, raw_pruned, answers_pruned"
 )
 
 
@@ -91,6 +91,7 @@ def run_row(run: RunRecord) -> Row:
         dump(dump_settings(run.settings)),
         dump(dump_facts(run.facts)),
         run.raw_pruned,
+        run.answers_pruned,
     )
 
 
@@ -118,6 +119,7 @@ def run_record(row: Row) -> RunRecord:
         settings=settings(row[13]),
         facts=load_facts(_object(row[14])),
         raw_pruned=row[15],
+        answers_pruned=row[16],
     )
 
 

@@ -30,8 +30,10 @@ _FINISHED = tuple(state.value for state in FINISHED)
 _IS_FINISHED = f"state IN ({marks(_FINISHED)}) AND NOT condemned"
 _IS_PINNED = "n IN (SELECT run_n FROM baselines)"
 PINNED = "pinned as a baseline"
+HAS_FORGOTTEN = "answers_pruned IS NOT NULL"
 _OUTLINE = (
-    "id, plan, started, finished, state, exit_code, parent, origin, account, settings, raw_pruned, thinning"
+    "id, plan, started, finished, state, exit_code, parent, origin, account, settings, raw_pruned, thinning, "
+    "answers_pruned"
 )
 
 
@@ -48,10 +50,14 @@ class SqlUpkeep(SqlJournal, SqlListing):
     """
 
     _may_go = "TRUE"
+    # An expression: whose a run is.
+    _whose = "''"
 
     async def outlines(self) -> list[RunOutline]:
         def work(db: Db) -> list[RunOutline]:
-            found = db.execute(f"SELECT {_OUTLINE} FROM runs WHERE NOT condemned ORDER BY n DESC")
+            found = db.execute(
+                f"SELECT {_OUTLINE}, {self._whose} FROM runs WHERE NOT condemned ORDER BY n DESC"
+            )
             return [_outline(row) for row in found]
 
         return await self._read(work)
@@ -78,13 +84,32 @@ class SqlUpkeep(SqlJournal, SqlListing):
 
         return await self._write(work)
 
+    async def forget_answers(self, runs: Sequence[str], at: float) -> list[str]:
+        def work(db: Db) -> list[str]:
+            return [
+                run
+                for run in runs
+                if db.execute(
+                    "UPDATE runs SET answers_pruned = ?, raw_pruned = coalesce(raw_pruned, ?), "
+                    f"thinning = TRUE WHERE id = ? AND {_IS_FINISHED} AND {self._may_go}",
+                    (at, at, run, *_FINISHED),
+                ).rowcount
+            ]
+
+        return await self._write(work)
+
     async def clear(self) -> bool:
         def work(db: Db) -> bool:
             found = db.execute("SELECT n FROM runs WHERE condemned ORDER BY n LIMIT 1").fetchone()
-            if found is None:
-                return False
-            _clear(db, int(found[0]))
-            return True
+            if found is not None:
+                _clear(db, int(found[0]))
+                return True
+            found = db.execute(
+                f"SELECT n FROM runs WHERE {HAS_FORGOTTEN} AND thinning ORDER BY n LIMIT 1"
+            ).fetchone()
+            if found is not None:
+                _clear_answers(db, int(found[0]))
+            return found is not None
 
         return await self._write(work)
 
@@ -161,6 +186,8 @@ def _outline(row: rows.Row) -> RunOutline:
         simulated=settings.simulated,
         raw_pruned=None if row[11] else row[10],
         partial=settings.partial,
+        answers_pruned=None if row[11] else row[12],
+        organization=row[13],
     )
 
 
@@ -189,6 +216,16 @@ def _clear(db: Db, run_n: int) -> None:
         if left <= 0:
             return
     db.execute("DELETE FROM runs WHERE n = ?", (run_n,))
+
+
+def _clear_answers(db: Db, run_n: int) -> None:
+    """Take away so many answers of a run that forgets them; it has none any more when that is noted."""
+    left = ROWS
+    for spec in _specs(db, run_n):
+        left -= db.execute("DELETE FROM answers WHERE spec_n = ?", (spec.n,)).rowcount
+        if left <= 0:
+            return
+    db.execute("UPDATE runs SET thinning = FALSE WHERE n = ?", (run_n,))
 
 
 def _thin(db: Db, spec_n: int) -> int:
