@@ -311,7 +311,7 @@ class Upkeep(Protocol):
         cleared; runs, specs and cells stay. Returns those of them that had ended."""
 
     async def clear(self) -> bool:
-        """Take away a part of what condemned runs hold, or of forgotten answers; whether there may be more."""
+        """Take away a part of what condemned runs hold, or of forgotten answers; whether there is more."""
 
     async def thin(self, run: str, at: float, after: int = -1) -> int | None:
         """Take away a part of the raw rows of a run that has ended; ``at`` is now.
