@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from enum import Enum, auto
 from urllib.parse import urlsplit, urlunsplit
@@ -25,6 +25,8 @@ class Wire:
         self.fault: Fault | None = None
         self.word = b"COMMIT"
         self.faults = 0
+        # Called in between: when the word has arrived, and its answer is lost.
+        self.meanwhile: Callable[[], None] = lambda: None
         self.refuses = False
         self.port = 0
         self._writers: set[asyncio.StreamWriter] = set()
@@ -87,6 +89,7 @@ class Wire:
                     await back.drain()
                     back.write_eof()
                     await asyncio.sleep(0)
+                    self.meanwhile()
                 return
 
 

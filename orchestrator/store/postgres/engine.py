@@ -7,7 +7,7 @@ became of that transaction, by its number, before anything else; only one that l
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import psycopg
@@ -26,6 +26,8 @@ REFUSED = frozenset({"22", "23"})
 # Cells that are written at once.
 CELLS = 1000
 _CELL = "(CAST(? AS text), CAST(? AS text), CAST(? AS text), CAST(? AS text))"
+# Which of its histories a server writes: names of its log begin with it. It is another one after a failover.
+_TIMELINE = "left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
 # What fences a run in: with it nobody takes the run over while this transaction is under way. A weaker lock
 # (KEY SHARE) would let them.
 _FENCE = "SELECT n, epoch, leased_until > clock_timestamp(), owner FROM runs WHERE id = ? FOR SHARE"
@@ -40,6 +42,11 @@ class PostgresEngine:
         self.writer, self.reader = Link(where.url, where.place), Link(where.url, where.place)
         # The epochs of the runs that this process holds.
         self.epochs: dict[str, int] = {}
+        # Where what is written now is kept.
+        self.timeline = ""
+        # Does what comes first in a transaction. What it returns is called once that is kept.
+        self.first: Callable[[Session], Callable[[], None]] = _nothing
+        self._doubtful = False
         self._version = ""
         self._pause = threading.Event()
 
@@ -62,8 +69,10 @@ class PostgresEngine:
         """A write transaction, as the protocol says. An outage before its COMMIT raises :class:`Away`."""
         session = self.writer.session()
         with self.writer.explained():
-            number = _begin(session.raw)
+            number, self.timeline = _begin(session.raw)
+            session.doubtful = self._doubtful
             try:
+                written = self.first(session)
                 yield session
             except BaseException:
                 with suppress(psycopg.Error):
@@ -72,6 +81,8 @@ class PostgresEngine:
             ended = self._commit(session.raw)
         if not ended:
             self._find_out(number)
+        self._doubtful = False
+        written()
 
     def _commit(self, raw: psycopg.Connection) -> bool:
         """Whether the transaction is certainly kept; raises where it certainly is not."""
@@ -110,14 +121,20 @@ class PostgresEngine:
 
     def _state_of(self, number: str) -> str:
         """``aborted`` also where the server knows no such transaction: another one, after a failover, that
-        never saw it."""
+        never saw it. On another timeline one with this number is somebody else's: it is done again, and what
+        finds itself done is not taken for a mistake."""
         session = self.writer.session()
         with self.writer.explained():
+            # In one statement: behind a pool of connections the next one may go to another server.
+            asked = f"SELECT pg_xact_status(CAST(? AS xid8)), {_TIMELINE}"
             try:
-                found = session.execute("SELECT pg_xact_status(CAST(? AS xid8))", (number,)).fetchone()
+                state, timeline = session.execute(asked, (number,)).fetchone()
             except psycopg.errors.InvalidParameterValue:
-                return "aborted"
-        return str(found[0] or "aborted")
+                state, timeline = None, ""
+        if timeline != self.timeline:
+            self._doubtful = True
+            return "aborted"
+        return str(state or "aborted")
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -207,13 +224,18 @@ def lost(run: str, owner: str | None) -> LostRun:
     )
 
 
-def _begin(raw: psycopg.Connection) -> str:
-    """Begin a transaction; its number, by which the server can say later what became of it."""
-    cursor = raw.execute("BEGIN; SELECT pg_current_xact_id()::text")
+def _begin(raw: psycopg.Connection) -> tuple[str, str]:
+    """Begin a transaction; its number, by which the server can say what became of it, and its timeline."""
+    cursor = raw.execute(f"BEGIN; SELECT pg_current_xact_id()::text, {_TIMELINE}".encode())
     cursor.nextset()
     found = cursor.fetchone()
     assert found is not None  # noqa: S101 - this SELECT has a row
-    return str(found[0])
+    return str(found[0]), str(found[1])
+
+
+def _nothing(_session: Session) -> Callable[[], None]:
+    """Nothing comes first."""
+    return lambda: None
 
 
 def _session(db: Db) -> Session:

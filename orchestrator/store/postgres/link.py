@@ -69,6 +69,8 @@ class Session:
         # Runs whose row is locked in this transaction, so that nobody takes them over, by id.
         self.fenced: dict[str, int] = {}
         self.has_incoming = False
+        # Whether the work of this transaction may have been done before, and nobody can say.
+        self.doubtful = False
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
         """One statement, with ``?`` for values."""

@@ -18,11 +18,11 @@ from orchestrator.store.base import About, LateTest
 from orchestrator.store.operating import Measures, Standing, Unmeasured
 from orchestrator.store.postgres import schema
 from orchestrator.store.postgres.address import Address
+from orchestrator.store.postgres.again import LATE, WritesAgain
 from orchestrator.store.postgres.engine import PostgresEngine
 from orchestrator.store.postgres.link import SCHEMA, Link
 from orchestrator.store.sql import rows
 from orchestrator.store.sql.engine import Busy, Db, InThread, Offload, in_place
-from orchestrator.store.sql.upkeep import SqlUpkeep
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class Watched(InThread):
             timer.cancel()
 
 
-class PostgresStore(SqlUpkeep):
+class PostgresStore(WritesAgain):
     """Implements :class:`orchestrator.store.base.WholeStore`; what the methods promise is said there."""
 
     _engine: PostgresEngine
@@ -221,8 +221,7 @@ class PostgresStore(SqlUpkeep):
     async def late(self, run: str, key: str, test_id: str, links: Mapping[str, str], at: float) -> None:
         """Keep the id of a paid test; it is no change of the run, so it is not fenced."""
         kept = (key, rows.safe(test_id), rows.dump(dict(links)), at, run)
-        sql = "INSERT INTO late (run_n, key, test_id, links, at) SELECT n, ?, ?, ?, ? FROM runs WHERE id = ?"
-        await self._write(lambda db: db.execute(sql, kept).rowcount)
+        await self._write(lambda db: db.execute(LATE, kept).rowcount)
 
     async def late_tests(self, run: str) -> list[LateTest]:
         """Ids that came late and that nobody has adopted."""
