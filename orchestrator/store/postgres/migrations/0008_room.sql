@@ -3,7 +3,7 @@
 --
 -- A part is made beside its table and attached then: that waits for nobody who reads or writes, and nobody for it.
 
-CREATE FUNCTION make_parts(ahead integer) RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION make_parts(ahead integer) RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = orchestrator, pg_temp AS $$
 DECLARE
     today bigint := day_today();
