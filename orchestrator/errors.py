@@ -11,6 +11,7 @@
     ├── PlanBusy            exit 5   another run of this plan is going on
     ├── CeilingExceeded     exit 6   tests, units or duration; nothing was created
     └── StoreProblem        exit 3   the journal cannot be trusted or written; the run cannot go on
+        ├── NoRight         exit 3   the role that was named to a shared store may not do this
         └── LostRun         exit 5   another process goes on with the run
 
 A failed test, poll or answer is a record in the store, never one of these.
