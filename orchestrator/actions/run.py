@@ -233,7 +233,7 @@ async def conduct(
     store = session.doors.store
     if claimed:
         return await _conduct(session, run, unknown, attend, hand, renewing=False, open_ended=open_ended)
-    if not await _claimed(store, run.id, session.owner):
+    if not await claim_run(store, run.id, session.owner):
         raise LostRun(
             f"another process goes on with run {run.id}",
             hint=f"`orchestrator show {run.id}` says how it stands",
@@ -249,7 +249,7 @@ async def conduct(
             await durably(store.let_go(run.id), store)
 
 
-async def _claimed(store: Store, run: str, owner: str) -> bool:
+async def claim_run(store: Store, run: str, owner: str) -> bool:
     """Whether the run is ours. Its plan is: whoever still has a claim on it has died, or is about to end."""
     until = anyio.current_time() + 2.0 * store.tenure
     while not await durably(store.claim(run, owner), store):

@@ -85,6 +85,22 @@ def maintain(store: str | None) -> None:
 
 
 @store.command()
+@click.option("--dry-run", is_flag=True, help="Say what is in doubt, and change nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
+@store_option
+def restored(dry_run: bool, yes: bool, as_json: bool, store: str | None) -> None:
+    """After a restore from a backup: take for lost what may have been created since.
+
+    Nothing of it is created a second time then: `reconcile` says what to look for. Runs that wait for a
+    worker wait no more. Before workers are started again. Ends with 3 while somebody carries out runs.
+    """
+    from orchestrator.cli.bodies import store as body  # noqa: PLC0415 - start-up stays light
+
+    body.restored(dry_run=dry_run, yes=yes, as_json=as_json, store=store)
+
+
+@store.command()
 @click.option(
     "--keep", type=click.IntRange(0, MOST_KEPT), metavar="N", help="The newest N runs of each plan stay."
 )

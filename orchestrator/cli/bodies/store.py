@@ -10,13 +10,15 @@ import click
 
 from orchestrator.actions import copying
 from orchestrator.actions import prune as pruning
+from orchestrator.actions import restored as restoring
 from orchestrator.actions.copying import Copied
 from orchestrator.actions.prune import Choice, Rule
 from orchestrator.cli.bodies.common import opened_store, print_json, run_async, set_up_logging
 from orchestrator.cli.bodies.common import say as aside
 from orchestrator.clock import LoopClock
-from orchestrator.errors import NoRight, UsageProblem
+from orchestrator.errors import Exit, NoRight, UsageProblem
 from orchestrator.holdings import Holdings
+from orchestrator.report.restored import Restored
 from orchestrator.report.summary import SCHEMA
 from orchestrator.report.upkeep import Pruned, holdings_document
 from orchestrator.safe import terminal
@@ -138,6 +140,26 @@ def prune(rule: Rule, *, dry_run: bool, yes: bool, as_json: bool, store: str | N
         _tell(told)
 
 
+def restored(*, dry_run: bool, yes: bool, as_json: bool, store: str | None) -> None:
+    """Tell what is in doubt, ask, take it for lost."""
+    set_up_logging()
+
+    async def work(dry_run: bool) -> Restored:
+        async with opened_store(store) as opened:
+            return await restoring.restored(opened, LoopClock(), dry_run=dry_run)
+
+    told = run_async(lambda: work(dry_run=True))
+    if not dry_run:
+        if (told.doubtful or told.waited) and not yes:
+            _ask([told], "Take all of it for lost?")
+        told = run_async(lambda: work(dry_run=False))
+    if as_json:
+        print_json(told.document())
+    else:
+        _tell([told])
+    raise SystemExit(int(Exit.INCOMPLETE if told.busy else Exit.OK))
+
+
 def _says_something(rule: Rule) -> bool:
     return rule.keep is not None or rule.older_than is not None
 
@@ -149,7 +171,7 @@ async def _rules(opened: Opened, rule: Rule) -> list[Rule]:
     return await pruning.rules(opened, rule.organization) or [rule]
 
 
-def _ask(told: Sequence[Pruned]) -> None:
+def _ask(told: Sequence[Pruned | Restored], question: str = "Take it away?") -> None:
     """Raises ``UsageProblem`` where nobody can answer, and ``Abort`` for a no."""
     if not sys.stdin.isatty():
         raise UsageProblem(
@@ -158,10 +180,10 @@ def _ask(told: Sequence[Pruned]) -> None:
         )
     for line in (line for one in told for line in one.lines()):
         click.echo(terminal(line), err=True)
-    click.confirm("Take it away?", abort=True, err=True)
+    click.confirm(question, abort=True, err=True)
 
 
-def _tell(told: Sequence[Pruned]) -> None:
+def _tell(told: Sequence[Pruned | Restored]) -> None:
     console = make_console(sys.stdout)
     for line in (line for one in told for line in one.lines()):
         say(console, terminal(line))
