@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.actions.deliver import Delivery
     from orchestrator.actions.diagnose import Diagnosed
     from orchestrator.actions.doctor import Diagnosis, Finding, Health
+    from orchestrator.actions.promote import Promotion, Scheduled
     from orchestrator.actions.reading import Shown
     from orchestrator.actions.reconcile import LostCreations
     from orchestrator.credentials import Credentials
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from orchestrator.library.keeping import prune, reconcile, store_info
     from orchestrator.library.notifying import list_notices, send_notices, try_channel
     from orchestrator.library.preparing import agents, check, doctor
+    from orchestrator.library.promoting import create_promoted, promote
     from orchestrator.library.reading import cells, explain, make_report, results, runs, show
     from orchestrator.library.running import FinishedRun, rerun, resume, run_plan
     from orchestrator.library.sharing import share
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
         StoredAnswer,
         TestRecord,
     )
+    from orchestrator.report.promotion import Promoted
     from orchestrator.report.stories import Explained
     from orchestrator.report.upkeep import Pruned
 
@@ -106,11 +109,14 @@ __all__ = [
     "PlanBusy",
     "PlanInvalid",
     "PlanProblem",
+    "Promoted",
+    "Promotion",
     "Pruned",
     "Refused",
     "RunOutline",
     "RunRecord",
     "RunState",
+    "Scheduled",
     "Selection",
     "Selector",
     "Shown",
@@ -128,6 +134,7 @@ __all__ = [
     "cells",
     "check",
     "check_offline",
+    "create_promoted",
     "diagnose",
     "diff",
     "doctor",
@@ -136,6 +143,7 @@ __all__ = [
     "load_plan",
     "make_report",
     "pin",
+    "promote",
     "prune",
     "reconcile",
     "rerun",
@@ -161,6 +169,7 @@ _HOMES = {
         "Finding",
         "Health",
     ),
+    "orchestrator.actions.promote": ("Promotion", "Scheduled"),
     "orchestrator.actions.reading": ("Shown",),
     "orchestrator.actions.reconcile": ("LostCreations",),
     "orchestrator.credentials": ("Credentials",),
@@ -220,6 +229,7 @@ _HOMES = {
         "resume",
         "rerun",
     ),
+    "orchestrator.library.promoting": ("create_promoted", "promote"),
     "orchestrator.library.sharing": ("share",),
     "orchestrator.model": (
         "Agent",
@@ -247,6 +257,7 @@ _HOMES = {
         "StoredAnswer",
         "TestRecord",
     ),
+    "orchestrator.report.promotion": ("Promoted",),
     "orchestrator.report.stories": ("Explained",),
     "orchestrator.report.upkeep": ("Pruned",),
 }

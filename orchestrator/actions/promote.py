@@ -19,8 +19,9 @@ from orchestrator.events.promotions import Promoted as Made
 from orchestrator.events.promotions import PromotionFact, PromotionIntended, PromotionRefused
 from orchestrator.model import Agent, AgentType, Api, Spec
 from orchestrator.records import RunRecord, TestRecord
-from orchestrator.report.promotion import MONTH, Promoted
+from orchestrator.report.promotion import MONTH, Promoted, promotion_text
 from orchestrator.report.results import named_like
+from orchestrator.report.terraform import terraform_text
 from orchestrator.runner.order import Declined, InDoubt, order
 from orchestrator.store.base import Archive
 from orchestrator.store.opening import Opened
@@ -28,6 +29,8 @@ from orchestrator.testtypes.prices import milliunits
 from orchestrator.thousandeyes.protocol import BadAnswer, Dialect, Reply
 from orchestrator.thousandeyes.scheduled import INTERVALS, create_scheduled, scheduled_body
 
+# Seconds between rounds, where nobody says.
+INTERVAL = 300
 # Names of targets that are listed where none is meant.
 _LISTED = 8
 
@@ -46,7 +49,7 @@ class Choice:
 class Schedule:
     """How the scheduled tests are to run. ``interval`` is seconds, one of those that the API knows."""
 
-    interval: int = 300
+    interval: int = INTERVAL
     alerts: bool = False
     enabled: bool = True
     name: str | None = None
@@ -58,6 +61,15 @@ class Promotion:
 
     run: RunRecord
     tests: tuple[Promoted, ...]
+
+    def text(self, *, secrets: bool = False) -> str:
+        """The bodies as JSON, as ``promote`` writes them: without values that are secret, unless they are
+        asked for."""
+        return promotion_text(self.tests, secrets=secrets)
+
+    def terraform(self) -> str:
+        """Resources of the vendor's provider; what is secret is a variable."""
+        return terraform_text(self.tests)
 
 
 async def promote(

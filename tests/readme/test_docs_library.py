@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from enum import Enum
+from functools import partial
 from importlib import import_module
 from inspect import isclass
 from pathlib import Path
@@ -26,10 +27,12 @@ from orchestrator import (
     OrchestratorError,
     UsageProblem,
     cells,
+    create_promoted,
     errors,
     explain,
     load_plan,
     make_report,
+    promote,
     reconcile,
     rerun,
     results,
@@ -140,6 +143,24 @@ async def test_a_resume_and_a_rerun_by_the_library_end_as_those_of_the_command_l
     kept = [cell async for cell in cells(new.id, store=store)]
     assert kept == [cell async for cell in new.cells()]
     assert kept
+
+
+async def test_tests_are_promoted_by_the_library_and_created_once(simulated_api: str, tmp_path: Path) -> None:
+    plan = load_plan(ROOT / "plans" / "incident-runbook.yaml", environ={})
+    token, store = Credentials(TOKEN), tmp_path / "o.db"
+    run = await run_plan(plan, credentials=token, base_url=simulated_api, store=store)
+    target = (await anext(run.cells())).target
+    promotion = await promote(target=target, interval=900, store=store)
+    assert {one.target for one in promotion.tests} == {target}
+    assert '"interval": 900' in promotion.text()
+    assert "resource " in promotion.terraform()
+    create = partial(create_promoted, promotion, credentials=token, base_url=simulated_api, store=store)
+    made, again = await create(), await create()
+    assert [one.test_id for one in made] == [one.test_id for one in again]
+    assert [one.before for one in (*made, *again)] == [False] * len(made) + [True] * len(again)
+    for asked in (promote(store=store), promote(cause=1, target="x", store=store)):
+        with pytest.raises(UsageProblem, match="say which tests"):
+            await asked
 
 
 async def test_what_cannot_be_done_is_a_usage_problem_that_says_why(tmp_path: Path) -> None:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from documentation import ROOT, blocks, our_commands, parse_command
 from ruamel.yaml import YAML
+from stores import migrated
 from workplace import Workplace
+
+if TYPE_CHECKING:
+    from postgres_server import PostgresServer
 
 RECIPES = ROOT / "docs" / "recipes"
 PAGES = sorted(RECIPES.glob("*.md"))
@@ -145,3 +153,42 @@ def test_the_play_of_ansible_stops_where_it_should() -> None:
     assert after["failed_when"] == "after.rc not in [0, 3]"
     assert all("changed_when" in task for task in play["tasks"] if "ansible.builtin.command" in task)
     assert Path(ROOT / "plans" / "change-window.yaml").exists()
+
+
+def test_grafana_gets_sources_and_a_dashboard_that_there_is() -> None:
+    sources, dashboards = (
+        YAML(typ="safe", pure=True).load(block.text) for block in blocks(RECIPES / "grafana.md", "yaml")
+    )
+    assert [(one["type"], one["uid"]) for one in sources["datasources"]] == [
+        ("prometheus", "prometheus"),
+        ("postgres", "runs"),
+    ]
+    assert dashboards["providers"][0]["type"] == "file"
+    assert json.loads((ROOT / "docs" / "deploy" / "dashboard.json").read_text("utf-8"))["panels"]
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here (Debian: prometheus)")
+def test_prometheus_understands_what_grafana_is_to_ask(tmp_path: Path) -> None:
+    queries = text("grafana", "promql").strip().splitlines()
+    rules = [{"record": f"asked:{number}", "expr": query} for number, query in enumerate(queries)]
+    file = tmp_path / "rules.yml"
+    YAML(typ="safe", pure=True).dump({"groups": [{"name": "grafana", "rules": rules}]}, file)
+    done = subprocess.run(
+        ["promtool", "check", "rules", str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    known = (ROOT / "docs" / "ecosystem.md").read_text("utf-8")
+    for name in re.findall(r"orchestrator_\w+", " ".join(queries)):
+        assert name in known or name.removeprefix("orchestrator_run") in known, name
+
+
+def test_the_database_understands_what_grafana_is_to_ask(postgres: PostgresServer) -> None:
+    url = postgres.create(migrated, named="store")
+    queries = text("grafana", "sql").strip().split(";")
+    with psycopg.connect(url) as connection:
+        for query in filter(str.strip, queries):
+            # Grafana puts a comparison in the place of its macro.
+            asked = re.sub(r"\$__timeFilter\((\w+(?:\(\w+\))?)\)", r"\1 > now() - interval '1 day'", query)
+            assert "$" not in asked
+            connection.execute(asked.encode())
+    postgres.drop(url)

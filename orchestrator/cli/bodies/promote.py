@@ -18,8 +18,7 @@ from orchestrator.cli.bodies.sessions import session, settings_of
 from orchestrator.cli.options import Access
 from orchestrator.clock import LoopClock
 from orchestrator.errors import UsageProblem
-from orchestrator.report.promotion import Promoted, promotion_text
-from orchestrator.report.terraform import terraform_text
+from orchestrator.report.promotion import Promoted
 from orchestrator.safe import terminal
 from orchestrator.settings import Settings
 from orchestrator.store.opening import Opened
@@ -64,7 +63,7 @@ def write(
 
     promotion = run_async(work)
     tests = promotion.tests
-    text = terraform_text(tests) if terraform else promotion_text(tests, secrets=secrets)
+    text = promotion.terraform() if terraform else promotion.text(secrets=secrets)
     if output is None:
         sys.stdout.write(text)
     else:
