@@ -8,13 +8,15 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import requires
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
 import pytest
 from import_graph import PACKAGE, ROOT
 
 import orchestrator
+from orchestrator.cli import COMMANDS
 
 # Written in two parts, so that this file does not find itself.
 DEVELOPER_PATHS = re.compile(
@@ -123,6 +125,53 @@ def test_help_loads_click_and_a_handful_of_our_own_modules() -> None:
     assert others == {"orchestrator", "click"}
     slow = ("asyncio", "email", "importlib.metadata", "socket", "ssl", "tomllib", "zipfile")
     assert not loaded & set(slow)
+
+
+def _extras() -> dict[str, list[str]]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    told: dict[str, list[str]] = project["optional-dependencies"]
+    return {extra: wanted for extra, wanted in told.items() if extra not in {"test", "lint"}}
+
+
+def _closure(requirements: Iterable[str]) -> set[str]:
+    """What these pull in, as far as it is installed here; markers of other systems and extras left out."""
+    found: set[str] = set()
+    waiting = [_name(one) for one in requirements]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        try:
+            further = requires(name) or []
+        except PackageNotFoundError:
+            continue
+        waiting += [_name(one) for one in further if "extra ==" not in one]
+    return found
+
+
+def test_no_help_loads_anything_of_an_extra_with_all_of_them_installed() -> None:
+    """Each command's own page, in one process; what came is asked for the packages that extras bring."""
+    words = [["--help"], *([name, "--help"] for name in COMMANDS)]
+    loaded = _loaded_by(
+        "import contextlib, io\n"
+        "from orchestrator.cli import main\n"
+        f"for words in {words!r}:\n"
+        "    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "        main(words)"
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    brought = _closure(one for wanted in _extras().values() for one in wanted) - _closure(
+        project["dependencies"]
+    )
+    homes = packages_distributions()
+    foreign = {
+        module
+        for module in {name.partition(".")[0] for name in loaded}
+        if {_name(one) for one in homes.get(module, [])} & brought
+    }
+    assert not foreign
+    assert "mcp" in brought
 
 
 def test_importing_the_package_loads_no_dependency() -> None:
