@@ -106,9 +106,6 @@ class Judge:
             seen=seen,
             lost=now.verdict is Verdict.NO_ANSWER and base.verdict not in _SILENT,
             warned=base.verdict is Verdict.PASS and now.verdict is Verdict.WARN,
-            elsewhere=base.phase is not now.phase
-            and now.verdict is Verdict.FAIL
-            and base.verdict is Verdict.FAIL,
             ends=now.route.ends if now.route.reached is False and base.route.reached else None,
         )
 

@@ -94,7 +94,6 @@ class Compared:
     called by.
 
     ``lost``: it answered before, and does not now. ``warned``: it passed and has a warning now.
-    ``elsewhere``: it fails as before, at another layer.
     """
 
     which: Which
@@ -107,7 +106,6 @@ class Compared:
     seen: Seen | None = None
     lost: bool = False
     warned: bool = False
-    elsewhere: bool = False
     ends: str | None = None
     by: str | None = None
 

@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 
 from orchestrator.clock import Clock, boot_seconds
-from orchestrator.errors import UsageProblem
+from orchestrator.errors import MissingExtra, UsageProblem
 from orchestrator.settings import PATIENCE, STORE, TENURE, Setting, settle
 
 if TYPE_CHECKING:
@@ -218,9 +218,7 @@ def _driver() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name is None or not error.name.startswith("psycopg"):
             raise
-        raise UsageProblem(
-            "a store in PostgreSQL needs its driver", hint="pip install 'orchestrator[postgres]'"
-        ) from error
+        raise MissingExtra("a store in PostgreSQL", "postgres") from error
 
 
 @asynccontextmanager

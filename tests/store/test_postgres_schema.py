@@ -150,7 +150,7 @@ async def test_without_its_driver_the_extra_is_named(monkeypatch: pytest.MonkeyP
     for name in [name for name in sys.modules if name.startswith("orchestrator.store.postgres")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(UsageProblem, match="needs its driver") as caught:
+    with pytest.raises(UsageProblem, match="needs the extra 'postgres'") as caught:
         async with open_store("postgresql://localhost/orchestrator"):
             raise AssertionError("opened")
     assert caught.value.hint == "pip install 'orchestrator[postgres]'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -44,6 +45,13 @@ def opened_store(
     # Of what is read nothing refers to itself: the collector would go through all of it for nothing, often.
     gc.set_threshold(_SELDOM, 20, 100)
     return open_store(pick_store(store, os.environ), make=False, measures=measures)
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> click.UsageError:
+    """That an address cannot be listened on, and which half of it to choose anew."""
+    reason = error.strerror or str(error)
+    half = "--port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "--host"
+    return click.UsageError(f"cannot listen on {host}:{port}: {reason}; choose another {half}")
 
 
 def run_async(work: Callable[[], Awaitable[T]]) -> T:

@@ -33,10 +33,10 @@ def check_outputs(paths: Sequence[Path]) -> None:
 
 
 def unwritable(path: Path, error: OSError | ValueError) -> UsageProblem:
-    """A report that has no place."""
+    """A file that has no place."""
     reason = getattr(error, "strerror", None) or error
     return UsageProblem(
-        f"the report cannot be written to {path}: {reason}",
+        f"{path} cannot be written: {reason}",
         hint="name a file in a folder that you may write to",
     )
 

@@ -66,11 +66,11 @@ def runs(limit: int, plan: str | None, *, as_json: bool, store: str | None) -> N
             return await reading.no_run_of(opened.store, plan)
 
     found = run_async(work)
-    if not found and plan is not None and run_async(lambda: store_exists(pick_store(store, os.environ))):
-        say(run_async(lambda: none_of(plan)))
     if as_json:
         print_json(runs_document(found, mask))
-    else:
+    if not found and plan is not None and run_async(lambda: store_exists(pick_store(store, os.environ))):
+        say(run_async(lambda: none_of(plan)))
+    elif not as_json:
         print_runs(make_console(sys.stdout), found, mask=mask)
 
 

@@ -13,7 +13,7 @@ import anyio
 import click
 
 from orchestrator.actions.run import GRACE
-from orchestrator.cli.bodies.common import opened_store, run_async, set_up_logging
+from orchestrator.cli.bodies.common import cannot_listen, opened_store, run_async, set_up_logging
 from orchestrator.cli.masking import add_mask, mask
 from orchestrator.cli.options import Access
 from orchestrator.cli.signals import STOPS
@@ -120,7 +120,4 @@ def serve(
     try:
         run_async(work)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise click.UsageError(
-            f"cannot listen on {asked.host}:{asked.port}: {reason}; choose another --port"
-        ) from error
+        raise cannot_listen(asked.host, asked.port, error) from error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from orchestrator.cli.bodies.common import cannot_listen
 from orchestrator.clock import LoopClock
 from orchestrator.safe import terminal
 from orchestrator.simulator.culprits import broken_world, listing
@@ -44,8 +45,7 @@ def simulator(
     try:
         asyncio.run(_serve(service, host, port))
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise click.UsageError(f"cannot listen on {host}:{port}: {reason}; choose another --port") from error
+        raise cannot_listen(host, port, error) from error
 
 
 def print_faults() -> None:
