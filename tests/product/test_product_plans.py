@@ -1,4 +1,4 @@
-"""The shipped plans as a user runs them: the command as a process, over both versions of the API."""
+"""The shipped plans as a user runs them, over both versions of the API: each run is a process."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import InProcess
 
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("orchestrator")
@@ -33,13 +34,20 @@ def command(*arguments: str, store: Path, code: int = 0) -> str:
     return done.stdout
 
 
+def said(*arguments: str, store: Path) -> str:
+    """What a command that runs nothing says, asked in this process."""
+    done = InProcess(store.parent, "", {"TE_BASE_URL": ""}).say(*arguments, "--store", store)
+    assert done.code == 0, str(done)
+    return done.out.decode()
+
+
 @functools.cache
 def run_once(name: str, api: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The summary and the results of a plan, run once for all tests of this process."""
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "o.db"
         summary = command("run", f"plans/{name}", "--simulate", "--json", "--api", api, store=store)
-        lines = command("results", "last", "--format", "jsonl", store=store).splitlines()
+        lines = said("results", "last", "--format", "jsonl", store=store).splitlines()
     return json.loads(summary), [json.loads(line) for line in lines]
 
 
@@ -91,7 +99,7 @@ def test_every_type_of_test_is_in_a_shipped_plan() -> None:
 
 @pytest.mark.parametrize("name", PLANS)
 def test_check_of_a_shipped_plan_says_what_the_run_then_does(name: str, tmp_path: Path) -> None:
-    document = json.loads(command("check", f"plans/{name}", "--simulate", "--json", store=tmp_path / "o.db"))
+    document = json.loads(said("check", f"plans/{name}", "--simulate", "--json", store=tmp_path / "o.db"))
     summary, _ = run_once(name, "v7")
     assert document["tests"]["planned"] == summary["tests"]["planned"]
     assert document["cells"]["planned"] == summary["cells"]["planned"]
@@ -116,7 +124,7 @@ def test_200_targets_from_20_agents_are_200_creations_and_4000_cells(tmp_path: P
     document = json.loads(command("check", plan, "--simulate", "--json", store=tmp_path / "o.db"))
     assert document["tests"]["planned"] == 200
     assert document["cells"]["planned"] == 4000
-    text = command("check", plan, "--simulate", store=tmp_path / "o.db")
+    text = said("check", plan, "--simulate", store=tmp_path / "o.db")
     assert "4000 cells in 200 creations" in text
 
 
@@ -126,7 +134,7 @@ def test_a_ceiling_refuses_with_6_before_the_first_creation(tmp_path: Path) -> N
     (tmp_path / "sites.csv").write_text("name,url\n" + rows)
     plan, store = str(tmp_path / "packed.yaml"), tmp_path / "o.db"
     command("run", plan, "--simulate", store=store, code=6)
-    assert json.loads(command("runs", "--json", store=store))["runs"] == []
+    assert json.loads(said("runs", "--json", store=store))["runs"] == []
 
 
 @pytest.mark.parametrize("name", ["duplicate", "nothing"])

@@ -103,9 +103,11 @@ class InProcess(CommandLine):
 
     async def __call__(self, *arguments: str | Path) -> Said:
         """Carry out ``orchestrator ARGUMENTS``."""
-        return await asyncio.to_thread(self._say, tuple(map(str, arguments)))
+        return await asyncio.to_thread(self.say, *arguments)
 
-    def _say(self, words: tuple[str, ...]) -> Said:
+    def say(self, *arguments: str | Path) -> Said:
+        """As above, for a test that is no coroutine."""
+        words = tuple(map(str, arguments))
         with _as_a_process(words, self._environ()) as (out, err):
             with pytest.raises(SystemExit) as end:
                 main(words)

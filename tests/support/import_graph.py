@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,9 +33,10 @@ def modules() -> dict[str, Path]:
     return {_dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def imports() -> list[Import]:
-    """Every import at run time, relative to nothing: names are absolute."""
-    return [one for module, path in modules().items() for one in _of(module, path)]
+@cache
+def imports() -> tuple[Import, ...]:
+    """Every import at run time, relative to nothing: names are absolute. The source is read once."""
+    return tuple(one for module, path in modules().items() for one in _of(module, path))
 
 
 def own_module(name: str, known: dict[str, Path]) -> str | None:
