@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +19,7 @@ from orchestrator.diagnosis.course import Do, Moment, Next, Stopped, following
 from orchestrator.diagnosis.found import Asked, Found, Round, verdicts_of
 from orchestrator.diagnosis.picture import Cost, Picture, picture
 from orchestrator.diagnosis.plantext import Frame, plan_text
-from orchestrator.diagnosis.secondwave import second_wave
+from orchestrator.diagnosis.secondwave import second_wave, stand_ins
 from orchestrator.errors import Exit, PlanInvalid, UsageProblem, telling
 from orchestrator.estimate import units_of
 from orchestrator.events import AnswersStored, Closed, Event, Opened
@@ -86,9 +86,40 @@ class _State:
     reruns: int = 0
     before: dict[CellKey, Verdict] = field(default_factory=dict)
     asked_more: bool = False
+    stood_in: float | None = None
+    more_tests: int = 0
+    more_units: float = 0.0
     second: tuple[Block, ...] = ()
     ended_cells: int = -1
     last_news: float = 0.0
+
+
+class _Stops:
+    """The stops of whoever attends, for each run of a diagnosis, also for one that begins after them."""
+
+    def __init__(self) -> None:
+        self._codes: list[Exit] = []
+        self._came = anyio.Event()
+
+    async def hear(self, stops: AsyncIterable[Exit] | None) -> None:
+        """Pass on what comes, until there is no more, or it is cancelled."""
+        if stops is None:
+            return
+        async for code in stops:
+            self._codes.append(code)
+            came, self._came = self._came, anyio.Event()
+            came.set()
+
+    async def heard(self) -> AsyncIterator[Exit]:
+        """Every stop from the first on."""
+        told = 0
+        while True:
+            came = self._came
+            for code in self._codes[told:]:
+                told += 1
+                yield code
+            if told == len(self._codes):
+                await came.wait()
 
 
 class Course:
@@ -111,17 +142,21 @@ class Course:
         self._session, self._run, self._asked = session, run, asked
         self._blocks, self._agents, self._terms = blocks, agents, terms
         self._show, self._began = show, began
-        self._state = _State(last_news=began)
+        self._state, self._stops = _State(last_news=began), _Stops()
         self._tests, self._units = 0, run.facts.units
 
     async def go(self, attend: Attend) -> Ended:
         """Go on until enough is known, the box is over, or whoever attends stops it."""
         stopped = Stopped.INTERRUPTED
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._conduct, attend)
-                stopped = await self._watch(tasks)
-                self._finish(_BOX if stopped is Stopped.TIME_BOX else _ENOUGH)
+            with attend(self._run) as attendance:
+                async with anyio.create_task_group() as heeding:
+                    heeding.start_soon(self._stops.hear, attendance.stops)
+                    async with anyio.create_task_group() as tasks:
+                        tasks.start_soon(self._conduct, attendance)
+                        stopped = await self._watch(tasks, attendance.grace)
+                        self._finish(_BOX if stopped is Stopped.TIME_BOX else _ENOUGH)
+                    heeding.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise telling(group) from group
         state = self._state
@@ -133,11 +168,11 @@ class Course:
 
     # -- the runs ---------------------------------------------------------------------------------------
 
-    async def _conduct(self, attend: Attend) -> None:
+    async def _conduct(self, attendance: Attendance) -> None:
         @contextmanager
-        def attended(run: RunRecord) -> Iterator[Attendance]:
-            with attend(run) as attendance:
-                yield replace(attendance, listeners=(*attendance.listeners, self))
+        def attended(_: RunRecord) -> Iterator[Attendance]:
+            listeners = (*attendance.listeners, self)
+            yield replace(attendance, listeners=listeners, stops=self._stops.heard())
 
         try:
             self._state.outcome = await conduct(
@@ -149,10 +184,10 @@ class Course:
     def _take_conductor(self, conductor: Conductor) -> None:
         self._state.conductor = conductor
 
-    async def _conduct_again(self, run: RunRecord) -> None:
+    async def _conduct_again(self, run: RunRecord, grace: float) -> None:
         @contextmanager
         def attended(_: RunRecord) -> Iterator[Attendance]:
-            yield Attendance(listeners=(self,))
+            yield Attendance((self,), self._stops.heard(), grace)
 
         try:
             await conduct(self._session, run, attend=attended, hand=self._take_again)
@@ -205,6 +240,7 @@ class Course:
             waves=self._terms.waves,
             confirm=self._terms.confirm,
             asked_more=state.asked_more,
+            stood_in=state.stood_in,
             confirming=state.again is not None and not state.again_ended,
             confirmed=state.again_ended,
         )
@@ -220,7 +256,7 @@ class Course:
 
     # -- what is done -----------------------------------------------------------------------------------
 
-    async def _watch(self, tasks: TaskGroup) -> Stopped:
+    async def _watch(self, tasks: TaskGroup, grace: float) -> Stopped:
         state, clock = self._state, self._session.doors.clock
         found = await self._look()
         while state.outcome is None:
@@ -232,7 +268,7 @@ class Course:
             if step.stopped is not None:
                 return step.stopped
             if step.steps:
-                await self._do(step, found, tasks)
+                await self._do(step, found, tasks, grace)
                 continue
             if not state.changed:
                 with clock.move_on_after(TICK):
@@ -240,26 +276,42 @@ class Course:
                 state.news = anyio.Event()
         return Stopped.INTERRUPTED if state.outcome.exit_code > Exit.BUSY else Stopped.ALL_ASKED
 
-    async def _do(self, step: Next, found: Found, tasks: TaskGroup) -> None:
+    async def _do(self, step: Next, found: Found, tasks: TaskGroup, grace: float) -> None:
         for one in step.steps:
             if one is Do.ASK_MORE:
                 await self._ask_more(found)
+            elif one is Do.STAND_IN:
+                await self._stand_in(found)
             elif one is Do.CONFIRM:
-                await self._confirm(found, tasks)
+                await self._confirm(found, tasks, grace)
 
     async def _ask_more(self, found: Found) -> None:
         """The second wave, as far as it is within the ceilings."""
-        state = self._state
-        state.asked_more = True
+        self._state.asked_more = True
+        extras, seed = self._terms.extras, self._terms.seed
+        await self._extend(second_wave(found, self._blocks, self._agents, extras, seed, self._left()))
+
+    async def _stand_in(self, found: Found) -> None:
+        """Ask others in the place of agents that are mute."""
+        self._state.stood_in = self._moment().elapsed
+        await self._extend(stand_ins(found, self._blocks, self._agents, self._terms.seed, self._left()))
+
+    def _left(self) -> int:
         planned = self._run.facts.planned
-        left = (self._terms.frame.budget.max_tests or 0) - (planned.tests if planned is not None else 0)
-        blocks = second_wave(found, self._blocks, self._agents, self._terms.extras, self._terms.seed, left)
+        most = self._terms.frame.budget.max_tests or 0
+        return most - self._state.more_tests - (planned.tests if planned is not None else 0)
+
+    async def _extend(self, blocks: tuple[Block, ...]) -> None:
+        """Add these to the run, or as many of them as it may have."""
+        state = self._state
         while blocks:
             specs = self._specs(blocks)
             units = units_of(specs, self._agents)
-            if self._run.facts.units + units <= self._most_units:
+            if self._run.facts.units + state.more_units + units <= self._most_units:
                 if state.conductor is not None and await state.conductor.extend(specs, units):
-                    state.second = blocks
+                    state.second = (*state.second, *blocks)
+                    state.more_tests += len(specs)
+                    state.more_units += units
                     self._wake()
                 return
             blocks = blocks[:-1]
@@ -271,7 +323,7 @@ class Course:
         except PlanInvalid as problem:  # of what we made ourselves, from what was tested already
             raise AssertionError(f"the second wave is no plan: {problem.message}") from problem
 
-    async def _confirm(self, found: Found, tasks: TaskGroup) -> None:
+    async def _confirm(self, found: Found, tasks: TaskGroup, grace: float) -> None:
         """Run what fails once more, by the ids of its tests."""
         state, session = self._state, self._session
         tests = await session.doors.store.tests(self._run.id)
@@ -290,7 +342,7 @@ class Course:
             state.again_ended = True
             return
         state.again, state.reruns = again, len(keys)
-        tasks.start_soon(self._conduct_again, again)
+        tasks.start_soon(self._conduct_again, again, grace)
         self._wake()
 
     def _affordable(self, keys: list[str], tests: Sequence[TestRecord]) -> list[str]:

@@ -25,6 +25,8 @@ LEAST_ANSWERS, LEAST_COUNTRIES, LEAST_NETWORKS = 6, 4, 3
 ONE_LEVEL = 0.8
 # Nothing came for so long (seconds) after this share of the first wave: the rest is not waited for.
 QUIET, MOST_OF_IT = 12.0, 0.75
+# Whoever is this much later than those of whom the last had answered when others were asked in its place.
+LATE = 1.4
 HALF = 0.5
 # So long (seconds) a further round needs, or it would not end in the box.
 ROUND = 30.0
@@ -56,6 +58,7 @@ class Stopped(StrEnum):
 class Do(Enum):
     """A next step."""
 
+    STAND_IN = auto()
     ASK_MORE = auto()
     CONFIRM = auto()
     END = auto()
@@ -66,7 +69,8 @@ class Moment:
     """How a diagnosis stands: seconds since it began and since the last news, what has begun and ended.
 
     ``waves`` and ``confirm`` are what is wanted at all. ``asked_more``: the second wave was made, or there
-    was nothing to make it of; ``confirming`` until the second round has ended.
+    was nothing to make it of; ``stood_in`` is when others were asked in the place of mute agents, or nobody
+    was there to be asked; ``confirming`` until the second round has ended.
     """
 
     elapsed: float
@@ -74,6 +78,7 @@ class Moment:
     waves: bool = True
     confirm: bool = True
     asked_more: bool = False
+    stood_in: float | None = None
     confirming: bool = False
     confirmed: bool = False
 
@@ -156,7 +161,7 @@ def following(found: Found, moment: Moment) -> Next:
         return Next((Do.END,), Stopped.TIME_BOX)
     time_left = moment.elapsed + ROUND <= found.asked.box
     if not found.bad and not moment.asked_more and not moment.confirming and not moment.confirmed:
-        return WAIT if found.open else Next((Do.END,), Stopped.NOTHING_BAD)
+        return _nothing_bad(found, moment, time_left=time_left)
     every = word_of(found) is Word.EVERY
     if not every and not _settled(found, moment):
         return WAIT
@@ -167,9 +172,30 @@ def following(found: Found, moment: Moment) -> Next:
         steps.append(Do.CONFIRM)
     if steps:
         return Next(tuple(steps))
-    if moment.confirming or not _has_come(found.second_asked, moment):
+    if _is_confirming(found, moment) or not _has_come(found.second_asked, moment):
         return WAIT
     return Next((Do.END,), Stopped.CERTAIN if found.told_apart else Stopped.ALL_ASKED)
+
+
+def _nothing_bad(found: Found, moment: Moment, *, time_left: bool) -> Next:
+    """While nothing fails everybody is waited for. In the place of agents of which nothing ever came others
+    near them are asked; where those pass too it ends, and tells who did not answer."""
+    if not found.open:
+        return Next((Do.END,), Stopped.NOTHING_BAD)
+    if not found.mute or not moment.waves:
+        return WAIT
+    if moment.stood_in is None:
+        return Next((Do.STAND_IN,)) if moment.quiet >= QUIET and time_left else WAIT
+    enough = found.stand_ins_came and moment.elapsed >= LATE * moment.stood_in
+    return Next((Do.END,), Stopped.ALL_ASKED) if enough else WAIT
+
+
+def _is_confirming(found: Found, moment: Moment) -> bool:
+    """Whether the second round may tell something yet: of who was mute in the first nothing is awaited."""
+    if not moment.confirming or not found.again:
+        return moment.confirming
+    mute = {agent.id for agent in found.mute}
+    return not found.awaited or any(key.agent_id not in mute for key in found.awaited)
 
 
 def _settled(found: Found, moment: Moment) -> bool:

@@ -15,6 +15,8 @@ from orchestrator.insight.words import Names
 from orchestrator.model import Agent, AgentType, Answer, AnswerStatus, Verdict
 from orchestrator.testtypes.layers import DETAILS, LAYERS
 
+# Of the first wave so many may be mute.
+MOST_MUTE = 0.25
 _RESOLVES = frozenset(layer.name for layer in LAYERS.values() if layer.resolves)
 
 
@@ -68,7 +70,8 @@ def joined(first: Iterable[Observed], second: Iterable[Observed]) -> tuple[Obser
 @dataclass(frozen=True)
 class Found:
     """What is known. ``before`` are the verdicts of the first round where there was a second one, ``again``
-    those of the second; ``rounds`` are those in which something failed."""
+    those of the second; ``rounds`` are those in which something failed. ``awaited`` are cells of the second
+    round that nothing has been said of yet."""
 
     asked: Asked
     insight: Insight
@@ -77,6 +80,7 @@ class Found:
     before: Mapping[CellKey, Verdict] = field(default_factory=dict)
     again: Mapping[CellKey, Verdict] = field(default_factory=dict)
     rounds: tuple[int, ...] = ()
+    awaited: tuple[CellKey, ...] = ()
 
     @classmethod
     def of(
@@ -92,7 +96,8 @@ class Found:
         cells = tuple(map(_as_inside, joined(first.cells, again)))
         insight = look(run, with_ways(cells), first.names)
         rounds = rounds_of(one for one in (*first.cells, *again) if one.record.verdict is Verdict.FAIL)
-        return cls(asked, insight, cells, first.names, before or {}, verdicts_of(again), rounds)
+        awaited = tuple(key_of(one) for one in again if one.record.verdict is None)
+        return cls(asked, insight, cells, first.names, before or {}, verdicts_of(again), rounds, awaited)
 
     # -- cells ------------------------------------------------------------------------------------------
 
@@ -142,6 +147,23 @@ class Found:
         lacking = {Verdict.NO_ANSWER, Verdict.PARTIAL}
         quiet = (one.record.agent_id for one in self.main if one.record.verdict in lacking)
         return tuple(dict.fromkeys(quiet))
+
+    @cached_property
+    def mute(self) -> tuple[Agent, ...]:
+        """Agents of the first wave of which nothing has come, whatever they were asked, while all the others
+        have answered what it is about: most likely it is they who are silent. At most a quarter of the wave:
+        more are no exception."""
+        heard = {one.record.agent_id for one in self.cells if one.rows or one.record.verdict in JUDGED}
+        open_ = {one.record.agent_id for one in self.first_asked if one.record.verdict is None}
+        if open_ & heard or len(open_) > MOST_MUTE * len(self.asked.agents):
+            return ()
+        return tuple(agent for agent in self.asked.agents if agent.id in open_)
+
+    @cached_property
+    def stand_ins_came(self) -> bool:
+        """Whether others were asked in the place of the mute ones, and each of them was judged."""
+        asked = [one for one in self.second_asked if one.record.test in self.asked.main]
+        return bool(asked) and all(one.record.verdict in JUDGED for one in asked)
 
     @cached_property
     def share_judged(self) -> float:

@@ -15,6 +15,8 @@ from orchestrator.model import Agent, AgentType, Verdict
 
 # On each side of where the first wave split.
 EACH_SIDE = 4
+# In the place of each mute agent.
+INSTEAD = 2
 # Causes that are looked into, and agents that failed alone.
 MOST_SPLITS, MOST_ALONE = 2, 3
 # Agents whose ways are looked at, of those that fail and of those that do not.
@@ -40,6 +42,37 @@ def second_wave(
         if sum(len(one.targets) for one in (*kept, block)) <= most:
             kept.append(block)
     return tuple(kept)
+
+
+def stand_ins(
+    found: Found, blocks: Sequence[Block], agents: Sequence[Agent], seed: int, most: int
+) -> tuple[Block, ...]:
+    """The tests that mute agents do not answer, from others near them; none where nobody is near."""
+    near: dict[str, Agent] = {}
+    for mute in found.mute:
+        known, taken = [*found.asked.agents, *near.values()], list[Agent]()
+        for holds in _nearest(mute):
+            taken += more(agents, [*known, *taken], INSTEAD - len(taken), seed, holds)
+        near.update((one.id, one) for one in taken)
+    quiet = {one.id for one in found.mute}
+    made = [
+        block.asked(block.targets, whom)
+        for block in blocks
+        if block.main and quiet & {*block.agents}
+        if (whom := [one for one in near.values() if not _resolves_only(block) or is_outside(one)])
+    ]
+    return tuple(made) if sum(len(one.targets) for one in made) <= most else ()
+
+
+def _nearest(mute: Agent) -> Iterator[Holds]:
+    """First who shares both a country and a network with it, then who shares one of them."""
+    there, way = mute.country, mute.network
+    if there and way:
+        yield lambda agent: agent.country == there and agent.network == way
+    if there:
+        yield lambda agent: agent.country == there
+    if way:
+        yield lambda agent: agent.network == way
 
 
 def _elsewhere(found: Found, blocks: Sequence[Block], agents: Sequence[Agent], seed: int) -> Iterator[Block]:

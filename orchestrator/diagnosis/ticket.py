@@ -48,7 +48,7 @@ def ticket(found: Found, account: Account) -> str:
     """The ticket. Lines are left out from the end of its lists where it would be too long."""
     head = _head(found)
     points, rows = list(_points(found, account)), list(_rows(found))
-    tail = _tail(account)
+    tail = _tail(account, len(found.main))
     while True:
         text = _assembled(head, points, rows, tail)
         if len(text) <= MOST:
@@ -150,10 +150,12 @@ def _side(found: Found, cells: list[Observed]) -> str:
     return ", ".join(parts) or "-"
 
 
-def _tail(account: Account) -> str:
+def _tail(account: Account, main: int) -> str:
+    beside = account.cells - main
+    parts = f" ({main} of what it is about, {beside} beside it)" if 0 < beside < account.cells else ""
     reruns = f", {count(account.reruns, 're-run')}" if account.reruns else ""
     took = (
-        f"{count(account.tests, 'test')}{reruns}, {count(account.cells, 'cell')}, "
+        f"{count(account.tests, 'test')}{reruns}, {count(account.cells, 'cell')}{parts}, "
         f"{account.units:.2f} units, {span(account.seconds)}"
     )
     run = account.run

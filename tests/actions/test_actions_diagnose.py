@@ -199,6 +199,38 @@ def test_a_stop_ends_it_with_its_code_and_a_run_that_can_be_resumed(tmp_path: Pa
     assert resumed.states() == {"complete": 2}
 
 
+def test_the_second_round_hears_the_stops_too_and_the_second_one_leaves_it_at_once(tmp_path: Path) -> None:
+    left: list[float] = []
+
+    async def work(opened: Simulated) -> Diagnosed:
+        clock, seen = opened.session.doors.clock, anyio.Event()
+
+        def show(picture: Picture) -> None:
+            if picture.stage == "confirming" and picture.elapsed > 1.0:
+                seen.set()
+
+        async def stop() -> Any:
+            await seen.wait()
+            left.append(clock.now())
+            yield Exit.SIGTERM
+            yield Exit.SIGTERM
+
+        @contextmanager
+        def attend(_: object) -> Any:
+            yield Attendance(stops=stop(), grace=30.0)
+
+        found = await diagnose(opened.session, Question((URL,)), attend=attend, show=show)
+        left.append(clock.now())
+        return found
+
+    # Whether the tests are run once more is never answered.
+    hangs = Fault("silent-after", "rerun")
+    found = simulated(work, tmp_path, DEAD, faults=(hangs,))
+    assert found.exit_code is Exit.SIGTERM
+    assert len(found.runs) == 2
+    assert left[1] - left[0] < 5.0
+
+
 def test_a_second_person_is_told_which_run_to_watch(tmp_path: Path) -> None:
     async def work(opened: Simulated) -> tuple[str, str | None, str]:
         store, told = opened.session.doors.store, list[PlanBusy]()

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from diagnosis_worlds import FAIL, OPEN, PASS, SILENT, found
+from diagnosis_worlds import FAIL, OPEN, PASS, SILENT, URL, agents, asked, cell, elsewhere, found
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.diagnosis.course import Do, Moment, Stopped, Word, exit_code, following, posterior, word_of
+from orchestrator.diagnosis.blocks import Extras, first_wave
+from orchestrator.diagnosis.course import (
+    WAIT,
+    Do,
+    Moment,
+    Stopped,
+    Word,
+    exit_code,
+    following,
+    posterior,
+    word_of,
+)
+from orchestrator.diagnosis.found import Found, Round
+from orchestrator.diagnosis.secondwave import stand_ins
 from orchestrator.errors import Exit
+from orchestrator.insight.words import Names
+from orchestrator.model import Verdict
 
 SOON = Moment(elapsed=20.0, quiet=1.0)
 DEAD = found([FAIL] * 12)
@@ -63,7 +79,67 @@ def test_healthy_ends_nothing_while_anybody_is_open(passing: int, quiet: float) 
     seen = found([PASS] * passing + [OPEN] * (12 - passing))
     step = following(seen, Moment(elapsed=min(170.0, quiet + 20.0), quiet=quiet))
     assert step.stopped is None
-    assert not step.steps
+    assert step.steps in {(), (Do.STAND_IN,)}
+
+
+def stood_in(verdicts: Sequence[Verdict | None], instead: Sequence[Verdict | None], **heard: bool) -> Found:
+    """The first wave with these verdicts, and others who were asked in the place of those who are open."""
+    whom = agents(len(verdicts) + len(instead))
+    cells = [cell(agent, verdict) for agent, verdict in zip(whom, [*verdicts, *instead], strict=True)]
+    if heard:
+        row = cell(whom[0], PASS).rows
+        cells = [one if one.record.verdict is not None else one._replace(rows=row) for one in cells]
+    names = Names(agents={agent.id: agent.name for agent in whom})
+    return Found.of("r", asked(whom[: len(verdicts)]), Round(cells, names))
+
+
+LATE = Moment(elapsed=90.0, quiet=13.0, stood_in=52.0)
+
+
+def test_in_the_place_of_who_never_said_anything_others_are_asked() -> None:
+    seen = found([PASS] * 11 + [OPEN])
+    assert following(seen, replace(SOON, quiet=11.0)).steps == ()
+    assert following(seen, replace(SOON, quiet=13.0)).steps == (Do.STAND_IN,)
+    assert following(seen, replace(SOON, quiet=13.0, waves=False)).steps == ()
+    assert following(found([PASS] * 8 + [OPEN] * 4), replace(SOON, quiet=13.0)).steps == (), "too many"
+
+
+def test_it_ends_without_who_is_silent_once_others_near_them_pass_and_a_good_while_later() -> None:
+    seen = stood_in([PASS] * 11 + [OPEN], [PASS] * 2)
+    assert following(seen, LATE).stopped is Stopped.ALL_ASKED
+    assert following(seen, replace(LATE, elapsed=60.0)).stopped is None, "too soon"
+    waiting = stood_in([PASS] * 11 + [OPEN], [PASS, OPEN])
+    assert following(waiting, LATE).stopped is None
+    assert following(stood_in([PASS] * 11 + [OPEN], []), LATE).stopped is None, "nobody was near"
+    assert exit_code(stood_in([PASS] * 11 + [SILENT], [PASS] * 2), Exit.INCOMPLETE) is Exit.INCOMPLETE
+
+
+def test_whoever_has_said_anything_is_waited_for() -> None:
+    assert following(stood_in([PASS] * 11 + [OPEN], [PASS] * 2, heard=True), LATE) == WAIT
+
+
+def test_where_those_in_its_place_fail_it_is_an_incident_like_any_other() -> None:
+    seen = stood_in([PASS] * 11 + [OPEN], [FAIL] * 2)
+    assert following(seen, LATE).steps == (Do.ASK_MORE, Do.CONFIRM)
+
+
+def test_a_second_round_does_not_wait_for_who_was_silent_in_the_first() -> None:
+    first = [FAIL] * 11 + [OPEN]
+    waits = replace(SOON, asked_more=True, confirming=True, quiet=13.0)
+    assert following(found(first, again=[FAIL] * 11 + [OPEN]), waits).stopped is Stopped.CERTAIN
+    assert following(found(first, again=[FAIL] * 10 + [OPEN] * 2), waits).stopped is None
+    assert following(found([FAIL] * 12, again=[FAIL] * 11 + [OPEN]), waits).stopped is None
+
+
+def test_those_who_stand_in_are_near_and_none_is_asked_where_nobody_is() -> None:
+    seen = found([PASS] * 11 + [OPEN])
+    quiet = seen.asked.agents[-1]
+    near = [elsewhere(quiet, id=str(900 + n), network=f"n{n}") for n in range(3)]
+    block = replace(first_wave(seen.asked.subjects, (), seen.asked.agents, Extras())[0], name="web")
+    (made,) = stand_ins(seen, [block], [*seen.asked.agents, *near], 0, 9)
+    assert (made.name, made.targets, len(made.agents)) == ("web", (URL,), 2)
+    assert {*made.agents} <= {one.id for one in near}
+    assert stand_ins(seen, [block], seen.asked.agents, 0, 9) == ()
 
 
 def test_all_good_and_all_there_ends_it() -> None:
