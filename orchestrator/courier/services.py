@@ -79,16 +79,37 @@ def _refuse_open(address: Address, service: object) -> None:
             f"the address of the channel {address.name!r} has redirects followed, to whoever answers there",
             hint="take redirect= out of it",
         )
-    # Many schemes name a service that is only ever reached by https: of those only that with a twin is plain.
-    plain, twin = (getattr(service, name, None) for name in ("protocol", "secure_protocol"))
-    host = str(getattr(service, "host", None) or "")
-    if plain and twin and not getattr(service, "secure", True) and host and not is_this_machine(host):
-        secure = twin if isinstance(twin, str) else next(iter(twin))
+    host = str(getattr(service, "smtp_host", None) or getattr(service, "host", None) or "")
+    if not host or is_this_machine(host):
+        return
+    if not getattr(service, "verify_certificate", True):
+        raise UsageProblem(
+            f"the address of the channel {address.name!r} has any certificate believed, so that anybody on "
+            "the way could read what is wrong in your network",
+            hint="take verify= out of it; REQUESTS_CA_BUNDLE names certificates of your own",
+        )
+    clear = _in_clear(service)
+    if clear is not None:
         raise UsageProblem(
             f"the address of the channel {address.name!r} is a plain one, and what is wrong in your network "
             "would travel in clear",
-            hint=f"use {secure}://; the plain scheme is for this machine only",
+            hint=f"{clear}; the plain one is for this machine only",
         )
+
+
+def _in_clear(service: object) -> str | None:
+    """What to do instead, for a service that is told in clear; ``None`` for one that is not."""
+    if getattr(service, "secure_mode", None) == "insecure":
+        return "take mode=insecure out of it, and use mailtos://"
+    plain, twin = (getattr(service, name, None) for name in ("protocol", "secure_protocol"))
+    if not plain:
+        return None
+    if not twin:
+        # Some schemes name a service that is only ever reached by https.
+        by_https = str(getattr(service, "notify_url", "")).startswith("https://")
+        return None if by_https else "it has no encrypted form: take another service"
+    secure = twin if isinstance(twin, str) else next(iter(twin))
+    return None if getattr(service, "secure", True) else f"use {secure}://"
 
 
 def _made(address: Address) -> tuple[Apprise, bool]:

@@ -153,6 +153,39 @@ def test_what_is_encrypted_or_stays_here_is_taken(url: str) -> None:
     Couriers().check(Address("oncall", url))
 
 
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("rsyslog://logs.example.com", "no encrypted form"),
+        ("mailtos://user:secret-secret@example.com?mode=insecure", "mailtos://"),
+        ("mailtos://user:secret-secret@localhost?smtp=mail.example.com&mode=insecure", "mailtos://"),
+    ],
+)
+def test_what_has_no_encryption_is_for_this_machine_only(url: str, hint: str) -> None:
+    with pytest.raises(UsageProblem, match="in clear") as caught:
+        Couriers().check(Address("oncall", url))
+    assert hint in str(caught.value.hint)
+    Couriers().check(Address("oncall", "rsyslog://127.0.0.1"))
+    Couriers().check(Address("oncall", "pushme://0123456789abcdef"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "jsons://hooks.example.com/secret-secret?verify=no",
+        "mailtos://user:secret-secret@example.com?verify=no",
+        "slack://TOKENTOKENTOKENTOKEN/B1/Cverysecretsecretone?verify=no",
+        "jsons://127.0.0.1/x,jsons://hooks.example.com/secret-secret?verify=no",
+    ],
+)
+def test_an_address_that_believes_any_certificate_is_refused(url: str) -> None:
+    with pytest.raises(UsageProblem, match="certificate") as caught:
+        Couriers().check(Address("oncall", url))
+    assert "verify=" in str(caught.value.hint)
+    assert "secret" not in f"{caught.value.message} {caught.value.hint}"
+    Couriers().check(Address("oncall", "jsons://127.0.0.1/x?verify=no"))
+
+
 def test_an_address_that_has_redirects_followed_is_refused() -> None:
     with pytest.raises(UsageProblem, match="redirects"):
         Couriers().check(Address("oncall", "jsons://hooks.example.com/x?redirect=yes"))
