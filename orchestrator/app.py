@@ -122,11 +122,13 @@ async def simulate(
     noise: int | None = None,
     speed: float = SIMULATED_SPEED,
     seed: int = 0,
+    unmet: Callable[[str], object] | None = None,
 ) -> AsyncIterator[Session]:
     """A session with a simulated API in this process, on loopback, up to ``speed`` times faster than life.
 
     ``culprits`` are what is broken in it (``hop=tr2-san-jose-0:dead``), and ``noise`` the seed of its noise,
-    unless it is a ``world`` of the caller's. Raises ``UsageProblem`` for culprits that cannot be.
+    unless it is a ``world`` of the caller's; ``unmet`` is told at the end of those that met nothing. Raises
+    ``UsageProblem`` for culprits that cannot be.
     """
     from orchestrator.simulator.server import serve_world  # noqa: PLC0415 - a real run has no simulated world
 
@@ -139,7 +141,7 @@ async def simulate(
         opened = await stack.enter_async_context(
             open_store(settings.store, organization=settings.organization, busy=clock.hold)
         )
-        origin = await stack.enter_async_context(serve_world(world, clock.wall, clock.rest))
+        origin = await stack.enter_async_context(serve_world(world, clock.wall, clock.rest, unmet))
         client = await stack.enter_async_context(
             HttpTransport(origin, Credentials(SIMULATED_TOKEN), now=clock.now)
         )

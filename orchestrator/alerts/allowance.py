@@ -31,20 +31,17 @@ class Past:
         begun = (Begun(target, now, UNITS_EACH, hook) for target in targets)
         return replace(self, begun=(*kept, *begun))
 
-    def with_ended(self, target: str, at: float, units: float) -> Past:
-        """With what the diagnosis of a target that was begun then took."""
-        return self._changed(target, at, units, failed=False)
+    def with_ended(self, target: str, at: float, units: float, run: str | None = None) -> Past:
+        """With what the diagnosis of a target that was begun then took, and the ``run`` that it was."""
+        return self._changed(target, at, lambda one: replace(one, units=units, run=run))
 
-    def with_failed(self, target: str, at: float, units: float) -> Past:
+    def with_failed(self, target: str, at: float, units: float, why: str) -> Past:
         """With a diagnosis that failed after it took so much: it counts, and the target may be asked for
         again."""
-        return self._changed(target, at, units, failed=True)
+        return self._changed(target, at, lambda one: replace(one, units=units, failed=True, why=why))
 
-    def _changed(self, target: str, at: float, units: float, *, failed: bool) -> Past:
-        changed = (
-            replace(one, units=units, failed=failed) if (one.target, one.at) == (target, at) else one
-            for one in self.begun
-        )
+    def _changed(self, target: str, at: float, change: Callable[[Begun], Begun]) -> Past:
+        changed = (change(one) if (one.target, one.at) == (target, at) else one for one in self.begun)
         return replace(self, begun=tuple(changed))
 
     def has(self, target: str, since: float) -> bool:

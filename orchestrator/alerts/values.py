@@ -83,7 +83,8 @@ class Begun:
     on.
 
     ``hook`` is the name of the one that began it, :data:`ANY` of one that is not known, ``None`` of a person.
-    One that ``failed`` told nothing of its target, and counts all the same.
+    One that ``failed`` told nothing of its target, and counts all the same; ``why`` says why. ``run`` is what
+    another one was.
     """
 
     target: str
@@ -91,6 +92,8 @@ class Begun:
     units: float
     hook: str | None = None
     failed: bool = False
+    why: str | None = None
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

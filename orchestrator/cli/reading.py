@@ -223,6 +223,9 @@ def explain(
 
     if plan is not None and cell is None and run != "last":
         run, cell = "last", run
+    if "" in (run.strip(), None if cell is None else cell.strip()):
+        what = "CELL" if run.strip() else "RUN"
+        raise click.UsageError(f"{what} is empty (is a variable empty?)")
     if cells and cell is not None:
         raise click.UsageError("--cells is for the whole run: leave CELL out")
     if cell is None:

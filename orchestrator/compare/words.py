@@ -160,6 +160,8 @@ def amount(metric: str, number: float) -> str:
 
 def headline(now_fail: int, told: Sequence[Sentence], lost: int, compared: int) -> str:
     """One line that says it all."""
+    if not compared and not lost:
+        return "nothing could be compared"
     if now_fail:
         return f"{count(now_fail, 'cell')} of {compared} that passed before fail now"
     if told:

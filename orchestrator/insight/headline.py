@@ -77,7 +77,8 @@ def said(standing: Standing) -> Sentence:
 def _told(standing: Standing) -> Sentence:
     bad = standing.failing + standing.silent
     if standing.failing and standing.causes:
-        return (f"{_causes(standing.causes)} {standing.explained} of {count(bad, 'bad cell')}",)
+        explained = f"{_causes(standing.causes)} {standing.explained} of {count(bad, 'bad cell')}"
+        return (f"{explained}{_with_warnings(standing.warning_causes)}",)
     if standing.failing:
         silent = f"; {standing.silent} without an answer" if standing.silent else ""
         return (f"{count(standing.failing, 'failure')} without a common cause{silent}",)
@@ -109,6 +110,14 @@ def _fine(standing: Standing) -> str:
     if standing.not_run:  # then these are not all
         return f"{count(passing, 'cell')} {'passes' if passing == 1 else 'pass'}"
     return "The one cell passes" if passing == 1 else f"All {passing} cells pass"
+
+
+def _with_warnings(number: int) -> str:
+    """That so many more of those that are numbered below have no failures."""
+    if not number:
+        return ""
+    word = _WORDS[number].lower() if number < len(_WORDS) else str(number)
+    return f"; {word} more {'has' if number == 1 else 'have'} warnings only"
 
 
 def _causes(number: int) -> str:

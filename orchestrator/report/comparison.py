@@ -99,6 +99,18 @@ class Held:
         return self.names.agents.get(which.agent_id, record.agent if record is not None else which.agent_id)
 
 
+def oddity(held: Held) -> str | None:
+    """What is odd about the two runs, in words; ``None`` for a run that is held against an earlier one."""
+    if held.base.id == held.run.id:
+        return f"run {held.run.id} is compared with itself: nothing can differ"
+    if held.base.started > held.run.started:
+        return (
+            f"the base {held.base.id} is newer than run {held.run.id}: "
+            "what got worse since then is told as better, and the other way round"
+        )
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
     """What is told: ``head``, numbered ``points``, lines below them, and what it could not see."""

@@ -148,13 +148,36 @@ def _hit(scene: Scene, index: int, culprit: Culprit) -> Hit | None:
             touched = any(through)
             flows, measured = sum(through) / max(1, len(through)), through[:1] == [True]
         elif kind == "block":
-            touched = value == scene.definition.type or value in scene.named[:-1]
+            touched = is_planned(scene, kind, value)
         else:
             touched, names = _at_target(scene, kind, value)
         if not touched:
             return None
     lot = share(scene.settings.seed, "culprit", index, *scene.chance("culprit"))
     return Hit(index, culprit, flows, measured, names) if lot < culprit.share else None
+
+
+# Kinds of which only a plan knows what there is.
+PLANNED: Final = ("target", "host", "block", "server-ip", "dns-answer")
+
+
+def is_planned(scene: Scene, kind: str, value: str) -> bool:
+    """Whether what is looked at is what one of the ``PLANNED`` kinds and a value mean."""
+    if kind == "block":
+        return value == scene.definition.type or value in scene.named[:-1]
+    return _at_target(scene, kind, value)[0]
+
+
+def names_of(scene: Scene, kind: str) -> tuple[str, ...]:
+    """What people would call it as a value of such a kind."""
+    definition = scene.definition
+    if kind == "block":
+        return (definition.type, *scene.named[1:-1])
+    if kind in {"server-ip", "dns-answer"}:
+        return (scene.server_ip,)
+    if kind == "host":
+        return (definition.host,)
+    return (definition.subject[0], definition.host, *scene.named[-1:])
 
 
 def _at_target(scene: Scene, kind: str, value: str) -> tuple[bool, bool]:

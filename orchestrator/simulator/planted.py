@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from orchestrator.simulator.culprits import near
+from orchestrator.simulator.effects import PLANNED, is_planned, names_of
 from orchestrator.simulator.messages import JsonObject
 from orchestrator.simulator.world import Round, SimTest, World
 
@@ -44,6 +46,24 @@ def planted(world: World) -> JsonObject:
         ],
         "cells": cells,
     }
+
+
+def unmet(world: World) -> list[str]:
+    """A sentence for each culprit whose target, host or block is none of what was tested, each with what was
+    probably meant: it broke nothing, and only now that is known."""
+    scenes = [
+        world.scene(test, world.agents[agent], 1)
+        for test in world.tests.values()
+        for agent in test.definition.agent_ids
+    ]
+    found = []
+    for culprit in world.settings.culprits if scenes else ():
+        for kind, value in culprit.parts():
+            if kind in PLANNED and not any(is_planned(one, kind, value) for one in scenes):
+                known = {name for one in scenes for name in names_of(one, kind)}
+                where = f"culprit {culprit.kind}={','.join(culprit.value)}"
+                found.append(f"{where} broke nothing: no {kind} '{value}' was tested{near(value, known)}")
+    return found
 
 
 def _cells(world: World, test: SimTest, executed: Round) -> Iterator[JsonObject]:

@@ -16,6 +16,7 @@ from weakref import WeakSet
 from aiohttp import web
 
 from orchestrator.simulator.messages import SimReply, SimRequest, Wire
+from orchestrator.simulator.planted import unmet as unmet_culprits
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Settings
 
@@ -172,7 +173,13 @@ async def serve(
 
 
 @asynccontextmanager
-async def serve_world(world: Settings, now: Callable[[], float], sleep: Sleep) -> AsyncIterator[str]:
-    """As :func:`serve`, a world of its own."""
-    async with serve(Service(world), now, sleep) as origin:
+async def serve_world(
+    world: Settings, now: Callable[[], float], sleep: Sleep, unmet: Callable[[str], object] | None = None
+) -> AsyncIterator[str]:
+    """As :func:`serve`, a world of its own. At the end ``unmet`` is told of each culprit that met nothing."""
+    service = Service(world)
+    async with serve(service, now, sleep) as origin:
         yield origin
+    if unmet is not None:
+        for sentence in unmet_culprits(service.world):
+            unmet(sentence)

@@ -80,6 +80,7 @@ class Opened:
     """What a run needs of its store. Whoever makes a ledger closes it.
 
     A store that several hosts share has a ``queue``, ``schedules``, and leases of each organization.
+    ``stands`` raises ``StoreProblem`` where what was opened is no longer at its place.
     """
 
     url: str
@@ -92,6 +93,7 @@ class Opened:
     schedules: Schedules | None = None
     lease_of: Callable[[str], Lease] | None = None
     organizations: Organizations | None = None
+    stands: Callable[[], None] = lambda: None
     keeper: Keeper | None = None
 
     def of(self, organization: str) -> Opened:
@@ -182,7 +184,7 @@ async def open_store(
     store = await SqliteStore.open(path, make=make, virtual=virtual, busy=busy)
     try:
         ledger, peek = partial(_shared_ledger, path), partial(_peek, path)
-        yield Opened(url, store, ledger, FileLease(path), peek)
+        yield Opened(url, store, ledger, FileLease(path), peek, stands=store.stands)
     finally:
         with anyio.CancelScope(shield=True):
             await store.close()

@@ -28,6 +28,7 @@ from orchestrator.errors import (
     Refused,
     Unanswered,
     UsageProblem,
+    telling,
 )
 from orchestrator.safe import terminal
 
@@ -153,16 +154,20 @@ class Alerts:
         about = {"hook": wish.hook.name, "target": terminal(wish.target)}
         _log.info("diagnosis begins", **about)
         try:
-            came = await self._start(wish)
+            try:
+                came = await self._start(wish)
+            except BaseExceptionGroup as group:
+                raise telling(group) from group  # a session that could not be opened comes as one
         except OrchestratorError as problem:
             units = 0.0 if isinstance(problem, _NOTHING) else UNITS_EACH
-            self._past = self._past.with_failed(wish.target, wish.at, units)
-            _log.warning("diagnosis failed", **about, why=terminal(self._mask(problem.message)))
+            why = self._mask(problem.message)
+            self._past = self._past.with_failed(wish.target, wish.at, units, why)
+            _log.warning("diagnosis failed", **about, why=terminal(why))
             return
         except Exception as error:
             # The next alert is another one, and may be more lucky.
-            self._past = self._past.with_failed(wish.target, wish.at, UNITS_EACH)
+            self._past = self._past.with_failed(wish.target, wish.at, UNITS_EACH, "a defect: see the log")
             _log.error("defect", **about, **defect(error))
             return
-        self._past = self._past.with_ended(wish.target, wish.at, came.units)
+        self._past = self._past.with_ended(wish.target, wish.at, came.units, came.run)
         _log.warning("diagnosed", **about, run=came.run, found=terminal(self._mask(came.sentence)))

@@ -94,12 +94,14 @@ class Door:
             return _refused(request, refused)
         if request.method not in ("GET", "HEAD"):
             return _refused(request, Refusal(405, "a method that no page has", {"Allow": "GET, HEAD"}))
+        as_json = wants_json(request.headers.get("Accept"))
         try:
             asked = wanted(request.raw_path)
         except NotFound as problem:
-            return _refused(request, Refusal(404, str(problem)))
+            plain = _refused(request, Refusal(404, str(problem)))
+            return _sent(request, self._site.missing()) if as_json else plain
         try:
-            page = await self._site.answer(asked, as_json=wants_json(request.headers.get("Accept")))
+            page = await self._site.answer(asked, as_json=as_json)
         except Crowded:
             _log.warning("crowded", address=_address(request))
             return _plain(503, "Too many large pages are being made.\n", {"Retry-After": "5"})

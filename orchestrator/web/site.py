@@ -59,6 +59,7 @@ REFRESH = 10
 _WORDS = 500  # characters of a message
 
 Document = Mapping[str, object]
+STYLE, HEALTH = Simple("style"), Simple("health")
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,12 @@ class Site:
         Raises :class:`orchestrator.web.shelf.Crowded`.
         """
         try:
+            if wanted != STYLE:
+                self.opened.stands()
             return await self._answer(wanted, as_json)
         except StoreProblem as problem:
+            if wanted == HEALTH:
+                return Page(503, TEXT, b"the store cannot be read\n")
             return self.told(503, "The store cannot be read", problem, as_json=as_json)
         except UsageProblem as problem:
             return self.told(404, "There is no such page", problem, as_json=as_json)
@@ -100,6 +105,8 @@ class Site:
             case Simple("style", _):
                 return self._made(200, CSS, style())
             case Simple("health", _):
+                # A read, not a glance: a database may be away.
+                await self.opened.store.runs(1)
                 return Page(200, TEXT, b"ok\n")
             case Report():
                 return await self._report(wanted, as_json)
@@ -247,6 +254,10 @@ class Site:
 
     async def _held(self, run: RunRecord, base: RunRecord, name: str, as_json: bool, opened: Opened) -> Page:
         held = await comparing.hold(opened.store, run, name, base=base)
+        try:
+            comparing.check_common(held)
+        except UsageProblem as problem:
+            return self.told(404, "These runs cannot be compared", problem, as_json=as_json)
         if as_json:
             return self._document(held.document(self.mask))
         more = (
@@ -270,6 +281,11 @@ class Site:
         below = tuple(shown(one, _WORDS) for one in words[1:])
         told = Told(Mark.SILENT.sign, "n", "missing", title, shown(words[0], _WORDS), below=below)
         return self._page("told", _frame(title, ""), status=status, told=told)
+
+    def missing(self) -> Page:
+        """The document for an address that there is not."""
+        problem = UsageProblem("no page has this address", hint="/ lists the runs, /plans the plans")
+        return self.told(404, "There is no such page", problem, as_json=True)
 
     def _page(self, template: str, frame: Frame, *, status: int = 200, **values: object) -> Page:
         return self._made(status, HTML, page(template, frame, **values))

@@ -45,7 +45,8 @@ def test_a_target_is_the_same_however_it_is_spelled() -> None:
 
 
 def test_one_that_failed_counts_and_its_target_may_be_asked_for_again() -> None:
-    past = Past().with_begun(["a"], "shop", NOW).with_failed("a", NOW, 0.0)
+    past = Past().with_begun(["a"], "shop", NOW).with_failed("a", NOW, 0.0, "no token")
+    assert past.begun[0].why == "no token"
     assert decided(_hook(), [Alert("a")], past, NOW + 1).status == 202
     assert decided(_hook(per_hour=1), [Alert("a")], past, NOW + 1).status == 429
 

@@ -50,6 +50,18 @@ async def history(said: InProcess) -> AsyncIterator[History]:
         yield made
 
 
+async def test_that_a_run_is_held_against_itself_or_a_newer_one_is_told(
+    said: InProcess, history: History
+) -> None:
+    itself = await said("diff", history.ids[1], history.ids[1])
+    assert itself.code == 0, str(itself)
+    assert f"run {history.ids[1]} is compared with itself".encode() in itself.err
+    newer = await said("diff", history.ids[2], history.ids[0])
+    assert b"is newer than run" in newer.err
+    usual = await said("diff", history.ids[0], history.ids[2])
+    assert b"note:" not in usual.err
+
+
 async def test_a_run_as_those_before_it_is_no_worse(said: InProcess, history: History) -> None:
     await history.add()
     ended = await said("diff")

@@ -154,7 +154,7 @@ def test_warnings_that_nothing_covers_are_explained_apart() -> None:
     assert (fail.severity, warn.severity) == (Verdict.FAIL, Verdict.WARN)
     assert plain(warn.text) == f"{TARGETS[1]} has warnings from every agent: 18 of 18"
     assert found.bad == 18
-    assert found.headline == "One cause explains 18 of 18 bad cells"
+    assert found.headline == "One cause explains 18 of 18 bad cells; one more has warnings only"
 
 
 def test_the_same_name_in_two_blocks_is_told_with_its_block() -> None:
@@ -221,6 +221,10 @@ def test_one_cell_without_an_answer_is_no_silence_worth_a_name() -> None:
         (Standing(passing=1), "The one cell passes"),
         (Standing(), "Nothing was judged"),
         (Standing(348, 62, 1, 17, causes=4, explained=78), "Four causes explain 78 of 79 bad cells"),
+        (
+            Standing(9, 6, 5, causes=2, explained=6, warning_causes=1, warnings_explained=4),
+            "Two causes explain 6 of 6 bad cells; one more has warnings only",
+        ),
         (Standing(0, 38, causes=1, explained=38), "One cause explains 38 of 38 bad cells"),
         (Standing(99, 3), "3 failures without a common cause"),
         (Standing(99, 1, silent=2), "1 failure without a common cause; 2 without an answer"),

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from orchestrator.simulator.culprits import EFFECTS, KINDS, broken_world, listing, parse_culprit
+from orchestrator.simulator.definitions import define
+from orchestrator.simulator.planted import unmet
 from orchestrator.simulator.scenario import ScenarioError, load_scenario
 from orchestrator.simulator.service import Service
 from orchestrator.simulator.settings import Culprit, Noise, Settings
+from orchestrator.simulator.world import Silence, World
 
 AGENTS = (3, 4, 5, 6, 17, 24, 25, 1001, 1002, 1011)
 # What each version calls a layer: v7's path, v6's path, group and key.
@@ -563,3 +566,17 @@ def test_with_noise_every_run_measures_something_else_and_a_seed_repeats_it(call
 
 def test_a_world_without_culprits_has_no_planted_truth() -> None:
     assert "planted" not in Service(Settings()).witness()
+
+
+def test_a_culprit_that_nothing_tested_met_is_told_with_what_was_meant() -> None:
+    texts = ("host=shop.exampel.com:dead", "target=https://shop.example.com:tls", "block=http-sever:http=503",
+             "country=GB,target=nowhere.example.com:dead", "agent-type=cloud:dead")  # fmt: skip
+    world = World(Settings(culprits=tuple(map(parse_culprit, texts))), Silence())
+    assert unmet(world) == [], "nothing was tested yet"
+    body = {"url": "https://shop.example.com", "testName": "plan / web / shop"}
+    world.create(define("http-server", body, (3,), api="v7", echo={}), 0.0)
+    told = unmet(world)
+    assert len(told) == 3
+    assert "did you mean 'shop.example.com'?" in told[0]
+    assert "did you mean 'http-server'?" in told[1]
+    assert "no target 'nowhere.example.com' was tested" in told[2]

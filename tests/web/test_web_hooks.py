@@ -201,6 +201,9 @@ async def test_after_a_diagnosis_that_failed_the_alert_counts_again(
                 while not alerts.past.begun[-1].failed:
                     await anyio.lowlevel.checkpoint()
             assert [one.units for one in alerts.past.begun] == [units] * 3
+            assert {one.why for one in alerts.past.begun} == {
+                str(problem) if units == 0.0 else "a defect: see the log"
+            }
             assert await _post(client, address, alert) == 429, "what failed counts by the hour"
             alerts.close()
             await running

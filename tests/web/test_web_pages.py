@@ -90,6 +90,51 @@ async def test_every_link_of_every_page_leads_to_a_page_or_a_style(
             assert answer.status == 200, link
 
 
+async def test_what_is_not_there_is_a_document_for_who_wants_one(
+    origin: str, client: aiohttp.ClientSession
+) -> None:
+    for page in (
+        "/nothing",
+        "/runs/no%20id",
+        "/plan",
+        "/?state=odd",
+        "/runs/ffff",
+        f"/diff?run={BAD}&base=ffff",
+    ):
+        async with client.get(f"{origin}{page}", headers={"Accept": "application/json"}) as answer:
+            assert answer.status == 404, page
+            assert {*await answer.json()} == {"error", "hint"}, page
+
+
+async def test_runs_with_nothing_in_common_are_not_called_no_worse(
+    origin: str, client: aiohttp.ClientSession
+) -> None:
+    for accept in ("text/html", "application/json"):
+        address = f"{origin}/diff?run={HOSTILE}&base={GOOD}"
+        async with client.get(address, headers={"Accept": accept}) as answer:
+            assert answer.status == 404
+            text = await answer.text()
+        assert "no cell in common" in text
+        assert "nothing is worse" not in text
+
+
+async def test_a_store_that_is_gone_or_another_one_is_not_shown(
+    tmp_path: Path, client: aiohttp.ClientSession
+) -> None:
+    async with site_over(tmp_path) as origin:
+        assert await _text(client, f"{origin}/healthz") == "ok\n"
+        (file,) = tmp_path.glob("*.db")
+        away = file.rename(tmp_path / "away")
+        for change in (lambda: None, lambda: file.write_bytes(away.read_bytes())):
+            change()
+            for page in ("/healthz", "/", f"/runs/{GOOD}"):
+                async with client.get(f"{origin}{page}") as answer:
+                    assert answer.status == 503, page
+        file.unlink()
+        away.rename(file)
+        assert await _text(client, f"{origin}/healthz") == "ok\n", "it is back"
+
+
 async def test_what_attacks_is_text(origin: str, client: aiohttp.ClientSession) -> None:
     for page in (f"/runs/{HOSTILE}", "/", addresses.plan_address(ATTACK), "/budgets", "/plans"):
         text = await _text(client, f"{origin}{page}")

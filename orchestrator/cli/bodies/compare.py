@@ -24,7 +24,7 @@ from orchestrator.compare.gate import Strictness
 from orchestrator.compare.values import Compared
 from orchestrator.errors import UsageProblem
 from orchestrator.records import Baseline
-from orchestrator.report.comparison import chosen, what
+from orchestrator.report.comparison import chosen, oddity, what
 from orchestrator.report.comparisons import COMPARISONS, WHOLE
 from orchestrator.report.results import named_like
 from orchestrator.report.times import people, utc
@@ -98,6 +98,9 @@ def diff(base: str, run: str, plan: str | None, gate: Gate, wanted: Wanted, *, s
 
     held = run_async(work)
     code = held.comparison.judgement.exit_code
+    odd = oddity(held)
+    if odd is not None:
+        say(f"note: {odd}")
     if not actions.has_ended(held.run):
         say(f"run {held.run.id} goes on: it cannot be judged yet")
         code = max(code, actions.CANNOT_JUDGE)

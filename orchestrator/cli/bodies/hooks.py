@@ -19,7 +19,7 @@ from orchestrator.cli.masking import mask
 from orchestrator.cli.options import Access, Notifying
 from orchestrator.clock import Clock
 from orchestrator.diagnosis.naming import plan_name
-from orchestrator.errors import Exit, UsageProblem
+from orchestrator.errors import Exit, OrchestratorError, UsageProblem
 from orchestrator.records import RunRecord
 from orchestrator.settings import Settings
 from orchestrator.store.opening import Opened
@@ -32,13 +32,16 @@ class Starter:
     """Diagnoses, each in a session of its own: nothing is connected while nothing is to be done.
 
     ``notices`` has who is told, by the name of the hook. ``stops`` gives the stops of the server: with the
-    first a diagnosis creates nothing more and collects what is paid for, the second leaves at once.
+    first a diagnosis creates nothing more and collects what is paid for, the second leaves at once. What
+    cannot even begin is told by the server's own ``opened`` store and ``clock``.
     """
 
     settings: Settings
     access: Access
     notices: Mapping[str, Notices]
     stops: Callable[[], AsyncIterable[Exit]]
+    opened: Opened
+    clock: Clock
 
     async def __call__(self, wish: Wish) -> Came:
         """Implements :class:`orchestrator.web.hooks.Start`."""
@@ -47,15 +50,22 @@ class Starter:
             agents=wish.hook.agents or AGENTS,
             box=wish.hook.box or BOX,
         )
-        async with session(self.settings, self.access, reserve=0.0) as opened:
-            notices = self.notices[wish.hook.name]
-            try:
-                found = await diagnose(opened, question, attend=self._attend)
-            except (*NO_RUN, UsageProblem) as problem:
-                await notices.of_problem(opened, plan_name((wish.target,)), problem)
-                raise
-            run = await opened.doors.store.run(found.runs[0])
-            await notices.of_run(opened, run, found.exit_code)
+        notices, plan, began = self.notices[wish.hook.name], plan_name((wish.target,)), False
+        try:
+            async with session(self.settings, self.access, reserve=0.0) as opened:
+                began = True
+                try:
+                    found = await diagnose(opened, question, attend=self._attend)
+                except (*NO_RUN, UsageProblem) as problem:
+                    await notices.of_problem(opened, plan, problem)
+                    raise
+                run = await opened.doors.store.run(found.runs[0])
+                await notices.of_run(opened, run, found.exit_code)
+        except OrchestratorError as problem:
+            if not began:
+                world = (self.settings.origin, self.settings.account)
+                await notices.of_none(self.opened, self.clock, world, plan, problem)
+            raise
         return Came(found.runs[0], found.sentence, found.account.units)
 
     @contextmanager
@@ -85,6 +95,6 @@ async def alerts_of(
         hook.name: notices_of(Notifying(hook.notify, notify_on="always"), access, quiet=True)
         for hook in hooks
     }
-    starter = Starter(settings_of(access, urgent=True), access, notices, stops)
+    starter = Starter(settings_of(access, urgent=True), access, notices, stops, opened, clock)
     past = await diagnosed(opened, clock.wall())
     return Alerts(hooks, secrets, starter, clock, past=past, mask=mask, named=named)

@@ -20,11 +20,13 @@ from orchestrator.cli.bodies.common import say
 from orchestrator.cli.configured import configured
 from orchestrator.cli.masking import add_mask, mask
 from orchestrator.cli.options import Access, Notifying
+from orchestrator.clock import Clock
 from orchestrator.credentials import mask_of_secrets
 from orchestrator.errors import Exit, OrchestratorError, UsageProblem
 from orchestrator.outbox import Channel, On
 from orchestrator.records import RunRecord
 from orchestrator.settings import CA_FILE, NOTIFY, settle
+from orchestrator.store.opening import Opened
 
 
 def book_of(file: str | None, given: dict[str, Address] | None = None) -> AddressBook:
@@ -50,14 +52,25 @@ class Notices:
 
     async def of_problem(self, session: Session, plan: str, problem: OrchestratorError) -> None:
         """Tell that a plan could not be run at all."""
+        settings = session.settings
+        world = ("simulated" if session.simulated else settings.origin, settings.account)
+        await self.of_none(session.opened, session.doors.clock, world, plan, problem)
+
+    async def of_none(
+        self,
+        opened: Opened,
+        clock: Clock,
+        world: tuple[str, str | None],
+        plan: str,
+        problem: OrchestratorError,
+    ) -> None:
+        """The same where there was not even a session."""
         if not self.channels:
             return
-        settings, store = session.settings, session.doors.store
-        world = ("simulated" if session.simulated else settings.origin, settings.account)
         try:
-            at = session.doors.clock.wall()
-            await noting.note_problem(store, plan, world, problem, at, self.channels, mask)
-            await self._deliver(session)
+            at = clock.wall()
+            await noting.note_problem(opened.store, plan, world, problem, at, self.channels, mask)
+            await self._deliver(opened, clock)
         except OrchestratorError as trouble:
             _unwell(trouble)
 
@@ -69,7 +82,7 @@ class Notices:
             await noting.note(session.doors.store, Ended(run, int(code)), self.channels, mask)
         except OrchestratorError as trouble:
             _unwell(trouble)
-        await self._deliver(session)
+        await self._deliver(session.opened, session.doors.clock)
 
     async def around(
         self,
@@ -96,14 +109,12 @@ class Notices:
         try:
             return await tell()
         finally:
-            await self._deliver(session)
+            await self._deliver(session.opened, session.doors.clock)
 
-    async def _deliver(self, session: Session) -> None:
+    async def _deliver(self, opened: Opened, clock: Clock) -> None:
         try:
             names = [one.to for one in self.channels]
-            told = await delivering.deliver(
-                session.opened, self.notifier, session.doors.clock, channels=names
-            )
+            told = await delivering.deliver(opened, self.notifier, clock, channels=names)
         except OrchestratorError as trouble:
             _unwell(trouble)
             return

@@ -19,7 +19,7 @@ from orchestrator.cli.options import Access
 from orchestrator.cli.signals import STOPS
 from orchestrator.clock import LoopClock
 from orchestrator.credentials import Masker, find_credentials
-from orchestrator.errors import Exit
+from orchestrator.errors import Exit, UsageProblem
 from orchestrator.web.guard import Terms, terms_of
 from orchestrator.web.server import serving
 from orchestrator.web.shelf import Drawer, Shelf
@@ -46,7 +46,15 @@ class Asked:
         """Who may ask. Raises ``UsageProblem``."""
         found = None
         if self.token_file is not None:
-            found = find_credentials({}, token_file=self.token_file, stdin=sys.stdin)
+            try:
+                found = find_credentials({}, token_file=self.token_file, stdin=sys.stdin)
+            except UsageProblem as problem:
+                # What is said of a missing one speaks of the token of the API.
+                raise UsageProblem(
+                    problem.message,
+                    hint="it names the file with the token that whoever looks at the pages has to know; "
+                    "make one with `openssl rand -hex 32`",
+                ) from problem
             add_mask(Masker(found))
         return terms_of(
             self.host,

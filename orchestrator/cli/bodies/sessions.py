@@ -41,6 +41,8 @@ from orchestrator.settings import BASE_URL, ORGANIZATION, TOKEN, Settings, settl
 
 def read_plan(path: str, reading: Reading, *, quiet: bool = False) -> Plan:
     """The plan of a command; what is worth a note in it is said, unless ``quiet``. Raises ``PlanInvalid``."""
+    if not path.strip():
+        raise click.UsageError("PLAN is empty (is a variable empty?)")
     api = None if reading.api is None else Api(reading.api)
     plan = load_plan(Path(path), sets=sets_of(reading.sets), environ=os.environ, api=api)
     for note in () if quiet else plan.notes:
@@ -182,6 +184,7 @@ async def session(
                 noise=breaking.noise,
                 speed=world.speed,
                 seed=seed,
+                unmet=lambda sentence: say(f"warning: {sentence}"),
             )
         return app.connect(settings, token_of(access, settings), reserve=reserve, listeners=listeners)
 

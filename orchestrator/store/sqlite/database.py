@@ -17,7 +17,7 @@ from pathlib import Path
 from orchestrator.errors import StoreProblem
 from orchestrator.store.sql.engine import Db, marks
 from orchestrator.store.sql.rows import Row
-from orchestrator.store.sqlite.files import denied, make_file, owner, real_file, writable
+from orchestrator.store.sqlite.files import denied, identity, make_file, owner, real_file, writable
 
 # "orch" in ASCII: tells our files from other SQLite databases.
 APPLICATION_ID = 0x6F726368
@@ -83,6 +83,7 @@ class Database:
             if not self.read_only:
                 self._make(real)
             self.connection = _connect(real, read_only=self.read_only)
+            self._file = identity(real)
             try:
                 self._prepare()
             except BaseException:
@@ -181,6 +182,16 @@ class Database:
                 raise
             finally:
                 self._wait_for_locks(BUSY_SECONDS)
+
+    def stands(self) -> None:
+        """Raise :class:`StoreProblem` if the file is not at its place any more, or another one is: what is
+        open would still be read, and written to nowhere."""
+        now = identity(real_file(self.path))
+        if now != self._file:
+            what = "was replaced by another file" if now is not None else "is not there any more"
+            raise StoreProblem(
+                f"store {self.path}: it {what} while it was open", hint="start what uses it once more"
+            )
 
     def wait_for_locks(self) -> None:
         """As long as every statement does that is no write."""

@@ -43,6 +43,15 @@ def foreign_link(path: Path) -> Path | None:
     return path
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one that has its name; ``None`` where none is there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def real_file(path: Path) -> Path:
     """The file that a store is in or will be in. Raises :class:`StoreProblem` for what cannot be one."""
     link = foreign_link(path)

@@ -91,6 +91,10 @@ class SqliteStore(SqlUpkeep):
         del run
         return []
 
+    def stands(self) -> None:
+        """Raise ``StoreProblem`` if the file is not at its place any more, or another one is."""
+        self._engine.stands()
+
     # -- space ------------------------------------------------------------------------------------------
 
     async def about(self) -> About:
