@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from orchestrator.errors import OrchestratorError, UsageProblem
-from orchestrator.settings import CONFIG, PROFILE, Kind, Setting, Settled, Source, Value, settle
+from orchestrator.settings import CONFIG, PROFILE, Kind, Setting, Source, Value, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ class _Known:
 
     config: str | None = None
     profile: str | None = None
-    read: tuple[Configuration, Settled] | None = None
+    read: Configuration | None = None
 
 
 def _known(context: click.Context | None) -> _Known:
@@ -42,11 +42,6 @@ def _known(context: click.Context | None) -> _Known:
 
 def configured(context: click.Context | None = None) -> Configuration:
     """The file of configuration that counts, read once. Raises ``PlanInvalid`` and ``UsageProblem``."""
-    return chosen(context)[0]
-
-
-def chosen(context: click.Context | None = None) -> tuple[Configuration, Settled]:
-    """The same, and how its profile was chosen."""
     from orchestrator.configuration.places import configuration_of  # noqa: PLC0415 - start-up stays light
 
     known = _known(context)
@@ -135,7 +130,7 @@ def _profiles(context: click.Context, parameter: click.Parameter, begun: str) ->
 
     del parameter
     try:
-        found, _ = configuration_of(_known(context).config, None, {CONFIG.variables[0]: _environ(CONFIG)})
+        found = configuration_of(_known(context).config, None, {CONFIG.variables[0]: _environ(CONFIG)})
     except OrchestratorError:
         return []
     return [CompletionItem(name) for name in found.profiles if name.startswith(begun)]

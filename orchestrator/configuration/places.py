@@ -19,7 +19,6 @@ from orchestrator.errors import UsageProblem
 from orchestrator.settings import CONFIG, PROFILE, Settled, Source, settle
 
 NAME = "orchestrator.toml"
-NOTHING = Configuration()
 
 
 def usual_file() -> Path | None:
@@ -42,16 +41,14 @@ def config_file(flag: str | None, environ: Mapping[str, str]) -> Settled:
     return Settled(str(usual) if there else None, Source.DEFAULT)
 
 
-def configuration_of(
-    file: str | None, profile: str | None, environ: Mapping[str, str]
-) -> tuple[Configuration, Settled]:
-    """The configuration that counts, with the profile that counts, and how that was chosen.
+def configuration_of(file: str | None, profile: str | None, environ: Mapping[str, str]) -> Configuration:
+    """The configuration that counts, with the profile that counts.
 
     Raises ``PlanInvalid`` for what is wrong in it, ``UsageProblem`` for a file that cannot be trusted and a
     profile that there is not.
     """
-    path, chosen = config_file(file, environ).text, settle(PROFILE, flag=profile, environ=environ)
-    name = chosen.text
+    path = config_file(file, environ).text
+    name = settle(PROFILE, flag=profile, environ=environ).text
     if path is None:
         if name is not None:
             where = usual_file()
@@ -59,12 +56,9 @@ def configuration_of(
                 f"there is no file of configuration, so there is no profile {name[:64]!r}",
                 hint=f"it is {where}, or the one of --config" if where else "name one with --config",
             )
-        return NOTHING, chosen
+        return Configuration()
     _refuse_meddled(Path(path))
-    found = load_configuration(Path(path), name)
-    if name is None and found.profile is not None:
-        chosen = Settled(found.profile, Source.FILE, found.file or "")
-    return found, chosen
+    return load_configuration(Path(path), name)
 
 
 def _refuse_meddled(path: Path) -> None:

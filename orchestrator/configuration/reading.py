@@ -49,7 +49,7 @@ def parse_configuration(
     for leaf in read_toml(text, file, problems):
         read.take(leaf)
     common, profiles = read.common, read.profiles
-    usual = common.pop(PROFILE.key, None)
+    usual = common.get(PROFILE.key)
     if usual is not None and usual.value not in profiles:
         place = Place(file, usual.line, usual.column)
         problems.add(place, f"no profile is called {quoted(usual.value)}{_known(str(usual.value), profiles)}")

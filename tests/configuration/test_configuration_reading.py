@@ -189,16 +189,16 @@ def test_the_files_of_a_person_and_of_a_command(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "orchestrator.toml").write_text("quiet = true")
-    assert configuration_of(None, None, {})[0] == Configuration(), "that of the current folder was read"
+    assert configuration_of(None, None, {}) == Configuration(), "that of the current folder was read"
     usual = tmp_path / "orchestrator" / "orchestrator.toml"
     assert usual_file() == usual
     usual.parent.mkdir()
     usual.write_text("grace = 1")
-    assert set(configuration_of(None, None, {})[0].values) == {"grace"}
+    assert set(configuration_of(None, None, {}).values) == {"grace"}
     environ = {"ORCHESTRATOR_CONFIG": str(tmp_path / "orchestrator.toml")}
-    assert set(configuration_of(None, None, environ)[0].values) == {"quiet"}
-    assert set(configuration_of(str(usual), None, environ)[0].values) == {"grace"}
-    assert configuration_of("/dev/null", None, {})[0].values == {}
+    assert set(configuration_of(None, None, environ).values) == {"quiet"}
+    assert set(configuration_of(str(usual), None, environ).values) == {"grace"}
+    assert configuration_of("/dev/null", None, {}).values == {}
     with pytest.raises(PlanInvalid, match="cannot be read"):
         configuration_of(str(tmp_path / "none.toml"), None, {})
     monkeypatch.setenv("XDG_CONFIG_HOME", ".")
@@ -211,13 +211,10 @@ def test_the_profile_of_a_flag_counts_more_than_those_of_environment_and_file(
     file = tmp_path / "o.toml"
     file.write_text('profile = "c"\n[profiles.a]\n[profiles.b]\n[profiles.c]\n')
     environ = {"ORCHESTRATOR_PROFILE": "b"}
-    for flag, around, profile, source in (
-        ("a", environ, "a", Source.FLAG),
-        (None, environ, "b", Source.ENVIRONMENT),
-        (None, {}, "c", Source.FILE),
-    ):
-        found, chosen = configuration_of(str(file), flag, around)
-        assert (found.profile, chosen.source) == (profile, source)
+    assert configuration_of(str(file), "a", environ).profile == "a"
+    assert configuration_of(str(file), None, environ).profile == "b"
+    usual = configuration_of(str(file), None, {})
+    assert (usual.profile, usual.values["profile"].place) == ("c", f"{file}:1")
     with pytest.raises(UsageProblem, match="there is no file of configuration"):
         configuration_of("", "a", {})
 
@@ -229,7 +226,7 @@ def test_a_file_that_everybody_can_change_is_not_trusted(tmp_path: Path) -> None
     with pytest.raises(UsageProblem, match="every user of this host can change"):
         configuration_of(str(file), None, {})
     file.chmod(0o644)
-    assert configuration_of(str(file), None, {})[0].get(QUIET) is not None
+    assert configuration_of(str(file), None, {}).get(QUIET) is not None
 
 
 def test_a_file_that_is_no_text_has_a_problem(tmp_path: Path) -> None:

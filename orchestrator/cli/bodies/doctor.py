@@ -14,7 +14,7 @@ from orchestrator.actions.doctor import Health
 from orchestrator.actions.session import Session
 from orchestrator.cli.bodies.common import print_json, run_async, say, set_up_logging
 from orchestrator.cli.bodies.sessions import read_plan, session, settings_of
-from orchestrator.cli.configured import chosen, named_file, said
+from orchestrator.cli.configured import configured, named_file, said
 from orchestrator.cli.options import Access, Reading
 from orchestrator.configuration.places import NAME, config_file
 from orchestrator.configuration.showing import document, lines, shown
@@ -22,7 +22,7 @@ from orchestrator.credentials import token_place
 from orchestrator.model import Api
 from orchestrator.plan.settings import said_by_plan
 from orchestrator.safe import terminal
-from orchestrator.settings import CONFIG, LOG_LEVEL, PROFILE, STORE, TOKEN, Settled, Source
+from orchestrator.settings import CONFIG, LOG_LEVEL, STORE, TOKEN, Settled, Source
 from orchestrator.store.opening import pick_store
 
 MARKS = {Health.OK: "ok  ", Health.WARNING: "warn", Health.FAILED: "FAIL", Health.UNKNOWN: "?   "}
@@ -31,11 +31,10 @@ MARKS = {Health.OK: "ok  ", Health.WARNING: "warn", Health.FAILED: "FAIL", Healt
 def settings(access: Access, plan: str | None, *, as_json: bool) -> None:
     """Show every setting, its value and where it came from."""
     context = click.get_current_context()
-    configuration, profile = chosen(context)
+    configuration = configured(context)
     flags = {**said(context), LOG_LEVEL.key: (context.obj or {}).get("log_level")}
     known = {
         CONFIG.key: config_file(named_file(context), os.environ),
-        PROFILE.key: profile,
         TOKEN.key: token_place(os.environ, access.token_file, configuration.get(TOKEN)),
         STORE.key: Settled(pick_store(None, {}), Source.DEFAULT),
     }
