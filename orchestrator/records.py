@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from orchestrator.allotment import Counted
 from orchestrator.courtesy import Courtesy
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import (
@@ -125,7 +126,8 @@ class RunFacts:
     ``waits``: seconds by what creations waited for. ``units`` is an estimate. ``stopped``: why the run ended
     before its plan did, one line. ``seconds``: what its sessions took together, by a clock that never jumps.
     ``headline``: what was said first of it when it ended; data of others may stand in it.
-    ``silent_agents``: those that the last session ended without.
+    ``silent_agents``: those that the last session ended without. ``counted``: what the vendor had counted of
+    its tests when it ended, where that was asked for and told.
     """
 
     planned: Planned | None = None
@@ -138,6 +140,7 @@ class RunFacts:
     seconds: float | None = None
     headline: str | None = None
     silent_agents: tuple[SilentAgent, ...] = ()
+    counted: Counted | None = None
 
     @property
     def budgets(self) -> dict[str, BudgetSeen | None]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from orchestrator.actions.prepare import Prepared, prepare, refuse_the_token
 from orchestrator.actions.session import Session
+from orchestrator.actions.units import runs_a_month, units_left
 from orchestrator.addresses import AddressBook
+from orchestrator.allotment import Monthly, Told
 from orchestrator.errors import Exit
 from orchestrator.plan.model import Plan
 from orchestrator.plan.offline import Offline, offline
@@ -17,10 +19,13 @@ from orchestrator.report.check import check_document, notify_document, offline_d
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A plan with its agents, its specs and what they would take. ``reached`` are the channels of the plan of
-    which an address is known."""
+    which an address is known, ``told`` is what the vendor says of its units, and ``monthly`` what the plan
+    takes a month, where it is known when it runs."""
 
     prepared: Prepared
     reached: frozenset[str] = frozenset()
+    told: Told | None = None
+    monthly: Monthly | None = None
 
     @property
     def exit_code(self) -> Exit:
@@ -39,6 +44,8 @@ class Checked:
             (*plan.notes, *expansion.notes),
             keep=plan.keep,
             courtesy=plan.courtesy,
+            told=self.told,
+            monthly=self.monthly,
         )
         return told | notify_document(plan.notify, self.reached)
 
@@ -80,11 +87,26 @@ def refuse_token_in(plan: Plan, mask: Callable[[str], str]) -> None:
             refuse_the_token(mask, f"{target.name} {target.fields}")
 
 
-async def check(session: Session, plan: Plan, *, seed: int = 0, book: AddressBook | None = None) -> Checked:
+async def check(
+    session: Session,
+    plan: Plan,
+    *,
+    seed: int = 0,
+    book: AddressBook | None = None,
+    cron: str | None = None,
+    timezone: str = "UTC",
+) -> Checked:
     """Resolve the plan's agents, expand it, estimate what it takes. Creates nothing.
 
-    The plan's channels are looked for in ``book``. Raises ``PlanInvalid`` for selectors and names that match
+    The plan's channels are looked for in ``book``; ``cron`` in ``timezone`` is when it is to run. Raises
+    ``UsageProblem`` for what is no such thing, ``PlanInvalid`` for selectors and names that match
     nothing, ``Refused`` and ``Unanswered``.
     """
     known = reached(plan, book)
-    return Checked(await prepare(session, plan, seed=seed), known)
+    runs = None if cron is None else runs_a_month(cron, timezone, session.doors.clock.wall())
+    prepared = await prepare(session, plan, seed=seed)
+    told = prepared.told or await units_left(session, plan.api)
+    monthly = None
+    if cron is not None and runs is not None:
+        monthly = Monthly(cron, timezone, runs, round(runs * prepared.estimate.units, 4))
+    return Checked(prepared, known, told, monthly)

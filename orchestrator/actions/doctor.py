@@ -9,9 +9,12 @@ from enum import StrEnum
 
 from orchestrator.actions.organizations import settled
 from orchestrator.actions.session import Session
+from orchestrator.actions.units import units_left
+from orchestrator.allotment import Allotment
 from orchestrator.errors import Exit, OrchestratorError, Refused, StoreProblem, UsageProblem
 from orchestrator.model import Api
 from orchestrator.organizations import same_name
+from orchestrator.report.check import units_left_words
 from orchestrator.report.summary import SCHEMA
 from orchestrator.thousandeyes.limits import read_limits
 from orchestrator.thousandeyes.protocol import AccountGroup, Reply
@@ -77,6 +80,9 @@ async def _examine(opening: AbstractAsyncContextManager[Session], api: Api, find
             findings.append(_clock(session, reply))
             findings.append(_organization(session))
             findings.append(await _instant_tests(session))
+            told = await units_left(session, api)
+            known = Health.OK if isinstance(told, Allotment) else Health.UNKNOWN
+            findings.append(Finding("units", known, units_left_words(told)))
     except Refused as error:
         findings.append(Finding("account", Health.FAILED, _said(error)))
         return Exit.REFUSED

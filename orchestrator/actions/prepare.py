@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.actions.session import Session
+from orchestrator.actions.units import resolved, units_left
+from orchestrator.allotment import ShareOfLeft, Told
 from orchestrator.errors import CeilingExceeded, NothingToDo, UsageProblem
 from orchestrator.estimate import Estimate, estimate, units_of
 from orchestrator.expand import Expansion, expand, needs_labels
@@ -24,12 +26,15 @@ SHORTEST_DEADLINE = 1800.0
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan with the agents it resolved to, its specs, and what they would take."""
+    """A plan with the agents it resolved to, its specs, and what they would take.
+
+    ``told`` is what the vendor says of its units, where the plan has them asked for."""
 
     plan: Plan
     agents: tuple[Agent, ...]
     expansion: Expansion
     estimate: Estimate
+    told: Told | None = None
 
 
 async def prepare(
@@ -48,14 +53,19 @@ async def prepare(
     for spec in expansion.specs:
         refuse_the_token(session.mask, f"{spec.target} {spec.fields} {spec.raw}")
     view = session.doors.ledger.view(session.doors.clock.now())
+    told, ceiling = None, None
+    if isinstance(plan.budget.max_units, ShareOfLeft):
+        told = await units_left(session, plan.api)
+        ceiling = resolved(plan.budget.max_units.share, told)
     worth = estimate(
         plan,
         expansion,
         agents,
         organization_limit=view.organization.limit,
         instant_limit=view.instant_test.limit,
+        units_ceiling=ceiling,
     )
-    return Prepared(plan, tuple(agents), expansion, worth)
+    return Prepared(plan, tuple(agents), expansion, worth, told)
 
 
 def refuse_the_token(mask: Callable[[str], str], text: str) -> None:

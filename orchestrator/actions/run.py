@@ -24,11 +24,12 @@ from orchestrator.actions.prepare import (
 )
 from orchestrator.actions.prune import keep_to
 from orchestrator.actions.session import Session
+from orchestrator.actions.units import counted
 from orchestrator.errors import Exit, LostRun, StoreProblem, UsageProblem, telling
 from orchestrator.events import Listener
 from orchestrator.lifecycle import SpecState
 from orchestrator.plan.model import Plan
-from orchestrator.records import UNKNOWN_POLICIES, RunRecord, RunState
+from orchestrator.records import FINISHED, UNKNOWN_POLICIES, RunRecord, RunState
 from orchestrator.runner.conductor import Conductor, Outcome
 from orchestrator.runner.journal import durably
 from orchestrator.store.base import Store
@@ -101,6 +102,7 @@ async def run(
     """
     async with held(session, plan.name, waiting):
         outcome = await conduct(session, await _begun(session, plan, wishes, seed), attend=attend)
+        outcome = await _with_count(session, plan, outcome)
     return await _kept(session, outcome, waiting)
 
 
@@ -118,6 +120,7 @@ async def begin(
     async with held(session, plan.name, waiting):
         begun = await _begun(session, plan, wishes, 0, queued)
         outcome = await conduct(session, begun, attend=attend, claimed=True)
+        outcome = await _with_count(session, plan, outcome)
     return await _kept(session, outcome, waiting)
 
 
@@ -180,6 +183,25 @@ async def rerun(
         again = await store_rerun(session, record, wishes, failed=failed, only=only)
         outcome = await conduct(session, again, attend=attend)
     return await _kept(session, outcome, waiting)
+
+
+async def _with_count(session: Session, plan: Plan, outcome: Outcome) -> Outcome:
+    """The outcome with what the vendor has counted of its tests, of a plan with a ceiling in units. That it
+    does not tell, or that this cannot be kept, changes nothing of the run."""
+    run, store = outcome.run, session.doors.store
+    if plan.budget.max_units is None or run.state not in FINISHED:
+        return outcome
+    tests = [test.test_id for test in await store.tests(run.id) if test.test_id is not None]
+    found = await counted(session, run, tests)
+    if found is None:
+        return outcome
+    run = replace(run, facts=replace(run.facts, counted=found))
+    with suppress(StoreProblem):
+        kept = store.update_run(
+            run.id, state=run.state, finished=run.finished, exit_code=run.exit_code, facts=run.facts
+        )
+        await durably(kept, store)
+    return replace(outcome, run=run)
 
 
 async def _kept(session: Session, outcome: Outcome, waiting: Waiting) -> Outcome:

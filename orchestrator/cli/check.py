@@ -21,6 +21,8 @@ from orchestrator.cli.options import (
 @simulate_options
 @plan_options
 @click.option("--offline", is_flag=True, help="Only what needs neither token nor network.")
+@click.option("--cron", metavar="EXPR", help="When it is to run, as '17 5 * * 1-5': what it takes a month.")
+@click.option("--timezone", default="UTC", metavar="ZONE", show_default=True, help="Of --cron.")
 @notify_file_option
 @json_option
 @api_options
@@ -30,6 +32,8 @@ def check(
     world: World,
     reading: Reading,
     offline: bool,
+    cron: str | None,
+    timezone: str,
     notify_file: str | None,
     as_json: bool,
     access: Access,
@@ -39,6 +43,8 @@ def check(
 
     if offline and world.simulate:
         raise click.UsageError("--offline asks nobody, also not the simulator; give one of the two")
+    if offline and cron is not None:
+        raise click.UsageError("--cron needs the list of agents, for the price; leave --offline out")
     if offline:
         body.check_offline(plan, reading, access, notify_file, as_json=as_json)
-    body.check(plan, reading, world, access, notify_file, as_json=as_json)
+    body.check(plan, reading, world, access, notify_file, as_json=as_json, cron=cron, timezone=timezone)

@@ -29,8 +29,13 @@ async def check(
     store: Place = None,
     simulated: bool = False,
     seed: int = 0,
+    cron: str | None = None,
+    timezone: str = "UTC",
 ) -> Checked:
     """Resolve a plan's agents, expand it, and estimate what it takes. Creates nothing.
+
+    The result has what the vendor tells of the units that are left (``told``), and with ``cron`` what the
+    plan takes a month (``monthly``).
 
     Raises ``PlanInvalid`` for selectors that match nothing, ``Refused``, ``Unanswered``, ``UsageProblem``,
     ``StoreProblem``. A ceiling that the plan would exceed is told by the result.
@@ -38,7 +43,9 @@ async def check(
     settings = settings_of(base_url, account, store, plan_account=plan.account_group)
     reserve = plan.budget.reserve
     async with session_of(settings, credentials, reserve=reserve, simulated=simulated, seed=seed) as session:
-        return await checking.check(session, plan, seed=seed, book=AddressBook(os.environ))
+        return await checking.check(
+            session, plan, seed=seed, book=AddressBook(os.environ), cron=cron, timezone=timezone
+        )
 
 
 async def agents(

@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from orchestrator.allotment import ShareOfLeft
 from orchestrator.model import AgentState, AgentType, Api
 from orchestrator.outbox import CHANNEL, On
 from orchestrator.plan.allowed import host_pattern
@@ -136,11 +137,35 @@ def _channel(value: object) -> object:
     raise PydanticCustomError("channel", "a name of letters, digits, dashes and underscores is wanted")
 
 
+def _units(value: object) -> object:
+    """A number, or a share of what is left of them."""
+    given = _typed(value)
+    if isinstance(given, ShareOfLeft):
+        return given
+    if isinstance(given, str):
+        match = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", given.strip())
+        if match is None or not 0 < float(match.group(1)) <= 100:
+            raise PydanticCustomError(
+                "units", "a number of units is wanted, or a share of those that are left, such as 10%"
+            )
+        return ShareOfLeft(float(match.group(1)) / 100)
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise PydanticCustomError(
+            "units", "a number of units is wanted, or a share of those that are left, such as 10%"
+        )
+    if not given > 0:
+        raise PydanticCustomError("units", "it must be greater than 0")
+    return float(given)
+
+
 def _host_pattern(value: object) -> object:
     try:
         return host_pattern(value) if isinstance(value, str) else value
     except ValueError as error:
         raise PydanticCustomError("host_pattern", "{text}", {"text": str(error)}) from error
+
+
+Units = Annotated[float | ShareOfLeft, BeforeValidator(_units)]
 
 
 class Document(BaseModel):
@@ -177,7 +202,7 @@ class BudgetDocument(Document):
 
     reserve: Annotated[float, BeforeValidator(share)] = 0.10
     max_tests: Count | None = None
-    max_units: Annotated[float, BeforeValidator(_typed), Field(strict=True, gt=0)] | None = None
+    max_units: Units | None = None
     max_duration: Duration | None = None
 
 

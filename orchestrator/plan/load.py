@@ -91,7 +91,7 @@ def parse_plan(
         account_group=document.account_group,
         selectors={name: selector for name, selector in named.items() if selector is not None},
         tests=tests,
-        budget=Budget(**document.budget.model_dump()),
+        budget=Budget(**dict(document.budget)),
         deadline=document.deadline,
         vars=values,
         file=file,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from orchestrator.allotment import ShareOfLeft
 from orchestrator.courtesy import Courtesy
 from orchestrator.model import Api, Json, PathDetails, Target
 from orchestrator.outbox import Channel
@@ -56,7 +57,7 @@ class Budget:
 
     reserve: float = 0.10
     max_tests: int | None = None
-    max_units: float | None = None
+    max_units: float | ShareOfLeft | None = None
     max_duration: float | None = None
 
     def at_most(self, tests: int | None, units: float | None) -> Budget:

@@ -144,9 +144,14 @@ def _budget() -> Schema:
         "properties": {
             "reserve": {"description": "Share of the limits left to other tools; default 10%.", **_share()},
             "max_tests": _count("Creations at most."),
-            "max_units": _or_reference(
-                {"description": "Units at most, by our estimate.", "type": "number", "exclusiveMinimum": 0}
-            ),
+            "max_units": {
+                "description": "Units at most, by our estimate: a number, or a share of those that are left.",
+                "anyOf": [
+                    {"type": "number", "exclusiveMinimum": 0},
+                    {"type": "string", "pattern": r"^\s*\d{1,3}(\.\d+)?\s*%\s*$"},
+                    _REFERENCE,
+                ],
+            },
             "max_duration": {"description": "Time at most, by our estimate.", "$ref": "#/$defs/duration"},
         },
     }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.allotment import Monthly, Told, Untold
 from orchestrator.courtesy import Courtesy
 from orchestrator.report.summary import SCHEMA
 
@@ -73,9 +74,12 @@ def check_document(
     *,
     keep: int | None = None,
     courtesy: Courtesy | None = None,
+    told: Told | None = None,
+    monthly: Monthly | None = None,
 ) -> dict[str, object]:
     """The document of ``check --json``. Units and times are estimates; times in seconds. ``keep`` is how many
-    runs of the plan stay in the store, ``courtesy`` what the plan asks for."""
+    runs of the plan stay in the store, ``courtesy`` what the plan asks for, ``told`` what the vendor says of
+    the units, ``monthly`` what the plan takes a month."""
     courtesy = courtesy or Courtesy()
     return {
         "schema": SCHEMA,
@@ -88,7 +92,12 @@ def check_document(
             "reads": worth.reads,
             **({"hops_at_most": worth.hops} if worth.hops else {}),
         },
-        "units": {"estimated": worth.units, "source": worth.price_source},
+        "units": {
+            "estimated": worth.units,
+            "source": worth.price_source,
+            **({} if told is None else {"vendor": vendor_document(told)}),
+            **({} if monthly is None else {"month": asdict(monthly)}),
+        },
         "seconds": round(worth.finish_seconds, 1),
         **({"courtesy": courtesy_document(courtesy, worth)} if courtesy != Courtesy() else {}),
         "deadline": {"seconds": worth.deadline, "tests_beyond": worth.beyond_deadline},
@@ -118,6 +127,22 @@ def check_document(
             for spec in specs
         ],
     }
+
+
+def vendor_document(told: Told) -> dict[str, object]:
+    """What the vendor says of its units, or why it does not (``untold``, ``null`` where it does)."""
+    if isinstance(told, Untold):
+        return {"left": None, "untold": told.why}
+    return {"left": told.left, **asdict(told), "untold": None}
+
+
+def units_left_words(told: Told) -> str:
+    """The same in words."""
+    if isinstance(told, Untold):
+        return told.why
+    until = "" if told.ends is None else f" until {told.ends[:10]}"
+    quota = "" if told.quota is None else f", of a quota of {told.quota:g}"
+    return f"{told.left:g} of {told.included:g}{until}{quota} (as the vendor tells; it may be late)"
 
 
 def courtesy_document(courtesy: Courtesy, worth: Estimate) -> dict[str, object]:

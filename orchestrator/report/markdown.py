@@ -18,7 +18,7 @@ from orchestrator.report.headline import STATES, allowed, ends, groups, many, si
 from orchestrator.report.overview import BadCell, Overview, Point, Rest, phase_word
 from orchestrator.report.shared import TITLE, until
 from orchestrator.report.since import Since, numbers
-from orchestrator.report.summary import summary
+from orchestrator.report.summary import summary, units_told
 from orchestrator.report.times import duration, people, span
 from orchestrator.safe import markdown, markdown_link
 
@@ -129,7 +129,7 @@ def _numbers(found: Overview) -> Iterator[str]:
         allowed(found.run, counts),
         f"{counts.left_out} left out" if counts.left_out else "",
         f"{many(tests['planned'], 'test')}: {ends(tests)}" if tests["planned"] else "no test",
-        f"about {found.run.facts.units:g} units",
+        units_told(found.run),
     ]
     yield " · ".join(part for part in told if part)
     told = silences(found.run, markdown)

@@ -39,12 +39,26 @@ def summary(run: RunRecord, counts: Counts, *, now: float | None = None) -> dict
         "verdicts": verdicts,
         "requests": asdict(run.facts.requests),
         "budgets": {name: _budget(seen) for name, seen in run.facts.budgets.items()},
-        "units": {"estimated": run.facts.units},
+        "units": {
+            "estimated": run.facts.units,
+            **({} if run.facts.counted is None else {"counted": asdict(run.facts.counted)}),
+        },
         "paths": asdict(counts.paths),
         "raw_pruned": utc(run.raw_pruned),
         "answers_pruned": utc(run.answers_pruned),
         "silent_agents": [asdict(one) for one in run.facts.silent_agents],
     }
+
+
+def units_told(run: RunRecord) -> str:
+    """What the run took by our estimate and, beside it, what the vendor had counted of it when it ended."""
+    text, counted = f"about {run.facts.units:g} units", run.facts.counted
+    if counted is None:
+        return text
+    if counted.tests == 0:
+        return f"{text} (the vendor had counted none of its tests yet)"
+    seen = f"the vendor had counted {counted.units:g}, of {counted.tests} tests"
+    return f"{text} ({seen}; its count may be late)"
 
 
 def number(value: object) -> float | None:

@@ -190,7 +190,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(
         (
             *("seed", "organization_limit", "instant_limit", "cloud_agents", "enterprise_agents"),
-            *("snapshot_limit", "clusters", "page_size", "organization_id"),
+            *("snapshot_limit", "clusters", "page_size", "organization_id", "units_included", "units_used"),
         ),
         _whole,
     ),
@@ -198,6 +198,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
         (
             *("window", "others", "others_instant", "sigma", "latency", "shortest", "longest"),
             *("layer_extra", "spread", "network_delay", "error_rate", "trouble", "snapshot_window"),
+            "usage_lag",
         ),
         _number,
     ),

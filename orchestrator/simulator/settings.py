@@ -29,7 +29,7 @@ MEDIANS: Mapping[str, float] = MappingProxyType(
 )
 
 # Calls that a fault can be aimed at. "agents" is every look at agents, labels and account groups.
-MATCHES = ("any", "create", "rerun", "read", "agents", "schedule", "snapshot")
+MATCHES = ("any", "create", "rerun", "read", "agents", "schedule", "snapshot", "usage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +161,9 @@ class Settings:
     account_groups: tuple[AccountGroup, ...] = (AccountGroup(1234, "Default"), AccountGroup(5678, "Lab"))
     organization: str = "Example Organization"
     organization_id: int = 42
+    units_included: int = 5_000_000
+    units_used: int = 1_250_000
+    usage_lag: float = 0.0
     base_url: str | None = None
     faults: tuple[Fault, ...] = ()
     topology: str | None = None
@@ -185,7 +188,7 @@ class Settings:
         )
         self._must(sys.float_info.min, math.inf, "window", "snapshot_window", "latency", rule="be positive")
         counts = ("cloud_agents", "enterprise_agents", "clusters")
-        times = ("network_delay", "sigma", "layer_extra")
+        times = ("network_delay", "sigma", "layer_extra", "units_included", "units_used", "usage_lag")
         self._must(0.0, math.inf, *counts, *times, rule="not be negative")
         shares = ("others", "others_instant", "error_rate", "trouble", "spread")
         self._must(0.0, 1.0, *shares, rule="be between 0 and 1")

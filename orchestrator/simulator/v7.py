@@ -9,6 +9,7 @@ import uuid
 from typing import Final
 from urllib.parse import urlencode
 
+from orchestrator.simulator.billing import breakdowns, usage
 from orchestrator.simulator.catalog import ERROR_FIELDS, LAYERS
 from orchestrator.simulator.definitions import define
 from orchestrator.simulator.draws import number
@@ -109,6 +110,9 @@ class V7:
                 return self._classify_results(path, test_id, layer, rest)
             case ["agents", *rest] if len(rest) <= 1:
                 return Call("agents", self._agents, tuple(rest)), "GET"
+        bills = {"usage": self._usage, "usage/units/tests": self._units_of_tests, "quotas": self._quotas}
+        if path in bills:
+            return Call("usage", bills[path]), "GET"
         lists = {"tags": self._tags, "account-groups": self._account_groups}
         return (Call("agents", lists[path]), "GET") if path in lists else None
 
@@ -199,6 +203,30 @@ class V7:
         ]
         links = {"self": {"href": context.href("account-groups")}}
         return Made(200, {"accountGroups": groups, "_links": links}, content_type=HAL)
+
+    # --- units
+
+    def _usage(self, context: Context, _request: SimRequest) -> Made:
+        links = {"self": {"href": context.href("usage")}}
+        return Made(200, {"usage": usage(context.world, context.now), "_links": links}, content_type=HAL)
+
+    def _quotas(self, context: Context, _request: SimRequest) -> Made:
+        settings = context.settings
+        groups: list[Json] = [
+            {"aid": str(group.aid), "value": settings.units_included} for group in settings.account_groups
+        ]
+        quota: JsonObject = {
+            "organizationQuota": {"orgId": str(settings.organization_id), "value": settings.units_included},
+            "accountGroupQuotas": groups,
+        }
+        links = {"self": {"href": context.href("quotas")}}
+        return Made(200, {"quotas": [quota], "_links": links}, content_type=HAL)
+
+    def _units_of_tests(self, context: Context, request: SimRequest) -> Made:
+        span = span_of(request.query, context.now, "startDate", "endDate") or (0.0, context.now)
+        rows = breakdowns(context.world, context.aid, context.now, *span)
+        links = {"self": {"href": context.href("usage/units/tests")}}
+        return Made(200, {"breakdowns": rows, "_links": links}, content_type=HAL, rows=rows)
 
     # --- tests
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 
+from orchestrator.allotment import Counted
 from orchestrator.courtesy import Courtesy
 from orchestrator.model import Json, JsonObject
 from orchestrator.outbox import CHANNEL, Channel, On
@@ -83,6 +84,8 @@ def dump_facts(facts: RunFacts) -> JsonObject:
         found["seconds"] = facts.seconds
     if facts.headline is not None:
         found["headline"] = facts.headline
+    if facts.counted is not None:
+        found["units"] = {"estimated": facts.units, "counted": dict(asdict(facts.counted))}
     if facts.silent_agents:
         found["silent_agents"] = [dict(asdict(one)) for one in facts.silent_agents]
     return found
@@ -105,7 +108,13 @@ def load_facts(data: Mapping[str, Json]) -> RunFacts:
         seconds=_maybe(data.get("seconds")),
         headline=headline if isinstance(headline, str) else None,
         silent_agents=_silent(data.get("silent_agents")),
+        counted=_counted(_object(data.get("units")).get("counted")),
     )
+
+
+def _counted(data: Json) -> Counted | None:
+    told = _object(data)
+    return Counted(_number(told.get("units"), 0.0), _count(told.get("tests"))) if told else None
 
 
 def _silent(data: Json) -> tuple[SilentAgent, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator.allotment import Allotment, Monthly, Told
 from orchestrator.courtesy import Courtesy
-from orchestrator.report.check import Block, blocks, own_expectations
+from orchestrator.report.check import Block, blocks, own_expectations, units_left_words
 from orchestrator.report.digest import grouped
 from orchestrator.report.headline import many
 from orchestrator.report.names import agent_names
@@ -38,11 +39,14 @@ def print_check(
     *,
     keep: int | None = None,
     courtesy: Courtesy | None = None,
+    told: Told | None = None,
+    monthly: Monthly | None = None,
 ) -> None:
     """What would be created, what packing saves, what it takes, what is left out, for people.
 
     ``agents`` is the listing, for the names of those that are left out; ``keep`` is how many runs of the plan
-    stay in the store, ``courtesy`` what the plan asks for.
+    stay in the store, ``courtesy`` what the plan asks for, ``told`` what the vendor says of its units,
+    ``monthly`` what the plan takes a month.
     """
     cells, creations = many(worth.cells, "cell"), many(worth.creations, "creation")
     say(console, f"{terminal(plan)}  {cells} in {creations}, about {span(worth.finish_seconds)}", "bold")
@@ -56,6 +60,8 @@ def print_check(
     hops = f", and at most {worth.hops} for the hops of targets that fail" if worth.hops else ""
     say(console, f"  reads     about {worth.reads}{hops}")
     say(console, f"  units     about {worth.units:g} (an estimate after {terminal(worth.price_source)})")
+    if told is not None:
+        _print_units(console, worth.units, told, monthly)
     seen = "as seen" if worth.limits_known else "the vendor's defaults where none was seen yet"
     limits = f"{worth.instant_limit} instant tests and {worth.organization_limit} requests a minute"
     say(console, f"  finish    about {span(worth.finish_seconds)} under limits of {limits} ({seen})")
@@ -74,6 +80,18 @@ def print_check(
     print_groups(console, "Left out", grouped(left_out, agent_names(agents)))
     for sentence in worth.exceeded:
         say(console, f"ceiling exceeded: {terminal(sentence)}", "bold red")
+
+
+def _print_units(console: Console, units: float, told: Told, monthly: Monthly | None) -> None:
+    """What is left of the units, what the plan takes of it, and what it takes a month."""
+    known = isinstance(told, Allotment)
+    part = ""
+    if isinstance(told, Allotment) and told.left > 0.0:
+        part = f"; this plan takes {units / told.left:.2%} of it"
+    say(console, f"  left      {terminal(units_left_words(told))}{part}", "" if known else "dim")
+    if monthly is not None:
+        runs = f"{many(monthly.runs, 'run')} in 30 days at {monthly.cron} ({monthly.timezone})"
+        say(console, f"  a month   about {monthly.units:g} units: {terminal(runs)}")
 
 
 def _courtesy(asked: Courtesy, least: float) -> str:

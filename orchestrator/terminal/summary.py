@@ -19,7 +19,7 @@ from orchestrator.report.digest import Group
 from orchestrator.report.headline import STATES, allowed, ends, groups, many, silences
 from orchestrator.report.overview import BadCell, Overview, Point, phase_word
 from orchestrator.report.shared import until
-from orchestrator.report.summary import summary
+from orchestrator.report.summary import summary, units_told
 from orchestrator.report.times import clock_time, duration, people, span
 from orchestrator.report.waits import awaited
 from orchestrator.safe import terminal
@@ -196,7 +196,7 @@ def _numbers(found: Overview, dot: str, *, good: bool, mask: Mask) -> Iterator[s
     took = duration(run, found.now)
     time = "" if took is None else span(took)
     tests = _tests(found)
-    units = f"about {run.facts.units:g} units"
+    units = units_told(run)
     simulated = ", simulated" if run.simulated else ""
     if good:
         yield f"{tests}, {time}, {units}, run {terminal(run.id)}{simulated}"

@@ -12,6 +12,7 @@ import thousandeyes_sdk.agents as sdk_agents
 import thousandeyes_sdk.instant_tests as sdk_instant
 import thousandeyes_sdk.snapshots as sdk_snapshots
 import thousandeyes_sdk.test_results as sdk_results
+import thousandeyes_sdk.usage as sdk_usage
 from thousandeyes_sdk.core.exceptions import (
     BadRequestException,
     NotFoundException,
@@ -315,6 +316,21 @@ async def test_the_sdk_gives_up_at_the_second_429(open_vendor: Any) -> None:
         with pytest.raises(TooManyRequestsException):
             await vendor.call(create, request)
         assert vendor.service.witness()["refused_429"]["own"] == 2
+
+
+async def test_units_and_quotas_are_what_the_models_say(open_vendor: Any) -> None:
+    async with open_vendor() as vendor:
+        create, request = creation("http-server", vendor.client, ["3", "4"])
+        made = await vendor.call(create, request)
+        billing = sdk_usage.UsageApi(vendor.client)
+        told = (await vendor.call(billing.get_usage)).usage
+        assert told.cloud_units_used == 1_250_010
+        assert told.quota.cloud_units_included == 5_000_000
+        assert told.quota.month_start < told.quota.month_end
+        (row,) = (await vendor.call(billing.get_tests_units_usage)).breakdowns
+        assert (row.test_id, row.cloud_units_used, row.is_instant_test) == (made.test_id, 10, True)
+        (quota,) = (await vendor.call(sdk_usage.QuotasApi(vendor.client).get_quotas)).quotas
+        assert quota.organization_quota.value == 5_000_000
 
 
 async def test_a_snapshot_is_what_the_models_say_and_odd_ones_are_refused(open_vendor: Any) -> None:

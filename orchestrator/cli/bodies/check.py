@@ -16,7 +16,15 @@ from orchestrator.terminal.console import make_console
 
 
 def check(
-    plan: str, reading: Reading, world: World, access: Access, notify_file: str | None, *, as_json: bool
+    plan: str,
+    reading: Reading,
+    world: World,
+    access: Access,
+    notify_file: str | None,
+    *,
+    as_json: bool,
+    cron: str | None,
+    timezone: str,
 ) -> None:
     """Check a plan; ends with the exit code for a ceiling that it exceeds."""
     set_up_logging()
@@ -26,7 +34,14 @@ def check(
         settings = settings_of(access, plan_account=loaded.account_group)
         reserve = loaded.budget.reserve
         async with session(settings, access, world, reserve=reserve, seed=reading.seed) as opened:
-            return await checking.check(opened, loaded, seed=reading.seed, book=book_of(notify_file))
+            return await checking.check(
+                opened,
+                loaded,
+                seed=reading.seed,
+                book=book_of(notify_file),
+                cron=cron,
+                timezone=timezone,
+            )
 
     checked = run_async(work)
     for note in checked.prepared.expansion.notes:
@@ -44,6 +59,8 @@ def check(
             prepared.agents,
             keep=loaded.keep,
             courtesy=loaded.courtesy,
+            told=checked.told,
+            monthly=checked.monthly,
         )
         print_channels(make_console(sys.stdout), loaded.notify, checked.reached)
     raise SystemExit(int(checked.exit_code))
