@@ -193,9 +193,9 @@ async def _with_count(session: Session, plan: Plan, outcome: Outcome) -> Outcome
         return outcome
     tests = [test.test_id for test in await store.tests(run.id) if test.test_id is not None]
     found = await counted(session, run, tests)
-    if found is None:
-        return outcome
-    run = replace(run, facts=replace(run.facts, counted=found))
+    # What was sent for it is this run's, and not that of a run which follows in this session.
+    asked = session.doors.telling.of(run.id).statistics.requests
+    run = replace(run, facts=replace(run.facts, counted=found, requests=run.facts.requests + asked))
     with suppress(StoreProblem):
         kept = store.update_run(
             run.id, state=run.state, finished=run.finished, exit_code=run.exit_code, facts=run.facts

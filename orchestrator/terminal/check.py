@@ -87,7 +87,7 @@ def _print_units(console: Console, units: float, told: Told, monthly: Monthly | 
     known = isinstance(told, Allotment)
     part = ""
     if isinstance(told, Allotment) and told.left > 0.0:
-        part = f"; this plan takes {units / told.left:.2%} of it"
+        part = f"; this plan takes {100.0 * units / told.left:.2g}% of it"
     say(console, f"  left      {terminal(units_left_words(told))}{part}", "" if known else "dim")
     if monthly is not None:
         runs = f"{many(monthly.runs, 'run')} in 30 days at {monthly.cron} ({monthly.timezone})"
