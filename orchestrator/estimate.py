@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.allotment import ShareOfLeft
 from orchestrator.budget.readings import INSTANT_LIMIT, ORGANIZATION_LIMIT, WINDOW
 from orchestrator.model import Agent, AgentType, Spec
 from orchestrator.schedule import least
@@ -64,13 +63,13 @@ def estimate(
     organization_limit: int | None = None,
     instant_limit: int | None = None,
     window: float = WINDOW,
-    units_ceiling: float | str | None = None,
+    share_of_left: float | str | None = None,
 ) -> Estimate:
     """Estimate a plan that starts in fresh windows which nobody else uses.
 
     The time is short rather than long, so that the ceiling on duration refuses nothing that could have
     been done, and what is said not to fit into the deadline does not. ``window`` is in seconds; limits are
-    calls per window, ``None`` when not known. ``units_ceiling`` is what a share of the units that are left
+    calls per window, ``None`` when not known. ``share_of_left`` is what a share of the units that are left
     comes to, or why that is not known, which exceeds it.
     """
     specs = expansion.specs
@@ -94,7 +93,7 @@ def estimate(
         organization_limit=organization,
         instant_limit=instant,
         limits_known=organization_limit is not None and instant_limit is not None,
-        exceeded=_exceeded(plan, len(specs), units, finish, units_ceiling),
+        exceeded=_exceeded(plan, len(specs), units, finish, share_of_left),
         deadline=plan.deadline,
         beyond_deadline=len(specs) - fitting,
         hops=_hops(specs, max(1, math.ceil(finish / window)) * allowance(organization, 0)),
@@ -203,20 +202,18 @@ def _fitting(
 
 
 def _exceeded(
-    plan: Plan, creations: int, units: float, finish: float, units_ceiling: float | str | None
+    plan: Plan, creations: int, units: float, finish: float, share_of_left: float | str | None
 ) -> tuple[str, ...]:
     budget = plan.budget
     found = []
     if budget.max_tests is not None and creations > budget.max_tests:
         found.append(f"the plan needs {creations} tests, budget.max_tests allows {budget.max_tests}")
-    if isinstance(budget.max_units, ShareOfLeft):
-        share = f" ({budget.max_units.share:.0%} of what is left)"
-    else:
-        share, units_ceiling = "", budget.max_units
-    if isinstance(units_ceiling, str):
-        found.append(units_ceiling)
-    elif units_ceiling is not None and units > units_ceiling:
-        allows = f"budget.max_units allows {units_ceiling:g}{share}"
+    if budget.max_units is not None and units > budget.max_units:
+        found.append(f"the plan costs about {units:.2f} units, budget.max_units allows {budget.max_units:g}")
+    if isinstance(share_of_left, str):
+        found.append(share_of_left)
+    elif share_of_left is not None and units > share_of_left:
+        allows = f"budget.max_units allows {share_of_left:g} ({budget.max_share or 0.0:.0%} of what is left)"
         found.append(f"the plan costs about {units:.2f} units, {allows}")
     takes = finish if plan.deadline is None else min(finish, plan.deadline)  # a time box ends a run
     if budget.max_duration is not None and takes > budget.max_duration:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.actions.session import Session
 from orchestrator.actions.units import resolved, units_left
-from orchestrator.allotment import ShareOfLeft, Told
+from orchestrator.allotment import Told
 from orchestrator.errors import CeilingExceeded, NothingToDo, UsageProblem
 from orchestrator.estimate import Estimate, estimate, units_of
 from orchestrator.expand import Expansion, expand, needs_labels
@@ -54,16 +54,16 @@ async def prepare(
         refuse_the_token(session.mask, f"{spec.target} {spec.fields} {spec.raw}")
     view = session.doors.ledger.view(session.doors.clock.now())
     told, ceiling = None, None
-    if isinstance(plan.budget.max_units, ShareOfLeft):
+    if plan.budget.max_share is not None:
         told = await units_left(session, plan.api)
-        ceiling = resolved(plan.budget.max_units.share, told)
+        ceiling = resolved(plan.budget.max_share, told)
     worth = estimate(
         plan,
         expansion,
         agents,
         organization_limit=view.organization.limit,
         instant_limit=view.instant_test.limit,
-        units_ceiling=ceiling,
+        share_of_left=ceiling,
     )
     return Prepared(plan, tuple(agents), expansion, worth, told)
 

@@ -189,7 +189,8 @@ async def _with_count(session: Session, plan: Plan, outcome: Outcome) -> Outcome
     """The outcome with what the vendor has counted of its tests, of a plan with a ceiling in units. That it
     does not tell, or that this cannot be kept, changes nothing of the run."""
     run, store = outcome.run, session.doors.store
-    if plan.budget.max_units is None or run.state not in FINISHED:
+    asks = plan.budget.max_units is not None or plan.budget.max_share is not None
+    if not asks or run.state not in FINISHED:
         return outcome
     tests = [test.test_id for test in await store.tests(run.id) if test.test_id is not None]
     found = await counted(session, run, tests)

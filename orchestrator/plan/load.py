@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from orchestrator.allotment import ShareOfLeft
 from orchestrator.courtesy import Courtesy
 from orchestrator.errors import PlanInvalid, PlanProblem
 from orchestrator.model import Api
@@ -15,7 +16,7 @@ from orchestrator.outbox import Channel
 from orchestrator.plan.agentrefs import read_selectors
 from orchestrator.plan.allowed import refuse_strangers
 from orchestrator.plan.blocks import read_tests
-from orchestrator.plan.document import PlanDocument, check
+from orchestrator.plan.document import BudgetDocument, PlanDocument, check
 from orchestrator.plan.model import Budget, Plan
 from orchestrator.plan.problems import Problems
 from orchestrator.plan.rows import CsvFiles, refuse_misplaced
@@ -91,7 +92,7 @@ def parse_plan(
         account_group=document.account_group,
         selectors={name: selector for name, selector in named.items() if selector is not None},
         tests=tests,
-        budget=Budget(**dict(document.budget)),
+        budget=_budget(document.budget),
         deadline=document.deadline,
         vars=values,
         file=file,
@@ -105,6 +106,13 @@ def parse_plan(
         courtesy=courtesy,
         notify=tuple({one.to: Channel(one.to, one.on) for one in document.notify}.values()),
     )
+
+
+def _budget(read: BudgetDocument) -> Budget:
+    asked = read.max_units
+    share = asked.share if isinstance(asked, ShareOfLeft) else None
+    units = None if isinstance(asked, ShareOfLeft) else asked
+    return Budget(read.reserve, read.max_tests, units, read.max_duration, share)
 
 
 class Outline(NamedTuple):

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from orchestrator.allotment import ShareOfLeft
 from orchestrator.courtesy import Courtesy
 from orchestrator.model import Api, Json, PathDetails, Target
 from orchestrator.outbox import Channel
@@ -52,13 +51,14 @@ class TestBlock:
 class Budget:
     """Ceilings, and the share of the limits that is left to the organization's other tools (0.1 is 10 %).
 
-    ``max_duration`` is in seconds.
+    ``max_duration`` is in seconds; ``max_share`` is a share of the units that are left of the month.
     """
 
     reserve: float = 0.10
     max_tests: int | None = None
-    max_units: float | ShareOfLeft | None = None
+    max_units: float | None = None
     max_duration: float | None = None
+    max_share: float | None = None
 
     def at_most(self, tests: int | None, units: float | None) -> Budget:
         """The same with ceilings that are no higher than these."""

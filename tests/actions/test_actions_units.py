@@ -15,7 +15,7 @@ from virtual_time import run_virtual
 
 from orchestrator.actions.check import Checked, check
 from orchestrator.actions.units import runs_a_month
-from orchestrator.allotment import Allotment, Counted, ShareOfLeft, Untold
+from orchestrator.allotment import Allotment, Counted, Untold
 from orchestrator.errors import CeilingExceeded, Exit, PlanInvalid, UsageProblem
 from orchestrator.model import Json
 from orchestrator.plan.load import parse_plan
@@ -126,7 +126,7 @@ class TestAShareOfWhatIsLeft:
     @pytest.mark.parametrize(
         ("written", "read"),
         [
-            *[("10%", ShareOfLeft(0.1)), ("100 %", ShareOfLeft(1.0)), (12.5, 12.5), (3, 3.0)],
+            *[("10%", (None, 0.1)), ("100 %", (None, 1.0)), (12.5, (12.5, None)), (3, (3.0, None))],
             *[(one, None) for one in ("0%", "101%", 0, -1, "a lot", True, [1])],
         ],
     )
@@ -139,7 +139,9 @@ class TestAShareOfWhatIsLeft:
                 parse_plan(text, "p.yaml", None, environ={})
             assert not seen or str(written).endswith("%")  # a share that cannot be is for the reader alone
         else:
-            assert parse_plan(text, "p.yaml", None, environ={}).budget.max_units == read
+            budget = parse_plan(text, "p.yaml", None, environ={}).budget
+            assert (budget.max_units, budget.max_share) == read
+            assert budget.at_most(5, 2.0).max_share == budget.max_share  # both hold
             assert seen
 
 
