@@ -26,11 +26,11 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 -- A connection sets these too; behind a pool of connections only what belongs to the role is sure. Who stays idle in a
 -- transaction holds up who takes over.
 ALTER ROLE orchestrator_owner SET search_path = orchestrator;
-ALTER ROLE orchestrator_worker SET search_path = orchestrator;
+ALTER ROLE orchestrator_worker SET search_path = orchestrator, orchestrator_engine;
 ALTER ROLE orchestrator_worker SET statement_timeout = '20s';
 ALTER ROLE orchestrator_worker SET lock_timeout = '10s';
 ALTER ROLE orchestrator_worker SET idle_in_transaction_session_timeout = '10s';
-ALTER ROLE orchestrator_submit SET search_path = orchestrator;
+ALTER ROLE orchestrator_submit SET search_path = orchestrator, orchestrator_engine;
 ALTER ROLE orchestrator_submit SET statement_timeout = '20s';
 ALTER ROLE orchestrator_submit SET lock_timeout = '10s';
 ALTER ROLE orchestrator_submit SET idle_in_transaction_session_timeout = '10s';

@@ -24,8 +24,9 @@ from orchestrator.worker.told import Told
 
 if TYPE_CHECKING:
     from procrastinate import App
+    from psycopg import AsyncConnection
 
-SCHEMA = "orchestrator_engine"
+SCHEMA, STORE = "orchestrator_engine", "orchestrator"
 # Seconds. Notifications are a convenience; polling is what is relied on.
 POLL = 2.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
@@ -68,8 +69,10 @@ class Engine:
         self._app: App = self._library.App(
             connector=self._library.PsycopgConnector(
                 conninfo=url,
+                configure=self._at_home,
                 kwargs={
-                    "options": f"-c search_path={schema}",
+                    # What is prepared on a connection is on another one the next time, behind a pool of them.
+                    "prepare_threshold": None,
                     "application_name": name,
                     "connect_timeout": 5,
                     "keepalives_idle": 5,
@@ -89,6 +92,12 @@ class Engine:
                 "delete_jobs": "never",
             },
         )
+
+    async def _at_home(self, connection: AsyncConnection[Any]) -> None:
+        """Not an option of the connection: pools of them refuse it. Such a pool may hand a connection of the
+        engine to the store and back, so both have both schemas."""
+        await connection.execute(f"SET search_path = {self._schema}, {STORE}".encode())
+        await connection.commit()
 
     async def install(self) -> bool:
         """Make the engine's tables where there are none; whether it did. Needs the right to make a schema.

@@ -75,13 +75,13 @@ async def main() -> None:
         url = server.create(migrated, named="store")
         async with open_store(url) as opened:
             assert opened.queue is not None
-            await opened.queue.here(Here("w", "host", "1", FREE, FREE))
             for what, waiting, first in (
                 ("short", chosen.organizations, 0),
                 ("long", chosen.waiting, 0),
                 ("behind a full organization", chosen.waiting, chosen.waiting // 2),
             ):
                 fill(url, waiting, chosen.organizations, first)
+                await opened.queue.here(Here("w", "host", "1", FREE, FREE))  # to fill it may take long
                 taken, whose = await measure(url, opened.queue)
                 once = Counter(whose[: chosen.organizations])
                 print(  # noqa: T201 - what it is for

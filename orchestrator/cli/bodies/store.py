@@ -75,8 +75,10 @@ def migrate(store: str | None) -> None:
 
     async def both(url: str) -> list[str]:
         made = await migrate_store(url)
-        new = is_server(url) and await install(server_url(url))
-        return [*made, "the engine's tables"] if new else made
+        if not (is_server(url) and await install(server_url(url))):
+            return made
+        # Once more: roles are given their rights to what there is.
+        return [*made, "the engine's tables", *await migrate_store(url)]
 
     _prepared(store, both)
 

@@ -27,11 +27,13 @@ SETTINGS: dict[str, Any] = {
     "application_name": "orchestrator",
     "client_encoding": "UTF8",
 }
+# That of the engine of workers is in the path too: a pool of connections hands one of its to us and back.
 SCHEMA = "orchestrator"
+PATH = f"{SCHEMA}, orchestrator_engine"
 # Roles have these too (docs/store.md): behind a pool of connections what a session sets is not kept. That
 # nobody stays idle in a transaction is part of the fencing: a stopped writer holds up who takes over so long.
 SESSION = (
-    f"SET search_path = {SCHEMA}; SET statement_timeout = '20s'; SET lock_timeout = '10s'; "
+    f"SET search_path = {PATH}; SET statement_timeout = '20s'; SET lock_timeout = '10s'; "
     "SET idle_in_transaction_session_timeout = '10s'; SET timezone = 'UTC'; "
     "SET default_transaction_isolation = 'read committed'; SET standard_conforming_strings = on"
 )
