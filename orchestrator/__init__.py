@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.actions.diagnose import Diagnosed
     from orchestrator.actions.doctor import Diagnosis, Finding, Health
     from orchestrator.actions.promote import Promotion, Scheduled
+    from orchestrator.actions.queueing import Queued, Watched
     from orchestrator.actions.reading import Shown
     from orchestrator.actions.reconcile import LostCreations
     from orchestrator.credentials import Credentials
@@ -45,10 +46,24 @@ if TYPE_CHECKING:
     from orchestrator.library.notifying import list_notices, send_notices, try_channel
     from orchestrator.library.preparing import agents, check, doctor
     from orchestrator.library.promoting import create_promoted, promote
+    from orchestrator.library.queueing import (
+        apply_schedules,
+        cancel,
+        list_organizations,
+        list_schedules,
+        pause_organization,
+        pause_schedule,
+        queue,
+        remove_schedule,
+        set_organization,
+        submit,
+        watch,
+    )
     from orchestrator.library.reading import cells, explain, make_report, results, runs, show
     from orchestrator.library.running import FinishedRun, rerun, resume, run_plan
     from orchestrator.library.sharing import share
     from orchestrator.model import Agent, AgentState, AgentType, Answer, AnswerStatus, Api, CellState, Verdict
+    from orchestrator.organizations import Organization
     from orchestrator.outbox import Channel, Notice, On
     from orchestrator.plan.load import load_plan
     from orchestrator.plan.model import Plan
@@ -105,6 +120,7 @@ __all__ = [
     "Notice",
     "On",
     "OrchestratorError",
+    "Organization",
     "Plan",
     "PlanBusy",
     "PlanInvalid",
@@ -112,6 +128,7 @@ __all__ = [
     "Promoted",
     "Promotion",
     "Pruned",
+    "Queued",
     "Refused",
     "RunOutline",
     "RunRecord",
@@ -129,8 +146,11 @@ __all__ = [
     "Unanswered",
     "UsageProblem",
     "Verdict",
+    "Watched",
     "agents",
+    "apply_schedules",
     "baselines",
+    "cancel",
     "cells",
     "check",
     "check_offline",
@@ -140,26 +160,53 @@ __all__ = [
     "doctor",
     "explain",
     "list_notices",
+    "list_organizations",
+    "list_schedules",
     "load_plan",
     "make_report",
+    "pause_organization",
+    "pause_schedule",
     "pin",
     "promote",
     "prune",
+    "queue",
     "reconcile",
+    "remove_schedule",
     "rerun",
     "results",
     "resume",
     "run_plan",
     "runs",
     "send_notices",
+    "set_organization",
     "share",
     "show",
     "store_info",
+    "submit",
     "try_channel",
     "unpin",
+    "watch",
 ]
 
 _HOMES = {
+    "orchestrator.actions.queueing": (
+        "Queued",
+        "Watched",
+    ),
+    "orchestrator.organizations": ("Organization",),
+    "orchestrator.library.queueing": (
+        "apply_schedules",
+        "cancel",
+        "list_organizations",
+        "list_schedules",
+        "pause_organization",
+        "pause_schedule",
+        "queue",
+        "remove_schedule",
+        "set_organization",
+        "submit",
+        "watch",
+    ),
     "orchestrator.actions.check": ("Checked", "CheckedOffline", "check_offline"),
     "orchestrator.actions.compare": ("Held",),
     "orchestrator.actions.deliver": ("Delivery",),

@@ -40,6 +40,11 @@ def boot_seconds() -> float:
     return time.clock_gettime(_BOOT) if _BOOT is not None else time.monotonic()
 
 
+def suspended_seconds() -> float:
+    """For how long this host has been suspended since it started; it only grows. Zero where nothing tells."""
+    return boot_seconds() - time.monotonic()
+
+
 def monotonic_seconds() -> float:
     """Seconds that only go forward, outside an event loop: for how long something took."""
     return time.monotonic()

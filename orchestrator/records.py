@@ -15,6 +15,7 @@ from orchestrator.model import (
     Api,
     CellResult,
     CellState,
+    JsonObject,
     Spec,
     Verdict,
 )
@@ -54,7 +55,8 @@ class RunSettings:
     an answer before the run counts as incomplete. ``keep``: how many runs of the plan stay in the store.
     ``partial``: it runs a part of another run's tests again, so that it stands for no run of the plan;
     ``confirms``: those that were worse than before, to see whether they still are. ``notify``: who is told of
-    it. ``courtesy``: how much may be under way toward one host and on one agent.
+    it. ``courtesy``: how much may be under way toward one host and on one agent. ``question``: what a
+    diagnosis was asked, so that whoever goes on with it knows what to ask next.
     """
 
     deadline: float = 1800.0
@@ -70,6 +72,7 @@ class RunSettings:
     keep: int | None = None
     notify: tuple[Channel, ...] = ()
     courtesy: Courtesy = field(default_factory=Courtesy)
+    question: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from orchestrator.actions.deliver import Notifier
-from orchestrator.actions.run import GRACE, Attend, Attendance, Outcome, Wishes, begin, resume
+from orchestrator.actions.diagnose import begin as begin_diagnosis
+from orchestrator.actions.going_on import resume
+from orchestrator.actions.run import GRACE, Attend, Attendance, Outcome, Wishes, begin
 from orchestrator.actions.session import Session
 from orchestrator.actions.telling import NO_RUN, Teller
 from orchestrator.credentials import mask_of_secrets
 from orchestrator.errors import Exit, LostRun, OrchestratorError, PlanBusy, StoreProblem, UsageProblem
 from orchestrator.events import Listener
+from orchestrator.outbox import Channel
 from orchestrator.plan.load import parse_bundle
 from orchestrator.plan.model import Plan
 from orchestrator.queueing.attempts import (
@@ -35,6 +39,13 @@ from orchestrator.verdict.counts import end_state
 Connect = Callable[[RunRecord, Taken, float], AbstractAsyncContextManager[Session]]
 
 
+class Stops(AsyncIterable[Exit], Protocol):
+    """The stops of a run as they are asked for."""
+
+    def lapsed(self) -> bool:
+        """Whether this host was suspended for so long that the run may be another one's."""
+
+
 # A run that this host cannot carry out waits so long before anybody is told of it again (seconds).
 NOT_HERE = 60.0
 
@@ -50,7 +61,7 @@ class Carrying:
     grace: float = GRACE
     notifier: Notifier | None = None
 
-    async def carry(self, taken: Taken, stops: AsyncIterable[Exit]) -> Ending:
+    async def carry(self, taken: Taken, stops: Stops) -> Ending:
         """Begin a run, or go on with it. Raises only what is a defect of ours."""
         try:
             record = await self.store.run(taken.run)
@@ -65,18 +76,19 @@ class Carrying:
         except StoreProblem as problem:
             return Ending(Next.ANYBODY, problem.exit_code, problem.message)
 
-    async def _carried(self, record: RunRecord, taken: Taken, stops: AsyncIterable[Exit]) -> Ending:
+    async def _carried(self, record: RunRecord, taken: Taken, stops: Stops) -> Ending:
         @contextmanager
         def attend(_run: RunRecord) -> Iterator[Attendance]:
-            yield Attendance(self.listeners, stops, self.grace)
+            yield Attendance(self.listeners, stops, self.grace, stops.lapsed)
 
         try:
-            plan = parse_bundle(record.plan_text, environ=self.environ)
-            if not taken.begun:
+            plan = self._plan(record)
+            if plan is not None and not taken.begun:
                 record = replace(record, account=pick_account(record.account, {}, plan.account_group))
+            reserve = record.settings.reserve if plan is None else plan.budget.reserve
             async with AsyncExitStack() as stack:
                 try:
-                    connecting = self.connect(record, taken, plan.budget.reserve)
+                    connecting = self.connect(record, taken, reserve)
                     session = await stack.enter_async_context(connecting)
                 except UsageProblem as problem:
                     # What this host lacks, a token say, is no fault of the run: another one may have it.
@@ -91,27 +103,35 @@ class Carrying:
         reason = "it was cancelled" if asked else None
         return Ending(after_end(outcome.exit_code, asked=asked), outcome.exit_code, reason)
 
+    def _plan(self, record: RunRecord) -> Plan | None:
+        """The plan of a run; ``None`` for a diagnosis, which makes its own of what it is asked."""
+        if record.settings.question is not None:
+            return None
+        return parse_bundle(record.plan_text, environ=self.environ)
+
     async def _conducted(
-        self, session: Session, plan: Plan, record: RunRecord, taken: Taken, attend: Attend
+        self, session: Session, plan: Plan | None, record: RunRecord, taken: Taken, attend: Attend
     ) -> Outcome:
-        teller = self._teller(plan)
+        teller = self._teller(record.settings.notify if plan is None else plan.notify)
         try:
             if taken.begun:
                 outcome = await resume(session, record, attend=attend, claimed=True)
+            elif plan is None:
+                outcome = await begin_diagnosis(session, record, attend=attend)
             else:
                 wishes = Wishes(urgent=taken.priority > 0, notify=plan.notify)
                 outcome = await begin(session, record, plan, wishes=wishes, attend=attend)
         except NO_RUN as problem:
             if after_error(problem.exit_code, began=taken.begun) is Next.OVER:
-                await teller.of_problem(session, plan.name, problem)
+                await teller.of_problem(session, record.plan, problem)
             raise
         if after_end(outcome.exit_code, asked=False) is Next.OVER:
             await teller.of_run(session, outcome)
         return outcome
 
-    def _teller(self, plan: Plan) -> Teller:
-        """Who tells the plan's channels. Of those whose address this host does not know, notices are kept."""
-        channels = () if self.notifier is None else plan.notify
+    def _teller(self, asked: tuple[Channel, ...]) -> Teller:
+        """Who tells a run's channels. Of those whose address this host does not know, notices are kept."""
+        channels = () if self.notifier is None else asked
         secrets = [] if self.notifier is None else self.notifier.secrets(channels)
         return Teller(self.notifier, channels, mask_of_secrets(secrets))
 

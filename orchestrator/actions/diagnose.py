@@ -8,71 +8,52 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from orchestrator.actions.compare import LAST_GOOD, hold, known_base
-from orchestrator.actions.diagnosing import Course, Ended, Show, Terms, ignored
+from orchestrator.actions.diagnosing import OURS, Before, Claim, Course, Ended, Show, Terms, ignored
 from orchestrator.actions.prepare import Prepared, check_ceilings, prepare, store_run
-from orchestrator.actions.run import AT_ONCE, Attend, Waiting, Wishes, held, unattended
+from orchestrator.actions.question import (
+    AGENTS,
+    BOX,
+    Question,
+    check_question,
+    dump_question,
+    load_question,
+    name_of,
+)
+from orchestrator.actions.run import (
+    AT_ONCE,
+    RUNS_ASKED,
+    Attend,
+    Outcome,
+    Waiting,
+    Wishes,
+    held,
+    unattended,
+)
 from orchestrator.actions.session import Session
 from orchestrator.actions.share import chosen as worst_of
 from orchestrator.actions.share import share
-from orchestrator.diagnosis.blocks import Block, Extras, first_wave
+from orchestrator.diagnosis.blocks import Block, first_wave
 from orchestrator.diagnosis.course import Stopped, exit_code
 from orchestrator.diagnosis.document import document
 from orchestrator.diagnosis.found import Asked, Found
-from orchestrator.diagnosis.naming import plan_name
-from orchestrator.diagnosis.places import From
-from orchestrator.diagnosis.plantext import BEYOND_BOX, CEILINGS, Frame, joined, plan_text
+from orchestrator.diagnosis.plantext import BEYOND_BOX, joined, plan_text
 from orchestrator.diagnosis.subjects import Kind, Subject, recognise
 from orchestrator.diagnosis.ticket import Account, ticket
 from orchestrator.diagnosis.vantage import chosen, countries_beside
 from orchestrator.diagnosis.words import sentence
 from orchestrator.errors import Exit, NoBase, OrchestratorError, PlanBusy, UsageProblem
 from orchestrator.insight.words import Sentence, plain
-from orchestrator.model import Agent, Api
+from orchestrator.model import Agent
 from orchestrator.plan.load import parse_plan
 from orchestrator.plan.model import Plan
 from orchestrator.plan.selectors import select, uses_labels
 from orchestrator.records import RunRecord, RunState, Snapshot
 
-AGENTS, BOX = 12, 180.0
-MOST_AGENTS, SHORTEST_BOX, LONGEST_BOX = 50, 30.0, 1800.0
 # A ticket does not wait for a limit that others have used up (seconds).
 _SHARE_PATIENCE = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked. ``box`` is the time box in seconds; ``controls`` are known to work; it is compared with
-    ``against``. ``preset`` is a plan that is run instead of the usual tests.
-
-    ``waves``: look closer where the first wave splits; ``confirm``: run what fails once more; ``share``: make
-    a public snapshot of the worst test at the end, if something is bad. ``max_tests`` and ``max_units`` hold
-    for all of it, if they are given: the first wave is refused beyond them, what comes later is left out.
-    """
-
-    targets: tuple[str, ...]
-    whence: From = field(default_factory=From)
-    agents: int = AGENTS
-    box: float = BOX
-    controls: tuple[str, ...] = ()
-    against: str | None = None
-    preset: Plan | None = None
-    waves: bool = True
-    confirm: bool = True
-    share: bool = False
-    extras: Extras = field(default_factory=Extras)
-    api: Api = Api.V7
-    seed: int = 0
-    max_tests: int | None = None
-    max_units: float | None = None
-
-    @property
-    def frame(self) -> Frame:
-        """What holds its tests, as the text of a plan."""
-        ceilings = CEILINGS.at_most(self.max_tests, self.max_units)
-        return Frame(name_of(self), self.api.value, self.box, ceilings)
 
 
 @dataclass(frozen=True)
@@ -109,40 +90,113 @@ async def diagnose(
     ``UsageProblem`` for targets, agents and runs that cannot be, ``PlanBusy`` while somebody diagnoses the
     same, ``CeilingExceeded``, ``Refused`` and ``Unanswered`` before anything is created, ``StoreProblem``.
     """
-    _check(question)
+    return (await _begun(session, question, None, OURS, attend, show, waiting))[0]
+
+
+async def begin(session: Session, queued: RunRecord, *, attend: Attend = unattended) -> Outcome:
+    """The same for a diagnosis that waits in the store under its id, and that the caller has claimed; its
+    outcome, with the exit code of what was found."""
+    question, claim = load_question(queued.settings.question or {}), Claim(claimed=True)
+    return (await _begun(session, question, queued, claim, attend, ignored, AT_ONCE))[1]
+
+
+async def resume(
+    session: Session,
+    begun: RunRecord,
+    *,
+    unknown: str = "keep",
+    waiting: Waiting = AT_ONCE,
+    attend: Attend = unattended,
+    claimed: bool = False,
+) -> Outcome:
+    """Go on with a diagnosis where it stopped, in a time box of its own: what was not asked yet is asked.
+
+    As :func:`orchestrator.actions.run.resume`, with the exit code of what was found.
+    """
+    began = session.doors.clock.now()
+    async with held(session, begun.plan, waiting):
+        store = session.doors.store
+        run = await store.run(begun.id)
+        question = load_question(run.settings.question or {})
+        agents = tuple((await store.agents(run.id)).values())
+        incident = await _incident(session, question, agents)
+        tests = await store.tests(run.id)
+        again = [one for one in await store.runs(RUNS_ASKED, run.plan) if one.parent == run.id]
+        before = Before(
+            asked_more=len(tests) > len(incident.prepared.expansion.specs),
+            again=next((one for one in again if one.settings.confirms), None),
+        )
+        claim = Claim(claimed, unknown, uncancelled=not claimed)
+        course = Course(
+            session,
+            run,
+            incident.asked,
+            incident.blocks,
+            agents,
+            _terms(question),
+            ignored,
+            began,
+            claim,
+            before,
+        )
+        ended = await course.go(attend)
+    return _outcome(ended)
+
+
+async def _begun(
+    session: Session,
+    question: Question,
+    queued: RunRecord | None,
+    claim: Claim,
+    attend: Attend,
+    show: Show,
+    waiting: Waiting,
+) -> tuple[Diagnosed, Outcome]:
+    check_question(question)
     began = session.doors.clock.now()
     if question.against is not None:
         await known_base(session.doors.store, question.against)
+    question = await _settled(session, question)
     agents = await session.agents(question.api, labels=uses_labels(question.whence.selector))
     incident = await _incident(session, question, agents)
+    # A preset is a plan: nothing depends on what came first.
+    kept = dump_question(question) if question.preset is None else None
+    notify = () if queued is None else queued.settings.notify
     try:
         async with held(session, incident.plan.name, waiting):
-            run = await store_run(session, incident.prepared, Wishes(urgent=True))
-            terms = Terms(
-                waves=question.waves and question.preset is None,
-                confirm=question.confirm,
-                extras=question.extras,
-                seed=question.seed,
-                frame=question.frame,
-                most_units=math.inf if question.max_units is None else question.max_units,
+            wishes = Wishes(urgent=True, notify=notify, question=kept)
+            run = await store_run(session, incident.prepared, wishes, queued)
+            course = Course(
+                session,
+                run,
+                incident.asked,
+                incident.blocks,
+                agents,
+                _terms(question),
+                show,
+                began,
+                claim,
             )
-            course = Course(session, run, incident.asked, incident.blocks, agents, terms, show, began)
             ended = await course.go(attend)
     except PlanBusy as busy:
         raise await _who(session, incident.plan.name, busy) from busy
-    return await _diagnosed(session, question, incident, ended)
+    return await _diagnosed(session, question, incident, ended), _outcome(ended)
 
 
-def _check(question: Question) -> None:
-    if not question.targets and question.preset is None:
-        raise UsageProblem("there is no target", hint="name a URL, host:port, a name, an address or an agent")
-    if not 1 <= question.agents <= MOST_AGENTS:
-        raise UsageProblem(f"from 1 to {MOST_AGENTS} agents can be asked, not {question.agents}")
-    if not SHORTEST_BOX <= question.box <= LONGEST_BOX:
-        limits = f"{SHORTEST_BOX:.0f} seconds to {LONGEST_BOX / 60:.0f} minutes"
-        raise UsageProblem(f"the time box is {limits}, not {question.box:g} s")
-    if question.share and question.api is not Api.V7:
-        raise UsageProblem(f"API {question.api.value} makes no snapshots here", hint="share by --api v7")
+def _terms(question: Question) -> Terms:
+    return Terms(
+        waves=question.waves and question.preset is None,
+        confirm=question.confirm,
+        extras=question.extras,
+        seed=question.seed,
+        frame=question.frame,
+        most_units=math.inf if question.max_units is None else question.max_units,
+    )
+
+
+def _outcome(ended: Ended) -> Outcome:
+    """The outcome of the run, with the exit code of what was found."""
+    return replace(ended.outcome, exit_code=exit_code(ended.found, ended.outcome.exit_code))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +214,7 @@ async def _incident(session: Session, question: Question, agents: Sequence[Agent
         return await _of_preset(session, question, question.preset, agents)
     subjects = _subjects(question.targets, agents)
     controls = _subjects(question.controls, agents)
-    whom = await _whom(session, question, agents, subjects)
+    whom = _whom(question, agents, subjects)
     blocks = first_wave(subjects, controls, whom, question.extras)
     plan = parse_plan(plan_text(question.frame, blocks), "diagnose.yaml", None, environ={})
     prepared = await prepare(session, plan, seed=question.seed, agents=agents)
@@ -177,16 +231,19 @@ def _subjects(texts: Sequence[str], agents: Sequence[Agent]) -> tuple[Subject, .
     return tuple({one.text: one for one in found}.values())
 
 
-async def _whom(
-    session: Session, question: Question, agents: Sequence[Agent], subjects: Sequence[Subject]
-) -> tuple[Agent, ...]:
+async def _settled(session: Session, question: Question) -> Question:
+    """The question with the agents of the run that it names, which may be gone when somebody goes on."""
+    if question.whence.run is None:
+        return question
+    before = await session.doors.store.run(question.whence.run)
+    tests = await session.doors.store.tests(before.id)
+    first = tuple(dict.fromkeys(agent for test in tests for agent in test.spec.agents))
+    return replace(question, whence=replace(question.whence, run=None), first=first)
+
+
+def _whom(question: Question, agents: Sequence[Agent], subjects: Sequence[Subject]) -> tuple[Agent, ...]:
     """Who is asked, the most telling first. An agent that is the target is not asked about itself."""
-    whence = question.whence
-    first: frozenset[str] = frozenset()
-    if whence.run is not None:
-        before = await session.doors.store.run(whence.run)
-        tests = await session.doors.store.tests(before.id)
-        first = frozenset(agent for test in tests for agent in test.spec.agents)
+    whence, first = question.whence, frozenset(question.first)
     selection = select(whence.selector, agents, question.seed)
     if selection.missing:
         raise UsageProblem(
@@ -217,11 +274,6 @@ async def _of_preset(
     subjects = tuple(Subject(Kind.NAME, text) for text in texts)
     names = frozenset(block.name for block in plan.tests)
     return _Incident(Asked(subjects, (), whom, names, names, question.box), (), plan, prepared)
-
-
-def name_of(question: Question) -> str:
-    """The name of its plan."""
-    return plan_name(question.targets, None if question.preset is None else question.preset.name)
 
 
 async def _who(session: Session, plan: str, busy: PlanBusy) -> PlanBusy:

@@ -92,6 +92,29 @@ class _State:
     second: tuple[Block, ...] = ()
     ended_cells: int = -1
     last_news: float = 0.0
+    # Why nothing more is wanted, once that is so.
+    over: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who goes on with a run: ``claimed`` by the caller already; what to do with ``unknown`` creations."""
+
+    claimed: bool = False
+    unknown: str = "keep"
+    uncancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What an earlier session of the same diagnosis has done: the second wave, the run that confirms."""
+
+    asked_more: bool = False
+    again: RunRecord | None = None
+
+
+NOTHING_BEFORE = Before()
+OURS = Claim()
 
 
 class _Stops:
@@ -138,11 +161,21 @@ class Course:
         terms: Terms,
         show: Show,
         began: float,
+        claim: Claim = OURS,
+        before: Before = NOTHING_BEFORE,
     ) -> None:
         self._session, self._run, self._asked = session, run, asked
         self._blocks, self._agents, self._terms = blocks, agents, terms
         self._show, self._began = show, began
-        self._state, self._stops = _State(last_news=began), _Stops()
+        self._stops = _Stops()
+        self._claim = claim
+        planned = None if before.again is None else before.again.facts.planned
+        self._state = _State(
+            last_news=began,
+            asked_more=before.asked_more,
+            again=before.again,
+            reruns=0 if planned is None else planned.tests,
+        )
         self._tests, self._units = 0, run.facts.units
 
     async def go(self, attend: Attend) -> Ended:
@@ -154,6 +187,9 @@ class Course:
                     heeding.start_soon(self._stops.hear, attendance.stops)
                     async with anyio.create_task_group() as tasks:
                         tasks.start_soon(self._conduct, attendance)
+                        if self._state.again is not None:
+                            self._state.before = verdicts_of((await self._look()).cells)
+                            tasks.start_soon(self._conduct_again, self._state.again, attendance.grace)
                         stopped = await self._watch(tasks, attendance.grace)
                         self._finish(_BOX if stopped is Stopped.TIME_BOX else _ENOUGH)
                     heeding.cancel_scope.cancel()
@@ -176,13 +212,21 @@ class Course:
 
         try:
             self._state.outcome = await conduct(
-                self._session, self._run, attend=attended, hand=self._take_conductor, open_ended=True
+                self._session,
+                self._run,
+                unknown=self._claim.unknown,
+                attend=attended,
+                claimed=self._claim.claimed,
+                hand=self._take_conductor,
+                open_ended=True,
+                uncancelled=self._claim.uncancelled,
             )
         finally:
             self._wake()
 
     def _take_conductor(self, conductor: Conductor) -> None:
         self._state.conductor = conductor
+        self._tell_over()
 
     async def _conduct_again(self, run: RunRecord, grace: float) -> None:
         @contextmanager
@@ -198,8 +242,16 @@ class Course:
     def _take_again(self, conductor: Conductor) -> None:
         """It ends when all has come, or when it is told to."""
         self._state.again_conductor = conductor
+        self._tell_over()
 
     def _finish(self, why: str) -> None:
+        self._state.over = why
+        self._tell_over()
+
+    def _tell_over(self) -> None:
+        why = self._state.over
+        if why is None:
+            return
         for conductor in (self._state.conductor, self._state.again_conductor):
             if conductor is not None:
                 conductor.finish(why)
@@ -267,7 +319,7 @@ class Course:
             step = following(found, moment)
             if step.stopped is not None:
                 return step.stopped
-            if step.steps:
+            if step.steps and self._ready:
                 await self._do(step, found, tasks, grace)
                 continue
             if not state.changed:
@@ -275,6 +327,12 @@ class Course:
                     await state.news.wait()
                 state.news = anyio.Event()
         return Stopped.INTERRUPTED if state.outcome.exit_code > Exit.BUSY else Stopped.ALL_ASKED
+
+    @property
+    def _ready(self) -> bool:
+        """Whether the run can take in what is asked next: one that is gone on with is read first."""
+        conductor = self._state.conductor
+        return conductor is not None and conductor.under_way
 
     async def _do(self, step: Next, found: Found, tasks: TaskGroup, grace: float) -> None:
         for one in step.steps:

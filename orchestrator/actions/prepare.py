@@ -13,7 +13,7 @@ from orchestrator.errors import CeilingExceeded, NothingToDo, UsageProblem
 from orchestrator.estimate import Estimate, estimate, units_of
 from orchestrator.expand import Expansion, expand, needs_labels
 from orchestrator.lifecycle import SpecState
-from orchestrator.model import Agent
+from orchestrator.model import Agent, JsonObject
 from orchestrator.outbox import Channel
 from orchestrator.plan.model import Plan
 from orchestrator.records import Planned, RunFacts, RunRecord, RunSettings, TestRecord
@@ -91,13 +91,14 @@ def check_ceilings(prepared: Prepared) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What may be asked of a run besides its plan. ``path`` is where the plan was read, for records, and
-    ``notify`` who is told of it."""
+    """What may be asked of a run besides its plan. ``path`` is where the plan was read, for records,
+    ``notify`` who is told of it, and ``question`` what a diagnosis was asked."""
 
     in_order: bool = False
     urgent: bool = False
     path: str | None = None
     notify: tuple[Channel, ...] = ()
+    question: JsonObject | None = None
 
 
 async def store_run(
@@ -133,6 +134,7 @@ async def store_run(
             keep=plan.keep,
             notify=wishes.notify,
             courtesy=plan.courtesy,
+            question=wishes.question,
         ),
         facts=_facts(len(specs), cells, prepared.estimate.units),
     )
@@ -188,6 +190,7 @@ async def store_rerun(
             partial=failed or only is not None,
             confirms=only is not None,
             notify=wishes.notify,
+            question=None,
         ),
         facts=_facts(len(specs), sum(len(spec.agents) for spec in specs), units_of(specs, agents)),
     )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from orchestrator.actions.organizations import mask_of_organization, settled
 from orchestrator.actions.prepare import refuse_the_token
+from orchestrator.actions.question import Question, check_question, dump_question, name_of
 from orchestrator.clock import Clock
+from orchestrator.diagnosis.plantext import unasked
 from orchestrator.errors import Exit, UsageProblem
 from orchestrator.organizations import at_home, fits
+from orchestrator.outbox import Channel
 from orchestrator.plan.load import load_plan, outline
 from orchestrator.plan.model import Plan
 from orchestrator.queueing.slots import coming
@@ -56,8 +60,8 @@ def keeper_of(opened: Opened) -> Keeper:
     return opened.keeper
 
 
-def queued_run(name: str, bundle: str, settings: Settings, now: float, *, urgent: bool = False) -> RunRecord:
-    """The record of a run that waits: nothing of it is known but its plan and where it is to run."""
+def queued_run(name: str, bundle: str, settings: Settings, now: float, known: RunSettings) -> RunRecord:
+    """The record of a run that waits: nothing of it is ``known`` but its plan and where it is to run."""
     plan = outline(bundle)
     return RunRecord(
         id=run_id(now, secrets.token_hex(4)),
@@ -71,7 +75,7 @@ def queued_run(name: str, bundle: str, settings: Settings, now: float, *, urgent
         parent=None,
         started=now,
         state=RunState.QUEUED,
-        settings=RunSettings(urgent=urgent, sets=plan.sets),
+        settings=replace(known, sets=plan.sets),
     )
 
 
@@ -91,6 +95,51 @@ async def submit(
     elsewhere, a plan that holds the token (also that of the organization, where ``environ`` has it), and a
     time that lies before now; ``StoreProblem``.
     """
+    settings = await _whereabouts(opened, plan.bundle(), settings, place, mask, environ)
+    queue = queue_of(opened)
+    run = queued_run(
+        plan.name, plan.bundle(), settings, await queue.now(), RunSettings(urgent=place.priority > 0)
+    )
+    await queue.submit(run, place)
+    return run
+
+
+async def submit_diagnosis(
+    opened: Opened,
+    question: Question,
+    settings: Settings,
+    place: Place,
+    *,
+    notify: tuple[Channel, ...] = (),
+    mask: Mask = str,
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> RunRecord:
+    """Put a diagnosis into the queue; its record. Whoever carries it out asks both waves, and confirms.
+
+    ``notify`` is who is told of it. Raises as :func:`submit`, and ``UsageProblem`` for what cannot be asked
+    and for a preset, which is a plan.
+    """
+    check_question(question)
+    if question.preset is not None:
+        raise UsageProblem("a preset is a plan: it is not diagnosed by a worker", hint="orchestrator submit")
+    if question.share:
+        raise UsageProblem(
+            "a worker makes nothing public", hint="share it at the end: orchestrator report --share"
+        )
+    bundle = unasked(question.frame)
+    asked = dump_question(question)
+    settings = await _whereabouts(opened, f"{bundle} {json.dumps(asked)}", settings, place, mask, environ)
+    queue = queue_of(opened)
+    known = RunSettings(reserve=0.0, urgent=True, notify=notify, question=asked)
+    run = queued_run(name_of(question), bundle, settings, await queue.now(), known)
+    await queue.submit(run, place)
+    return run
+
+
+async def _whereabouts(
+    opened: Opened, text: str, settings: Settings, place: Place, mask: Mask, environ: Mapping[str, str]
+) -> Settings:
+    """The settings at the organization's origin, if all may be put into the queue so. See :func:`submit`."""
     queue = queue_of(opened)
     if not place.organization:
         raise UsageProblem("whose run it is must be named", hint="give --organization NAME")
@@ -98,14 +147,11 @@ async def submit(
         # One that is paused may queue what is to run when it goes on.
         settings = at_home(organization, settings)
         fits(organization, settings)
-        refuse_the_token(mask_of_organization(organization, environ), plan.bundle())
-    refuse_the_token(mask, plan.bundle())
-    now = await queue.now()
-    if place.expires is not None and place.expires <= now:
+        refuse_the_token(mask_of_organization(organization, environ), text)
+    refuse_the_token(mask, text)
+    if place.expires is not None and place.expires <= await queue.now():
         raise UsageProblem("the run would expire before it begins", hint="name a later time")
-    run = queued_run(plan.name, plan.bundle(), settings, now, urgent=place.priority > 0)
-    await queue.submit(run, place)
-    return run
+    return settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,4 +320,5 @@ def _no_schedule(organization: str, name: str) -> UsageProblem:
 
 def scheduled_run(schedule: Schedule, now: float, settings: Settings) -> RunRecord:
     """The run of a schedule's slot; its plan was checked when the schedule was written."""
-    return queued_run(schedule.plan, schedule.bundle, settings, now, urgent=schedule.priority > 0)
+    known = RunSettings(urgent=schedule.priority > 0)
+    return queued_run(schedule.plan, schedule.bundle, settings, now, known)

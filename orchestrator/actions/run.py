@@ -31,6 +31,7 @@ from orchestrator.lifecycle import SpecState
 from orchestrator.plan.model import Plan
 from orchestrator.records import FINISHED, UNKNOWN_POLICIES, RunRecord, RunState
 from orchestrator.runner.conductor import Conductor, Outcome
+from orchestrator.runner.doors import never
 from orchestrator.runner.journal import durably
 from orchestrator.store.base import Store
 
@@ -53,12 +54,13 @@ class Attendance:
     """Who attends a run: who hears what happens, and the stops that are asked for, as exit codes.
 
     The first stop ends creations and lets what is paid for come in, ``grace`` seconds at most; the second
-    leaves at once.
+    leaves at once. Once the run has ``lapsed`` nothing more is sent for it: it may be another host's.
     """
 
     listeners: Sequence[Listener] = ()
     stops: AsyncIterable[Exit] | None = None
     grace: float = GRACE
+    lapsed: Callable[[], bool] = never
 
 
 # Is handed the conductor of a run before that begins.
@@ -317,6 +319,7 @@ def _conductor(
         listeners=attendance.listeners,
         unknown=unknown,
         open_ended=open_ended,
+        lapsed=attendance.lapsed,
     )
 
 

@@ -54,6 +54,7 @@ class Telling:
     quiet: bool
     as_json: bool
     otlp: str | None
+    detach: bool
 
 
 def asking_options(command: Command) -> Command:
@@ -140,4 +141,5 @@ def telling_options(command: Command) -> Command:
         click.option("-q", "--quiet", is_flag=True, help="Only the ticket, no progress."),
         json_option,
         otlp_option,
+        click.option("--detach", is_flag=True, help="Leave it to a worker, and print the id of its run."),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.diagnosis.blocks import Block
-from orchestrator.model import Json
+from orchestrator.model import Json, JsonObject
 from orchestrator.plan.model import Budget
 from orchestrator.report.times import span
 
@@ -31,6 +31,13 @@ class Frame:
 def plan_text(frame: Frame, blocks: Sequence[Block]) -> str:
     """The plan, in YAML."""
     return "\n".join(_lines(frame, blocks)) + "\n"
+
+
+def unasked(frame: Frame) -> str:
+    """What stands for the plan, as a bundle, until it is known who can be asked."""
+    text = f"# A diagnosis that waits: time box {span(frame.box)}.\nname: {_json(frame.name)}\n"
+    stored: JsonObject = {"file": "diagnose.yaml", "text": text, "attachments": {}, "sets": {}}
+    return json.dumps({**stored, "api": frame.api}, sort_keys=True)
 
 
 def _lines(frame: Frame, blocks: Sequence[Block]) -> Iterator[str]:

@@ -30,6 +30,7 @@ async def diagnose(
     credentials: Credentials | None = None,
     base_url: str | None = None,
     account: str | None = None,
+    organization: str = "",
     store: Place = None,
     simulated: bool = False,
     seed: int = 0,
@@ -59,7 +60,9 @@ async def diagnose(
         seed=seed,
     )
     plan_account = None if preset is None else preset.account_group
-    settings = settings_of(base_url, account, store, plan_account=plan_account, urgent=True)
+    settings = settings_of(
+        base_url, account, store, plan_account=plan_account, urgent=True, organization=organization
+    )
     opening = session_of(
         settings, credentials, reserve=0.0, simulated=simulated, seed=seed, listeners=listeners, otlp=otlp
     )

@@ -7,16 +7,18 @@ configuration is not read, since a program says itself what it wants.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+from orchestrator.actions.organizations import finder
 from orchestrator.actions.session import Session, resolve
 from orchestrator.app import SIMULATED_SPEED, connect, simulate, telling_by_otlp
-from orchestrator.credentials import Credentials, find_credentials, mask_of
+from orchestrator.credentials import Credentials, mask_of
 from orchestrator.errors import telling
 from orchestrator.events import Listener
 from orchestrator.listeners.telling import Guarded
+from orchestrator.organizations import Organization
 from orchestrator.settings import Settings
 from orchestrator.store.opening import Opened, open_store, pick_store
 
@@ -41,6 +43,7 @@ def settings_of(
     *,
     plan_account: str | None = None,
     urgent: bool = False,
+    organization: str = "",
 ) -> Settings:
     """What a run would use. Raises ``UsageProblem``."""
     return resolve(
@@ -49,6 +52,7 @@ def settings_of(
         account=account,
         store=place(store),
         plan_account=plan_account,
+        organization=organization,
         urgent=urgent,
     )
 
@@ -69,19 +73,28 @@ async def session_of(
 
     ``otlp`` is where telemetry goes; ``resumed``: of a run that another session began.
     """
-    if not simulated:
-        credentials = credentials or find_credentials(os.environ, token_file=None, stdin=None)
+    token = None if simulated else credentials or finder(settings, os.environ)
+    masks: list[Callable[[str], str]] = []
+
+    def find(organization: Organization | None) -> Credentials:
+        """The token, which from here on is masked."""
+        assert token is not None  # noqa: S101 - who is connected has one
+        found = token if isinstance(token, Credentials) else token(organization)
+        masks.append(mask_of(found))
+        return found
+
+    def mask(text: str) -> str:
+        return masks[-1](text) if masks else text
 
     def opening(more: Sequence[Listener]) -> AbstractAsyncContextManager[Session]:
         guarded = [*(Guarded(listener) for listener in listeners), *more]
-        if credentials is None or simulated:
+        if simulated:
             return simulate(settings, reserve=reserve, listeners=guarded, speed=SIMULATED_SPEED, seed=seed)
-        return connect(settings, credentials, reserve=reserve, listeners=guarded)
+        return connect(settings, find, reserve=reserve, listeners=guarded)
 
     if otlp is None:
         joined = opening(())
     else:
-        mask = str if credentials is None else mask_of(credentials)
         joined = telling_by_otlp(opening, otlp, mask=mask, allow_http=settings.allow_http, resumed=resumed)
     try:
         async with joined as session:

@@ -26,6 +26,7 @@ async def check(
     credentials: Credentials | None = None,
     base_url: str | None = None,
     account: str | None = None,
+    organization: str = "",
     store: Place = None,
     simulated: bool = False,
     seed: int = 0,
@@ -40,7 +41,9 @@ async def check(
     Raises ``PlanInvalid`` for selectors that match nothing, ``Refused``, ``Unanswered``, ``UsageProblem``,
     ``StoreProblem``. A ceiling that the plan would exceed is told by the result.
     """
-    settings = settings_of(base_url, account, store, plan_account=plan.account_group)
+    settings = settings_of(
+        base_url, account, store, plan_account=plan.account_group, organization=organization
+    )
     reserve = plan.budget.reserve
     async with session_of(settings, credentials, reserve=reserve, simulated=simulated, seed=seed) as session:
         return await checking.check(
@@ -55,6 +58,7 @@ async def agents(
     credentials: Credentials | None = None,
     base_url: str | None = None,
     account: str | None = None,
+    organization: str = "",
     store: Place = None,
     simulated: bool = False,
     seed: int = 0,
@@ -63,7 +67,7 @@ async def agents(
 
     Raises ``Refused``, ``Unanswered``, ``UsageProblem``, ``StoreProblem``.
     """
-    settings = settings_of(base_url, account, store)
+    settings = settings_of(base_url, account, store, organization=organization)
     async with session_of(settings, credentials, reserve=0.0, simulated=simulated, seed=seed) as session:
         return await listing.agents(session, selector or Selector(), api, seed=seed)
 
@@ -74,13 +78,15 @@ async def doctor(
     credentials: Credentials | None = None,
     base_url: str | None = None,
     account: str | None = None,
+    organization: str = "",
     store: Place = None,
 ) -> Diagnosis:
     """Examine settings, token, store, origin, account group, clock and limits. What is wrong is a finding."""
 
     @asynccontextmanager
     async def opening() -> AsyncIterator[Session]:
-        async with session_of(settings_of(base_url, account, store), credentials, reserve=0.0) as session:
+        settings = settings_of(base_url, account, store, organization=organization)
+        async with session_of(settings, credentials, reserve=0.0) as session:
             yield session
 
     return await examining.doctor(opening(), api)

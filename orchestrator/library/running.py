@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from orchestrator.actions import reading
+from orchestrator.actions import going_on, reading
 from orchestrator.actions import run as running
 from orchestrator.actions.begun import settings_as_begun
 from orchestrator.actions.deliver import Delivery
@@ -54,6 +54,7 @@ async def run_plan(
     credentials: Credentials | None = None,
     base_url: str | None = None,
     account: str | None = None,
+    organization: str = "",
     store: Place = None,
     simulated: bool = False,
     urgent: bool = False,
@@ -71,7 +72,14 @@ async def run_plan(
     Raises ``PlanBusy`` unless ``wait``, ``PlanInvalid`` for selectors that match nothing,
     ``CeilingExceeded``, ``Refused``, ``Unanswered``, ``UsageProblem``, ``StoreProblem``.
     """
-    settings = settings_of(base_url, account, store, plan_account=plan.account_group, urgent=urgent)
+    settings = settings_of(
+        base_url,
+        account,
+        store,
+        plan_account=plan.account_group,
+        urgent=urgent,
+        organization=organization,
+    )
     reserve = plan.budget.reserve
     usual = () if simulated else plan.notify
     teller = teller_of(usual if notify is None else notify)
@@ -113,7 +121,7 @@ async def resume(
     reserve, teller = begun.settings.reserve, teller_of(begun.settings.notify if notify is None else notify)
     opening = session_of(settings, credentials, reserve=reserve, listeners=listeners, otlp=otlp, resumed=True)
     async with opening as session:
-        outcome = await running.resume(session, begun, unknown=unknown, waiting=Waiting(wait))
+        outcome = await going_on.resume(session, begun, unknown=unknown, waiting=Waiting(wait))
         return await _finished(outcome, session, teller)
 
 

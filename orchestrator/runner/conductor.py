@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.errors import Exit
+from orchestrator.errors import Exit, LostRun
 from orchestrator.events import Listener
 from orchestrator.insight.look import Insight
 from orchestrator.lifecycle import SpecState
@@ -13,7 +13,7 @@ from orchestrator.model import Spec
 from orchestrator.records import Counts, Planned, RunRecord, RunState, SilentAgent, TestRecord
 from orchestrator.runner.context import Before, Context, InHand, Stop
 from orchestrator.runner.dispatcher import Dispatcher, End
-from orchestrator.runner.doors import Doors, Interruption, Pacing
+from orchestrator.runner.doors import Doors, Interruption, Pacing, never
 from orchestrator.runner.journal import Writes, durably
 from orchestrator.runner.pacer import Pacer
 from orchestrator.runner.recover import recover
@@ -58,6 +58,7 @@ class Conductor:
         listeners: Sequence[Listener] = (),
         unknown: str = "keep",
         open_ended: bool = False,
+        lapsed: Callable[[], bool] = never,
     ) -> None:
         self._doors, self._dialect, self._run = doors, dialect, run
         self._pacing, self._unknown = pacing, unknown
@@ -65,10 +66,15 @@ class Conductor:
         self._before = Before(
             began=doors.clock.now(), requests=run.facts.requests, seconds=run.facts.seconds or 0.0
         )
-        self._interruption = Interruption()
+        self._interruption = Interruption(lapsed)
         self._open_ended = open_ended
         self._under_way: tuple[Context, Dispatcher] | None = None
         self._over: str | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it goes on, and so may be extended."""
+        return self._under_way is not None
 
     def interrupt(self, code: Exit, grace: float) -> None:
         """Create no more, collect what is paid for during ``grace`` seconds, then leave with ``code``."""
@@ -147,6 +153,8 @@ class Conductor:
             end = await dispatcher.run()
         finally:
             self._under_way = None
+        if (lost := self._interruption.lost) is not None:
+            raise LostRun(lost, hint=f"`orchestrator show {run.id}` says how it stands")
         if not run.simulated:
             await durably(store.save_latencies(run.origin, latencies.dump() | quiet.dump()), store)
         silent = await self._silent(context)
@@ -158,7 +166,7 @@ class Conductor:
             run=run,
             store=doors.store,
             dialect=self._dialect,
-            wire=doors.wire.of(self._telling),
+            wire=doors.wire.of(self._telling, self._interruption.lapsed),
             clock=doors.clock,
             schedule=Schedule(
                 latencies,

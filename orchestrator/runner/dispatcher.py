@@ -177,6 +177,8 @@ class Dispatcher:
 
     async def _heed_stops(self, now: float) -> None:
         context = self._context
+        if self._interruption.lapsed() and self._interruption.lost is None:
+            self._interruption.lose(f"this host was suspended for longer than it held run {context.run.id}")
         if self._interruption.lost is not None:
             context.stop.sending = context.stop.sending or self._interruption.lost
         if self._interruption.code is not None and self._leave_at is None:

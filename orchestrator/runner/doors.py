@@ -39,10 +39,19 @@ def _nobody() -> None:
     """Nobody waits for the word yet."""
 
 
-class Interruption:
-    """A word to create no more and to leave soon. It may be given at any time, also before the run begins."""
+def never() -> bool:
+    """Nobody else may have taken the run over unnoticed."""
+    return False
 
-    def __init__(self) -> None:
+
+class Interruption:
+    """A word to create no more and to leave soon. It may be given at any time, also before the run begins.
+
+    ``lapsed`` says whether the run may be another process's by now, because this host was suspended.
+    """
+
+    def __init__(self, lapsed: Callable[[], bool] = never) -> None:
+        self.lapsed = lapsed
         self.code: Exit | None = None
         self.grace = 0.0
         self.lost: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 from orchestrator.budget.permits import Ledger, Permit
@@ -29,16 +30,25 @@ LIMITED, _REFUSED = 429, 400
 class Wire:
     """The transport and the ledger joined; what is sent and what comes of it is told."""
 
-    def __init__(self, transport: Transport, ledger: Ledger, clock: Clock, telling: Telling) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        ledger: Ledger,
+        clock: Clock,
+        telling: Telling,
+        lapsed: Callable[[], bool] | None = None,
+    ) -> None:
+        self._lapsed = lapsed
         self._transport = transport
         self._ledger = ledger
         self._clock = clock
         self._tell = telling.tell
         self._watch = Watch(grace=False)
 
-    def of(self, telling: Telling) -> Wire:
-        """The same wire, whose requests are told to others."""
-        return Wire(self._transport, self._ledger, self._clock, telling)
+    def of(self, telling: Telling, lapsed: Callable[[], bool]) -> Wire:
+        """The same wire, whose requests are told to others, and that sends nothing once the run has
+        ``lapsed``."""
+        return Wire(self._transport, self._ledger, self._clock, telling, lapsed)
 
     async def send(
         self,
@@ -96,6 +106,8 @@ class Wire:
         return reply
 
     async def _answer(self, permit: Permit, request: Request, patience: float, most: float) -> Reply:
+        if self._lapsed is not None and self._lapsed():
+            raise NotSent("this host was suspended, and the run may be another process's by now")
         if not self._ledger.stands(permit, self._clock.now()):
             raise NotSent("its permit has waited too long to be counted")
         if math.isinf(patience):

@@ -21,7 +21,10 @@ def dump_settings(settings: RunSettings) -> JsonObject:
     """As JSON values."""
     notify: list[Json] = [{"to": one.to, "on": one.on.value} for one in settings.notify]
     courtesy: JsonObject = {**asdict(settings.courtesy), "allow": list(settings.courtesy.allow)}
-    return {**asdict(settings), "sets": dict(settings.sets), "notify": notify, "courtesy": courtesy}
+    found = {**asdict(settings), "sets": dict(settings.sets), "notify": notify, "courtesy": courtesy}
+    if settings.question is None:
+        del found["question"]
+    return found
 
 
 def load_settings(data: Mapping[str, Json]) -> RunSettings:
@@ -42,6 +45,7 @@ def load_settings(data: Mapping[str, Json]) -> RunSettings:
         keep=keep if isinstance(keep, int) and keep > 0 else None,
         notify=_channels(data.get("notify")),
         courtesy=_courtesy(_object(data.get("courtesy"))),
+        question=_object(data.get("question")) or None,
     )
 
 

@@ -34,6 +34,8 @@ class Stops(Protocol):
 
     def __aiter__(self) -> Stops: ...
     async def __anext__(self) -> Exit: ...
+    def lapsed(self) -> bool:
+        """Whether this host was suspended for so long that the run may be another one's."""
 
 
 # Carries out a run that was taken, until it ends or is stopped.

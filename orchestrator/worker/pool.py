@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import anyio
 from anyio.abc import TaskGroup
 
-from orchestrator.clock import Clock
+from orchestrator.clock import Clock, suspended_seconds
 from orchestrator.errors import Exit, LostRun, OrchestratorError, StoreProblem
 from orchestrator.queueing.attempts import Ending, Next
 from orchestrator.queueing.values import Cancel
@@ -32,7 +32,8 @@ class Came(StrEnum):
 class Stopping:
     """The stops of one run, as an iterator: the first ends creations, the second leaves at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, lapsed: Callable[[], bool]) -> None:
+        self.lapsed = lapsed
         self._send, self._receive = anyio.create_memory_object_stream[Exit](2)
         self._given = 0
 
@@ -61,10 +62,12 @@ class Stopping:
 
 @dataclass(slots=True)
 class _Mine:
-    """A run that is carried out here."""
+    """A run that is carried out here. ``slept``: how long the host had been suspended in all when the run was
+    last known to be ours."""
 
     run: str
-    stops: Stopping = field(default_factory=Stopping)
+    stops: Stopping
+    slept: float
     asked: Cancel | None = None
 
 
@@ -87,9 +90,11 @@ class Pool:
         width: int,
         tenure: float,
         told: Told,
+        suspended: Callable[[], float] = suspended_seconds,
     ) -> None:
         self._group, self._queue, self._leases, self._carry = group, queue, leases, carry
         self._clock, self._owner, self._told = clock, owner, told
+        self._suspended = suspended
         self.width, self._tenure = width, tenure
         self._runs: dict[str, _Mine] = {}
         self._claiming: set[str] = set()
@@ -150,9 +155,14 @@ class Pool:
 
     async def beat_once(self) -> None:
         """One sign of life. What does not come back is somebody else's: its next write tells it so."""
-        holds = dict(self._runs)
+        for run, mine in self._runs.items():
+            if mine.stops.lapsed():
+                self._told.lost(run)
+                mine.stops.give(Exit.SIGTERM)
+        holds = {run: mine for run, mine in self._runs.items() if not mine.stops.lapsed()}
         if not holds:
             return
+        slept = self._suspended()
         try:
             alive = await self._leases.renew(list(holds))
             asked = [run for run, wanted in alive.items() if wanted]
@@ -163,12 +173,14 @@ class Pool:
         for run, mine in holds.items():
             if self._runs.get(run) is not mine:
                 continue
-            if run not in alive:
+            if run in alive:
+                mine.slept = slept
+            else:
                 # Nothing is cancelled: the answer to a creation may lie in the socket already. Nothing new
                 # is sent, because an intention of an old epoch is not written.
                 self._told.lost(run)
                 mine.stops.give(Exit.SIGTERM)
-            elif run in how and how[run] is not mine.asked:
+            if run in how and how[run] is not mine.asked:
                 mine.asked = how[run]
                 mine.stops.give(Exit.SIGINT, now=how[run] is Cancel.NOW)
 
@@ -184,9 +196,14 @@ class Pool:
             over.set()
 
     async def _claimed(self, run: str) -> Came:
+        slept = self._suspended()
         if not await self._leases.claim(run, self._owner()):
             return Came.HELD
-        mine = self._runs[run] = _Mine(run)
+
+        def lapsed() -> bool:
+            return self._suspended() - mine.slept > self._tenure
+
+        mine = self._runs[run] = _Mine(run, Stopping(lapsed), slept)
         self._claiming.discard(run)
         try:
             return await self._carried(mine)

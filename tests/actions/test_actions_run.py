@@ -16,7 +16,7 @@ from virtual_time import run_virtual
 from orchestrator.actions import run as action
 from orchestrator.actions.begun import as_begun
 from orchestrator.actions.run import Attendance
-from orchestrator.errors import Exit, PlanBusy, StoreProblem, UsageProblem
+from orchestrator.errors import Exit, LostRun, PlanBusy, StoreProblem, UsageProblem
 from orchestrator.plan.load import parse_plan
 from orchestrator.records import RunRecord, RunState
 from orchestrator.settings import Settings
@@ -188,3 +188,33 @@ def test_what_a_deadline_ends_and_a_resume_opens_again_is_a_write_or_two_however
 
     # What is created at last, and what is waited for again.
     assert run_virtual(work) == ["move_all", "move_all", "update_run"]
+
+
+def test_once_its_host_was_suspended_for_too_long_a_run_sends_nothing_more(tmp_path: Path) -> None:
+    """Another host may have taken it over meanwhile; what it has is as it was, for whoever goes on."""
+    sent: list[int] = []
+
+    async def work() -> None:
+        async with in_process(World(), store=tmp_path / "o.db") as simulated:
+
+            def lapsed() -> bool:
+                if simulated.session.doors.clock.now() - began < 20.0:
+                    return False
+                sent.append(len(simulated.transport.requests))
+                return True
+
+            @contextmanager
+            def attend(_: RunRecord) -> Iterator[Attendance]:
+                yield Attendance(lapsed=lapsed)
+
+            began = simulated.session.doors.clock.now()
+            plan = parse_plan(LONG, "plan.yaml", None, environ={})
+            with pytest.raises(LostRun, match="was suspended for longer"):
+                await action.run(simulated.session, plan, attend=attend)
+            assert len(simulated.transport.requests) == sent[0] > 0
+            left = await simulated.session.doors.store.run("last")
+            assert (left.state, left.exit_code) == (RunState.RUNNING, None)
+            ran = await simulated.resume(left.id)
+            assert ran.states() == {"complete": 40}
+
+    run_virtual(work)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from documentation import ROOT, blocks
 
-from orchestrator.actions import diagnose
+from orchestrator.actions import question
 from orchestrator.alerts import config
 from orchestrator.alerts.config import load_hooks
 from orchestrator.alerts.values import Way
@@ -107,7 +107,7 @@ def test_each_problem_is_told_with_its_place(tmp_path: Path, text: str, told: st
 
 
 def test_the_time_box_is_that_of_a_diagnosis(tmp_path: Path) -> None:
-    assert (config.SHORTEST_BOX, config.LONGEST_BOX) == (diagnose.SHORTEST_BOX, diagnose.LONGEST_BOX)
+    assert (config.SHORTEST_BOX, config.LONGEST_BOX) == (question.SHORTEST_BOX, question.LONGEST_BOX)
     for box in ("30s", "30m"):
         (hook,) = load_hooks(_file(tmp_path, f"{_HOOK}    box: {box}\n    window: 1h\n"))
         assert hook.finding.time is None, "without a time no window counts"

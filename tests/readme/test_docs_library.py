@@ -12,11 +12,12 @@ from functools import partial
 from importlib import import_module
 from inspect import isclass
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from documentation import ROOT, blocks
 from import_graph import modules
+from stores import migrated
 from workplace import TOKEN, Workplace
 
 import orchestrator
@@ -44,6 +45,9 @@ from orchestrator import (
 from orchestrator.events import Closed, Fact, RequestSent, Sending
 from orchestrator.store.opening import open_store
 
+if TYPE_CHECKING:
+    from postgres_server import PostgresServer
+
 LIBRARY = ROOT / "docs" / "library.md"
 TEXT = LIBRARY.read_text("utf-8")
 PUBLIC = {name: getattr(orchestrator, name) for name in orchestrator.__all__}
@@ -51,7 +55,7 @@ FUNCTIONS = [name for name, one in PUBLIC.items() if inspect.isfunction(one)]
 
 
 def test_the_example_runs_against_the_simulator(workplace: Workplace) -> None:
-    example, _, _ = blocks(LIBRARY, "python")
+    example, *_ = blocks(LIBRARY, "python")
     (workplace.folder / "example.py").write_text(example.text)
     done = workplace.sh("python example.py")
     assert done.returncode == 0, done.stderr
@@ -62,7 +66,7 @@ def test_the_example_runs_against_the_simulator(workplace: Workplace) -> None:
 
 
 def test_the_listener_hears_of_every_test_and_of_every_answer(workplace: Workplace) -> None:
-    _, example, _ = blocks(LIBRARY, "python")
+    _, example, *_ = blocks(LIBRARY, "python")
     (workplace.folder / "example.py").write_text(example.text)
     done = workplace.sh("python example.py")
     assert done.returncode == 0, done.stderr
@@ -111,8 +115,29 @@ def test_every_fact_is_listed_once() -> None:
     assert sorted(listed) == sorted(fact.__name__ for fact in get_args(Fact))
 
 
+def test_what_workers_are_left_to_do_is_said_by_the_example(
+    workplace: Workplace, postgres: PostgresServer
+) -> None:
+    *_, example = blocks(LIBRARY, "python")
+    many = next(one.text for one in blocks(ROOT / "docs" / "many-hosts.md") if one.name == "schedules")
+    (workplace.folder / "example.py").write_text(example.text)
+    (workplace.folder / "schedules.yaml").write_text(many)
+    url = postgres.create(migrated, named="store")
+    # Nobody names an origin: it is the organization's.
+    done = workplace.sh(f"unset TE_BASE_URL TE_TOKEN; ORCHESTRATOR_STORE='{url}' python example.py")
+    postgres.drop(url)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "organizations: ['acme']",
+        "waiting: [True] workers: 0",
+        "skipped True",
+        "{'acme/quickstart': 'new'}",
+        "quickstart 17 5 * * 1-5 True",
+    ]
+
+
 def test_what_is_done_around_a_run_is_done_by_the_example(workplace: Workplace) -> None:
-    _, _, example = blocks(LIBRARY, "python")
+    _, _, example, _ = blocks(LIBRARY, "python")
     (workplace.folder / "example.py").write_text(example.text)
     done = workplace.sh("python example.py")
     assert done.returncode == 0, done.stderr

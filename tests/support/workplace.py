@@ -15,6 +15,8 @@ from orchestrator.store.opening import open_store
 from orchestrator.testtypes import TEST_TYPES
 
 BIN = Path(sys.executable).parent
+# A worker lets what is paid for come in before it ends (seconds).
+PARTING = 120.0
 TOKEN = "a-token-that-is-only-a-test"
 # A large organization with quick agents: what is waited for is the product's own spacing of requests.
 QUICK = ("--organization-limit", "97000", "--instant-limit", "9700", "--latency", "0.02")
@@ -78,3 +80,22 @@ def serving(*options: str, token: str = TOKEN) -> Iterator[str]:
             yield origin.group()
         finally:
             process.terminate()
+
+
+@contextmanager
+def working(folder: Path, environment: dict[str, str], *words: str) -> Iterator[Path]:
+    """A worker in a process of its own; gives its log."""
+    log = folder / "worker.log"
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            [BIN / "orchestrator", "worker", "--listen", "off", *words],
+            cwd=folder,
+            env=environment,
+            stdout=stream,
+            stderr=stream,
+        )
+    try:
+        yield log
+    finally:
+        process.terminate()
+        process.wait(PARTING)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
 import pytest
 from builders import make_run
 from queue_plans import SMALL_PLAN
-from workplace import BIN, serving
+from workplace import BIN, serving, working
 
 from orchestrator.actions import prune as pruning
 from orchestrator.actions.prune import Rule
@@ -33,25 +30,6 @@ PATIENCE = 120.0
 # Each simulated API takes its own only.
 TOKENS = {name: f"a-token-of-{name}-to-try" for name in ("acme", "beta", "else")}
 PLAN = parse_plan(SMALL_PLAN, "plan.yaml", None, environ={})
-
-
-@contextmanager
-def working(folder: Path, environment: dict[str, str], *words: str) -> Iterator[Path]:
-    """A worker in a process of its own; gives its log."""
-    log = folder / "worker.log"
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            [BIN / "orchestrator", "worker", "--listen", "off", *words],
-            cwd=folder,
-            env=environment,
-            stdout=stream,
-            stderr=stream,
-        )
-    try:
-        yield log
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
 
 
 async def _over(opened: Opened, runs: list[str], log: Path) -> None:

@@ -18,7 +18,7 @@ from orchestrator.queueing.attempts import Attempts, Ending, Next
 from orchestrator.queueing.slots import Overlap
 from orchestrator.queueing.values import Cancel, Taken
 from orchestrator.records import RunState
-from orchestrator.worker.pool import Came, Pool
+from orchestrator.worker.pool import Came, Pool, Stopping
 from orchestrator.worker.told import Silent
 
 TENURE = 30.0
@@ -128,7 +128,9 @@ Carrying = Callable[[Taken, AsyncIterable[Exit], list[Exit]], Awaitable[Ending]]
 
 
 @asynccontextmanager
-async def working(carrying: Carrying = a_minute, *, width: int = 3) -> AsyncIterator[Bench]:
+async def working(
+    carrying: Carrying = a_minute, *, width: int = 3, suspended: Callable[[], float] = lambda: 0.0
+) -> AsyncIterator[Bench]:
     desk, told, numbers = Desk(), Told(), count(1)
     stops: dict[str, list[Exit]] = {}
 
@@ -146,6 +148,7 @@ async def working(carrying: Carrying = a_minute, *, width: int = 3) -> AsyncIter
             width=width,
             tenure=TENURE,
             told=told,
+            suspended=suspended,
         )
         async with anyio.create_task_group() as beating:
             beating.start_soon(pool.beat)
@@ -396,5 +399,40 @@ def test_a_defect_in_one_run_ends_no_other_and_the_run_is_tried_again_later() ->
                 ("good", "over 0"),
                 ("good", "let go"),
             ]
+
+    run_virtual(work)
+
+
+def test_a_host_that_was_suspended_for_longer_than_its_lease_stops_its_runs_and_shows_no_sign_of_life() -> (
+    None
+):
+    async def heeding(taken: Taken, stops: AsyncIterable[Exit], told: list[Exit]) -> Ending:
+        assert isinstance(stops, Stopping)
+        async for code in stops:
+            assert stops.lapsed()
+            told.append(code)
+            break
+        return Ending(Next.ANYBODY, Exit.BUSY, lost=True)
+
+    async def work() -> None:
+        slept = 0.0
+        async with (
+            working(heeding, suspended=lambda: slept) as bench,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(bench.pool.take, "r1")
+            await anyio.sleep(1.0)
+            # A shorter one is over with the next sign of life.
+            for nap in (TENURE - 1.0, TENURE - 1.0):
+                slept += nap
+                await anyio.sleep(TENURE / 4)
+            assert bench.stops["r1"] == []
+            renewed = bench.desk.renewals
+            slept += TENURE + 1.0
+            await anyio.sleep(TENURE / 4)
+            assert bench.stops["r1"] == [Exit.SIGTERM]
+            assert bench.told.lost_runs == ["r1"]
+            assert bench.desk.renewals == renewed
+            assert bench.desk.left == []
 
     run_virtual(work)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import psycopg
 import pytest
 from builders import make_run
@@ -21,7 +22,7 @@ from orchestrator.actions import run as action
 from orchestrator.actions.begun import as_begun
 from orchestrator.actions.organizations import whose
 from orchestrator.actions.run import Attendance
-from orchestrator.errors import Exit, UsageProblem
+from orchestrator.errors import Exit, LostRun, UsageProblem
 from orchestrator.plan.load import parse_plan
 from orchestrator.queueing.values import Cancel
 from orchestrator.records import RunRecord, RunState
@@ -68,6 +69,41 @@ def test_a_run_that_was_cancelled_goes_on_when_a_person_resumes_it(tmp_path: Pat
             ran = await simulated.resume(stopped.run.id)
             assert ran.outcome.run.state is RunState.COMPLETE
             assert ran.states() == {"complete": 40}
+
+    run_virtual(work)
+
+
+def test_a_process_that_lost_a_run_may_write_it_again_once_it_is_nobodys(tmp_path: Path, url: str) -> None:
+    """What it knew of its claim is forgotten: an epoch that is over would fence it out for ever."""
+
+    async def work() -> None:
+        async with (
+            in_process(World(), store=tmp_path / "o.db") as simulated,
+            open_store(url, virtual=True) as opened,
+        ):
+            session = simulated.session
+            doors = replace(session.doors, store=opened.store)
+            simulated.session = replace(session, opened=opened, doors=doors)
+            plan = parse_plan(LONG, "plan.yaml", None, environ={})
+
+            def leased(hours: int) -> None:
+                taken = "UPDATE orchestrator.runs SET epoch = epoch + 1, leased_until = now()"
+                with psycopg.connect(url) as db:
+                    db.execute(f"{taken} + %s * interval '1 hour'", (hours,))
+
+            async def take_over() -> None:
+                await doors.clock.sleep(20.0)
+                leased(1)
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(take_over)
+                with pytest.raises(LostRun):
+                    await action.run(simulated.session, plan)
+            run = await opened.store.run("last")
+            leased(-1)
+            await opened.store.update_run(
+                run.id, state=RunState.INTERRUPTED, finished=None, exit_code=None, facts=run.facts
+            )
 
     run_virtual(work)
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from orchestrator.actions import diagnose as actions
 from orchestrator.actions.diagnose import Diagnosed, Question
 from orchestrator.actions.presets import preset_plan
+from orchestrator.actions.queueing import submit_diagnosis
 from orchestrator.actions.run import Attendance
 from orchestrator.actions.session import Session
 from orchestrator.cli.asking import Asking, Telling
-from orchestrator.cli.bodies.common import print_json, run_async, say, set_up_logging
+from orchestrator.cli.bodies.common import opened_store, print_json, run_async, say, set_up_logging
 from orchestrator.cli.bodies.outputs import check_outputs, write_file, write_outputs
-from orchestrator.cli.bodies.sessions import Otlp, session, sets_of, settings_of
+from orchestrator.cli.bodies.queue import tell_submitted
+from orchestrator.cli.bodies.sessions import Otlp, session, sets_of, settings_of, token_mask
 from orchestrator.cli.bodies.sharing import ask_beforehand
 from orchestrator.cli.masking import mask
 from orchestrator.cli.options import Access, Breaking, Reading, World
@@ -29,9 +31,11 @@ from orchestrator.errors import Exit, UsageProblem
 from orchestrator.files import check_writable
 from orchestrator.model import Api
 from orchestrator.plan.model import Plan
+from orchestrator.queueing.values import Place
 from orchestrator.records import RunRecord
 from orchestrator.safe import visible
 from orchestrator.terminal.diagnosis import Screen
+from orchestrator.worker.engine import wake
 
 _TICKET = ".md"
 
@@ -69,6 +73,9 @@ def diagnose(
         seed=reading.seed,
     )
 
+    if telling.detach:
+        raise SystemExit(int(_detached(question, telling, world, access)))
+
     async def work() -> Exit:
         account = None if preset is None else preset.account_group
         settings = settings_of(access, plan_account=account, urgent=True)
@@ -85,6 +92,26 @@ def diagnose(
             return await _tell(opened, found, telling)
 
     raise SystemExit(int(run_async(work)))
+
+
+def _detached(question: Question, telling: Telling, world: World, access: Access) -> Exit:
+    """Put it into the queue, before everything else, and wake a worker."""
+    if world.simulate or telling.outputs or telling.save is not None:
+        raise UsageProblem(
+            "--detach leaves the diagnosis to a worker: nothing is simulated, and nothing written here",
+            hint="`orchestrator report RUN -o FILE` writes a report when it is over",
+        )
+    masked, settings = token_mask(access), settings_of(access, urgent=True)
+
+    async def work() -> RunRecord:
+        async with opened_store(access.store) as opened:
+            place = Place(settings.organization, priority=1)
+            run = await submit_diagnosis(opened, question, settings, place, mask=masked, environ=os.environ)
+            await wake(opened.url)
+            return run
+
+    tell_submitted(run_async(work), as_json=telling.as_json)
+    return Exit.OK
 
 
 def _preset(name: str | None, targets: tuple[str, ...], reading: Reading) -> Plan | None:

@@ -84,6 +84,18 @@ class Notices:
             _unwell(trouble)
         await self._deliver(session.opened, session.doors.clock)
 
+    async def deliver(self, opened: Opened, clock: Clock) -> None:
+        """Deliver what is left for these channels of runs that others told of."""
+        if not self.channels:
+            return
+        try:
+            names = [one.to for one in self.channels]
+            told = await delivering.deliver(opened, self.notifier, clock, channels=names)
+        except OrchestratorError as trouble:
+            _unwell(trouble)
+            return
+        tell_deliveries(told, quiet=self.quiet)
+
     async def around(
         self,
         session: Session,
@@ -112,13 +124,7 @@ class Notices:
             await self._deliver(session.opened, session.doors.clock)
 
     async def _deliver(self, opened: Opened, clock: Clock) -> None:
-        try:
-            names = [one.to for one in self.channels]
-            told = await delivering.deliver(opened, self.notifier, clock, channels=names)
-        except OrchestratorError as trouble:
-            _unwell(trouble)
-            return
-        tell_deliveries(told, quiet=self.quiet)
+        await self.deliver(opened, clock)
 
 
 def tell_deliveries(told: Sequence[Delivery], *, quiet: bool = False) -> None:

@@ -59,7 +59,7 @@ def submit(path: str, reading: Reading, access: Access, asked: Asked, *, wait: b
             run = await queueing.submit(opened, plan, settings, place, mask=masked, environ=os.environ)
             woken = await wake(opened.url)
             if not wait:
-                _tell_submitted(run, as_json=as_json)
+                tell_submitted(run, as_json=as_json)
                 return Exit.OK
             say(f"run {run.id} of {plan.name} waits for a worker{'' if woken else _NOT_WOKEN}")
             return await _watch(opened, run.id, as_json=as_json)
@@ -70,7 +70,8 @@ def submit(path: str, reading: Reading, access: Access, asked: Asked, *, wait: b
 _NOT_WOKEN = "; nobody could be woken, so that may take 15 s"
 
 
-def _tell_submitted(run: RunRecord, *, as_json: bool) -> None:
+def tell_submitted(run: RunRecord, *, as_json: bool) -> None:
+    """Say which run it is that waits."""
     if as_json:
         print_json({"run": run.id, "plan": mask(run.plan), "state": run.state.value})
     else:
@@ -91,7 +92,7 @@ async def _watch(opened: Opened, run: str, *, as_json: bool) -> Exit:
     except NoRight as problem:
         say(f"{problem.message}: what came of it is for others to look at, orchestrator show {run}")
         if as_json:
-            _tell_submitted(last.run, as_json=True)
+            tell_submitted(last.run, as_json=True)
         return last.code
     if as_json:
         print_json(shown.document(mask))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from orchestrator.actions import going_on
 from orchestrator.actions import run as actions
 from orchestrator.actions.begun import settings_as_begun
 from orchestrator.actions.reading import named
@@ -98,7 +99,7 @@ def resume(
         otlp = Otlp(attending.otlp, attending.quiet, resumed=True)
         async with session(settings, access, reserve=record.settings.reserve, otlp=otlp) as opened:
             terminal.warn(opened)
-            outcome = await actions.resume(
+            outcome = await going_on.resume(
                 opened, record, unknown=unknown, waiting=terminal.waiting, attend=terminal.attend
             )
             return await notices.around(opened, outcome.run, outcome, lambda: terminal.tell(opened, outcome))
