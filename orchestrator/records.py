@@ -295,7 +295,7 @@ class SnapshotState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class PublicSnapshot:
     """The vendor's public copy of one test's results. ``at`` is when it was sent, of one that was answered
     when that was; ``id`` and ``link`` are the vendor's words, ``error`` why there is none."""
 

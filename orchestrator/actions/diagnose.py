@@ -50,7 +50,7 @@ from orchestrator.model import Agent
 from orchestrator.plan.load import parse_plan
 from orchestrator.plan.model import Plan
 from orchestrator.plan.selectors import select, uses_labels
-from orchestrator.records import RunRecord, RunState, Snapshot
+from orchestrator.records import PublicSnapshot, RunRecord, RunState
 
 # A ticket does not wait for a limit that others have used up (seconds).
 _SHARE_PATIENCE = 20.0
@@ -325,9 +325,9 @@ async def _diagnosed(session: Session, question: Question, incident: _Incident, 
     )
 
 
-async def _shared(session: Session, run: RunRecord) -> tuple[Snapshot | None, str | None]:
+async def _shared(session: Session, run: RunRecord) -> tuple[PublicSnapshot | None, str | None]:
     """The public snapshot of the worst test, or why there is none: what was found is told all the same."""
-    made: list[Snapshot] = []
+    made: list[PublicSnapshot] = []
     try:
         chosen = await worst_of(session.opened.store, run, 1, session.doors.clock.wall())
         await share(session, chosen, lambda told: made.append(told.snapshot), patience=_SHARE_PATIENCE)

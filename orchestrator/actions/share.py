@@ -13,7 +13,7 @@ from orchestrator.actions.source import source_of
 from orchestrator.budget.sliding import Sliding
 from orchestrator.errors import Refused, StoreProblem, Unanswered, UsageProblem
 from orchestrator.model import Api
-from orchestrator.records import RunRecord, Snapshot, SnapshotState, TestRecord
+from orchestrator.records import PublicSnapshot, RunRecord, SnapshotState, TestRecord
 from orchestrator.report.overview import causes
 from orchestrator.report.times import clock_time, span
 from orchestrator.report.worst import Worst, worst
@@ -40,7 +40,7 @@ class ToShare:
     title: str
     start: float
     end: float
-    before: Snapshot | None
+    before: PublicSnapshot | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,11 @@ class Told:
     """What came of one test. ``before``: the snapshot was there, or may have been, and was not made now."""
 
     test: ToShare
-    snapshot: Snapshot
+    snapshot: PublicSnapshot
     before: bool = False
 
 
-def _stands(one: Snapshot | None) -> bool:
+def _stands(one: PublicSnapshot | None) -> bool:
     return one is not None and one.state is not SnapshotState.REFUSED
 
 
@@ -100,7 +100,7 @@ async def chosen(store: Store, run: RunRecord, most: int, now: float) -> Sharing
     return Sharing(run, tuple(_with(one, before.get(one.found.spec)) for one in made))
 
 
-def _with(one: ToShare, before: Snapshot | None) -> ToShare:
+def _with(one: ToShare, before: PublicSnapshot | None) -> ToShare:
     return ToShare(one.found, one.test_id, one.title, one.start, one.end, before)
 
 
@@ -172,7 +172,7 @@ class _Making:
         self._waiting = waiting
         self._give_up = session.doors.clock.now() + patience
 
-    async def made(self, *, again: bool) -> Snapshot:
+    async def made(self, *, again: bool) -> PublicSnapshot:
         """The snapshot with its link."""
         doors, one = self._session.doors, self._one
         speaks, account = self._session.dialect(Api.V7), self._session.settings.account
@@ -216,7 +216,7 @@ class _Making:
 
     async def _end(
         self, state: SnapshotState, copy: Copy | None = None, *, error: str | None = None
-    ) -> Snapshot:
+    ) -> PublicSnapshot:
         found, at = self._one.found, self._session.doors.clock.wall()
         said = None if error is None else self._session.mask(error)
         snapshot_id, link = (None, None) if copy is None else (copy.id, copy.link)
@@ -224,7 +224,7 @@ class _Making:
             await self._store.end_snapshot(
                 self._run.id, found.spec, state, at, snapshot_id=snapshot_id, link=link, error=said
             )
-        return Snapshot(
+        return PublicSnapshot(
             found.spec,
             found.test,
             found.target,

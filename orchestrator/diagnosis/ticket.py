@@ -12,7 +12,7 @@ from orchestrator.insight.groups import JUDGED
 from orchestrator.insight.values import Observed
 from orchestrator.insight.words import Sentence, count, written
 from orchestrator.model import Verdict
-from orchestrator.records import Snapshot
+from orchestrator.records import PublicSnapshot
 from orchestrator.report.shared import until
 from orchestrator.report.times import clock_time, span
 from orchestrator.safe import clip, markdown, markdown_link
@@ -40,7 +40,7 @@ class Account:
     before: tuple[str, float] | None = None
     worse: tuple[Sentence, ...] = ()
     simulated: bool = False
-    snapshot: Snapshot | None = None
+    snapshot: PublicSnapshot | None = None
     unshared: str | None = None
 
 

@@ -8,7 +8,7 @@ from orchestrator.actions.finding import find
 from orchestrator.clock import LoopClock
 from orchestrator.credentials import Credentials
 from orchestrator.library.doors import Place, session_of, settings_of, stored
-from orchestrator.records import Snapshot
+from orchestrator.records import PublicSnapshot
 
 
 async def share(
@@ -21,7 +21,7 @@ async def share(
     base_url: str | None = None,
     account: str | None = None,
     store: Place = None,
-) -> tuple[Snapshot, ...]:
+) -> tuple[PublicSnapshot, ...]:
     """Make the vendor's public snapshots of the worst ``tests`` of a run, as ``orchestrator report --share``.
 
     Nobody is asked: whoever has a link sees the test's results for 30 days. One that was made before is not
@@ -35,7 +35,7 @@ async def share(
         record = await find(opened, run, plan)
         own = await settings_as_begun(opened, record, settings, again=True, account=account)
         chosen = await sharing.choose(opened, record.id, tests, now=LoopClock().wall())
-    made: list[Snapshot] = []
+    made: list[PublicSnapshot] = []
     async with session_of(own, credentials, reserve=0.0) as session:
         await sharing.share(session, chosen, lambda told: made.append(told.snapshot), again=again)
     return tuple(made)

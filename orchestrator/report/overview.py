@@ -19,7 +19,7 @@ from orchestrator.insight.silence import Silence
 from orchestrator.insight.values import CellKey, Phase
 from orchestrator.insight.words import Sentence
 from orchestrator.model import CellState, Verdict
-from orchestrator.records import CellRecord, Counts, RunRecord, Snapshot, TestRecord
+from orchestrator.records import CellRecord, Counts, PublicSnapshot, RunRecord, TestRecord
 from orchestrator.report.comparison import Held
 from orchestrator.report.digest import Group, Groups
 from orchestrator.report.names import with_names
@@ -144,7 +144,7 @@ class Overview:
     unknown: tuple[TestRecord, ...]
     since: Since | None = None
     news: Sentence = ()
-    shared: tuple[Snapshot, ...] = ()
+    shared: tuple[PublicSnapshot, ...] = ()
 
     @property
     def mark(self) -> Mark:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from orchestrator.records import Snapshot, SnapshotState
+from orchestrator.records import PublicSnapshot, SnapshotState
 from orchestrator.report.times import utc
 
 TITLE = "Public snapshots"
 
 
 def snapshots_document(
-    found: Sequence[Snapshot], mask: Callable[[str], str] = str
+    found: Sequence[PublicSnapshot], mask: Callable[[str], str] = str
 ) -> list[dict[str, object]]:
     """The key ``snapshots`` of a run's summary."""
     return [
@@ -29,7 +29,7 @@ def snapshots_document(
     ]
 
 
-def until(one: Snapshot, now: float) -> str:
+def until(one: PublicSnapshot, now: float) -> str:
     """How long it is there, or that nobody knows whether it is."""
     if one.state is not SnapshotState.MADE:
         return "may exist: the answer was lost; look for it in the product (Sharing)"

@@ -11,8 +11,8 @@ from orchestrator.model import Agent, Answer
 from orchestrator.records import (
     CellRecord,
     Counts,
+    PublicSnapshot,
     RunRecord,
-    Snapshot,
     SnapshotState,
     StoredAnswer,
     TestRecord,
@@ -54,7 +54,7 @@ class Source:
     since: Callable[[], Awaitable[Since]] | None = None
     others: Callable[[], Awaitable[Sequence[Source]]] | None = None
     bad_cells: Callable[[], AsyncIterator[CellRecord]] | None = None
-    snapshots: Callable[[], Awaitable[Sequence[Snapshot]]] | None = None
+    snapshots: Callable[[], Awaitable[Sequence[PublicSnapshot]]] | None = None
 
     async def lost(self) -> list[TestRecord]:
         """The tests whose creation's answer was lost."""
@@ -67,7 +67,7 @@ class Source:
         """The cells that there is something to be said of; a source may give all."""
         return self.cells() if self.bad_cells is None else self.bad_cells()
 
-    async def shared(self) -> tuple[Snapshot, ...]:
+    async def shared(self) -> tuple[PublicSnapshot, ...]:
         """The public snapshots of its tests, but for those that were refused."""
         found = () if self.snapshots is None else await self.snapshots()
         return tuple(one for one in found if one.state is not SnapshotState.REFUSED)

@@ -22,10 +22,10 @@ from orchestrator.records import (
     CellRecord,
     Collected,
     Counts,
+    PublicSnapshot,
     RunFacts,
     RunRecord,
     RunState,
-    Snapshot,
     SpecName,
     StoredAnswer,
     TestEnd,
@@ -243,7 +243,7 @@ class Archive(Protocol):
     async def latencies(self, origin: str) -> dict[str, list[float]]:
         """Learned latencies by test type, and quiet times by kind of layer; seconds, oldest first."""
 
-    async def snapshots(self, run: str) -> list[Snapshot]:
+    async def snapshots(self, run: str) -> list[PublicSnapshot]:
         """The public snapshots of a run's tests, in the order of its plan."""
 
     async def baselines(self) -> dict[str, Baseline]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from orchestrator.errors import Exit
 from orchestrator.insight.headline import Mark
 from orchestrator.model import Verdict
-from orchestrator.records import RunState, Snapshot
+from orchestrator.records import PublicSnapshot, RunState
 from orchestrator.report.commands import PROGRAM
 from orchestrator.report.headline import many
 from orchestrator.report.html.badcells import bad_cells, grouped, refs_of
@@ -96,7 +96,7 @@ def page(material: Material) -> Page:
     )
 
 
-def _public(one: Snapshot, now: float) -> Public:
+def _public(one: PublicSnapshot, now: float) -> Public:
     what = (Part(shown(one.test), data=True), Part(" "), Part(shown(one.target), data=True))
     return Public(
         what, until(one, now), https_link(one.link, (), below=_SHARES), shown(one.link) if one.link else ""

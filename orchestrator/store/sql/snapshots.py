@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from orchestrator.records import Snapshot, SnapshotState
+from orchestrator.records import PublicSnapshot, SnapshotState
 from orchestrator.store.sql.engine import Db
 from orchestrator.store.sql.rows import safe
 
@@ -63,8 +63,8 @@ class KeepsSnapshots:
 
         await self._write(work)
 
-    async def snapshots(self, run: str) -> list[Snapshot]:
-        def work(db: Db) -> list[Snapshot]:
+    async def snapshots(self, run: str) -> list[PublicSnapshot]:
+        def work(db: Db) -> list[PublicSnapshot]:
             found = db.execute(
                 "SELECT specs.key, specs.test, specs.target, snapshots.test_id, snapshots.state, "
                 "snapshots.at, snapshots.id, snapshots.link, snapshots.error FROM snapshots "
@@ -89,6 +89,6 @@ class KeepsSnapshots:
         return await self._read(work)
 
 
-def _snapshot(row: Any) -> Snapshot:  # noqa: ANN401 - a row of either driver
+def _snapshot(row: Any) -> PublicSnapshot:  # noqa: ANN401 - a row of either driver
     spec, test, target, test_id, state, at, snapshot_id, link, error = row
-    return Snapshot(spec, test, target, test_id, SnapshotState(state), at, snapshot_id, link, error)
+    return PublicSnapshot(spec, test, target, test_id, SnapshotState(state), at, snapshot_id, link, error)
