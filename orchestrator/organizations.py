@@ -13,7 +13,7 @@ from orchestrator.settings import Settings, is_vendors
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 _REFERENCE = re.compile(r"(?:env:TE_TOKEN(?:_[A-Z0-9_]+)?|(?:file|credential):[A-Za-z0-9_.-]{1,100})\Z")
-MOST_RUNS, MOST_WORKERS = 10, 8
+MOST_RUNS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Organization:
     """One organization. Times are seconds; ``None`` of what is kept means for ever.
 
     ``called`` is how the API calls it, where that is another name. ``account_groups`` are those that runs may
-    name; none means any. ``token`` is a reference. ``most_runs`` are under way at once, carried out by
-    ``most_workers`` at once.
+    name; none means any. ``token`` is a reference. ``most_runs`` are under way at once,
+    and so no more workers carry them out.
     """
 
     name: str
@@ -31,7 +31,6 @@ class Organization:
     account_groups: tuple[str, ...] = ()
     token: str | None = None
     most_runs: int = MOST_RUNS
-    most_workers: int = MOST_WORKERS
     answers_kept: float | None = None
     raw_kept: float | None = None
     runs_kept: float | None = None
@@ -48,7 +47,6 @@ class Organization:
             "account_groups": list(self.account_groups),
             "token": self.token,
             "most_runs": self.most_runs,
-            "most_workers": self.most_workers,
             "answers_kept": self.answers_kept,
             "raw_kept": self.raw_kept,
             "runs_kept": self.runs_kept,

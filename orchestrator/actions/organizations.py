@@ -35,7 +35,6 @@ class Changes(TypedDict, total=False):
     account_groups: tuple[str, ...]
     token: str | None
     most_runs: int
-    most_workers: int
     answers_kept: float | None
     raw_kept: float | None
     runs_kept: float | None

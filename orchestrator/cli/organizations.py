@@ -50,7 +50,6 @@ def listed(as_json: bool, store: str | None) -> None:
     help="Where hosts find its token: env:TE_TOKEN_NAME, file:NAME, credential:NAME.",
 )
 @click.option("--most-runs", type=click.IntRange(1, 1000), metavar="N", help="Runs under way at once.")
-@click.option("--most-workers", type=click.IntRange(1, 1000), metavar="N", help="Workers at once.")
 @click.option("--keep-answers", type=Kept(), metavar="AGE", help="How long answers are kept: 30d, or ever.")
 @click.option("--keep-raw", type=Kept(), metavar="AGE", help="How long their raw rows are kept.")
 @click.option("--keep-runs", type=Kept(), metavar="AGE", help="How long runs are kept.")

@@ -52,9 +52,7 @@ async def test_one_worker_serves_organizations_at_several_origins_each_with_its_
     environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "ORCHESTRATOR_STORE": url}
     with serving(token=TOKENS["acme"]) as here, serving(token=TOKENS["beta"]) as there:
         for name, origin in (("acme", here), ("beta", there), ("else", "http://127.0.0.1:9")):
-            await opened.organizations.put(
-                Organization(name, origin, token=f"env:TE_TOKEN_{name.upper()}", most_workers=2)
-            )
+            await opened.organizations.put(Organization(name, origin, token=f"env:TE_TOKEN_{name.upper()}"))
             environment[f"TE_TOKEN_{name.upper()}"] = TOKENS[name]
         anywhere = Settings("https://api.thousandeyes.com", url, origin_named=False)
         runs = [(await submit(opened, PLAN, anywhere, Place(name))).id for name in ("acme", "beta")]

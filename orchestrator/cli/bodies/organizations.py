@@ -20,7 +20,6 @@ _NAMES = {
     "aids": "account_groups",
     "token": "token",
     "most_runs": "most_runs",
-    "most_workers": "most_workers",
     "keep_answers": "answers_kept",
     "keep_raw": "raw_kept",
     "keep_runs": "runs_kept",

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from orchestrator.store.postgres.store import PostgresStore
     from orchestrator.store.sql.engine import Db
 
+# The table has `most_workers` too, which nothing heeds: it goes when no version that reads it is in use.
 _COLUMNS = (
-    "name, origin, called, account_groups, token, most_runs, most_workers, answers_kept, raw_kept, "
+    "name, origin, called, account_groups, token, most_runs, answers_kept, raw_kept, "
     "runs_kept, paused, paused_reason"
 )
 _NOW = "extract(epoch FROM clock_timestamp())::double precision"
@@ -56,7 +57,7 @@ class PostgresOrganizations:
         one = organization
         values = (
             *(one.name, one.origin, one.called, json.dumps(one.account_groups), one.token),
-            *(one.most_runs, one.most_workers, one.answers_kept, one.raw_kept, one.runs_kept),
+            *(one.most_runs, one.answers_kept, one.raw_kept, one.runs_kept),
             *(one.paused, one.paused_reason),
         )
         names = _COLUMNS.split(", ")
