@@ -147,11 +147,11 @@ def test_a_report_is_written_as_the_ending_of_its_file_says(place: Workplace) ->
     assert ran(place, "-q").returncode == 0
     assert (
         place.sh(
-            "orchestrator report -o a.html && orchestrator report -o a.xml && orchestrator report -o a.txt"
+            "orchestrator report -o a.html && orchestrator report -o a.xml && orchestrator report -o a.md"
         ).returncode
         == 0
     )
-    begins = {name: (place.folder / name).read_text()[:20] for name in ("a.html", "a.xml", "a.txt")}
+    begins = {name: (place.folder / name).read_text()[:20] for name in ("a.html", "a.xml", "a.md")}
     assert begins["a.html"].lower().startswith("<!doctype html")
     assert begins["a.xml"].startswith("<?xml")
-    assert begins["a.txt"].startswith("# ")
+    assert begins["a.md"].startswith("# ")

@@ -187,4 +187,6 @@ def test_the_store_survives_the_container_and_belongs_to_its_user(compose: dict[
     assert folder == place.group(1)
     assert volume in compose["volumes"]
     assert f"install -d -o orchestrator {folder}" in inline
-    assert inline.index("USER orchestrator") > inline.index("install -d")
+    user = re.search(r"useradd .*--uid (\d+) orchestrator\b", inline)
+    assert user is not None
+    assert inline.index(f"USER {user.group(1)}:") > inline.index("install -d")

@@ -42,7 +42,10 @@ async def test_failures_come_first_then_silences_then_warnings_and_all_are_numbe
         (2, Verdict.NO_ANSWER, "agent side", 8),
         (3, Verdict.WARN, "packet loss", 16),
     ]
-    assert (found.mark, plain(found.headline)) == (Mark.BAD, "Two causes explain 24 of 25 bad cells")
+    assert (found.mark, plain(found.headline)) == (
+        Mark.BAD,
+        "Two causes explain 24 of 25 bad cells; one more has warnings only",
+    )
     (alone,) = found.rest
     assert (alone.verdict, alone.total) == (Verdict.FAIL, 1)
     assert [(one.record.agent_id, one.phase) for one in alone.cells] == [("a02", Phase.CONNECT)]
