@@ -15,13 +15,18 @@ BEGIN
         END IF;
     END LOOP;
     -- The owner makes tables, and parts of them; nobody else does.
-    EXECUTE format('GRANT CREATE ON DATABASE %I TO orchestrator_owner', current_database());
+    EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO orchestrator_owner', current_database());
     -- Answers come by way of a temporary table.
     EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO orchestrator_worker', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO orchestrator_submit, orchestrator_reader', current_database());
 END $$;
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+
+-- Every role may make temporary tables, by default. Where nothing else uses this database, take that away too: who
+-- needs it has it above.
+--
+--     REVOKE TEMPORARY ON DATABASE orchestrator FROM PUBLIC;
 
 -- A connection sets these too; behind a pool of connections only what belongs to the role is sure. Who stays idle in a
 -- transaction holds up who takes over.

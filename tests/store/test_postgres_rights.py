@@ -208,3 +208,70 @@ async def test_what_jsonb_refuses_is_left_out_of_a_view_and_breaks_nothing(url: 
         numbers = db.execute("SELECT totalTime FROM report_answers ORDER BY round_id").fetchall()
     assert sorted(row[0] is None for row in found) == [False, True]
     assert numbers == [(120.0,), (None,)]
+
+
+async def with_the_engine(url: str) -> None:
+    """The database as one has it that was migrated before rights were given by name."""
+    await install(as_role(url, OWNER))
+    with psycopg.connect(as_role(url, OWNER)) as db:
+        for kind in ("TABLES", "SEQUENCES"):
+            for schema_name in ("orchestrator", "orchestrator_engine"):
+                db.execute(f"GRANT ALL ON ALL {kind} IN SCHEMA {schema_name} TO {WORKER}, {SUBMIT}".encode())
+    await migrate_store(as_role(url, OWNER))
+
+
+async def test_nobody_puts_a_function_where_the_owner_would_execute_it(url: str) -> None:
+    await with_the_engine(url)
+    with psycopg.connect(as_role(url, WORKER), autocommit=True) as db:
+        db.execute(
+            "CREATE FUNCTION pg_temp.mine() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'"
+        )
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            db.execute(
+                "CREATE TRIGGER mine BEFORE INSERT ON orchestrator_engine.procrastinate_jobs "
+                "FOR EACH ROW EXECUTE FUNCTION pg_temp.mine()"
+            )
+    assert await wake(as_role(url, WORKER))
+
+
+# What somebody has that would give the rights of others, or tables of one's own; and functions with the
+# owner's rights that take names from who calls them.
+TOO_MUCH = """
+    WITH role AS (
+        SELECT oid, rolname FROM pg_roles
+        WHERE rolname IN ('orchestrator_worker', 'orchestrator_submit', 'orchestrator_reader')
+    ),
+    home AS (
+        SELECT oid FROM pg_namespace
+        WHERE nspname IN ('orchestrator', 'orchestrator_engine', 'report')
+    ),
+    thing AS (SELECT pg_class.oid, relkind FROM pg_class JOIN home ON home.oid = relnamespace)
+    SELECT rolname, thing.oid::regclass::text, one
+    FROM role, thing, unnest(ARRAY['TRIGGER', 'REFERENCES', 'TRUNCATE']) one
+    WHERE relkind IN ('r', 'p', 'v') AND has_table_privilege(role.oid, thing.oid, one)
+    UNION ALL SELECT rolname, thing.oid::regclass::text, 'UPDATE' FROM role, thing
+    WHERE CASE relkind WHEN 'S' THEN has_sequence_privilege(role.oid, thing.oid, 'UPDATE') END
+    UNION ALL SELECT rolname, nspname, 'CREATE' FROM role, pg_namespace
+    WHERE nspname !~ '^pg_' AND has_schema_privilege(role.oid, pg_namespace.oid, 'CREATE')
+    UNION ALL SELECT 'everybody', pg_proc.oid::regprocedure::text, 'search_path'
+    FROM pg_proc JOIN home ON home.oid = pronamespace
+    WHERE prosecdef AND coalesce(array_to_string(proconfig, ' '), '') NOT LIKE '%search_path=%pg_temp'
+"""
+
+
+async def test_no_role_has_more_of_a_table_a_sequence_or_a_schema_than_its_rows(url: str) -> None:
+    await with_the_engine(url)
+    with psycopg.connect(url) as db:
+        assert db.execute(TOO_MUCH).fetchall() == []
+
+
+async def test_nothing_depends_on_temporary_tables_for_everybody(url: str) -> None:
+    with psycopg.connect(url) as db:
+        name = db.info.dbname
+        db.execute(f'REVOKE TEMPORARY ON DATABASE "{name}" FROM PUBLIC'.encode())
+    await conducted(as_role(url, WORKER))
+    with psycopg.connect(as_role(url, OWNER)) as db:
+        db.execute("CREATE TEMPORARY TABLE x (n int)")
+    for role in (SUBMIT, READER):
+        with psycopg.connect(as_role(url, role)) as db, pytest.raises(psycopg.Error):
+            db.execute("CREATE TEMPORARY TABLE x (n int)")
