@@ -27,6 +27,10 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 -- needs it has it above.
 --
 --     REVOKE TEMPORARY ON DATABASE orchestrator FROM PUBLIC;
+--
+-- Every role may take advisory locks too, and nothing takes that away. No version stops for them that takes turns by
+-- the table `turns`; workers of an earlier one hand nothing out while a reader holds the lock `orchestrator.feed`, and
+-- `store migrate` waits for one who holds `orchestrator.migrations` in a database that has no tables yet.
 
 -- A connection sets these too; behind a pool of connections only what belongs to the role is sure. Who stays idle in a
 -- transaction holds up who takes over.

@@ -17,6 +17,7 @@ from documentation import ROOT
 from stores import migrated
 
 from orchestrator.queueing.values import Place
+from orchestrator.records import RunState
 from orchestrator.store.opening import open_store
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def ask(postgres: PostgresServer) -> Iterator[Ask]:
         async with open_store(url, organization="acme") as opened:
             await stored_weeks(opened.store)
             assert opened.queue is not None
-            await opened.queue.submit(make_run("65000000000000d1", plan="sweep"), Place("acme", priority=3))
+            queued = make_run("65000000000000d1", plan="sweep", state=RunState.QUEUED)
+            await opened.queue.submit(queued, Place("acme", priority=3))
 
     anyio.run(fill)
     with psycopg.connect(url.replace("postgres@", "orchestrator_reader@"), autocommit=True) as db:

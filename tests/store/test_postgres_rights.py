@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import psycopg
 import pytest
-from builders import make_agent, make_answer, make_spec, make_tests
+from builders import make_agent, make_answer, make_run, make_spec, make_tests
 from documentation import ROOT
 from postgres_server import PostgresServer
 from queue_plans import SMALL_PLAN
@@ -21,8 +21,8 @@ from orchestrator.clock import LoopClock
 from orchestrator.errors import NoRight, StoreProblem
 from orchestrator.lifecycle import SpecState
 from orchestrator.plan.load import load_plan
-from orchestrator.queueing.values import Place
-from orchestrator.records import RunState
+from orchestrator.queueing.values import Here, Place
+from orchestrator.records import RunFacts, RunState
 from orchestrator.settings import Settings
 from orchestrator.store.opening import migrate_store, open_store
 from orchestrator.store.postgres import schema
@@ -275,3 +275,97 @@ async def test_nothing_depends_on_temporary_tables_for_everybody(url: str) -> No
     for role in (SUBMIT, READER):
         with psycopg.connect(as_role(url, role)) as db, pytest.raises(psycopg.Error):
             db.execute("CREATE TEMPORARY TABLE x (n int)")
+
+
+@pytest.mark.parametrize(
+    ("column", "error"),
+    [
+        ("not_before", psycopg.errors.CheckViolation),
+        ("begun", psycopg.errors.InsufficientPrivilege),
+    ],
+)
+async def test_who_may_only_submit_puts_no_run_into_the_queue_that_was_there(
+    url: str, column: str, error: type[psycopg.Error]
+) -> None:
+    async with open_store(as_role(url, WORKER), organization="acme") as opened:
+        await stored_run(opened.store)
+        assert await opened.store.claim(RUN, "me")
+        stopped = RunState.INTERRUPTED
+        await opened.store.update_run(RUN, state=stopped, finished=None, exit_code=130, facts=RunFacts())
+        await opened.store.let_go(RUN)
+        put = b"INSERT INTO orchestrator.queue (run, organization, plan, priority, overlap, %s) VALUES "
+        values = f"('{RUN}', 'acme', 'w', 1, 'queue', now())"
+        with psycopg.connect(as_role(url, SUBMIT)) as db, pytest.raises(error):
+            db.execute(put % column.encode() + values.encode())
+        assert opened.queue is not None
+        await opened.queue.here(Here("w", "h", "1", 2, 2, None))
+        assert await opened.queue.feed(10, 2) == []
+
+
+@pytest.mark.parametrize("role", [SUBMIT, WORKER])
+async def test_a_run_waits_in_its_own_organization_and_in_no_slot_of_a_schedule_that_others_fire(
+    url: str, role: str
+) -> None:
+    with psycopg.connect(as_role(url, OWNER)) as db:
+        db.execute(
+            "INSERT INTO orchestrator.schedules (organization, name, plan, bundle, cron, timezone, jitter, "
+            "overlap, catch_up, within, priority, paused, last_slot, next_at) "
+            "VALUES ('acme', 's', 'sweep', '{}', '* * * * *', 'UTC', 0, 'queue', 'latest', 1, 0, FALSE, 0, 0)"
+        )
+    async with open_store(as_role(url, role), make=False) as opened:
+        assert opened.queue is not None
+        await opened.queue.submit(make_run(state=RunState.QUEUED), Place("acme"))
+    with psycopg.connect(url) as db:
+        db.execute("DELETE FROM orchestrator.queue")
+    put = (
+        "INSERT INTO orchestrator.queue (run, organization, plan, priority, overlap, schedule, slot) VALUES "
+    )
+    with psycopg.connect(as_role(url, role), autocommit=True) as db:
+        [(schedule,)] = db.execute("SELECT n FROM orchestrator.schedules").fetchall()
+        with pytest.raises(psycopg.errors.CheckViolation, match="another organization"):
+            db.execute(f"{put} ('{RUN}', 'other', 'sweep', 1, 'queue', NULL, NULL)".encode())
+        fires = f"{put} ('{RUN}', 'acme', 'sweep', 1, 'queue', {schedule}, 60)".encode()
+        if role == WORKER:
+            db.execute(fires)
+        else:
+            with pytest.raises(psycopg.errors.CheckViolation, match="slot"):
+                db.execute(fires)
+
+
+@pytest.mark.parametrize("role", [READER, SUBMIT])
+async def test_who_carries_nothing_out_stops_neither_the_queue_nor_the_making_of_tables(
+    url: str, role: str
+) -> None:
+    held = ("orchestrator.feed", "orchestrator.migrations", "orchestrator.parts")
+    with psycopg.connect(as_role(url, role), autocommit=True) as db:
+        for lock in held:
+            db.execute(b"SELECT pg_advisory_lock(hashtext('%s'))" % lock.encode())
+        for statement in (
+            "SELECT 1 FROM orchestrator.turns FOR SHARE",
+            "LOCK TABLE orchestrator.migrations IN SHARE ROW EXCLUSIVE MODE",
+        ):
+            with db.transaction(), pytest.raises(psycopg.errors.InsufficientPrivilege):
+                db.execute(statement.encode())
+        async with open_store(as_role(url, WORKER)) as opened:
+            assert opened.queue is not None
+            assert opened.keeper is not None
+            await opened.queue.submit(make_run(state=RunState.QUEUED), Place("acme"))
+            await opened.queue.here(Here("w", "h", "1", 2, 2, None))
+            assert [one.run for one in await opened.queue.feed(10, 2)] == [RUN]
+            assert await opened.keeper.make_room() == []
+        assert await migrate_store(as_role(url, OWNER)) == []
+
+
+async def test_one_worker_hands_out_at_a_time_beside_those_of_an_earlier_version_too(url: str) -> None:
+    async with open_store(as_role(url, WORKER)) as opened:
+        assert opened.queue is not None
+        await opened.queue.submit(make_run(state=RunState.QUEUED), Place("acme"))
+        await opened.queue.here(Here("w", "h", "1", 2, 2, None))
+        for turn in (
+            "SELECT 1 FROM orchestrator.turns WHERE name = 'feed' FOR UPDATE",
+            "SELECT pg_advisory_xact_lock(hashtext('orchestrator.feed'))",  # all an earlier version takes
+        ):
+            with psycopg.connect(as_role(url, WORKER)) as db:
+                db.execute(turn.encode())
+                assert await opened.queue.feed(10, 2) == []
+        assert [one.run for one in await opened.queue.feed(10, 2)] == [RUN]

@@ -34,10 +34,11 @@ def fill(url: str, waiting: int, organizations: int, first: int = 0) -> None:
     with psycopg.connect(url, options="-c search_path=orchestrator") as db:
         db.execute("TRUNCATE queue, served, runs CASCADE")
         db.execute(
-            "INSERT INTO runs (id, plan, plan_text, plan_hash, api, origin, started, state, settings, facts) "
-            "SELECT to_char(g, 'FM0000000'), 'p', '', '', '7', 'o', 0, 'queued', '{}', '{}' "
-            "FROM generate_series(1, %s) g",
-            (waiting,),
+            "INSERT INTO runs (id, organization, plan, plan_text, plan_hash, api, origin, started, state, "
+            "settings, facts) SELECT to_char(g, 'FM0000000'), "
+            "CASE WHEN g <= %s THEN 'full' ELSE 'o' || (g %% %s) END, "
+            "'p', '', '', '7', 'o', 0, 'queued', '{}', '{}' FROM generate_series(1, %s) g",
+            (first, organizations, waiting),
         )
         db.execute(
             "INSERT INTO queue (run, organization, plan, priority, overlap, queued, begun) "

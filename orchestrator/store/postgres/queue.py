@@ -30,8 +30,20 @@ if TYPE_CHECKING:
 
 NOW = "extract(epoch FROM clock_timestamp())::double precision"
 _FREE_LEASE = "(r.leased_until IS NULL OR r.leased_until < clock_timestamp())"
-# Only one hands out at a time: two that count the same free places would hand them out twice.
-_TURN = "SELECT pg_try_advisory_xact_lock(hashtext('orchestrator.feed'))"
+# Only one hands out at a time: two that count the same free places would hand them out twice. To lock a row
+# takes the right to write it, which those have who carry out runs; an advisory lock anybody may keep.
+_TURN = "SELECT 1 FROM turns WHERE name = 'feed' FOR UPDATE SKIP LOCKED"
+# Workers of an earlier version know the advisory lock only. It is taken for them, and while one of them has
+# it nothing is handed out here; but who could not take a turn by its row stops nobody by holding this.
+_EARLIER_TURN = """
+    SELECT CASE WHEN pg_try_advisory_xact_lock(hashtext('orchestrator.feed')) THEN TRUE ELSE NOT EXISTS (
+        SELECT FROM pg_locks JOIN pg_stat_activity holder USING (pid)
+        WHERE locktype = 'advisory' AND granted AND objsubid = 1
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND (classid::bigint << 32) | objid::bigint = hashtext('orchestrator.feed')
+            AND has_table_privilege(holder.usesysid, 'turns', 'UPDATE')
+    ) END
+"""
 
 # Runs whose time is over before anybody began with them.
 _EXPIRE = f"""
@@ -166,7 +178,7 @@ def put(db: Db, run: str, plan: str, place: Place, schedule: int | None, slot: f
 
 def feed(db: Db, most: int, free: int) -> list[Handed]:
     """See :meth:`orchestrator.store.queue.Queue.feed`."""
-    if free <= 0 or not db.execute(_TURN).fetchone()[0]:
+    if free <= 0 or db.execute(_TURN).fetchone() is None or not db.execute(_EARLIER_TURN).fetchone()[0]:
         return []
     reason = "it was not begun in time"
     db.execute(_EXPIRE, (reason, RunState.SKIPPED.value, 3))

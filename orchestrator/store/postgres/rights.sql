@@ -31,7 +31,10 @@ BEGIN
         REVOKE ALL ON ALL SEQUENCES IN SCHEMA orchestrator FROM orchestrator_submit;
         GRANT SELECT ON migrations, organizations, runs, queue, schedules, agents, specs, cells, left_out, events, late
             TO orchestrator_submit;
-        GRANT INSERT ON runs, queue TO orchestrator_submit;
+        GRANT INSERT ON runs TO orchestrator_submit;
+        -- Not what workers note there. Only a run that waits goes in (0012_turns.sql).
+        GRANT INSERT (run, organization, plan, priority, not_before, expires, overlap, schedule, slot) ON queue
+            TO orchestrator_submit;
         GRANT USAGE ON SEQUENCE numbers TO orchestrator_submit;
         IF to_regnamespace('orchestrator_engine') IS NOT NULL THEN
             GRANT USAGE ON SCHEMA orchestrator_engine TO orchestrator_submit;

@@ -14,7 +14,7 @@ from orchestrator.store.sql.engine import Db
 from orchestrator.store.sql.upkeep import HAS_FORGOTTEN
 
 # Numbers of rows begin with a day; a part of a table takes those of so many days. The database's function
-# that makes them (0008_room.sql) has these too; a test holds both together.
+# that makes them (0012_turns.sql) has these too; a test holds both together.
 PARTS = {"answers": 1, "events": 1, "cells": 7}
 DAY_BITS = 40
 # Parts are made for so many days to come; who writes is told when fewer than the second number are left.
@@ -22,7 +22,10 @@ DAYS_AHEAD, FEW_DAYS = 14, 2
 # The oldest server whose statements these are: parts are detached beside others who write.
 OLDEST = 140000
 _OUTSIDE = "-- outside a transaction"
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext('orchestrator.migrations'))"
+# An advisory lock anybody may take, and hold up who waits for it: only where there is no table to lock yet.
+_FIRST_LOCK = "SELECT pg_advisory_xact_lock(hashtext('orchestrator.migrations'))"
+# Whoever reads it goes on. The database's function that makes parts takes it too (0012_turns.sql).
+_LOCK = f"LOCK TABLE {SCHEMA}.migrations IN SHARE ROW EXCLUSIVE MODE"
 _KEPT = f"""
     CREATE TABLE IF NOT EXISTS {SCHEMA}.migrations (
         name text COLLATE "C" PRIMARY KEY,
@@ -58,10 +61,15 @@ def _migration(name: str, script: str) -> Migration:
 
 def applied(db: Session) -> dict[str, str]:
     """The migrations that a database has, each with its least reader; none where there is no store."""
-    there = db.execute("SELECT to_regclass(?)", (f"{SCHEMA}.migrations",)).fetchone()
-    if there is None or there[0] is None:
+    if not _is_kept(db):
         return {}
     return dict(db.execute(f"SELECT name, min_reader FROM {SCHEMA}.migrations ORDER BY name"))
+
+
+def _is_kept(db: Session) -> bool:
+    """Whether there is a table of migrations."""
+    there = db.execute("SELECT to_regclass(?)", (f"{SCHEMA}.migrations",)).fetchone()
+    return there is not None and there[0] is not None
 
 
 def check(db: Session, place: str) -> None:
@@ -94,11 +102,13 @@ def migrate(db: Session) -> list[str]:
     """
     done: list[str] = []
     with db.raw.transaction():
+        if not _is_kept(db):
+            db.execute(_FIRST_LOCK)
+            # Not IF NOT EXISTS: who may make no schema may still use one that was made for it.
+            if db.execute("SELECT to_regnamespace(?)", (SCHEMA,)).fetchone()[0] is None:
+                db.execute(f"CREATE SCHEMA {SCHEMA}")
+            db.execute(_KEPT)
         db.execute(_LOCK)
-        # Not IF NOT EXISTS: who may make no schema may still use one that was made for it.
-        if db.execute("SELECT to_regnamespace(?)", (SCHEMA,)).fetchone()[0] is None:
-            db.execute(f"CREATE SCHEMA {SCHEMA}")
-        db.execute(_KEPT)
         has = applied(db)
         for one in migrations():
             if one.name not in has and one.transactional:
