@@ -189,8 +189,8 @@ class Course:
                         tasks.start_soon(self._conduct, attendance)
                         if self._state.again is not None:
                             self._state.before = verdicts_of((await self._look()).cells)
-                            tasks.start_soon(self._conduct_again, self._state.again, attendance.grace)
-                        stopped = await self._watch(tasks, attendance.grace)
+                            tasks.start_soon(self._conduct_again, self._state.again, attendance)
+                        stopped = await self._watch(tasks, attendance)
                         self._finish(_BOX if stopped is Stopped.TIME_BOX else _ENOUGH)
                     heeding.cancel_scope.cancel()
         except BaseExceptionGroup as group:
@@ -228,10 +228,10 @@ class Course:
         self._state.conductor = conductor
         self._tell_over()
 
-    async def _conduct_again(self, run: RunRecord, grace: float) -> None:
+    async def _conduct_again(self, run: RunRecord, attendance: Attendance) -> None:
         @contextmanager
         def attended(_: RunRecord) -> Iterator[Attendance]:
-            yield Attendance((self,), self._stops.heard(), grace)
+            yield replace(attendance, listeners=(self,), stops=self._stops.heard())
 
         try:
             await conduct(self._session, run, attend=attended, hand=self._take_again)
@@ -308,7 +308,7 @@ class Course:
 
     # -- what is done -----------------------------------------------------------------------------------
 
-    async def _watch(self, tasks: TaskGroup, grace: float) -> Stopped:
+    async def _watch(self, tasks: TaskGroup, attendance: Attendance) -> Stopped:
         state, clock = self._state, self._session.doors.clock
         found = await self._look()
         while state.outcome is None:
@@ -320,7 +320,7 @@ class Course:
             if step.stopped is not None:
                 return step.stopped
             if step.steps and self._ready:
-                await self._do(step, found, tasks, grace)
+                await self._do(step, found, tasks, attendance)
                 continue
             if not state.changed:
                 with clock.move_on_after(TICK):
@@ -334,14 +334,14 @@ class Course:
         conductor = self._state.conductor
         return conductor is not None and conductor.under_way
 
-    async def _do(self, step: Next, found: Found, tasks: TaskGroup, grace: float) -> None:
+    async def _do(self, step: Next, found: Found, tasks: TaskGroup, attendance: Attendance) -> None:
         for one in step.steps:
             if one is Do.ASK_MORE:
                 await self._ask_more(found)
             elif one is Do.STAND_IN:
                 await self._stand_in(found)
             elif one is Do.CONFIRM:
-                await self._confirm(found, tasks, grace)
+                await self._confirm(found, tasks, attendance)
 
     async def _ask_more(self, found: Found) -> None:
         """The second wave, as far as it is within the ceilings."""
@@ -381,7 +381,7 @@ class Course:
         except PlanInvalid as problem:  # of what we made ourselves, from what was tested already
             raise AssertionError(f"the second wave is no plan: {problem.message}") from problem
 
-    async def _confirm(self, found: Found, tasks: TaskGroup, grace: float) -> None:
+    async def _confirm(self, found: Found, tasks: TaskGroup, attendance: Attendance) -> None:
         """Run what fails once more, by the ids of its tests."""
         state, session = self._state, self._session
         tests = await session.doors.store.tests(self._run.id)
@@ -400,7 +400,7 @@ class Course:
             state.again_ended = True
             return
         state.again, state.reruns = again, len(keys)
-        tasks.start_soon(self._conduct_again, again, grace)
+        tasks.start_soon(self._conduct_again, again, attendance)
         self._wake()
 
     def _affordable(self, keys: list[str], tests: Sequence[TestRecord]) -> list[str]:

@@ -77,17 +77,17 @@ def choose(
     """What the rule takes of all ``runs`` of a store, newest first. ``going_on`` are the ids of those
     of whose plan one is alive."""
     good = _last_good(runs)
-    of_plan: Counter[tuple[str, bool]] = Counter()
+    of_plan: Counter[tuple[str, str, bool]] = Counter()
     why: dict[str, str] = {}
     about = [one for one in runs if _is_about(rule, one)]
     for run in about:
-        of_plan[run.plan, run.simulated] += 1
+        of_plan[_series(run)] += 1
         reason = must_stay.get(run.id)
         if reason is None and run.state not in FINISHED:
             reason = UNFINISHED
         elif reason is None and run.id in going_on and run.state is not RunState.COMPLETE:
             reason = GOING_ON  # it may be this one, resumed
-        elif reason is None and rule.keep is not None and of_plan[run.plan, run.simulated] <= rule.keep:
+        elif reason is None and rule.keep is not None and of_plan[_series(run)] <= rule.keep:
             reason = NEWEST
         elif reason is None and rule.older_than is not None and now - run.started <= rule.older_than:
             reason = YOUNG
@@ -103,6 +103,11 @@ def choose(
         why |= {one.id: BASE for one in about if one.id not in why and one.id in staying}
     taken = tuple(one for one in about if one.id not in why)
     return Choice(rule, taken, dict(Counter(why.values())))
+
+
+def _series(run: RunOutline) -> tuple[str, str, bool]:
+    """The runs that are counted together: plans of two organizations may have one name."""
+    return run.organization, run.plan, run.simulated
 
 
 def _gone_already(rule: Rule, run: RunOutline) -> str | None:
@@ -124,7 +129,7 @@ def _last_good(runs: Sequence[RunOutline]) -> set[str]:
     found: dict[tuple[object, ...], str] = {}
     for run in runs:
         if run.exit_code == 0 and not run.partial:
-            found.setdefault((run.plan, run.world), run.id)
+            found.setdefault((run.organization, run.plan, run.world), run.id)
     return set(found.values())
 
 
@@ -244,7 +249,12 @@ async def keep_to(opened: Opened, run: RunRecord, clock: Clock) -> None:
     """Take away what a plan no longer keeps (``keep`` of its run), runs of the same world only. Raises
     ``StoreProblem``."""
     if run.settings.keep is not None and run.state in FINISHED:
-        rule = Rule(keep=run.settings.keep, plan=run.plan, simulated=run.simulated)
+        rule = Rule(
+            keep=run.settings.keep,
+            plan=run.plan,
+            simulated=run.simulated,
+            organization=await whose(opened, run.id),
+        )
         await prune(opened, rule, clock)
 
 

@@ -17,7 +17,7 @@ from orchestrator.clock import Clock
 from orchestrator.errors import PlanBusy
 from orchestrator.lifecycle import SpecState
 from orchestrator.queueing.values import Cancel
-from orchestrator.records import RunRecord, RunState, TestRecord
+from orchestrator.records import FINISHED, RunRecord, RunState, TestRecord
 from orchestrator.report.restored import Doubtful, Restored
 from orchestrator.runner.naming import test_name
 from orchestrator.store.base import Store
@@ -25,7 +25,8 @@ from orchestrator.store.opening import Opened
 
 WHY = "the store was restored from a backup: it may have been created since"
 OWNER = "store restored"
-_OPEN = (RunState.RUNNING, RunState.INTERRUPTED)
+# Whatever has begun may be resumed, and what has not is taken out of the queue.
+_NOT_BEGUN = (RunState.QUEUED, RunState.SKIPPED)
 # Specs that are written at once, to share their commits.
 TOGETHER = 50
 
@@ -38,9 +39,11 @@ async def restored(opened: Opened, clock: Clock, *, dry_run: bool = False) -> Re
     """
     doubtful, busy = [], []
     for outline in await opened.store.outlines():
-        if outline.state in _OPEN and not outline.simulated:
+        if outline.state not in _NOT_BEGUN and not outline.simulated:
             run = await opened.store.run(outline.id)
             tests = await opened.store.tests(run.id, (SpecState.PLANNED, SpecState.CREATING))
+            if not tests and outline.state in FINISHED:
+                continue
             if not dry_run and not await _taken_for_lost(opened, run, tests, clock):
                 busy.append(run.id)
             elif tests:
@@ -79,7 +82,9 @@ async def _waits_no_more(opened: Opened, *, dry_run: bool) -> tuple[str, ...]:
     queue = opened.queue
     if queue is None:
         return ()
-    waited = [one.run for one in await queue.waiting() if one.begun is None]
+    # Also those that a worker had just taken: by their state they have not begun.
+    outlines = reversed(await opened.store.outlines())
+    waited = [one.id for one in outlines if one.state is RunState.QUEUED]
     for run in waited:
         if not dry_run:
             await queue.cancel(run, Cancel.GRACE)

@@ -137,6 +137,13 @@ def test_only_runs_of_the_organization_are_taken() -> None:
     assert taken(runs, Rule(keep=0, organization="acme")) == "r1 r3"
 
 
+def test_plans_of_two_organizations_with_one_name_are_counted_and_good_each_for_itself() -> None:
+    runs = [outline(number, organization="acme" if number % 2 else "globex") for number in range(1, 7)]
+    assert taken(runs, Rule(keep=2)) == "r1 r2"
+    good = [outline(1, organization="acme", exit_code=0), outline(2, organization="globex", exit_code=0)]
+    assert taken(good, Rule(keep=0)) == ""
+
+
 def test_an_organization_says_how_long_is_kept_what_and_runs_go_first() -> None:
     acme = Organization("acme", "o", runs_kept=400 * DAY, answers_kept=30 * DAY, raw_kept=14 * DAY)
     assert pruning.rules_of([acme, Organization("other", "o")]) == [

@@ -18,7 +18,7 @@ from orchestrator.cli import cli
 from orchestrator.clock import LoopClock
 from orchestrator.lifecycle import SpecState
 from orchestrator.queueing.values import Place
-from orchestrator.records import RunSettings, RunState
+from orchestrator.records import RunFacts, RunSettings, RunState
 from orchestrator.store.opening import Opened, open_store
 
 if TYPE_CHECKING:
@@ -90,6 +90,27 @@ async def test_a_run_that_waited_is_begun_by_nobody(postgres: PostgresServer) ->
         assert (await opened.store.run(WAITED)).state is RunState.SKIPPED
         assert await opened.queue.place_of(WAITED) is None
     postgres.drop(url)
+
+
+async def test_a_run_that_a_worker_had_just_taken_is_begun_by_nobody_either(postgres: PostgresServer) -> None:
+    url = postgres.create(migrated, named="store")
+    async with open_store(url) as opened:
+        assert opened.queue is not None
+        await opened.queue.submit(make_run(WAITED, state=RunState.QUEUED), Place("acme"))
+        assert await opened.queue.take(WAITED) is not None
+        assert (await restored(opened, LoopClock())).waited == (WAITED,)
+        assert (await opened.store.run(WAITED)).state is RunState.SKIPPED
+    postgres.drop(url)
+
+
+async def test_a_run_that_ended_and_could_be_resumed_is_looked_at_too(tmp_path: Path) -> None:
+    async with open_store(str(tmp_path / "o.db")) as opened:
+        await stored_run(opened.store)
+        await opened.store.update_run(
+            RUN, state=RunState.INCOMPLETE, finished=9.0, exit_code=3, facts=RunFacts()
+        )
+        assert [one.run for one in (await restored(opened, LoopClock())).doubtful] == [RUN]
+        assert await _planned(opened) == 0
 
 
 async def test_a_run_that_somebody_goes_on_with_is_left_alone_and_so_is_a_simulated_one(

@@ -106,6 +106,36 @@ async def test_a_pinned_run_cannot_be_taken(store: WholeStore) -> None:
     assert await store.condemn([OLD]) == [OLD]
 
 
+async def test_a_run_that_is_pinned_between_choice_and_taking_loses_nothing(store: WholeStore) -> None:
+    await ended_run(store, OLD)
+    await store.pin("before", OLD, None, 5.0)
+    assert await store.forget_answers([OLD], 9.0) == []
+    assert await store.thin(OLD, 9.0) is None
+    await cleared(store)
+    assert {answer.raw for answer in await answers_of(store, OLD)} == {RAW}
+
+
+async def test_a_run_that_goes_on_after_its_answers_were_forgotten_keeps_those_that_it_has(
+    store: WholeStore,
+) -> None:
+    await ended_run(store, OLD, state=RunState.INCOMPLETE)
+    await ended_run(store, NEW)
+    assert await store.forget_answers([OLD], 9.0) == [OLD]  # and was killed before it took them
+    await store.update_run(OLD, state=RunState.RUNNING, finished=None, exit_code=None, facts=RunFacts())
+    assert await store.forget_answers([NEW], 9.0) == [NEW]
+    await cleared(store)
+    assert len(await answers_of(store, OLD)) == 8
+    assert (await store.run(OLD)).answers_pruned is None
+
+
+async def test_raw_rows_are_not_taken_of_a_run_whose_answers_are_being_forgotten(store: WholeStore) -> None:
+    await ended_run(store, OLD)
+    await store.forget_answers([OLD], 9.0)  # and was killed before it took them
+    assert await store.thin(OLD, 9.0) is None
+    await cleared(store)
+    assert await answers_of(store, OLD) == []
+
+
 async def test_a_condemned_run_is_gone_for_everybody_before_it_is_cleared(store: WholeStore) -> None:
     await ended_run(store, OLD)
     await ended_run(store, NEW)

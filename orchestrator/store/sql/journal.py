@@ -233,6 +233,13 @@ class SqlJournal(SqlArchive, KeepsNotices, KeepsSnapshots):
                 "UPDATE runs SET state = ?, finished = ?, exit_code = ?, facts = ? WHERE n = ?",
                 (state.value, finished, exit_code, rows.dump(dump_facts(facts)), self._run(db, run)),
             )
+            if state is RunState.RUNNING:
+                # It was resumed after its answers were taken away: those that come now are to stay.
+                db.execute(
+                    "UPDATE runs SET thinning = FALSE, answers_pruned = NULL "
+                    "WHERE n = ? AND answers_pruned IS NOT NULL",
+                    (self._run(db, run),),
+                )
 
         await self._write(work)
 

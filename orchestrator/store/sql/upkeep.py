@@ -91,7 +91,8 @@ class SqlUpkeep(SqlJournal, SqlListing):
                 for run in runs
                 if db.execute(
                     "UPDATE runs SET answers_pruned = ?, raw_pruned = coalesce(raw_pruned, ?), "
-                    f"thinning = TRUE WHERE id = ? AND {_IS_FINISHED} AND {self._may_go}",
+                    f"thinning = TRUE WHERE id = ? AND {_IS_FINISHED} AND NOT {_IS_PINNED} "
+                    f"AND {self._may_go}",
                     (at, at, run, *_FINISHED),
                 ).rowcount
             ]
@@ -105,7 +106,9 @@ class SqlUpkeep(SqlJournal, SqlListing):
                 _clear(db, int(found[0]))
                 return True
             found = db.execute(
-                f"SELECT n FROM runs WHERE {HAS_FORGOTTEN} AND thinning ORDER BY n LIMIT 1"
+                f"SELECT n FROM runs WHERE {HAS_FORGOTTEN} AND thinning AND {_IS_FINISHED} "
+                f"AND {self._may_go} ORDER BY n LIMIT 1",
+                _FINISHED,
             ).fetchone()
             if found is not None:
                 _clear_answers(db, int(found[0]))
@@ -117,11 +120,12 @@ class SqlUpkeep(SqlJournal, SqlListing):
         def work(db: Db) -> int | None:
             begun = db.execute(
                 "UPDATE runs SET raw_pruned = ?, thinning = TRUE "
-                f"WHERE id = ? AND {_IS_FINISHED} AND {self._may_go}",
+                f"WHERE id = ? AND {_IS_FINISHED} AND NOT {_IS_PINNED} AND NOT {HAS_FORGOTTEN} "
+                f"AND {self._may_go}",
                 (at, run, *_FINISHED),
             )
             if not begun.rowcount:
-                return None  # it goes on, or has gone
+                return None  # it goes on, it has gone, or all of its answers have
             run_n, done = self._run(db, run), 0
             for spec in _specs(db, run_n, after):
                 done += 1 + _thin(db, spec.n)
