@@ -97,7 +97,7 @@ class WritesAgain(SqlUpkeep):
     def _write_again(self, session: Session) -> Callable[[], None]:
         """In a transaction: what this timeline may lack. Returns what is to be done once that is kept."""
         timeline = self._engine.timeline
-        found = self._remembered.elsewhere(timeline, monotonic_seconds())
+        found = self._remembered.elsewhere(timeline)
         for known in found:
             try:
                 run_n = self._engine.run_number(session, known.run)

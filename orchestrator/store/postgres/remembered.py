@@ -42,7 +42,7 @@ class Known:
 
 
 class Remembered:
-    """What was committed in the last :data:`REMEMBERED` seconds, by run and key."""
+    """What was committed in the last :data:`REMEMBERED` seconds in which anything was, by run and key."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Known] = {}
@@ -66,11 +66,14 @@ class Remembered:
         if before is not None and state in (SpecState.PLANNED, SpecState.UNKNOWN):
             before.state, before.timeline, before.at = state, timeline, at
 
-    def elsewhere(self, timeline: str, now: float) -> list[Known]:
-        """What was written on another timeline, so lately that this one may lack it."""
-        return [
-            one for one in self._known.values() if one.timeline != timeline and now - one.at <= REMEMBERED
-        ]
+    def elsewhere(self, timeline: str) -> list[Known]:
+        """What was written on another timeline, among the last there, so that this one may lack it.
+
+        However long it took to come here: a standby does not fall behind a server that is gone.
+        """
+        there = [one for one in self._known.values() if one.timeline != timeline]
+        last = max((one.at for one in there), default=0.0)
+        return [one for one in there if last - one.at <= REMEMBERED]
 
     @staticmethod
     def told(known: Iterable[Known], timeline: str) -> None:
