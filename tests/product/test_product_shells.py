@@ -16,7 +16,8 @@ from documentation import ROOT
 LINES = {
     "bash": 'eval "$(orchestrator completion bash)"',
     "zsh": 'eval "$(orchestrator completion zsh)"',
-    "fish": "orchestrator completion fish > ~/.config/fish/completions/orchestrator.fish",
+    "fish": "mkdir -p ~/.config/fish/completions && "
+    "orchestrator completion fish > ~/.config/fish/completions/orchestrator.fish",
 }
 ASKING = {
     "bash": "complete -p orchestrator; COMP_WORDS=(orchestrator ru); COMP_CWORD=1; _orchestrator_completion "
@@ -37,7 +38,6 @@ def test_a_shell_completes_by_the_documented_line(shell: str, tmp_path: Path) ->
     command = tmp_path / "bin" / "orchestrator"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m orchestrator "$@"\n')
     command.chmod(0o755)
-    (tmp_path / ".config" / "fish" / "completions").mkdir(parents=True)
     environ = {**os.environ, "HOME": str(tmp_path), "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
     environ.pop("XDG_CONFIG_HOME", None)
     script = f"{BEFORE[shell]}{LINES[shell]}\n{ASKING[shell]}"
