@@ -133,6 +133,11 @@ class _Stops:
             came, self._came = self._came, anyio.Event()
             came.set()
 
+    @property
+    def asked(self) -> bool:
+        """Whether a stop was asked for: then nothing more is begun, and nothing becomes public."""
+        return bool(self._codes)
+
     async def heard(self) -> AsyncIterator[Exit]:
         """Every stop from the first on."""
         told = 0
@@ -318,15 +323,16 @@ class Course:
             self._show(picture(found, moment, self._cost()))
             step = following(found, moment)
             if step.stopped is not None:
-                return step.stopped
-            if step.steps and self._ready:
+                return Stopped.INTERRUPTED if self._stops.asked else step.stopped
+            if step.steps and self._ready and not self._stops.asked:
                 await self._do(step, found, tasks, attendance)
                 continue
             if not state.changed:
                 with clock.move_on_after(TICK):
                     await state.news.wait()
                 state.news = anyio.Event()
-        return Stopped.INTERRUPTED if state.outcome.exit_code > Exit.BUSY else Stopped.ALL_ASKED
+        interrupted = self._stops.asked or state.outcome.exit_code > Exit.BUSY
+        return Stopped.INTERRUPTED if interrupted else Stopped.ALL_ASKED
 
     @property
     def _ready(self) -> bool:

@@ -199,6 +199,26 @@ def test_a_stop_ends_it_with_its_code_and_a_run_that_can_be_resumed(tmp_path: Pa
     assert resumed.states() == {"complete": 2}
 
 
+def test_after_a_stop_nothing_more_is_begun_and_nothing_becomes_public(tmp_path: Path) -> None:
+    async def work(opened: Simulated) -> tuple[Diagnosed, list[object]]:
+        async def stop() -> Any:
+            await opened.session.doors.clock.sleep(12.0)
+            yield Exit.SIGINT
+
+        @contextmanager
+        def attend(_: object) -> Any:
+            # Long enough for what is paid for to come in and to tell all apart.
+            yield Attendance(stops=stop(), grace=300.0)
+
+        found = await diagnose(opened.session, Question((URL,), share=True), attend=attend)
+        return found, list(opened.service.witness()["snapshots"])
+
+    found, public = simulated(work, tmp_path, DEAD)
+    assert (found.account.stopped, len(found.runs), found.account.reruns) == ("interrupted", 1, 0)
+    assert public == []
+    assert found.account.snapshot is None
+
+
 def test_the_second_round_hears_the_stops_too_and_the_second_one_leaves_it_at_once(tmp_path: Path) -> None:
     left: list[float] = []
 
