@@ -62,6 +62,7 @@ def test_fewer_than_one_read_in_a_hundred_opens_a_connection(layers: int) -> Non
     assert found[2.0] > 0.02, "idle connections make no difference here, so this measures nothing"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("window", "ratio", "aligned"),
     [(5.0, 1.15, False), (10.0, 1.15, True), (30.0, 1.07, False), (300.0, 1.05, True)],
@@ -81,6 +82,7 @@ def test_a_hundred_tests_end_within_three_percent_of_the_bound(layers: int, alig
         assert mean(each.looks for each in figures) <= 2.05, "too many looks per layer"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("layers", "aligned"), [(1, False), (3, True)])
 def test_a_thousand_tests_end_within_three_percent_of_the_bound(layers: int, aligned: bool) -> None:
     # Begun so late in a minute that anchored windows drift over a full minute on their way.
@@ -148,6 +150,7 @@ def test_with_others_spending_a_third_the_last_looks_do_not_wait_for_another_win
     held(figures, ratio=1.04)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("off", [HOUR, -HOUR], ids=["ahead", "behind"])
 def test_a_client_clock_that_is_an_hour_off_changes_no_figure(off: float) -> None:
     scenario = Scenario("clock", 60, 3)
@@ -178,6 +181,7 @@ def test_latencies_other_than_expected_are_learned() -> None:
     assert mean(each.looks for each in figures) <= 2.2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("peer", [Peer, Limited, Sdk])
 def test_the_world_refuses_those_who_do_not_heed_the_headers(peer: type[Peer]) -> None:
     figures = peer(Scenario("peer", 100, 3, aligned=False, others=OTHERS)).measure()
@@ -209,6 +213,7 @@ def test_memory_does_not_grow_with_the_size_of_the_plan_beyond_its_specs() -> No
     assert per_cell * 100_000 + small.peak < 200.0, f"{small} {large}"
 
 
+@pytest.mark.long
 def test_the_memory_of_reading_does_not_grow_with_the_run(tmp_path: Path) -> None:
     few, many = tmp_path / "few.db", tmp_path / "many.db"
     make_store(few, 200)

@@ -410,6 +410,7 @@ def test_the_machine_fails_without_the_rule(mutant: type) -> None:
     fails_without(mutant, WINDOW)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mutant", "seconds"),
     [(NeverAhead, 10.0), (SpanNotLearned, 150.0), (SpanNotLearned, 300.0), (LongResetsAreGarbage, 300.0)],

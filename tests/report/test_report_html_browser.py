@@ -21,7 +21,7 @@ from orchestrator.report.html.write import html
 
 WORLDS = (
     *("demo", "changed", "hostile", "attacked", "diff-changed", "diff-attacked"),
-    *("200x50", "1000x100"),
+    *("200x50", pytest.param("1000x100", marks=pytest.mark.long)),
 )
 WIDTHS = (390, 768, 1280)
 # Bytes, and CPU seconds with a margin of three: on a busy machine a second is longer than one.
@@ -92,7 +92,7 @@ async def test_axe_finds_nothing_by_day_and_by_night(devtools: str, report: Writ
             assert violations == [], json.dumps(violations, indent=1)
 
 
-@pytest.mark.parametrize("name", [*GATES])
+@pytest.mark.parametrize("name", ["200x50", "200x200", pytest.param("1000x100", marks=pytest.mark.long)])
 def test_a_report_is_as_small_and_as_quick_as_promised(name: str, shared: Path) -> None:
     size, seconds = GATES[name]
     report = written(name, shared)
