@@ -190,6 +190,7 @@ def test_the_world_refuses_those_who_do_not_heed_the_headers(peer: type[Peer]) -
     assert figures.others_refused > 0.1
 
 
+@pytest.mark.long
 def test_a_request_and_an_answer_cost_little_beside_a_bare_loop_and_a_decoder() -> None:
     # In real time, so each gate leaves room for what others do to the machine: about half as much again as
     # is measured on an idle one. What each costs stands in docs/performance.md.
