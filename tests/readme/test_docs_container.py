@@ -14,15 +14,18 @@ import pytest
 from documentation import ROOT, blocks
 
 UID = 10001
-# In a namespace of its own: what the user may not even look into is laid open, then everything is read-only
-# but the store's folder.
+# In a namespace of its own: what the user may not even look into is laid open (what lies in a place is bound,
+# not the place itself, which may be its owner's alone), then everything is read-only but the store's folder.
 SCRIPT = """
 set -e
 mount --make-rprivate /
 mount -t tmpfs tmpfs /mnt
 for place in {places}; do
     mkdir -p "/mnt$place"
-    mount --bind "$place" "/mnt$place"
+    for child in $(ls -A "$place"); do
+        if [ -d "$place/$child" ]; then mkdir -p "/mnt$place/$child"; else touch "/mnt$place/$child"; fi
+        mount --bind "$place/$child" "/mnt$place/$child"
+    done
 done
 mkdir -p /mnt/store && mount --bind {store} /mnt/store
 for top in {tops}; do mount --rbind "/mnt$top" "$top"; done
@@ -42,6 +45,7 @@ def _contained(store: Path, *command: str) -> subprocess.CompletedProcess[str]:
     places = {Path(sys.prefix), Path(sys.base_prefix), ROOT, *map(Path, sys.path[1:])}
     places = {one.resolve() for one in places if one.is_dir()} - {Path("/")}
     own = [one for one in places if not one.is_relative_to("/usr")]
+    own = [one for one in own if not any(one.is_relative_to(other) for other in own if other != one)]
     tops = {f"/{one.parts[1]}" for one in own}
     script = SCRIPT.format(
         places=" ".join(shlex.quote(str(one)) for one in sorted(own)),

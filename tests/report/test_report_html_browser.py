@@ -37,6 +37,22 @@ def devtools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
+# Writing runs a loop of its own, so a test that has one takes its report from a fixture.
+@pytest.fixture
+def demo_page(shared: Path) -> Path:
+    return written("demo", shared).file
+
+
+@pytest.fixture
+def changed_page(shared: Path) -> Path:
+    return written("changed", shared).file
+
+
+@pytest.fixture
+def hostile_page(shared: Path) -> Path:
+    return written("hostile", shared).file
+
+
 @pytest.fixture(scope="module", params=WORLDS)
 def report(request: pytest.FixtureRequest, shared: Path) -> Written:
     return written(request.param, shared)
@@ -100,10 +116,10 @@ def test_a_report_is_as_small_and_as_quick_as_promised(name: str, shared: Path) 
     assert report.seconds < seconds
 
 
-async def test_the_views_change_by_keyboard_and_without_a_script(devtools: str, shared: Path) -> None:
+async def test_the_views_change_by_keyboard_and_without_a_script(devtools: str, demo_page: Path) -> None:
     async with browsers.page(devtools) as page:
         await page.looks(width=1280)
-        await page.open(written("demo", shared).file)
+        await page.open(demo_page)
         assert await seen_views(page) == ["v"]
         await page.run("document.getElementById('mv-v').focus()")
         for wanted in ("t", "s"):
@@ -128,10 +144,10 @@ async def press(page: Page, key: str, code: int) -> None:
         await page.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
 
-async def test_what_changed_is_seen_and_read_out(devtools: str, shared: Path) -> None:
+async def test_what_changed_is_seen_and_read_out(devtools: str, changed_page: Path) -> None:
     async with browsers.page(devtools) as page:
         await page.looks(width=1280)
-        await page.open(written("changed", shared).file)
+        await page.open(changed_page)
         await page.run("document.getElementById('mv-c').click()")
         assert await seen_views(page) == ["c"]
         assert await page.run(_WIKI) == ["web wiki"]
@@ -150,10 +166,10 @@ _WIKI = """
 """
 
 
-async def test_everything_that_takes_the_focus_shows_it(devtools: str, shared: Path) -> None:
+async def test_everything_that_takes_the_focus_shows_it(devtools: str, demo_page: Path) -> None:
     async with browsers.page(devtools) as page:
         await page.looks(width=1280)
-        await page.open(written("demo", shared).file)
+        await page.open(demo_page)
         seen = []
         for _ in range(12):
             await press(page, "Tab", 9)
@@ -170,10 +186,10 @@ _FOCUS = """
 """
 
 
-async def test_on_paper_all_views_are_there_in_light_colours(devtools: str, shared: Path) -> None:
+async def test_on_paper_all_views_are_there_in_light_colours(devtools: str, demo_page: Path) -> None:
     async with browsers.page(devtools) as page:
         await page.looks(width=794, dark=True, paper=True)
-        await page.open(written("demo", shared).file)
+        await page.open(demo_page)
         assert len(await seen_views(page)) == 5
         assert (
             await page.run("getComputedStyle(document.documentElement).getPropertyValue('--bg').trim()")
@@ -183,10 +199,12 @@ async def test_on_paper_all_views_are_there_in_light_colours(devtools: str, shar
         assert pages <= 16
 
 
-async def test_without_styles_the_story_and_the_letters_are_still_there(devtools: str, shared: Path) -> None:
+async def test_without_styles_the_story_and_the_letters_are_still_there(
+    devtools: str, demo_page: Path
+) -> None:
     async with browsers.page(devtools) as page:
         await page.looks(width=1280)
-        await page.open(written("demo", shared).file)
+        await page.open(demo_page)
         await page.run("document.querySelectorAll('style').forEach(one => one.remove())")
         text: str = await page.run("document.body.innerText")
         assert "Four causes explain 64 of 65 bad cells" in text
@@ -219,17 +237,17 @@ def _into(file: Path) -> Any:
     return lambda style: file.write_text(style, "utf-8")
 
 
-async def test_what_attacks_neither_runs_nor_asks(devtools: str, shared: Path) -> None:
+async def test_what_attacks_neither_runs_nor_asks(devtools: str, hostile_page: Path) -> None:
     async with browsers.page(devtools) as page:
         await page.looks(width=1280)
-        await page.open(written("hostile", shared).file)
+        await page.open(hostile_page)
         assert (
             await page.run("document.querySelectorAll('script, iframe, img, object, embed, base').length")
             == 0
         )
         assert await page.run("document.styleSheets.length") == 1
         assert await page.run(_HANDLERS) == []
-        assert page.requests == [written("hostile", shared).file.as_uri()]
+        assert page.requests == [hostile_page.as_uri()]
 
 
 _HANDLERS = """
