@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import anyio
+import anyio.lowlevel
 import psycopg
 import pytest
 from builders import make_run
@@ -19,6 +21,9 @@ from orchestrator.store.opening import Opened, migrate_store, open_store
 
 RUN = "aa01"
 OVER = "UPDATE orchestrator.runs SET leased_until = clock_timestamp() - interval '1 s' WHERE id = %s"
+
+TAKEN = "UPDATE orchestrator.runs SET leased_until = clock_timestamp() + interval '1 h' WHERE id = %s"
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%thinning%' AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture
@@ -73,6 +78,22 @@ async def test_a_run_that_somebody_carries_out_stays_until_that_has_ended(url: s
         with psycopg.connect(url) as db:
             db.execute(OVER, (RUN,))
         assert await other.store.condemn([RUN]) == [RUN]
+
+
+async def test_answers_stay_of_a_run_that_somebody_takes_up_while_they_are_chosen_to_go(
+    url: str, postgres: PostgresServer
+) -> None:
+    async with open_store(url) as opened, anyio.create_task_group() as tasks:
+        await ended_run(opened.store, RUN, state=RunState.INCOMPLETE, exit_code=3)
+        assert await opened.store.forget_answers([RUN], 9.0) == [RUN]
+        with psycopg.connect(url) as other:
+            other.execute(TAKEN, (RUN,))
+            tasks.start_soon(cleared, opened)
+            while not postgres.execute(WAITING):
+                await anyio.lowlevel.checkpoint()
+        # Committed: what waited for it looks again.
+    async with open_store(url) as opened:
+        assert len([row async for row in opened.store.results(RUN)]) == 8
 
 
 async def test_who_may_delete_nothing_condemns_nothing_and_is_told(postgres: PostgresServer) -> None:

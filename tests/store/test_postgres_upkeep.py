@@ -8,10 +8,12 @@ import anyio
 import anyio.lowlevel
 import psycopg
 import pytest
+from builders import make_answer
 from kept_runs import ended_run
 from postgres_server import PostgresServer
 from stores import RUN, migrated, sent, stored_run
 
+from orchestrator.records import RunFacts, RunState
 from orchestrator.store.base import WholeStore
 from orchestrator.store.opening import open_store
 from orchestrator.store.postgres import schema
@@ -115,6 +117,25 @@ async def test_a_day_of_which_nobody_keeps_answers_loses_them_as_a_whole(url: st
         assert len([cell async for cell in store.cells("aa02")]) == 4
         assert (await store.run("aa02")).answers_pruned == 9.0
         assert (await store.outlines())[0].answers_pruned == 9.0, "it is no more under way"
+
+
+async def test_a_run_that_may_go_on_has_a_place_for_the_answers_to_come(url: str) -> None:
+    days_ago(url, EARLIER)
+    async with open_store(url) as opened:
+        store = opened.store
+        await ended_run(store, "aa01")
+        await ended_run(store, "aa02", state=RunState.INCOMPLETE)
+        await ended_run(store, "aa03", state=RunState.INCOMPLETE)
+        before = names(url)
+        assert await store.forget_answers(["aa01", "aa02"], 9.0) == ["aa01", "aa02"]
+        await store.condemn(["aa03"])
+        assert await store.claim("aa02", "resumes it"), "and has not begun yet"
+        await cleared(store)
+        assert names(url) == before
+        assert (await rows_of(store, "aa01"), await rows_of(store, "aa02")) == (0, 8)
+        await store.update_run("aa02", state=RunState.RUNNING, finished=None, exit_code=None, facts=RunFacts())
+        await store.add_answers("aa02", "k0", [make_answer("dns-server", "1")])
+        assert await rows_of(store, "aa02") == 9
 
 
 async def _today(url: str) -> int:

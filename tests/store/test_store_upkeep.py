@@ -128,6 +128,18 @@ async def test_a_run_that_goes_on_after_its_answers_were_forgotten_keeps_those_t
     assert (await store.run(OLD)).answers_pruned is None
 
 
+async def test_raw_rows_that_came_after_a_prune_can_be_taken_by_the_next(store: WholeStore) -> None:
+    await ended_run(store, OLD, state=RunState.INCOMPLETE)
+    await thinned(store, OLD)
+    assert (await store.run(OLD)).raw_pruned is not None
+    await store.update_run(OLD, state=RunState.RUNNING, finished=None, exit_code=None, facts=RunFacts())
+    await store.add_answers(OLD, "k0", [make_answer("dns-server", "1", raw=RAW)])
+    await store.update_run(OLD, state=RunState.COMPLETE, finished=5.0, exit_code=0, facts=RunFacts())
+    assert (await store.run(OLD)).raw_pruned is None
+    await thinned(store, OLD)
+    assert {answer.raw for answer in await answers_of(store, OLD)} == {""}
+
+
 async def test_raw_rows_are_not_taken_of_a_run_whose_answers_are_being_forgotten(store: WholeStore) -> None:
     await ended_run(store, OLD)
     await store.forget_answers([OLD], 9.0)  # and was killed before it took them

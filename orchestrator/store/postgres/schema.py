@@ -9,6 +9,7 @@ from functools import cache
 from importlib import resources
 
 from orchestrator.errors import StoreProblem
+from orchestrator.records import RunState
 from orchestrator.store.postgres.link import SCHEMA, Session
 from orchestrator.store.sql.engine import Db
 from orchestrator.store.sql.upkeep import HAS_FORGOTTEN
@@ -26,6 +27,8 @@ _OUTSIDE = "-- outside a transaction"
 _FIRST_LOCK = "SELECT pg_advisory_xact_lock(hashtext('orchestrator.migrations'))"
 # Whoever reads it goes on. The database's function that makes parts takes it too (0012_turns.sql).
 _LOCK = f"LOCK TABLE {SCHEMA}.migrations IN SHARE ROW EXCLUSIVE MODE"
+# A run that may be resumed needs its part of the table for the answers to come: what it forgets goes row by row.
+_FORGETS_FOR_GOOD = f"{HAS_FORGOTTEN} AND runs.state = '{RunState.COMPLETE.value}'"
 _KEPT = f"""
     CREATE TABLE IF NOT EXISTS {SCHEMA}.migrations (
         name text COLLATE "C" PRIMARY KEY,
@@ -242,7 +245,7 @@ def cautions(db: Db) -> list[str]:
 
 def drop_one(db: Session) -> bool:
     """Take away the oldest part of a past day in which all rows are of condemned runs, or are forgotten
-    answers; whether there was one.
+    answers of runs with which nobody goes on; whether there was one.
 
     Detached first, beside others who write: nobody has to wait for it. A kill between the two leaves a table
     that is no part of any other; the next call takes it away.
@@ -260,7 +263,7 @@ def drop_one(db: Session) -> bool:
     if left is not None:
         db.execute(f"DROP TABLE {left[0]}")
         return True
-    going = f"SELECT 1 FROM runs WHERE condemned OR ({HAS_FORGOTTEN} AND thinning) LIMIT 1"
+    going = f"SELECT 1 FROM runs WHERE condemned OR ({_FORGETS_FOR_GOOD} AND thinning) LIMIT 1"
     if db.execute(going).fetchone() is None:
         return False
     day = today(db)
@@ -276,7 +279,7 @@ def _is_droppable(db: Session, one: Part) -> bool:
     """Whether all that is in it, or may still come, is of condemned runs, or forgotten."""
     key = "runs.n" if one.table == "events" else "specs.n"
     source = "runs" if one.table == "events" else "specs JOIN runs ON runs.n = specs.run_n"
-    goes = f"condemned OR {HAS_FORGOTTEN}" if one.table == "answers" else "condemned"
+    goes = f"condemned OR ({_FORGETS_FOR_GOOD})" if one.table == "answers" else "condemned"
     kept = db.execute(
         f"SELECT 1 FROM {source} WHERE {key} >= ? AND {key} < ? AND NOT ({goes}) LIMIT 1", one.bounds
     )

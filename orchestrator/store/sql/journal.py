@@ -234,10 +234,11 @@ class SqlJournal(SqlArchive, KeepsNotices, KeepsSnapshots):
                 (state.value, finished, exit_code, rows.dump(dump_facts(facts)), self._run(db, run)),
             )
             if state is RunState.RUNNING:
-                # It was resumed after its answers were taken away: those that come now are to stay.
+                # It was resumed after its answers or their raw rows were taken away: what comes now is to stay
+                # until somebody prunes again.
                 db.execute(
-                    "UPDATE runs SET thinning = FALSE, answers_pruned = NULL "
-                    "WHERE n = ? AND answers_pruned IS NOT NULL",
+                    "UPDATE runs SET thinning = FALSE, raw_pruned = NULL, answers_pruned = NULL "
+                    "WHERE n = ? AND raw_pruned IS NOT NULL",
                     (self._run(db, run),),
                 )
 
