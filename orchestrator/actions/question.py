@@ -103,6 +103,11 @@ def dump_question(question: Question) -> JsonObject:
     }
 
 
+def collecting(data: JsonObject) -> JsonObject:
+    """The question of a diagnosis that only collects what it has asked: nothing more is created for it."""
+    return {**data, "waves": False, "confirm": False}
+
+
 def load_question(data: JsonObject) -> Question:
     """What :func:`dump_question` gave. Raises ``UsageProblem`` for what this version cannot read."""
     try:

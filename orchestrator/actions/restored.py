@@ -1,8 +1,9 @@
 """The story of a store that was restored from a backup: it does not know what was created since.
 
 Of a spec that it takes for planned nobody can tell whether it was created after the backup was made. So it is
-lost until somebody has looked: ``reconcile`` names what to look for. Of a run that waits nobody can tell
-whether it has begun, and of runs that the store never heard of only the product knows.
+lost until somebody has looked: ``reconcile`` names what to look for. Of a diagnosis nobody can tell whether
+it asked more, so it collects what it has asked. Of a run that waits nobody can tell whether it has begun, and
+of runs that the store never heard of only the product knows.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from collections.abc import Sequence
 import anyio
 
 from orchestrator.actions.begun import of_run
+from orchestrator.actions.question import collecting
 from orchestrator.actions.run import claim_run
 from orchestrator.clock import Clock
 from orchestrator.errors import PlanBusy
 from orchestrator.lifecycle import SpecState
+from orchestrator.model import JsonObject
 from orchestrator.queueing.values import Cancel
 from orchestrator.records import FINISHED, RunRecord, RunState, TestRecord
 from orchestrator.report.restored import Doubtful, Restored
@@ -37,7 +40,7 @@ async def restored(opened: Opened, clock: Clock, *, dry_run: bool = False) -> Re
     A ``dry_run`` only says which. Simulated runs are left alone. Nobody may carry out runs meanwhile; runs
     with which somebody goes on are told and left alone. May be done again. Raises ``StoreProblem``.
     """
-    doubtful, busy = [], []
+    doubtful, busy, diagnoses = [], [], []
     for outline in await opened.store.outlines():
         if outline.state not in _NOT_BEGUN and not outline.simulated:
             run = await opened.store.run(outline.id)
@@ -46,9 +49,22 @@ async def restored(opened: Opened, clock: Clock, *, dry_run: bool = False) -> Re
                 continue
             if not dry_run and not await _taken_for_lost(opened, run, tests, clock):
                 busy.append(run.id)
-            elif tests:
+                continue
+            if tests:
                 doubtful.append(Doubtful(run.id, run.plan, len(tests)))
-    return Restored(tuple(doubtful), await _waits_no_more(opened, dry_run=dry_run), tuple(busy), dry_run)
+            if _collecting(run) is not None:
+                diagnoses.append(run.id)
+    waited, begun = await _waits_no_more(opened, dry_run=dry_run)
+    return Restored(tuple(doubtful), waited, (*busy, *begun), tuple(diagnoses), dry_run)
+
+
+def _collecting(run: RunRecord) -> JsonObject | None:
+    """What a diagnosis that would ask more is asked instead; ``None`` where it asks nothing more anyway."""
+    asked = run.settings.question
+    if asked is None or run.state in FINISHED:
+        return None
+    less = collecting(asked)
+    return less if less != asked else None
 
 
 async def _taken_for_lost(opened: Opened, run: RunRecord, tests: Sequence[TestRecord], clock: Clock) -> bool:
@@ -59,6 +75,9 @@ async def _taken_for_lost(opened: Opened, run: RunRecord, tests: Sequence[TestRe
             if not await claim_run(store, run.id, OWNER):
                 return False
             try:
+                less = _collecting(run)
+                if less is not None:
+                    await store.set_question(run.id, less)
                 for first in range(0, len(tests), TOGETHER):
                     async with anyio.create_task_group() as group:
                         for test in tests[first : first + TOGETHER]:
@@ -77,15 +96,19 @@ async def _lose(store: Store, run: RunRecord, test: TestRecord, at: float) -> No
     await store.move(run.id, test.spec.key, SpecState.UNKNOWN, at, WHY)
 
 
-async def _waits_no_more(opened: Opened, *, dry_run: bool) -> tuple[str, ...]:
-    """Runs that were queued; a worker would begin them a second time."""
+async def _waits_no_more(opened: Opened, *, dry_run: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Runs that were queued; a worker would begin them a second time. And those that one has claimed."""
     queue = opened.queue
     if queue is None:
-        return ()
+        return (), ()
+    waited: list[str] = []
+    begun: list[str] = []
     # Also those that a worker had just taken: by their state they have not begun.
-    outlines = reversed(await opened.store.outlines())
-    waited = [one.id for one in outlines if one.state is RunState.QUEUED]
-    for run in waited:
-        if not dry_run:
-            await queue.cancel(run, Cancel.GRACE)
-    return tuple(waited)
+    for one in reversed(await opened.store.outlines()):
+        if one.state is RunState.QUEUED:
+            place = await queue.place_of(one.id)
+            held = place is not None and place.owner is not None
+            if not dry_run:
+                held = not await queue.cancel(one.id, Cancel.GRACE) and held
+            (begun if held else waited).append(one.id)
+    return tuple(waited), tuple(begun)

@@ -20,12 +20,19 @@ class Doubtful:
 @dataclass(frozen=True, slots=True)
 class Restored:
     """Runs with specs that are taken for lost; runs that ``waited`` and wait no more; runs that somebody goes
-    on with (``busy``), which were left alone. Of a ``dry_run`` what would be."""
+    on with (``busy``), which were left alone; ``diagnoses`` that ask nothing more. Of a ``dry_run`` what
+    would be."""
 
     doubtful: tuple[Doubtful, ...]
     waited: tuple[str, ...]
     busy: tuple[str, ...]
+    diagnoses: tuple[str, ...]
     dry_run: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything of what the store says becomes another."""
+        return bool(self.doubtful or self.waited or self.diagnoses)
 
     def document(self) -> dict[str, object]:
         """The document of ``store restored --json``."""
@@ -35,6 +42,7 @@ class Restored:
             "doubtful": [asdict(one) for one in self.doubtful],
             "waited": list(self.waited),
             "busy": list(self.busy),
+            "diagnoses": list(self.diagnoses),
         }
 
     def lines(self) -> list[str]:
@@ -49,6 +57,12 @@ class Restored:
             f"run {run} waited and may have begun since the backup: {would} begun no more; submit it again "
             "if it did not"
             for run in self.waited
+        ]
+        collects = "would collect" if self.dry_run else "collects"
+        told += [
+            f"run {run} is a diagnosis that may have asked more since the backup: once it is resumed it "
+            f"{collects} what it had asked, and asks nothing more"
+            for run in self.diagnoses
         ]
         told += [f"run {run} goes on: stop whoever carries it out, then do this again" for run in self.busy]
         if not told:

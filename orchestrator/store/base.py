@@ -143,6 +143,9 @@ class Journal(Protocol):
     ) -> None:
         """The state of the run itself."""
 
+    async def set_question(self, run: str, question: JsonObject) -> None:
+        """What a diagnosis is asked, from now on; all else that it was started with stays."""
+
     async def add_events(self, run: str, events: Sequence[Event]) -> None:
         """Append events."""
 

@@ -18,6 +18,7 @@ from orchestrator.actions.carrying import Carrying
 from orchestrator.actions.diagnose import Question, diagnose
 from orchestrator.actions.question import dump_question, load_question
 from orchestrator.actions.queueing import queued_run
+from orchestrator.actions.restored import restored
 from orchestrator.actions.run import Outcome
 from orchestrator.actions.session import Session
 from orchestrator.diagnosis.blocks import Extras
@@ -96,6 +97,29 @@ def test_a_diagnosis_that_ended_is_not_asked_on(tmp_path: Path) -> None:
 
     before, after = simulated(work, tmp_path)
     assert before == after
+
+
+def test_a_diagnosis_of_a_store_that_was_restored_collects_and_creates_nothing_more(tmp_path: Path) -> None:
+    async def work(opened: Simulated) -> tuple[Any, ...]:
+        session = replace(
+            opened.session, simulated=False
+        )  # a real one is in doubt
+        with session.doors.clock.move_on_after(9.0):
+            await diagnose(session, Question((URL,)))
+        left = await session.doors.store.run("last")
+        before = len(opened.service.witness()["creations"])
+        would = await restored(session.opened, session.doors.clock, dry_run=True)
+        found = await restored(session.opened, session.doors.clock)
+        assert would.diagnoses == found.diagnoses == (left.id,)
+        assert (await restored(session.opened, session.doors.clock)).diagnoses == ()
+        await going_on.resume(session, await session.doors.store.run(left.id))
+        run = await session.doors.store.run(left.id)
+        return before, opened.service.witness(), run, await _confirmed_by(session, run)
+
+    before, witness, run, again = simulated(work, tmp_path)
+    assert len(witness["creations"]) == before > 0
+    assert run.facts.planned is not None
+    assert (run.settings.question["box"], again) == (180.0, [])
 
 
 class NoStops:

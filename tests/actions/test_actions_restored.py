@@ -103,6 +103,24 @@ async def test_a_run_that_a_worker_had_just_taken_is_begun_by_nobody_either(post
     postgres.drop(url)
 
 
+async def test_a_run_that_a_worker_is_about_to_begin_is_told_as_going_on_until_its_claim_has_lapsed(
+    postgres: PostgresServer,
+) -> None:
+    url = postgres.create(migrated, named="store")
+    async with open_store(url) as opened:
+        assert opened.queue is not None
+        await opened.queue.submit(make_run(WAITED, state=RunState.QUEUED), Place("acme"))
+        assert await opened.queue.take(WAITED) is not None
+        assert await opened.store.claim(WAITED, "worker/1")
+        for dry_run in (True, False):
+            found = await restored(opened, LoopClock(), dry_run=dry_run)
+            assert (found.waited, found.busy) == ((), (WAITED,))
+        await opened.store.let_go(WAITED)
+        assert (await restored(opened, LoopClock())).waited == (WAITED,)
+        assert (await opened.store.run(WAITED)).state is RunState.SKIPPED
+    postgres.drop(url)
+
+
 async def test_a_run_that_ended_and_could_be_resumed_is_looked_at_too(tmp_path: Path) -> None:
     async with open_store(str(tmp_path / "o.db")) as opened:
         await stored_run(opened.store)

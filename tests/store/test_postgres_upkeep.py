@@ -133,7 +133,9 @@ async def test_a_run_that_may_go_on_has_a_place_for_the_answers_to_come(url: str
         await cleared(store)
         assert names(url) == before
         assert (await rows_of(store, "aa01"), await rows_of(store, "aa02")) == (0, 8)
-        await store.update_run("aa02", state=RunState.RUNNING, finished=None, exit_code=None, facts=RunFacts())
+        await store.update_run(
+            "aa02", state=RunState.RUNNING, finished=None, exit_code=None, facts=RunFacts()
+        )
         await store.add_answers("aa02", "k0", [make_answer("dns-server", "1")])
         assert await rows_of(store, "aa02") == 9
 

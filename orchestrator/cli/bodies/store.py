@@ -152,7 +152,7 @@ def restored(*, dry_run: bool, yes: bool, as_json: bool, store: str | None) -> N
 
     told = run_async(lambda: work(dry_run=True))
     if not dry_run:
-        if (told.doubtful or told.waited) and not yes:
+        if told.changes and not yes:
             _ask([told], "Take all of it for lost?")
         told = run_async(lambda: work(dry_run=False))
     if as_json:

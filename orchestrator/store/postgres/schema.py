@@ -27,7 +27,7 @@ _OUTSIDE = "-- outside a transaction"
 _FIRST_LOCK = "SELECT pg_advisory_xact_lock(hashtext('orchestrator.migrations'))"
 # Whoever reads it goes on. The database's function that makes parts takes it too (0012_turns.sql).
 _LOCK = f"LOCK TABLE {SCHEMA}.migrations IN SHARE ROW EXCLUSIVE MODE"
-# A run that may be resumed needs its part of the table for the answers to come: what it forgets goes row by row.
+# A run that may be resumed needs its part of the table for the answers to come: what it forgets goes by rows.
 _FORGETS_FOR_GOOD = f"{HAS_FORGOTTEN} AND runs.state = '{RunState.COMPLETE.value}'"
 _KEPT = f"""
     CREATE TABLE IF NOT EXISTS {SCHEMA}.migrations (

@@ -11,7 +11,7 @@ import anyio
 from orchestrator.errors import UsageProblem
 from orchestrator.events import Adopted, Event, GivenUp
 from orchestrator.lifecycle import MOVES, SpecState, check_move
-from orchestrator.model import COLLECTED, Agent, Answer, CellResult, CellState, NotRun
+from orchestrator.model import COLLECTED, Agent, Answer, CellResult, CellState, JsonObject, NotRun
 from orchestrator.records import RunFacts, RunRecord, RunState, TestEnd, TestRecord
 from orchestrator.store.facts import dump_facts
 from orchestrator.store.sql import pinned, rows
@@ -234,13 +234,22 @@ class SqlJournal(SqlArchive, KeepsNotices, KeepsSnapshots):
                 (state.value, finished, exit_code, rows.dump(dump_facts(facts)), self._run(db, run)),
             )
             if state is RunState.RUNNING:
-                # It was resumed after its answers or their raw rows were taken away: what comes now is to stay
-                # until somebody prunes again.
+                # It was resumed after its answers or their raw rows were taken away: what comes now is to
+                # stay until somebody prunes again.
                 db.execute(
                     "UPDATE runs SET thinning = FALSE, raw_pruned = NULL, answers_pruned = NULL "
                     "WHERE n = ? AND raw_pruned IS NOT NULL",
                     (self._run(db, run),),
                 )
+
+        await self._write(work)
+
+    async def set_question(self, run: str, question: JsonObject) -> None:
+        def work(db: Db) -> None:
+            run_n = self._run(db, run)
+            (old,) = db.execute("SELECT settings FROM runs WHERE n = ?", (run_n,)).fetchone()
+            new = {**rows.load(old), "question": question}
+            db.execute("UPDATE runs SET settings = ? WHERE n = ?", (rows.dump(new), run_n))
 
         await self._write(work)
 

@@ -106,13 +106,14 @@ class SqlUpkeep(SqlJournal, SqlListing):
                 _clear(db, int(found[0]))
                 return True
             forgets = f"{HAS_FORGOTTEN} AND thinning AND {_IS_FINISHED} AND {self._may_go}"
-            found = db.execute(
-                f"SELECT n FROM runs WHERE {forgets} ORDER BY n LIMIT 1", _FINISHED
-            ).fetchone()
+            found = db.execute(f"SELECT n FROM runs WHERE {forgets} ORDER BY n LIMIT 1", _FINISHED).fetchone()
             # Written, so that nobody goes on with it before this is committed.
-            if found is not None and db.execute(
-                f"UPDATE runs SET thinning = TRUE WHERE n = ? AND {forgets}", (found[0], *_FINISHED)
-            ).rowcount:
+            if (
+                found is not None
+                and db.execute(
+                    f"UPDATE runs SET thinning = TRUE WHERE n = ? AND {forgets}", (found[0], *_FINISHED)
+                ).rowcount
+            ):
                 _clear_answers(db, int(found[0]))
             return found is not None
 
