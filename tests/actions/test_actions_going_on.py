@@ -101,9 +101,7 @@ def test_a_diagnosis_that_ended_is_not_asked_on(tmp_path: Path) -> None:
 
 def test_a_diagnosis_of_a_store_that_was_restored_collects_and_creates_nothing_more(tmp_path: Path) -> None:
     async def work(opened: Simulated) -> tuple[Any, ...]:
-        session = replace(
-            opened.session, simulated=False
-        )  # a real one is in doubt
+        session = replace(opened.session, simulated=False)  # a real one is in doubt
         with session.doors.clock.move_on_after(9.0):
             await diagnose(session, Question((URL,)))
         left = await session.doors.store.run("last")

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from process_world import SUPPORT, World, plan_text
+from process_forked import SUPPORT
+from process_world import World, plan_text
 
 from orchestrator.actions import run as action
 from orchestrator.actions.run import Attendance

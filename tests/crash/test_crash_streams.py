@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from process_world import PATIENCE, World, ended, plan_text, signals_as_usual, until
+from process_forked import signals_as_usual
+from process_world import PATIENCE, World, ended, plan_text, until
 
 # Of a store with one run of a plan; each prints something on stdout.
 PRINTING = (

@@ -8,7 +8,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -20,8 +19,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from process_clock import VARIABLE, Pace
+from process_forked import environ_path, started
 
-SUPPORT = Path(__file__).resolve().parent
 TOKEN = "sesame-0123456789abcdef-0123456789abcdef"
 # Real seconds until a process that should have ended long ago fails a test. It tells that something hangs,
 # never that something is slow.
@@ -91,9 +90,10 @@ class World:
         self.variables: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, str(SUPPORT / "process_simulator.py"), json.dumps(self._settings)],
-            env=self.environment(),
+        self._process = started(
+            "process_simulator.py",
+            [json.dumps(self._settings)],
+            self.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -124,7 +124,7 @@ class World:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
-            "PYTHONPATH": os.pathsep.join(map(str, (SUPPORT, SUPPORT.parents[1]))),
+            "PYTHONPATH": environ_path(),
             "PYTHONWARNINGS": "error",
             "TE_TOKEN": TOKEN,
             VARIABLE: str(self.pace),
@@ -146,17 +146,14 @@ class World:
         ``options`` named ``PROCESS_*`` go to its environment, the others to :class:`subprocess.Popen`.
         """
         environment = {name: str(options.pop(name)) for name in list(options) if name.startswith("PROCESS_")}
-        command = [sys.executable, str(SUPPORT / "process_command.py"), *map(str, arguments)]
+        words = [*map(str, arguments)]
         if arguments[0] in {"run", "resume", "rerun", "check", "submit", "worker"}:
-            command += ["--base-url", self.origin]
+            words += ["--base-url", self.origin]
         if "--store" not in arguments and arguments[:2] not in {("notify", "test"), ("store", "copy")}:
-            command += ["--store", str(store or self.store)]
+            words += ["--store", str(store or self.store)]
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(
-            command,
-            env=self.environment(**environment),
-            text=True,
-            **{"preexec_fn": signals_as_usual, **streams, **options},
+        process = started(
+            "process_command.py", words, self.environment(**environment), text=True, **{**streams, **options}
         )
         self._started = [*filter(_unread, self._started), process]
         return process
@@ -202,12 +199,6 @@ class World:
             found = json.load(answer)
         assert isinstance(found, dict)
         return found
-
-
-def signals_as_usual() -> None:
-    """As a login gives them. Tests may run in the background, where Ctrl-C is ignored; that is inherited."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def _unread(process: subprocess.Popen[str]) -> bool:
