@@ -23,7 +23,7 @@ def test_killed_in_the_middle_of_answers_a_run_has_told_what_is_in_and_a_resume_
         ).fetchall()
     judged = [layers for said, layers in cells if said]
     assert judged or not point.startswith("close_test"), "the answers are in, the test is not closed"
-    assert set(judged) == {3}
+    assert set(judged) <= {3}
     assert 3 not in [layers for said, layers in cells if not said], "its answers are there, and no verdict"
     shown = world.do("show", "last", "--json").document
     assert sums(shown) == []
