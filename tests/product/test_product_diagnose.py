@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from process_forked import orchestrator
 
 from orchestrator.diagnosis.ticket import MOST
 from orchestrator.plan.load import load_plan
 
 ROOT = Path(__file__).parents[2]
-COMMAND = Path(sys.executable).with_name("orchestrator")
 URL = "https://shop.example.com"
 DEAD = ("--culprit", "target=shop.example.com:dead", "--noise", "3")
 
 
 def ask(folder: Path, *words: str, simulate: bool = True) -> subprocess.CompletedProcess[str]:
     world = ("--simulate", "--speed", "1000") if simulate else ()
-    return subprocess.run(
-        [COMMAND, *words, *world, "--store", str(folder / "o.db")],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    return orchestrator(*words, *world, "--store", folder / "o.db", env={"HOME": str(folder)}, cwd=folder)
 
 
 def test_a_dead_target_ends_with_1_and_prints_a_ticket_and_a_line_for_each_change(tmp_path: Path) -> None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import functools
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import InProcess
+from process_forked import orchestrator
 
 ROOT = Path(__file__).parents[2]
-COMMAND = Path(sys.executable).with_name("orchestrator")
 PLANS = sorted(path.name for path in (ROOT / "plans").glob("*.yaml"))
 # Over v6 there is no api test.
 OVER_BOTH = [name for name in PLANS if name != "web-and-page-load.yaml"]
@@ -23,13 +21,7 @@ RUNS = [(name, "v7") for name in PLANS] + [(name, "v6") for name in OVER_BOTH]
 
 def command(*arguments: str, store: Path, code: int = 0) -> str:
     """Run the command and return its standard output."""
-    done = subprocess.run(
-        [COMMAND, *arguments, "--store", str(store)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    done = orchestrator(*arguments, "--store", store, env={"HOME": str(store.parent)})
     assert done.returncode == code, f"exit {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -145,27 +137,19 @@ def test_a_wrong_plan_ends_with_2_file_and_line_and_no_traceback(name: str, tmp_
     }
     plan = tmp_path / "bad.yaml"
     plan.write_text(plans[name])
-    done = subprocess.run(
-        [COMMAND, "run", plan, "--base-url", "http://127.0.0.1:9", "--store", tmp_path / "o.db"],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
+    store = tmp_path / "o.db"
+    done = orchestrator(
+        "run", plan, "--base-url", "http://127.0.0.1:9", "--store", store, env={"HOME": str(store.parent)}
     )
     assert done.returncode == 2
     assert f"{plan}:" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "o.db").exists()
+    assert not store.exists()
 
 
 def test_quiet_prints_nothing_on_success(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [COMMAND, "run", "plans/incident-runbook.yaml", "--simulate", "-q", "--store", tmp_path / "o.db"],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    words = ("run", "plans/incident-runbook.yaml", "--simulate", "-q", "--store", tmp_path / "o.db")
+    done = orchestrator(*words, env={"HOME": str(tmp_path)})
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -21,11 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 SUPPORT = Path(__file__).resolve().parent
+# What the installed command does; that itself is called by crontabs, recipes and shells of the documents.
+PRODUCT = SUPPORT.parents[1] / "orchestrator" / "__main__.py"
+PATIENCE = 240.0
 # From linux/prctl.h.
 PR_SET_CHILD_SUBREAPER = 36
 # What an interpreter reads when it starts, or a process is given before it: such a one is started anew.
 _AT_START = ("PYTHON", "LC_", "LANG", "MALLOC_", "LD_")
-_KNOWN = frozenset({"PYTHONPATH", "PYTHONWARNINGS"})
+_KNOWN = {("LANG", "C.UTF-8"), ("PYTHONWARNINGS", "error")}
 _OPTIONS = frozenset({"cwd", "env", "stdin", "stdout", "stderr", "text", "encoding", "errors"})
 
 
@@ -111,12 +114,37 @@ def signals_as_usual() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
+def orchestrator(
+    *words: str | Path, env: Mapping[str, str], cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run ``orchestrator WORDS`` to its end."""
+    command = [*map(str, words)]
+    with started(
+        PRODUCT,
+        command,
+        env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
 def started(
-    program: str, words: Sequence[str], env: Mapping[str, str], **options: Any
+    program: str | Path, words: Sequence[str], env: Mapping[str, str], **options: Any
 ) -> subprocess.Popen[Any]:
     """A process of a program of this folder: forked where that is the same, else started anew."""
     command = [sys.executable, str(SUPPORT / program), *words]
-    at_start = any(name.startswith(_AT_START) and name not in _KNOWN for name in env)
+    at_start = any(
+        name.startswith(_AT_START) and name != "PYTHONPATH" and (name, value) not in _KNOWN
+        for name, value in env.items()
+    )
     if sys.platform == "linux" and _OPTIONS.issuperset(options) and not at_start:
         return Forked(command, env=env, **options)
     return subprocess.Popen(command, env=env, **{"preexec_fn": signals_as_usual, **options})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,9 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from process_forked import PRODUCT, orchestrator, started
+
 from orchestrator.store.opening import open_store
 from orchestrator.testtypes import TEST_TYPES
 
+_SHELL = re.compile(r"[|<>&;$`*?~(){}\[\]#!\n\\]")
 BIN = Path(sys.executable).parent
 # A worker lets what is paid for come in before it ends (seconds).
 PARTING = 120.0
@@ -46,7 +50,10 @@ class Workplace:
         return Workplace(self.folder, origin)
 
     def sh(self, line: str) -> subprocess.CompletedProcess[str]:
-        """Run a line of shell here."""
+        """Run a line of shell here; what is nothing but our command needs no shell."""
+        words = shlex.split(line) if not _SHELL.search(line) else []
+        if words[:1] == ["orchestrator"]:
+            return orchestrator(*words[1:], env=self.environment, cwd=self.folder)
         return subprocess.run(
             ["bash", "-euc", line],
             cwd=self.folder,
@@ -66,9 +73,10 @@ class Workplace:
 @contextmanager
 def serving(*options: str, token: str = TOKEN) -> Iterator[str]:
     """`orchestrator simulator` with a port of its own, that takes this token; yields its origin."""
-    with subprocess.Popen(
-        [BIN / "orchestrator", "simulator", "--port", "0", *QUICK, *options],
-        env={"PATH": os.environ["PATH"], "TE_TOKEN": token},
+    with started(
+        PRODUCT,
+        ["simulator", "--port", "0", *QUICK, *options],
+        {"PATH": os.environ["PATH"], "TE_TOKEN": token},
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
@@ -87,10 +95,11 @@ def working(folder: Path, environment: dict[str, str], *words: str) -> Iterator[
     """A worker in a process of its own; gives its log."""
     log = folder / "worker.log"
     with log.open("w") as stream:
-        process = subprocess.Popen(
-            [BIN / "orchestrator", "worker", "--listen", "off", *words],
+        process = started(
+            PRODUCT,
+            ["worker", "--listen", "off", *words],
+            environment,
             cwd=folder,
-            env=environment,
             stdout=stream,
             stderr=stream,
         )

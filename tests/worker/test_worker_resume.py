@@ -13,10 +13,11 @@ import anyio
 import psycopg
 import pytest
 from builders import make_run
+from process_forked import orchestrator as command
 from queue_plans import SMALL_PLAN
 from simulated_run import in_process
 from virtual_time import run_virtual
-from workplace import BIN, TOKEN, serving
+from workplace import TOKEN, serving
 
 from orchestrator.actions import run as action
 from orchestrator.actions.begun import as_begun
@@ -137,15 +138,7 @@ def test_tests_run_again_are_their_organizations_without_naming_it(tmp_path: Pat
     }
 
     def orchestrator(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [BIN / "orchestrator", *words, "--base-url", origin, "-q"],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+        return command(*words, "--base-url", origin, "-q", env=environment, cwd=tmp_path)
 
     with serving() as origin:
         first = orchestrator("run", "plan.yaml", "--organization", "acme")
