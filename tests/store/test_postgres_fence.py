@@ -35,6 +35,10 @@ LEASED = (
 
 BLOCKED = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%epoch%'"
 
+FORGOTTEN = """
+    UPDATE orchestrator.runs SET epoch = epoch - 1, owner = NULL, leased_until = NULL WHERE id = %s
+"""
+
 
 @pytest.fixture
 def url(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -78,6 +82,7 @@ WRITES: dict[str, Write] = {
     "close_test": lambda store: store.close_test(RUN, "k1", SpecState.COMPLETE, answered("1"), 2.0),
     "close_tests": lambda store: store.close_tests(RUN, [END], 2.0),
     "add_events": lambda store: store.add_events(RUN, [Event(1.0, RUN, None, Lost("x"))]),
+    "set_question": lambda store: store.set_question(RUN, {"waves": False}),
     "update_run": lambda store: store.update_run(
         RUN, state=RunState.COMPLETE, finished=2.0, exit_code=0, facts=RunFacts()
     ),
@@ -120,6 +125,20 @@ async def test_who_never_claimed_a_run_does_not_write_it_while_somebody_holds_it
             await WRITES[name](theirs)
         await mine.let_go(RUN)
         await WRITES[name](theirs)
+
+
+async def test_a_claim_that_a_failover_forgot_is_not_that_of_who_has_claimed_since(url: str) -> None:
+    async with two(url) as (mine, theirs):
+        assert await mine.claim(RUN, "a")
+        with psycopg.connect(url) as db:
+            db.execute(FORGOTTEN, (RUN,))
+        assert await theirs.claim(RUN, "b"), "and with the epoch of the other one"
+        with pytest.raises(LostRun, match=r"goes on with it \(b\)"):
+            await mine.intend(RUN, "k0", "n", 2.0)
+        assert await mine.renew([RUN]) == {}
+        await mine.let_go(RUN)
+        assert await theirs.renew([RUN]) == {RUN: False}
+        await theirs.intend(RUN, "k0", "n", 2.0)
 
 
 async def test_a_lost_run_takes_no_write_of_another_run_with_it(url: str) -> None:

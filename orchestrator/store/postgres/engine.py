@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 import psycopg
 
@@ -33,6 +34,13 @@ _TIMELINE = "left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
 _FENCE = "SELECT n, epoch, leased_until > clock_timestamp(), owner FROM runs WHERE id = ? FOR SHARE"
 
 
+class Claim(NamedTuple):
+    """Whose a run is. Epochs alone would do, but that a failover may forget one: then two have the same."""
+
+    epoch: int
+    owner: str | None
+
+
 class PostgresEngine:
     """Implements :class:`orchestrator.store.sql.engine.Engine`: one thread may write and another one read."""
 
@@ -40,8 +48,8 @@ class PostgresEngine:
         self.place = where.place
         self.patience = patience
         self.writer, self.reader = Link(where.url, where.place), Link(where.url, where.place)
-        # The epochs of the runs that this process holds.
-        self.epochs: dict[str, int] = {}
+        # The claims of this process on runs.
+        self.claims: dict[str, Claim] = {}
         # Where what is written now is kept.
         self.timeline = ""
         # Does what comes first in a transaction. What it returns is called once that is kept.
@@ -157,14 +165,14 @@ class PostgresEngine:
     def run_number(self, db: Db, run: str) -> int | None:
         """The number of a run; from here to the end of the transaction nobody can take it over.
 
-        Raises :class:`LostRun` where its epoch is not ours any more, or it has gone, and where it is not ours
+        Raises :class:`LostRun` where its claim is not ours any more, or it has gone, and where it is not ours
         and somebody else's lease on it has not ended.
         """
         session = _session(db)
         if run in session.fenced:
             return session.fenced[run]
         row = session.execute(_FENCE, (run,)).fetchone()
-        mine = self.epochs.get(run)
+        mine = self.claims.get(run)
         if row is None and mine is not None:
             raise LostRun(
                 f"run {run} was taken away while it went on",
@@ -173,7 +181,7 @@ class PostgresEngine:
         if row is None:
             return None
         number, epoch, leased, owner = row
-        if epoch != mine and (mine is not None or leased):
+        if Claim(epoch, owner) != mine and (mine is not None or leased):
             raise lost(run, owner)
         session.fenced[run] = int(number)
         return int(number)

@@ -19,7 +19,7 @@ from orchestrator.store.operating import Measures, Standing, Unmeasured
 from orchestrator.store.postgres import schema
 from orchestrator.store.postgres.address import Address
 from orchestrator.store.postgres.again import LATE, WritesAgain
-from orchestrator.store.postgres.engine import PostgresEngine
+from orchestrator.store.postgres.engine import Claim, PostgresEngine
 from orchestrator.store.postgres.link import SCHEMA, Link
 from orchestrator.store.sql import rows
 from orchestrator.store.sql.engine import Busy, Db, InThread, Offload, in_place
@@ -43,14 +43,14 @@ _CLAIM = f"""
 """
 _RENEW = """
     UPDATE runs SET leased_until = clock_timestamp() + make_interval(secs => ?)
-    WHERE id = ? AND epoch = ? RETURNING cancel_asked
+    WHERE id = ? AND epoch = ? AND owner = ? RETURNING cancel_asked
 """
 # Of what somebody carries out, and of what a worker has still to take off the queue, nothing is taken away.
 _NOBODYS = """
     (leased_until IS NULL OR leased_until < clock_timestamp())
     AND NOT EXISTS (SELECT 1 FROM queue WHERE queue.run = runs.id AND queue.ended IS NULL)
 """
-_LET_GO = "UPDATE runs SET leased_until = NULL, owner = NULL WHERE id = ? AND epoch = ?"
+_LET_GO = "UPDATE runs SET leased_until = NULL, owner = NULL WHERE id = ? AND epoch = ? AND owner = ?"
 
 
 class Watched(InThread):
@@ -180,23 +180,23 @@ class PostgresStore(WritesAgain):
 
         epoch = await self._write(work)
         if epoch is not None:
-            self._engine.epochs[run] = epoch
+            self._engine.claims[run] = Claim(epoch, owner)
         return epoch is not None
 
     async def renew(self, runs: Collection[str]) -> Mapping[str, bool]:
         """Hold these runs longer."""
-        epochs = self._engine.epochs
-        held = sorted((run, epochs[run]) for run in runs if run in epochs)
+        claims = self._engine.claims
+        held = sorted((run, claims[run]) for run in runs if run in claims)
 
         def work(db: Db) -> dict[str, bool]:
-            found = {run: db.execute(_RENEW, (self._tenure, run, epoch)).fetchone() for run, epoch in held}
+            found = {run: db.execute(_RENEW, (self._tenure, run, *claim)).fetchone() for run, claim in held}
             return {run: bool(row[0]) for run, row in found.items() if row is not None}
 
         return await self._write(work) if held else {}
 
     def forget(self, run: str) -> None:
         """Know nothing more of a claim."""
-        self._engine.epochs.pop(run, None)
+        self._engine.claims.pop(run, None)
 
     def fence(self, db: Db, run: str) -> None:
         """Nobody takes the run over in this transaction. Raises ``LostRun`` where somebody has."""
@@ -204,9 +204,9 @@ class PostgresStore(WritesAgain):
 
     async def let_go(self, run: str) -> None:
         """Hold a run no longer."""
-        epoch = self._engine.epochs.pop(run, None)
-        if epoch is not None:
-            await self._write(lambda db: db.execute(_LET_GO, (run, epoch)).rowcount)
+        claim = self._engine.claims.pop(run, None)
+        if claim is not None:
+            await self._write(lambda db: db.execute(_LET_GO, (run, *claim)).rowcount)
 
     async def goes_on(self, run: RunRecord) -> bool:
         """Whether somebody goes on with a run."""
