@@ -173,7 +173,7 @@ class Budget(Windows):
             return math.inf
         hold = now if state.hold is None else max(now, state.hold)
         if self._crowded():
-            return max(hold, min(state.limbo) + self._forgiven_after()) if state.limbo else math.inf
+            return max(hold, min(state.limbo) + self.forgiven_after()) if state.limbo else math.inf
         return hold
 
     def _reserve_opens_at(self, spare: int) -> float:
@@ -229,7 +229,7 @@ class Budget(Windows):
             for request in [request for request, deadline in state.flying.items() if deadline <= now]:
                 self.lost(request, now)
         if state.limbo:
-            state.limbo = [then for then in state.limbo if now < then + self._forgiven_after()]
+            state.limbo = [then for then in state.limbo if now < then + self.forgiven_after()]
         if state.known and self._over(now) and not self._go_on(now):
             self._roll()
 

@@ -82,8 +82,8 @@ class Wish:
 class Errand:
     """What a process has to tell and to ask. ``asked`` is when it set out; ``era`` is the last that it knows.
 
-    ``held`` are its permits that have not ended, ``debts`` those that were lost so lately that the server
-    may still count them, ``windows`` (the organization's, the instant tests') what it last saw: all three are
+    ``held`` are its permits that have not ended, ``debts`` those that were lost and which the server
+    may still count, ``windows`` (the organization's, the instant tests') what it last saw: all three are
     told again to an era that does not know them. ``lead`` is what was last known of how far the database's
     clock is ahead of this host's, from and to, and when (of this host's).
     """

@@ -204,6 +204,10 @@ class LocalLedger:
 
     # To look at.
 
+    def owes(self, *, instant: bool) -> bool:
+        """Whether a lost request of this kind may be counted still, by a window that is not over."""
+        return any(budget.state.limbo for _, budget in self._of(instant))
+
     def view(self, now: float) -> LedgerView:
         return LedgerView(self.organization.view(now), self.instant_test.view(now), self.clock.at_least(now))
 

@@ -292,7 +292,6 @@ class PurseLedger:
 
     def _errand(self) -> Errand:
         boot = self._boot()
-        self._debts = [held for held in self._debts if boot - held.asked < TRANSIT + self._unit * ERA_PAUSE]
         ended = {end.held.permit.id for end in self._endings}
         known = self._known
         return Errand(
@@ -335,6 +334,7 @@ class PurseLedger:
             self._replace_held(brought)
         counted = {end.number for end in errand.endings}
         self._endings = [end for end in self._endings if end.number not in counted]
+        self._forget_debts(brought)
         # A window that this era does not know yet may have been seen in the one before.
         boot = self._boot()
         self._seen = tuple(  # type: ignore[assignment] # two stay two
@@ -347,6 +347,18 @@ class PurseLedger:
         self._put_in(errand, brought, now)
         if brought.granted or before is None or _windows(before.brought) != _windows(brought):
             self._wake()
+
+    def _forget_debts(self, brought: Brought) -> None:
+        """Those that an answer has included since, or whose window is over. Any other may have filled one."""
+        ledger, boot = brought.ledger, self._boot()
+        longest = max(ledger.organization.forgiven_after(), ledger.instant_test.forgiven_after())
+        untold = {end.held.permit.id for end in self._endings}
+        self._debts = [
+            held
+            for held in self._debts
+            if boot - held.asked < TRANSIT + self._unit * ERA_PAUSE + longest
+            and (held.permit.id in untold or ledger.owes(instant=held.permit.instant))
+        ]
 
     def _replace_held(self, brought: Brought) -> None:
         """In a new era the same permits, by its clock."""

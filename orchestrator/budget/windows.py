@@ -64,7 +64,8 @@ class Windows:
             latest = max(state.reset, min(latest, self.clock.at_most(state.began) + self._longest()))
         return latest + state.guard
 
-    def _forgiven_after(self) -> float:
+    def forgiven_after(self) -> float:
+        """Seconds after which whatever a lost request was counted by is over (I8)."""
         return self._longest() + 1.0
 
     def _plausible(self, reading: LimitReading, sent: float, now: float) -> bool:

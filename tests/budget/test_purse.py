@@ -7,6 +7,7 @@ import math
 import pytest
 from shared_row import THERE, Database, Host, World
 
+from orchestrator.budget.budget import TRANSIT
 from orchestrator.budget.permits import Permit
 from orchestrator.budget.purse import FRESH
 from orchestrator.budget.readings import LimitReading, Limits
@@ -187,6 +188,24 @@ def test_a_window_that_was_full_is_full_in_a_new_era(world: World, database: Dat
     assert all(got(host, instant=True) is None for _ in range(20))
     world.advance(60.0)
     assert any(got(host, instant=True) for _ in range(20))
+
+
+def test_a_window_that_unanswered_requests_may_have_filled_is_full_in_a_new_era(
+    world: World, database: Database
+) -> None:
+    (host,) = settled_in(world, database, "a")
+    spent = 0
+    while (permit := got(host, instant=True)) is not None:
+        host.ledger.lost(permit, host.now())
+        spent += 1
+    assert spent > 15
+    world.advance(TRANSIT + ERA_PAUSE + 2.0)
+    database.crash()
+    assert got(host, instant=True) is None
+    world.advance(ERA_PAUSE + 1.0)
+    assert got(host, instant=True) is None, "the window is not over"
+    world.advance(60.0)
+    assert got(host, instant=True) is not None
 
 
 @pytest.mark.parametrize("seconds", [-100.0, 100.0])
