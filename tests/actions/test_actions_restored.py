@@ -11,7 +11,7 @@ import anyio
 import pytest
 from builders import make_run
 from click.testing import CliRunner
-from stores import RUN, migrated, sent, stored_run
+from stores import RUN, lent, sent, stored_run
 
 from orchestrator.actions.restored import OWNER, restored
 from orchestrator.cli import cli
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 WAITED, SIMULATED = "65000000000000e1", "65000000000000e2"
 
 
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    yield from lent(postgres)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A store as its backup had it: one run is open, another one waits, one was simulated."""
-    if request.param == "sqlite":
-        url, server = str(tmp_path / "o.db"), None
-    else:
-        server = request.getfixturevalue("postgres")
-        url = server.create(migrated, named="store")
+    url = str(tmp_path / "o.db") if request.param == "sqlite" else request.getfixturevalue("database")
 
     async def fill() -> None:
         async with open_store(url) as opened:
@@ -46,9 +47,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
                 await opened.queue.submit(run, Place("acme"))
 
     anyio.run(fill)
-    yield url
-    if server is not None:
-        server.drop(url)
+    return url
 
 
 def told(url: str, *words: str, code: int = 0) -> str:
@@ -80,34 +79,29 @@ def test_what_may_have_been_created_is_lost_and_to_be_looked_for_by_its_marker(u
     assert (again["doubtful"], again["waited"], again["busy"]) == ([], [], [])
 
 
-async def test_a_run_that_waited_is_begun_by_nobody(postgres: PostgresServer) -> None:
-    url = postgres.create(migrated, named="store")
-    async with open_store(url) as opened:
+async def test_a_run_that_waited_is_begun_by_nobody(database: str) -> None:
+    async with open_store(database) as opened:
         assert opened.queue is not None
         await opened.queue.submit(make_run(WAITED, state=RunState.QUEUED), Place("acme"))
         assert (await restored(opened, LoopClock(), dry_run=True)).waited == (WAITED,)
         assert (await restored(opened, LoopClock())).waited == (WAITED,)
         assert (await opened.store.run(WAITED)).state is RunState.SKIPPED
         assert await opened.queue.place_of(WAITED) is None
-    postgres.drop(url)
 
 
-async def test_a_run_that_a_worker_had_just_taken_is_begun_by_nobody_either(postgres: PostgresServer) -> None:
-    url = postgres.create(migrated, named="store")
-    async with open_store(url) as opened:
+async def test_a_run_that_a_worker_had_just_taken_is_begun_by_nobody_either(database: str) -> None:
+    async with open_store(database) as opened:
         assert opened.queue is not None
         await opened.queue.submit(make_run(WAITED, state=RunState.QUEUED), Place("acme"))
         assert await opened.queue.take(WAITED) is not None
         assert (await restored(opened, LoopClock())).waited == (WAITED,)
         assert (await opened.store.run(WAITED)).state is RunState.SKIPPED
-    postgres.drop(url)
 
 
 async def test_a_run_that_a_worker_is_about_to_begin_is_told_as_going_on_until_its_claim_has_lapsed(
-    postgres: PostgresServer,
+    database: str,
 ) -> None:
-    url = postgres.create(migrated, named="store")
-    async with open_store(url) as opened:
+    async with open_store(database) as opened:
         assert opened.queue is not None
         await opened.queue.submit(make_run(WAITED, state=RunState.QUEUED), Place("acme"))
         assert await opened.queue.take(WAITED) is not None
@@ -118,7 +112,6 @@ async def test_a_run_that_a_worker_is_about_to_begin_is_told_as_going_on_until_i
         await opened.store.let_go(WAITED)
         assert (await restored(opened, LoopClock())).waited == (WAITED,)
         assert (await opened.store.run(WAITED)).state is RunState.SKIPPED
-    postgres.drop(url)
 
 
 async def test_a_run_that_ended_and_could_be_resumed_is_looked_at_too(tmp_path: Path) -> None:
@@ -150,10 +143,8 @@ async def _planned(opened: Opened) -> int:
     return len(await opened.store.tests(RUN, (SpecState.PLANNED,)))
 
 
-async def test_nobody_holds_a_run_afterwards(postgres: PostgresServer) -> None:
-    url = postgres.create(migrated, named="store")
-    async with open_store(url) as opened:
+async def test_nobody_holds_a_run_afterwards(database: str) -> None:
+    async with open_store(database) as opened:
         await stored_run(opened.store)
         await restored(opened, LoopClock())
         assert await opened.store.claim(RUN, f"not {OWNER}")
-    postgres.drop(url)

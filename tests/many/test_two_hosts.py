@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from postgres_server import PostgresServer
 from process_world import World, ended, plan_text
-from stores import migrated
+from stores import lent
 
 SITES = 30
 # A machine that stands still for a moment is no reason to lose a request: minutes of this world are seconds.
@@ -19,9 +19,7 @@ SPEED = 20.0
 @pytest.fixture
 def url(postgres: PostgresServer) -> Iterator[str]:
     """A store with its tables."""
-    place = postgres.create(migrated, named="store")
-    yield place
-    postgres.drop(place)
+    yield from lent(postgres)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import anyio
@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from builders import make_answer
 from postgres_server import PostgresServer
-from stores import RUN, answered, migrated, sent, stored_run
+from stores import RUN, answered, lent, sent, stored_run
 
 from orchestrator.errors import Exit, LostRun, StoreProblem
 from orchestrator.events import Adopted, Event, Lost
@@ -41,10 +41,10 @@ FORGOTTEN = """
 
 
 @pytest.fixture
-def url(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     # The server must have been up for so long before a lease counts as over.
     monkeypatch.setenv("ORCHESTRATOR_STORE_TENURE", "0.5")
-    return postgres.create(migrated, named="store")
+    yield from lent(postgres)
 
 
 def over(url: str, seconds: float = -1.0) -> None:

@@ -12,7 +12,7 @@ import pytest
 from builders import make_answer
 from cut_wire import Fault, wired
 from postgres_server import PostgresServer, serving
-from stores import RUN, migrated, stored_run
+from stores import RUN, lent, migrated, stored_run
 
 from orchestrator.budget.errands import Trip
 from orchestrator.clock import boot_seconds
@@ -29,9 +29,7 @@ from orchestrator.store.postgres.store import PostgresStore
 
 @pytest.fixture
 def url(postgres: PostgresServer) -> Iterator[str]:
-    url = postgres.create(migrated, named="store")
-    yield url
-    postgres.drop(url)
+    yield from lent(postgres)
 
 
 def engine_of(opened: Opened) -> PostgresEngine:

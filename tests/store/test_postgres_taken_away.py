@@ -12,7 +12,7 @@ from builders import make_run
 from documentation import ROOT
 from kept_runs import ended_run
 from postgres_server import PostgresServer
-from stores import migrated
+from stores import lent
 
 from orchestrator.errors import StoreProblem
 from orchestrator.queueing.values import Place
@@ -28,9 +28,7 @@ WAITING = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%thinning%' AND wait
 
 @pytest.fixture
 def url(postgres: PostgresServer) -> Iterator[str]:
-    url = postgres.create(migrated, named="store")
-    yield url
-    postgres.drop(url)
+    yield from lent(postgres)
 
 
 async def cleared(opened: Opened) -> None:

@@ -54,13 +54,18 @@ def migrated(url: str) -> None:
     prepare(url)
 
 
+def lent(server: PostgresServer) -> Iterator[str]:
+    """The URL of an empty store in a database, for a fixture; whoever uses it has ended when the test has."""
+    url = server.lend(migrated, named="store")
+    yield url
+    server.give_back(url, named="store")
+
+
 def new_place(kind: Kind, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a store in an empty place of its own. Of a server it is one that has its tables already."""
     if kind.server:
         server: PostgresServer = request.getfixturevalue("postgres")
-        url = server.create(migrated, named="store")
-        yield url
-        server.drop(url)
+        yield from lent(server)
     else:
         folder: Path = request.getfixturevalue("tmp_path")
         yield f"sqlite:///{folder / 'store' / 'orchestrator.db'}"

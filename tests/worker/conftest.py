@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from stores import migrated
+from stores import lent
 
 from orchestrator.store.opening import Opened, open_store
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def url(postgres: PostgresServer) -> Iterator[str]:
     """A database that has its tables."""
-    made = postgres.create(migrated, named="store")
-    yield made
-    postgres.drop(made)
+    yield from lent(postgres)
 
 
 @pytest.fixture
