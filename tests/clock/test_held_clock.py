@@ -83,11 +83,16 @@ BUSY = [
 ]  # share of readings of the time before which it leaps; seconds
 
 
-@pytest.mark.parametrize("speed", [100.0, 2000.0])
 @pytest.mark.parametrize(
-    "faults",
-    [(), (Fault("reset-after", "create", nth=3), Fault("silent-after", "read", first=2))],
-    ids=["good day", "bad day"],
+    ("speed", "faults"),
+    [
+        pytest.param(100.0, (), id="good day"),
+        pytest.param(
+            2000.0,
+            (Fault("reset-after", "create", nth=3), Fault("silent-after", "read", first=2)),
+            id="bad day",
+        ),
+    ],
 )
 def test_a_simulated_run_comes_to_the_same_on_a_busy_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: tuple[Fault, ...], speed: float

@@ -21,7 +21,7 @@ from orchestrator.report.html.write import html
 
 WORLDS = (
     *("demo", "changed", "hostile", "attacked", "diff-changed", "diff-attacked"),
-    *("200x50", pytest.param("1000x100", marks=pytest.mark.long)),
+    *(pytest.param(name, marks=pytest.mark.long) for name in ("200x50", "1000x100")),
 )
 WIDTHS = (390, 768, 1280)
 # Bytes, and CPU seconds with a margin of three: on a busy machine a second is longer than one.
