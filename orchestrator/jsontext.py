@@ -59,6 +59,16 @@ def write(value: object) -> str:
     return _ENCODER.encode(value) if told is None or "null" in told else told
 
 
+def write_plain(value: object) -> str | None:
+    """As :func:`write`, of texts and integers, not only in ASCII; ``None`` for a lone surrogate, or a NUL
+    somewhere, or what may be one once it is read."""
+    try:
+        told = orjson.dumps(value)
+    except TypeError:
+        return None
+    return None if b"\\u0000" in told else told.decode()
+
+
 def write_finite(value: object) -> str | None:
     """As :func:`write`, of a value without NaN and infinities; ``None`` where another encoder must do it."""
     try:

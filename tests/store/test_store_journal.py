@@ -396,6 +396,10 @@ async def test_a_nul_is_kept_in_json_and_in_escapes_elsewhere(store: Store) -> N
     answer = make_answer(agent="a\0\u202eb", metrics={"a\0b": "c\0d"}, raw="{\0}")
     await store.add_answers(RUN, "k0", [answer])
     assert await store.answers(RUN, "k0") == [answer._replace(agent="a\\x00\u202eb", raw="{\\x00}")]
+    several = [make_answer(agent_id=str(n), agent=NASTY, raw="\ud800") for n in range(3)]
+    kept = [one._replace(raw="\\ud800") for one in several]
+    assert await store.add_answers(RUN, "k1", [*several, *several[:1]]) == 3
+    assert await store.answers(RUN, "k1") == kept
     await store.intend(RUN, "k0", "a\0b", 1.0)
     assert (await store.test(RUN, "k0")).name == "a\\x00b"
     with pytest.raises(UsageProblem):

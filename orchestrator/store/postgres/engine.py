@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import psycopg
 
+from orchestrator import jsontext
 from orchestrator.errors import LostRun, StoreProblem
 from orchestrator.store.postgres.address import Address
 from orchestrator.store.postgres.link import WHOLE_SINCE, Away, Link, Session
@@ -26,7 +27,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 REFUSED = frozenset({"22", "23"})
 # Cells that are written at once.
 CELLS = 1000
-_CELL = "(CAST(? AS text), CAST(? AS text), CAST(? AS text), CAST(? AS text))"
+_CELL = ("state", "verdict", "reasons", "agent_id")
+_CELL_TYPES = ", ".join(f"{name} text" for name in _CELL)
+_AS_VALUES = "(CAST(? AS text), CAST(? AS text), CAST(? AS text), CAST(? AS text))"
+_AS_JSON = "json_to_recordset(CAST(? AS json))"
 # Which of its histories a server writes: names of its log begin with it. It is another one after a failover.
 _TIMELINE = "left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
 # What fences a run in: with it nobody takes the run over while this transaction is under way. A weaker lock
@@ -198,12 +202,14 @@ class PostgresEngine:
         """Write the cells of a spec, in one statement."""
         for first in range(0, len(cells), CELLS):
             some = cells[first : first + CELLS]
-            values = ", ".join([_CELL] * len(some))
+            told = jsontext.write_plain([dict(zip(_CELL, cell, strict=True)) for cell in some])
+            values = [told] if told is not None else [value for cell in some for value in cell]
+            new = _AS_JSON if told is not None else f"(VALUES {', '.join([_AS_VALUES] * len(some))})"
             db.execute(
                 "UPDATE cells SET state = new.state, verdict = new.verdict, reasons = new.reasons "
-                f"FROM (VALUES {values}) AS new (state, verdict, reasons, agent_id) "
+                f"FROM {new} AS new ({_CELL_TYPES if told is not None else ', '.join(_CELL)}) "
                 "WHERE cells.spec_n = ? AND cells.agent_id = new.agent_id",
-                [*(value for cell in some for value in cell), spec_n],
+                [*values, spec_n],
             )
 
     def unhurried(self, db: Db) -> None:

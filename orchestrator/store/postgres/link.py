@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 
+from orchestrator import jsontext
 from orchestrator.errors import NoRight, StoreProblem
 from orchestrator.store.sql.engine import Cursor, marks
 from orchestrator.store.sql.rows import Row, safe
@@ -46,12 +47,15 @@ _PASSING = frozenset({"57014", "57P01", "57P02", "57P03", "57P05", "40001", "40P
 _READ_ONLY = "25006"
 _IDLE = "25P03"
 _NO_RIGHT = "42501"
-# From so many rows on they are copied: three ways there and back instead of one, and less work for each row.
-COPIED = 64
+# From so many rows on they are copied: more ways there and back, and less work for each row. Of answers, that
+# are copied to another table first, more are one statement with one value: their JSON.
+COPIED, COPIED_ANSWERS = 64, 256
 # After so many copied rows it is told that it goes on.
 TOLD_ROWS = 1000
 # One statement takes so many rows, of at most 20 columns: it has at most 65,535 parameters.
 MOST_ROWS = 2000
+# Columns of answers that are no texts.
+NUMBERS = frozenset({"spec_n", "round_id"})
 _VALUES = re.compile(r"^INSERT INTO [^?]* VALUES (\([?, ]+\))")
 
 
@@ -123,10 +127,8 @@ class Session:
         """Insert those that are not there yet, and return how many."""
         if not rows:
             return 0
-        if len(rows) < COPIED:
-            values = marks(columns.split(","))
-            sql = f"INSERT INTO answers ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"
-            return self.executemany(sql, rows).rowcount
+        if len(rows) < COPIED_ANSWERS:
+            return self._add_few(columns, rows)
         if self.has_incoming:
             self.execute("TRUNCATE incoming")
         else:
@@ -135,6 +137,26 @@ class Session:
         self.load("incoming", columns, list(rows))
         sql = f"INSERT INTO answers ({columns}) SELECT {columns} FROM incoming ON CONFLICT DO NOTHING"
         return self.execute(sql).rowcount
+
+    def _add_few(self, columns: str, rows: Sequence[Row]) -> int:
+        """As JSON, which takes half as long as three hundred values of their own; some texts have none."""
+        names = columns.split(", ")
+        told = jsontext.write_plain([dict(zip(names, row, strict=True)) for row in rows])
+        if told is None:
+            values = marks(columns.split(","))
+            sql = f"INSERT INTO answers ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"
+            return self.executemany(sql, rows).rowcount
+        return self.execute(_from_json(columns), (told,)).rowcount
+
+
+@lru_cache(maxsize=16)
+def _from_json(columns: str) -> str:
+    """The statement that adds answers that come as one JSON array of objects."""
+    types = ", ".join(f"{name} {'bigint' if name in NUMBERS else 'text'}" for name in columns.split(", "))
+    return (
+        f"INSERT INTO answers ({columns}) SELECT {columns} FROM json_to_recordset(CAST(? AS json)) AS new "
+        f"({types}) ON CONFLICT DO NOTHING"
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -45,11 +45,11 @@ _EARLIER_TURN = """
     ) END
 """
 
-# Runs whose time is over before anybody began with them.
+# Runs whose time is over before anybody began with them: by a time that an index can be searched with.
 _EXPIRE = f"""
     WITH gone AS (
         UPDATE queue q SET ended = clock_timestamp(), reason = ? FROM runs r
-        WHERE r.id = q.run AND q.ended IS NULL AND q.begun IS NULL AND q.expires < clock_timestamp()
+        WHERE r.id = q.run AND q.ended IS NULL AND q.begun IS NULL AND q.expires < statement_timestamp()
             AND {_FREE_LEASE}
         RETURNING q.run
     )

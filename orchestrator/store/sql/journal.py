@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 # Numbers of specs that are remembered: of two large runs.
 NUMBERS = 20_000
+# Numbers of specs, by the number of their run and by their key.
+Numbers = dict[tuple[int, str], int]
 
 
 def _move(db: Db, spec_n: int, state: SpecState, columns: Mapping[str, object]) -> None:
@@ -101,7 +103,7 @@ class SqlJournal(SqlArchive, KeepsNotices, KeepsSnapshots):
         seconds; ``away`` hears for how long writes waited."""
         super().__init__(engine, offload, pause)
         self._group = GroupCommit(engine, writes or offload, pause, away)
-        self._numbers: dict[tuple[int, str], int] = {}
+        self._numbers: Numbers = {}
 
     @property
     def patience(self) -> float:
@@ -141,33 +143,28 @@ class SqlJournal(SqlArchive, KeepsNotices, KeepsSnapshots):
     async def create_run(
         self, run: RunRecord, specs: Sequence[TestRecord], not_run: Sequence[NotRun], agents: Sequence[Agent]
     ) -> None:
-        def work(db: Db) -> None:
-            self._insert_run(db, run, specs, not_run, agents)
+        def work(db: Db) -> Numbers:
+            return self._fill_run(db, self._insert_record(db, run), specs, not_run, agents)
 
-        await self._write(work)
+        self._know(await self._write(work))
 
     async def begin_run(
         self, run: RunRecord, specs: Sequence[TestRecord], not_run: Sequence[NotRun], agents: Sequence[Agent]
     ) -> None:
-        def work(db: Db) -> None:
+        def work(db: Db) -> Numbers:
             run_n = self._run(db, run.id)
             if db.execute("SELECT 1 FROM specs WHERE run_n = ? LIMIT 1", (run_n,)).fetchone():
                 raise UsageProblem(f"run {run.id} has begun already")
             columns = " = ?, ".join(rows.RUN_COLUMNS.split(", "))
             db.execute(f"UPDATE runs SET {columns} = ? WHERE n = ?", (*rows.run_row(run), run_n))
-            self._fill_run(db, run_n, specs, not_run, agents)
+            return self._fill_run(db, run_n, specs, not_run, agents)
 
-        await self._write(work)
+        self._know(await self._write(work))
 
-    def _insert_run(
-        self,
-        db: Db,
-        run: RunRecord,
-        specs: Sequence[TestRecord],
-        not_run: Sequence[NotRun],
-        agents: Sequence[Agent],
-    ) -> None:
-        self._fill_run(db, self._insert_record(db, run), specs, not_run, agents)
+    def _know(self, numbers: Numbers) -> None:
+        """Numbers of specs that are kept: they need not be asked for."""
+        if len(self._numbers) + len(numbers) <= NUMBERS:
+            self._numbers |= numbers
 
     def _insert_record(self, db: Db, run: RunRecord, more: Mapping[str, object] | None = None) -> int:
         """Write a run's own row, with what else a kind of store keeps in it; its number."""
@@ -183,7 +180,7 @@ class SqlJournal(SqlArchive, KeepsNotices, KeepsSnapshots):
         specs: Sequence[TestRecord],
         not_run: Sequence[NotRun],
         agents: Sequence[Agent],
-    ) -> None:
+    ) -> Numbers:
         load = self._engine.load
         load(
             db,
@@ -191,7 +188,7 @@ class SqlJournal(SqlArchive, KeepsNotices, KeepsSnapshots):
             f"run_n, {rows.AGENT_COLUMNS}",
             ((run_n, *rows.agent_row(agent)) for agent in agents),
         )
-        self._insert_specs(db, run_n, specs)
+        numbers = self._insert_specs(db, run_n, specs)
         left_out = ((n.test, n.type, n.target, n.agent, n.reason) for n in not_run)
         load(
             db,
@@ -199,8 +196,9 @@ class SqlJournal(SqlArchive, KeepsNotices, KeepsSnapshots):
             "run_n, test, type, target, agent_id, reason",
             ((run_n, *map(rows.safe, one)) for one in left_out),
         )
+        return numbers
 
-    def _insert_specs(self, db: Db, run_n: int, specs: Sequence[TestRecord]) -> None:
+    def _insert_specs(self, db: Db, run_n: int, specs: Sequence[TestRecord]) -> Numbers:
         load = self._engine.load
         load(db, "specs", f"run_n, {rows.TEST_COLUMNS}", ((run_n, *rows.test_row(test)) for test in specs))
         numbers = dict(db.execute("SELECT key, n FROM specs WHERE run_n = ?", (run_n,)))
@@ -208,6 +206,7 @@ class SqlJournal(SqlArchive, KeepsNotices, KeepsSnapshots):
             (numbers[test.spec.key], agent_id, "pending") for test in specs for agent_id in test.spec.agents
         )
         load(db, "cells", "spec_n, agent_id, state", cells)
+        return {(run_n, key): int(n) for key, n in numbers.items()}
 
     async def add_specs(self, run: str, specs: Sequence[TestRecord], facts: RunFacts) -> None:
         def work(db: Db) -> None:
