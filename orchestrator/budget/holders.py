@@ -23,7 +23,8 @@ WANTED_FOR = 1.5  # seconds that a wish lasts, from when it could first be grant
 FORGOTTEN_AFTER = 900.0  # seconds without a sign
 LONGEST_WISH = 130.0  # seconds; two windows and a little: what a budget can be known to open in
 LEAD = 4
-URGENT_RUN = 4
+# Creations of a window, where nothing else is agreed: for others nobody urgent waits one window more (0061).
+URGENT_RUN = 24
 
 
 @dataclass(slots=True)

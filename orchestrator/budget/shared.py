@@ -69,8 +69,8 @@ class SharedLedger:
     """A :class:`~orchestrator.budget.permits.Ledger` over a cell. Real time only, one event loop or thread.
 
     ``reserve`` and ``instant_reserve`` are those of a :class:`LocalLedger`. ``urgent`` runs go before the
-    others, which still get every fifth token. A ``None`` from :meth:`try_reserve` while the budgets have room
-    means that another process goes first: ask again after
+    others, which still get one token in twenty-five. A ``None`` from :meth:`try_reserve` while the budgets
+    have room means that another process goes first: ask again after
     :data:`~orchestrator.budget.holders.ASK_AGAIN` seconds. With ``later`` a request costs one transaction:
     its end waits for the next reservation, at most :data:`GATHERED` seconds.
     """

@@ -19,7 +19,7 @@ import pytest
 from process_world import PATIENCE, until
 
 import orchestrator
-from orchestrator.budget.holders import ASK_AGAIN
+from orchestrator.budget.holders import ASK_AGAIN, URGENT_RUN
 from orchestrator.budget.permits import Permit
 from orchestrator.budget.readings import LimitReading, Limits
 from orchestrator.budget.shared import FAILURES_IN_A_ROW, SharedLedger, budget_key
@@ -178,18 +178,18 @@ def test_equals_share_a_window_evenly(make: Make) -> None:
     assert counts[1] - counts[0] <= 6
 
 
-def test_an_urgent_process_goes_first_and_the_others_still_get_every_fifth_token(make: Make) -> None:
+def test_an_urgent_process_goes_first_and_the_others_still_get_something(make: Make) -> None:
     sweep, incident = make(1), make(2, urgent=True)
-    opened(sweep, instant=23)
+    opened(sweep)
     taken = {sweep: 0, incident: 0}
-    incident.try_reserve(1.0, instant=True)
+    incident.try_reserve(1.0, instant=False)
     now = 1.1
-    while now < 20:
+    while now < 30:
         for ledger in (sweep, incident):
-            taken[ledger] += ledger.try_reserve(now, instant=True) is not None
+            taken[ledger] += ledger.try_reserve(now, instant=False) is not None
         now += ASK_AGAIN
-    assert taken[incident] >= 16
-    assert taken[sweep] >= 4
+    assert taken[incident] >= 2 * URGENT_RUN
+    assert taken[sweep] == taken[incident] // URGENT_RUN
 
 
 def test_nobody_waits_for_a_process_that_left(make: Make) -> None:

@@ -135,6 +135,20 @@ async def test_writes_and_reads_wait_while_the_database_is_away_and_go_on_when_i
     assert sorted(seen) == sorted(["k0", "k1", "k2", "k3", "k4", RUN])
 
 
+@pytest.mark.parametrize("link", ["reader", "writer"])
+async def test_a_connection_that_was_left_in_the_middle_of_a_statement_is_made_anew(
+    url: str, monkeypatch: pytest.MonkeyPatch, link: str
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_STORE_PATIENCE", "2")
+    async with open_store(url) as opened:
+        assert isinstance(opened.store, PostgresStore)
+        engine = opened.store._engine
+        await stored_run(opened.store)
+        getattr(engine, link).session().raw.pgconn.send_query(b"SELECT 1")
+        await opened.store.intend(RUN, "k0", "name", 1.0)
+        assert (await opened.store.test(RUN, "k0")).name == "name"
+
+
 async def test_after_its_patience_a_write_says_what_is_the_matter(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

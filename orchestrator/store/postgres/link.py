@@ -245,8 +245,10 @@ class Link:
     def _problem(self, error: psycopg.Error) -> StoreProblem:
         told = f"store {self._place}: {_line(error)}"
         state = error.sqlstate or ""
-        if state in (_READ_ONLY, _IDLE):
-            self.drop()  # another host may be the primary by now
+        # Another host may be the primary by now. And what the server said nothing about is the matter of this
+        # connection, which may be in the middle of a statement whose answer nobody has taken.
+        if state in (_READ_ONLY, _IDLE) or (not state and isinstance(error, psycopg.OperationalError)):
+            self.drop()
         passes = state in _PASSING or state.startswith("08") or state in (_READ_ONLY, _IDLE)
         if passes or (not state and isinstance(error, psycopg.OperationalError)) or self._has_ended(error):
             hint = "see that the database runs and can be reached; what was stored is safe, then go on with "
