@@ -27,10 +27,14 @@ class Allotment:
     quota: float | None = None
 
     @property
+    def most(self) -> float:
+        """Units that may be used in the period."""
+        return self.included if self.quota is None else min(self.included, self.quota)
+
+    @property
     def left(self) -> float:
         """Units that are left, by what is told: never less than none, and no more than the quota."""
-        most = self.included if self.quota is None else min(self.included, self.quota)
-        return round(max(0.0, most - self.used), 4)
+        return round(max(0.0, self.most - self.used), 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,11 @@ class Untold:
 
 
 Told = Allotment | Untold
+
+
+def percent(share: float) -> str:
+    """A share for people, with the digits that it was given: 0.004 is 0.4%."""
+    return f"{100.0 * share:g}%"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from orchestrator.settings import EMAIL, TOKEN, TOKENS, Settled, Written, settle
 
 _SHAPE = re.compile(r"[!-~]{1,4096}\Z")
 _EMAIL = re.compile(r"[!-9;-~]{1,320}\Z")  # no colon: it separates user and password in HTTP Basic
-_STDIN = "-"
+STDIN = "-"
 # Where systemd puts credentials; a file with the token; the token itself.
 _PROVIDED, _IN_FILE, _ITSELF = TOKEN.variables
 _LONGEST_FILE = 64 * 1024
@@ -261,7 +261,7 @@ def _token(
     environ: Mapping[str, str], token_file: str | None, stdin: TextIO | None, reference: str | None
 ) -> tuple[str, str, Path | None]:
     """The token, where it was found in words, and its file if it has one."""
-    if token_file == _STDIN:
+    if token_file == STDIN:
         if stdin is None:
             raise UsageProblem("--token-file - reads standard input, but there is none", hint=_WAYS)
         return _read_stdin(stdin), "standard input", None

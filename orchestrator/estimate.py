@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.allotment import percent
 from orchestrator.budget.readings import INSTANT_LIMIT, ORGANIZATION_LIMIT, WINDOW
 from orchestrator.model import Agent, AgentType, Spec
 from orchestrator.schedule import least
@@ -213,7 +214,9 @@ def _exceeded(
     if isinstance(share_of_left, str):
         found.append(share_of_left)
     elif share_of_left is not None and units > share_of_left:
-        allows = f"budget.max_units allows {share_of_left:g} ({budget.max_share or 0.0:.0%} of what is left)"
+        allows = (
+            f"budget.max_units allows {share_of_left:g} ({percent(budget.max_share or 0.0)} of what is left)"
+        )
         found.append(f"the plan costs about {units:.2f} units, {allows}")
     takes = finish if plan.deadline is None else min(finish, plan.deadline)  # a time box ends a run
     if budget.max_duration is not None and takes > budget.max_duration:

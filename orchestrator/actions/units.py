@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import takewhile
 
 from orchestrator.actions.session import Session
-from orchestrator.allotment import Allotment, Counted, Told, Untold
+from orchestrator.allotment import Allotment, Counted, Told, Untold, percent
 from orchestrator.errors import OrchestratorError, Refused, UsageProblem
 from orchestrator.model import Api
 from orchestrator.queueing.slots import check_cron, slots
@@ -97,6 +97,6 @@ def resolved(share: float, told: Told) -> float | str:
     if isinstance(told, Allotment):
         return share * told.left
     return (
-        f"budget.max_units is {share:.0%} of the units that are left, and {told.why}; nothing is created "
-        "beyond a ceiling that nobody knows: give a number of units"
+        f"budget.max_units is {percent(share)} of the units that are left, and {told.why}; nothing is "
+        "created beyond a ceiling that nobody knows: give a number of units"
     )

@@ -22,7 +22,7 @@ from orchestrator.cli.options import (
 @plan_options
 @click.option("--offline", is_flag=True, help="Only what needs neither token nor network.")
 @click.option("--cron", metavar="EXPR", help="When it is to run, as '17 5 * * 1-5': what it takes a month.")
-@click.option("--timezone", default="UTC", metavar="ZONE", show_default=True, help="Of --cron.")
+@click.option("--timezone", metavar="ZONE", help="Of --cron; UTC.")
 @notify_file_option
 @json_option
 @api_options
@@ -33,7 +33,7 @@ def check(
     reading: Reading,
     offline: bool,
     cron: str | None,
-    timezone: str,
+    timezone: str | None,
     notify_file: str | None,
     as_json: bool,
     access: Access,
@@ -45,6 +45,10 @@ def check(
         raise click.UsageError("--offline asks nobody, also not the simulator; give one of the two")
     if offline and cron is not None:
         raise click.UsageError("--cron needs the list of agents, for the price; leave --offline out")
+    if timezone is not None and cron is None:
+        raise click.UsageError("--timezone is that of --cron, which was not given")
     if offline:
         body.check_offline(plan, reading, access, notify_file, as_json=as_json)
-    body.check(plan, reading, world, access, notify_file, as_json=as_json, cron=cron, timezone=timezone)
+    body.check(
+        plan, reading, world, access, notify_file, as_json=as_json, cron=cron, timezone=timezone or "UTC"
+    )

@@ -141,6 +141,8 @@ def _environ(setting: Setting) -> str:
 
 
 def _keep(context: click.Context, parameter: click.Parameter, given: str | None) -> None:
+    if given == "" and not context.resilient_parsing:
+        raise click.BadParameter("it is empty; leave it out to take the usual one", context, parameter)
     if given:
         setattr(_known(context), parameter.name or "", given)
 

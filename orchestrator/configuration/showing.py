@@ -94,8 +94,11 @@ def _source(found: Settled) -> str:
     return f"{found.source.value} {place}" if place else found.source.value
 
 
-def document(rows: Sequence[Shown], configuration: Configuration) -> dict[str, object]:
-    """The rows as JSON values. Of secrets there is only whether they are ``set``."""
+def document(
+    rows: Sequence[Shown], configuration: Configuration, wrong: Sequence[str] = ()
+) -> dict[str, object]:
+    """The rows as JSON values. Of secrets there is only whether they are ``set``. ``wrong``: sentences about
+    what commands would refuse."""
     return {
         "schema": SCHEMA,
         "profiles": list(configuration.profiles),
@@ -109,4 +112,5 @@ def document(rows: Sequence[Shown], configuration: Configuration) -> dict[str, o
             }
             for row in rows
         ],
+        "wrong": list(wrong),
     }

@@ -86,7 +86,7 @@ def slots(cron: str, timezone: str, after: float) -> Iterator[float]:
     try:
         times = simulation(cron, begin)
     except wrong as error:
-        raise ValueError(f"{error}: five fields are wanted, as in '17 5 * * 1-5'") from error
+        raise ValueError(f"{error} in {cron!r}; one that is right is '17 5 * * 1-5'") from error
     last = after
     for time in times:
         found = time.timestamp()

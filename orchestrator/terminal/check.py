@@ -91,7 +91,10 @@ def _print_units(console: Console, units: float, told: Told, monthly: Monthly | 
     say(console, f"  left      {terminal(units_left_words(told))}{part}", "" if known else "dim")
     if monthly is not None:
         runs = f"{many(monthly.runs, 'run')} in 30 days at {monthly.cron} ({monthly.timezone})"
-        say(console, f"  a month   about {monthly.units:g} units: {terminal(runs)}")
+        too_much = isinstance(told, Allotment) and monthly.units > told.most
+        beyond = f"; there are {told.most:g} a period" if isinstance(told, Allotment) and too_much else ""
+        style = "bold yellow" if too_much else ""
+        say(console, f"  a month   about {monthly.units:g} units: {terminal(runs)}{beyond}", style)
 
 
 def _courtesy(asked: Courtesy, least: float) -> str:

@@ -183,6 +183,7 @@ async def test_a_signal_ends_it_while_the_client_says_nothing_and_nothing_is_los
         (("--allow-creations", "--max-units", "1"), "needs --max-units and --max-creations"),
         (("--max-units", "1"), "are for --allow-creations"),
         (("--plans", "/no/such"), "there is no folder"),
+        (("--token-file", "-"), "standard input is the assistant's"),
         (("--culprit", "country=GB:dead"), "they need --simulate"),
     ],
 )

@@ -120,6 +120,33 @@ def test_a_plan_says_more_than_the_file_and_less_than_the_environment(
     assert rows(say(*words, "--plan", "plan.yaml", "--aid", "8")[1])["aid"][:2] == ("8", "flag")
 
 
+def test_what_commands_would_refuse_is_told_beside_the_values(
+    say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert json.loads(say(*SETTINGS_OF)[1])["wrong"] == []
+    monkeypatch.setenv("TE_BASE_URL", "not a url")
+    monkeypatch.setenv("ORCHESTRATOR_LOG", "loud")
+    code, said = say(*SETTINGS_OF)
+    assert code == 2
+    assert rows(said)["base_url"][:2] == ("not a url", "environment")
+    address, level = json.loads(said)["wrong"]
+    assert "not a url" in address
+    assert "loud" in level
+    assert say("doctor", "--settings")[1].count("\nwrong: ") == 2
+
+
+@pytest.mark.parametrize("option", ["--profile", "--config"])
+def test_an_option_that_is_given_and_empty_is_not_taken_for_the_usual_one(say: Say, option: str) -> None:
+    for words in ((option, "", "runs"), ("doctor", "--settings", option, "")):
+        code, said = say(*words)
+        assert (code, "it is empty" in said) == (2, True), said
+
+
+def test_a_zone_without_a_time_is_told(say: Say) -> None:
+    code, said = say("check", "plan.yaml", "--timezone", "Europe/Berlin")
+    assert (code, "--timezone is that of --cron" in said) == (2, True)
+
+
 def test_what_was_written_together_is_not_parted_by_the_environment(
     say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:

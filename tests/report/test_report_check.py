@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.allotment import Allotment, Monthly, percent
 from orchestrator.estimate import Estimate
 from orchestrator.model import Agent, AgentType, Api, NotRun, Spec
 from orchestrator.report.check import check_document
@@ -107,3 +108,16 @@ def test_check_never_obeys_hostile_data(make: Make, text: str) -> None:
     shown.encode("utf-8")
     hidden = [char for char in shown if char != "\n" and (ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0)]
     assert not hidden, f"control characters got through: {hidden!r}"
+
+
+def test_a_month_that_takes_more_units_than_there_are_says_so(make: Make) -> None:
+    told = Allotment(5000.0, 1250.0, quota=1000.0)
+    for units, beyond in ((1000.0, False), (1000.5, True)):
+        stream = io.StringIO()
+        monthly = Monthly("0 * * * *", "UTC", 720, units)
+        print_check(make_console(stream), "p", specs(make), [], worth(), told=told, monthly=monthly)
+        assert ("there are 1000 a period" in stream.getvalue()) == beyond
+
+
+def test_a_share_keeps_the_digits_that_it_was_given() -> None:
+    assert [percent(share) for share in (0.004, 0.1, 0.5)] == ["0.4%", "10%", "50%"]

@@ -21,6 +21,7 @@ from orchestrator.cli.masking import mask
 from orchestrator.cli.options import Access, Breaking, World
 from orchestrator.cli.signals import heard_signals
 from orchestrator.clock import LoopClock
+from orchestrator.credentials import STDIN
 from orchestrator.errors import MissingExtra, UsageProblem
 from orchestrator.plan.model import Plan
 
@@ -56,6 +57,11 @@ def serve(terms: Terms, world: World, breaking: Breaking, access: Access) -> Non
         from orchestrator.assistant import server  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise MissingExtra("the server for assistants", "mcp") from error
+    if access.token_file == STDIN:
+        raise UsageProblem(
+            "standard input is the assistant's: no token can be read from it",
+            hint="name a file with --token-file, or put the token into TE_TOKEN",
+        )
     settings_of(access)  # what cannot be is said now, and not to the assistant
     token_mask(access)
     plans = terms.folder()

@@ -16,9 +16,11 @@ from orchestrator.cli.bodies.common import print_json, run_async, say, set_up_lo
 from orchestrator.cli.bodies.sessions import read_plan, session, settings_of
 from orchestrator.cli.configured import configured, named_file, said
 from orchestrator.cli.options import Access, Reading
+from orchestrator.configuration import Configuration
 from orchestrator.configuration.places import NAME, config_file
 from orchestrator.configuration.showing import document, lines, shown
 from orchestrator.credentials import token_place
+from orchestrator.errors import Exit, UsageProblem
 from orchestrator.model import Api
 from orchestrator.plan.settings import said_by_plan
 from orchestrator.safe import terminal
@@ -40,11 +42,28 @@ def settings(access: Access, plan: str | None, *, as_json: bool) -> None:
     }
     planned = {} if plan is None else said_by_plan(read_plan(plan, Reading(), quiet=True))
     rows = shown(flags, os.environ, planned, configuration, known)
+    wrong = _wrong(access)
     if as_json:
-        print_json(document(rows, configuration))
-        return
-    for line in lines(rows, configuration):
-        click.echo(line)
+        print_json(document(rows, configuration, wrong))
+    else:
+        for line in [*lines(rows, configuration), *(f"wrong: {terminal(one, 400)}" for one in wrong)]:
+            click.echo(line)
+        _tell_of_what_is_not_read(configuration)
+    raise SystemExit(int(Exit.USAGE if wrong else Exit.OK))
+
+
+def _wrong(access: Access) -> list[str]:
+    """What commands would refuse of the settings: of each that is told, what is the matter."""
+    told = []
+    for asked in (lambda: settings_of(access), set_up_logging):
+        try:
+            asked()
+        except UsageProblem as problem:
+            told.append(problem.message)
+    return told
+
+
+def _tell_of_what_is_not_read(configuration: Configuration) -> None:
     if Path(NAME).is_file() and configuration.file is None:
         say(f"{NAME} of the current folder is not read by itself; to read it: --config {NAME}")
 
