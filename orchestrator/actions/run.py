@@ -182,9 +182,21 @@ async def rerun(
     """
     async with held(session, parent.plan, waiting):
         record = await session.doors.store.run(parent.id)
+        if only is not None:
+            record = await _within_its_deadline(session, record, only)
         again = await store_rerun(session, record, wishes, failed=failed, only=only)
         outcome = await conduct(session, again, attend=attend)
     return await _kept(session, outcome, waiting)
+
+
+async def _within_its_deadline(session: Session, parent: RunRecord, only: Collection[str]) -> RunRecord:
+    """The parent of a run that only confirms it, with what it left of its own deadline; at least what the
+    longest of these tests may take, or nothing could be confirmed."""
+    tests = await session.doors.store.tests(parent.id)
+    least = max((test.spec.deadline for test in tests if test.spec.key in only), default=0.0)
+    left = parent.settings.deadline - (parent.facts.seconds or 0.0)
+    deadline = min(parent.settings.deadline, max(left, least))
+    return replace(parent, settings=replace(parent.settings, deadline=deadline))
 
 
 async def _with_count(session: Session, plan: Plan, outcome: Outcome) -> Outcome:

@@ -190,6 +190,25 @@ def test_what_a_deadline_ends_and_a_resume_opens_again_is_a_write_or_two_however
     assert run_virtual(work) == ["move_all", "move_all", "update_run"]
 
 
+def test_a_run_that_confirms_another_has_what_that_left_of_its_deadline(tmp_path: Path) -> None:
+    async def confirmed(simulated: Simulated, deadline: str) -> tuple[float, float, float]:
+        plan = parse_plan(LONG.replace("20m", deadline), "plan.yaml", None, environ={})
+        store = simulated.session.doors.store
+        parent = (await action.run(simulated.session, plan)).run
+        test = (await store.tests(parent.id))[0]
+        again = await action.rerun(simulated.session, parent, only=[test.spec.key])
+        return again.run.settings.deadline, parent.facts.seconds or 0.0, test.spec.deadline
+
+    async def work() -> None:
+        async with in_process(World(), store=tmp_path / "o.db") as simulated:
+            deadline, took, _ = await confirmed(simulated, "20m")
+            assert (deadline, took > 1.0) == (pytest.approx(1200.0 - took), True)
+            deadline, took, own = await confirmed(simulated, "4m")
+            assert 240.0 - took < own == deadline, "or nothing could be confirmed"
+
+    run_virtual(work)
+
+
 def test_once_its_host_was_suspended_for_too_long_a_run_sends_nothing_more(tmp_path: Path) -> None:
     """Another host may have taken it over meanwhile; what it has is as it was, for whoever goes on."""
     sent: list[int] = []
