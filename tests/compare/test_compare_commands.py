@@ -60,6 +60,10 @@ async def test_that_a_run_is_held_against_itself_or_a_newer_one_is_told(
     assert b"is newer than run" in newer.err
     usual = await said("diff", history.ids[0], history.ids[2])
     assert b"note:" not in usual.err
+    for base, run, words in ((1, 1, b"compared with itself: nothing"), (2, 0, b"is newer than run")):
+        page = await said("diff", history.ids[base], history.ids[run], "--format", "html")
+        assert words in page.out, "and the page says so too"
+    assert b"newer than" not in (await said("diff", *history.ids[::2], "--format", "html")).out
 
 
 async def test_a_run_as_those_before_it_is_no_worse(said: InProcess, history: History) -> None:

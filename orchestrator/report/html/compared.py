@@ -15,7 +15,7 @@ from orchestrator.compare.words import headline
 from orchestrator.insight.headline import Mark
 from orchestrator.insight.values import CellKey
 from orchestrator.model import Agent, Verdict
-from orchestrator.report.comparison import Held, below, what
+from orchestrator.report.comparison import Held, below, oddity, what
 from orchestrator.report.headline import many
 from orchestrator.report.html.axes import Axes, Column, axes
 from orchestrator.report.html.before import card_of, changed
@@ -133,6 +133,9 @@ def _lead(held: Held) -> Iterator[Part]:
     yield Part(shown(held.name), data=True)
     more = f" and {many(earlier, 'run')} before it" if earlier else ""
     yield Part(f": run {held.base.id} of {people(held.base.started)}{more}.")
+    odd = oddity(held)
+    if odd is not None:
+        yield Part(f" {odd[:1].upper()}{odd[1:]}.")
 
 
 def _grid(held: Held) -> Changes:
