@@ -199,9 +199,9 @@ def _of_runs(told: Sequence[_Told]) -> Iterator[Metric]:
 
 
 def _of_budgets(told: Sequence[_Told]) -> Iterator[Metric]:
-    limit = _gauge("budget_limit", "Calls a window, as the last run saw them.", ("plan", "budget"))
+    limit = _gauge("run_budget_limit", "Calls a window, as the last run saw them.", ("plan", "budget"))
     left = _gauge(
-        "budget_remaining", "Calls that were left when the last run looked last.", ("plan", "budget")
+        "run_budget_remaining", "Calls that were left when the last run looked last.", ("plan", "budget")
     )
     for one in told:
         for name, seen in one.source.run.facts.budgets.items():
