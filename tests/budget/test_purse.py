@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from shared_row import THERE, Database, Host, World
 
 from orchestrator.budget.budget import TRANSIT
+from orchestrator.budget.errands import Errand
 from orchestrator.budget.permits import Permit
-from orchestrator.budget.purse import FRESH
+from orchestrator.budget.purse import FRESH, PurseLedger
 from orchestrator.budget.readings import LimitReading, Limits
-from orchestrator.budget.teller import ERA_PAUSE, UNSEEN
+from orchestrator.budget.teller import ERA_PAUSE, UNSEEN, Teller
 from orchestrator.events.limits import BudgetReset
 
 THERE_AND_BACK = 3 * THERE
@@ -260,3 +264,40 @@ def test_a_far_database_is_asked_for_several_at_once(world: World, database: Dat
         host.ledger._way.quickest = [round_trip]
         assert got(host) is not None
         assert len(host.ledger._lying) == lying - 1
+
+
+# Rules taken out, each with the trace that needs it: chance finds none of them in seconds (test_purse_machine).
+
+
+@pytest.mark.parametrize(
+    ("untold", "trace"),
+    [
+        ({"held": ()}, test_a_new_era_pauses_and_knows_what_is_in_flight),
+        ({"windows": (None, None)}, test_a_window_that_was_full_is_full_in_a_new_era),
+        ({"debts": ()}, test_a_window_that_unanswered_requests_may_have_filled_is_full_in_a_new_era),
+    ],
+    ids=["in flight", "windows", "lost"],
+)
+def test_a_trace_fails_where_a_new_era_is_not_told(
+    untold: dict[str, Any],
+    trace: Callable[[World, Database], None],
+    world: World,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = Teller._tell_again
+
+    def tell_again(self: Teller, shared: Any, errand: Errand, *rest: Any) -> Any:
+        return whole(self, shared, replace(errand, **untold), *rest)
+
+    monkeypatch.setattr(Teller, "_tell_again", tell_again)
+    with pytest.raises(AssertionError):
+        trace(world, database)
+
+
+def test_a_trace_fails_where_permits_stand_for_ever(
+    world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PurseLedger, "stands", lambda *_: True)
+    with pytest.raises(AssertionError):
+        test_a_permit_does_not_stand_when_an_era_may_have_gone_on_without_it(world, database)
