@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from orchestrator.cli import cli
 from orchestrator.lifecycle import SpecState
 from orchestrator.model import AgentType, Answer, AnswerStatus, CellResult, CellState, NotRun, Verdict
-from orchestrator.records import Requests, RunFacts, RunSettings, RunState
+from orchestrator.records import Planned, Requests, RunFacts, RunSettings, RunState
 from orchestrator.store.base import Store
 
 # Midnight of the 20th of November 2026 in UTC.
@@ -41,7 +41,13 @@ async def stored_weeks(store: Store) -> None:
     for run, day, units, refused, times, loss in SWEEPS:
         await _sweep(store, run, START + day * DAY, units, refused, times, loss)
     await store.create_run(
-        make_run("65000000000000b1", plan="runbook", started=START + 11.5 * DAY),
+        make_run(
+            "65000000000000b1",
+            plan="runbook",
+            started=START + 11.5 * DAY,
+            # It was stopped before its first creation.
+            facts=RunFacts(units=2.0, planned=Planned(1, 3)),
+        ),
         make_tests([make_spec("k1", target=SHOP)], "65000000000000b1"),
         [NotRun("web", "http-server", WIKI, "9", "the agent is offline")],
         list(AGENTS),
