@@ -25,6 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from insight_runs import PASSES, SILENT, How, expired, refused
 from insight_worlds import FLEET, OSLO
+from process_forked import signals_as_usual
 from rich.cells import cell_len
 from told_runs import LEFT_OUT, cell, told
 
@@ -277,6 +278,7 @@ def _without_size() -> dict[str, str]:
 
 
 def _own_terminal() -> None:
+    signals_as_usual()
     ioctl(0, termios.TIOCSCTTY, 0)
 
 
