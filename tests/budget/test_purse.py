@@ -266,7 +266,7 @@ def test_a_far_database_is_asked_for_several_at_once(world: World, database: Dat
         assert len(host.ledger._lying) == lying - 1
 
 
-# Rules taken out, each with the trace that needs it: chance finds none of them in seconds (test_purse_machine).
+# Rules taken out, each with the trace that needs it: chance finds none of them in seconds.
 
 
 @pytest.mark.parametrize(
