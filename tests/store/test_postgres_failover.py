@@ -18,6 +18,8 @@ from orchestrator.store.postgres.again import WritesAgain
 from orchestrator.store.postgres.engine import PostgresEngine
 from orchestrator.store.postgres.remembered import REMEMBERED, Known, Remembered
 
+LONG_AGO = "UPDATE timelines SET seen = '-infinity'"
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
@@ -83,8 +85,10 @@ async def test_what_was_sent_before_a_failover_that_forgot_it_is_written_again_b
     async with open_store(url) as opened:
         store = opened.store
         await stored_run(store, count=6)
-        assert await store.claim(RUN, "me")
+        assert await store.claim(RUN, "an earlier one")
+        await store.let_go(RUN)
         standby = Standby(server)
+        assert await store.claim(RUN, "me")
         for key in ("k0", "k1", "k2", "k3"):
             await store.intend(RUN, key, f"name {key}", 1.0)
         await store.created(RUN, "k1", "71", {"self": "there"}, 2.0)
@@ -93,7 +97,11 @@ async def test_what_was_sent_before_a_failover_that_forgot_it_is_written_again_b
         await store.move(RUN, "k3", SpecState.PLANNED, 2.0)
         standby.takes_over()
         assert (await store.test(RUN, "k1")).state is SpecState.PLANNED, "it was lost"
-        await store.intend(RUN, "k4", "name", 4.0)
+        async with open_store(url) as others:
+            assert not await others.store.claim(RUN, "other"), "nobody holds it, by a database that has forgotten"
+            await store.intend(RUN, "k4", "name", 4.0)
+            await others.store.write(lambda db: db.execute(LONG_AGO).rowcount)
+            assert not await others.store.claim(RUN, "other"), "the claim was written again, too"
         tests = {test.spec.key: test for test in await store.tests(RUN)}
         assert {key: test.state for key, test in tests.items()} == {
             "k0": SpecState.CREATING,
@@ -106,6 +114,8 @@ async def test_what_was_sent_before_a_failover_that_forgot_it_is_written_again_b
         assert (tests["k1"].test_id, tests["k1"].name, tests["k1"].created) == ("71", "name k1", 2.0)
         assert (tests["k0"].name, tests["k0"].intended) == ("name k0", 1.0)
         await store.intend(RUN, "k3", "once more", 5.0)
+        await store.let_go(RUN)
+        assert await store.claim(RUN, "another")
 
 
 async def test_the_number_of_a_transaction_that_somebody_else_has_on_another_timeline_is_not_believed(

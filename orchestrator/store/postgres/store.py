@@ -20,7 +20,7 @@ from orchestrator.store.postgres import schema
 from orchestrator.store.postgres.address import Address
 from orchestrator.store.postgres.again import LATE, WritesAgain
 from orchestrator.store.postgres.engine import Claim, PostgresEngine
-from orchestrator.store.postgres.link import SCHEMA, Link
+from orchestrator.store.postgres.link import SCHEMA, Link, Session
 from orchestrator.store.sql import rows
 from orchestrator.store.sql.engine import Busy, Db, InThread, Offload, in_place
 
@@ -37,9 +37,22 @@ FREE = (
     "(leased_until IS NULL OR (leased_until < clock_timestamp() "
     "AND clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => ?)))"
 )
+# The first timeline that is met is where everything was written.
+_MET = """
+    INSERT INTO timelines (name, seen)
+    SELECT ?, CASE WHEN EXISTS (SELECT FROM timelines) THEN clock_timestamp() ELSE '-infinity' END
+    ON CONFLICT (name) DO NOTHING
+"""
+# After a failover, which may have lost who holds it, its holder has the time of a lease to say so.
 _CLAIM = f"""
     UPDATE runs SET epoch = epoch + 1, owner = ?, leased_until = clock_timestamp() + make_interval(secs => ?)
-    WHERE id = ? AND {FREE} RETURNING epoch
+    WHERE id = ? AND {FREE} AND (epoch = 0 AND state <> 'queued' OR NOT EXISTS (
+        SELECT FROM timelines WHERE name = ? AND seen > clock_timestamp() - make_interval(secs => ?)
+    )) RETURNING epoch
+"""
+_CLAIM_AGAIN = """
+    UPDATE runs SET leased_until = clock_timestamp() + make_interval(secs => ?), epoch = ?, owner = ?
+    WHERE id = ? AND (epoch < ? OR (epoch = ? AND owner = ?))
 """
 _RENEW = """
     UPDATE runs SET leased_until = clock_timestamp() + make_interval(secs => ?)
@@ -109,6 +122,7 @@ class PostgresStore(WritesAgain):
         super().__init__(engine, reads, writes=writes, pause=pause, away=away)
         self.organization = organization
         self._tenure = tenure
+        self._held_on = ""  # the timeline that has the claims of this process
 
     @classmethod
     async def open(
@@ -175,7 +189,9 @@ class PostgresStore(WritesAgain):
         """Take a run that nobody holds."""
 
         def work(db: Db) -> int | None:
-            found = db.execute(_CLAIM, (owner, self._tenure, run, self._tenure)).fetchone()
+            timeline, tenure = self._engine.timeline, self._tenure
+            db.execute(_MET, (timeline,))
+            found = db.execute(_CLAIM, (owner, tenure, run, tenure, timeline, tenure)).fetchone()
             return None if found is None else int(found[0])
 
         epoch = await self._write(work)
@@ -193,6 +209,20 @@ class PostgresStore(WritesAgain):
             return {run: bool(row[0]) for run, row in found.items() if row is not None}
 
         return await self._write(work) if held else {}
+
+    def _write_again(self, session: Session) -> Callable[[], None]:
+        """The claims of this process first, without which it could write nothing of its runs."""
+        timeline = self._engine.timeline
+        if timeline != self._held_on:
+            for run, claim in list(self._engine.claims.items()):
+                session.execute(_CLAIM_AGAIN, (self._tenure, *claim, run, claim.epoch, *claim))
+        written = super()._write_again(session)
+
+        def kept() -> None:
+            self._held_on = timeline
+            written()
+
+        return kept
 
     def forget(self, run: str) -> None:
         """Know nothing more of a claim."""
