@@ -98,7 +98,7 @@ async def test_what_was_sent_before_a_failover_that_forgot_it_is_written_again_b
         standby.takes_over()
         assert (await store.test(RUN, "k1")).state is SpecState.PLANNED, "it was lost"
         async with open_store(url) as others:
-            assert not await others.store.claim(RUN, "other"), "nobody holds it, by a database that has forgotten"
+            assert not await others.store.claim(RUN, "other"), "it has forgotten who holds it"
             await store.intend(RUN, "k4", "name", 4.0)
             await others.store.write(lambda db: db.execute(LONG_AGO).rowcount)
             assert not await others.store.claim(RUN, "other"), "the claim was written again, too"
