@@ -27,11 +27,15 @@ async def choose_hops(context: Context, keys: Sequence[str], room: int) -> None:
     found: dict[str, list[Traced]] = {key: [] for key in keys}
     for cell in chosen(cells, allowance(room, context.schedule.details)):
         found[cell.key].append(cell)
-    for key, wanted in found.items():
-        details = tuple((cell.agent_id, cell.round_id) for cell in wanted)
-        if details:
-            context.tell(HopsChosen.of(details, failing=sum(cell.failing for cell in wanted)), key)
-        context.schedule.apply(HopsToRead(key, details), context.clock.now())
+    details = {key: tuple((cell.agent_id, cell.round_id) for cell in wanted) for key, wanted in found.items()}
+    for key, rounds in details.items():
+        if rounds:
+            context.tell(HopsChosen.of(rounds, failing=sum(cell.failing for cell in found[key])), key)
+    if any(details.values()):
+        # Hops are read last. Whoever goes on with the run until then may find no room to choose again.
+        await context.durably(context.store.add_events(context.run.id, context.take_events()))
+    for key, rounds in details.items():
+        context.schedule.apply(HopsToRead(key, rounds), context.clock.now())
 
 
 def chosen_before(events: Iterable[Event]) -> frozenset[tuple[str, int]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio import CancelScope
 from simulated_run import Ran, check_promises, in_process, is_detail, virtual_run
 from virtual_time import run_virtual
 
@@ -18,7 +19,7 @@ from orchestrator.errors import Exit
 from orchestrator.events import HopsChosen
 from orchestrator.model import Verdict
 from orchestrator.plan.load import parse_plan
-from orchestrator.records import RunRecord
+from orchestrator.records import Paths, RunRecord
 from orchestrator.simulator.settings import Fault
 from orchestrator.simulator.settings import Settings as World
 from orchestrator.testtypes import DETAILS
@@ -172,4 +173,37 @@ def test_a_run_that_is_stopped_in_the_middle_of_hops_reads_the_rest_when_it_is_r
     assert before.got <= asked < before.wanted
     assert ran.summary["paths"] == {"wanted": before.wanted, "got": before.wanted}
     assert len(hops(ran)) == before.wanted - before.got, "what is there was asked for again"
+    assert len(ran.told(HopsChosen)) == 2, "it was chosen once, for each target"
+
+
+def test_what_was_chosen_is_known_before_the_first_hop_is_asked_for_whoever_goes_on(tmp_path: Path) -> None:
+    """Hops come last: until then much may happen, and no room be left in the window for another choice."""
+
+    async def work() -> tuple[Paths, Ran]:
+        async with in_process(WORLD, store=tmp_path / "runs.db") as simulated:
+            session, inner = simulated.session, simulated.transport._inner
+            send, killed, begun = inner.send, CancelScope(), list[str]()
+
+            async def killing(request: Any) -> Any:
+                if is_detail(request):
+                    killed.cancel()
+                return await send(request)
+
+            @contextmanager
+            def attend(run: RunRecord) -> Iterator[Attendance]:
+                begun.append(run.id)
+                yield Attendance()
+
+            inner.send = killing  # type: ignore[method-assign] # what the test is about
+            with killed:
+                parsed = parse_plan(plan(), "plan.yaml", tmp_path, environ={})
+                await action.run(session, parsed, attend=attend)
+            inner.send = send  # type: ignore[method-assign] # as above
+            counts = await session.doors.store.counts(begun[0])
+            return counts.paths, await simulated.resume(begun[0])
+
+    before, ran = run_virtual(work)
+    check_promises(ran)
+    assert before.got == 0 < before.wanted
+    assert ran.summary["paths"] == {"wanted": before.wanted, "got": before.wanted}
     assert len(ran.told(HopsChosen)) == 2, "it was chosen once, for each target"
